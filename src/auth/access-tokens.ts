@@ -1,0 +1,115 @@
+import jwt, { type FastifyJWTOptions, type JWT } from '@fastify/jwt'
+import type { FastifyInstance } from 'fastify'
+import { v4 as uuidv4 } from 'uuid'
+import type { SigningKeys } from '../config/secrets.js'
+import type { Clock } from '../storage/clock.js'
+
+const AUDIENCE = 'gatehouse'
+const TOKEN_CHARACTERS_MAX = 2048
+/** A compact JWS (RFC 7515 section 7.1) and nothing that merely contains one (RFC 8725bis section 3.14). */
+const COMPACT_JWS = /^([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+const VERIFIED_TOKENS_KEPT = 5_000
+
+/** Who a good token names. Whether they still may is in the database. */
+export interface AccessTokenClaims {
+  readonly user_id: string
+  readonly session_id: string
+  /** Milliseconds since 1970. */
+  readonly expires_at_ms: number
+}
+
+export interface AccessTokens {
+  /** Signs a token for a session; `expires_in` in seconds. */
+  issue(user_id: string, session_id: string): { readonly access: string; readonly expires_in: number }
+  /** The claims of a good token; undefined for anything else, whatever is wrong with it. */
+  verify(token: string): AccessTokenClaims | undefined
+}
+
+interface Payload {
+  readonly sub?: unknown
+  readonly sid?: unknown
+  readonly exp?: unknown
+}
+
+/**
+ * Access tokens: JWT of type `at+jwt` (RFC 9068), signed by the first key of the ring, verified by any of it.
+ *
+ * Each key has its own verifier, which takes that key's algorithm and no other. The `kid` only chooses among the keys
+ * of the ring; nothing in a token is ever fetched or tried. Signatures that were verified are remembered by a hash of
+ * the whole token until it expires; expiry is checked each time, and everything that can be revoked is elsewhere.
+ */
+export async function accessTokens(
+  app: FastifyInstance,
+  keys: SigningKeys,
+  issuer: string,
+  lifetime_seconds: number,
+  clock: Clock,
+): Promise<AccessTokens> {
+  const ring = new Map<string, JWT>()
+  for (const [position, key] of keys.entries()) {
+    const namespace = `key${position}`
+    const options: FastifyJWTOptions = {
+      namespace,
+      secret: { private: key.private_pem ?? '', public: key.public_pem },
+      sign: {
+        algorithm: key.algorithm,
+        kid: key.kid,
+        iss: issuer,
+        aud: AUDIENCE,
+        header: { alg: key.algorithm, typ: 'at+jwt' },
+      },
+      verify: {
+        algorithms: [key.algorithm],
+        allowedIss: issuer,
+        allowedAud: AUDIENCE,
+        checkTyp: 'at+jwt',
+        requiredClaims: ['exp', 'iat', 'sub', 'sid', 'jti'],
+        cache: VERIFIED_TOKENS_KEPT,
+        errorCacheTTL: -1,
+        clockTolerance: 0,
+      },
+    }
+    await app.register(jwt, options)
+    ring.set(key.kid, (app.jwt as unknown as Record<string, JWT>)[namespace] as JWT)
+  }
+  const signer = ring.get(keys[0].kid) as JWT
+
+  return {
+    issue(user_id, session_id) {
+      const iat = Math.floor(clock() / 1000)
+      const payload = { sub: user_id, sid: session_id, jti: uuidv4(), iat, exp: iat + lifetime_seconds }
+      return { access: signer.sign(payload), expires_in: lifetime_seconds }
+    },
+    verify(token) {
+      const kid = kidOf(token)
+      const verifier = kid === undefined ? undefined : ring.get(kid)
+      if (verifier === undefined) return undefined
+      try {
+        const claims = claimsOf(verifier.verify<Payload>(token))
+        return claims !== undefined && claims.expires_at_ms > clock() ? claims : undefined
+      } catch {
+        return undefined
+      }
+    },
+  }
+}
+
+/** The `kid` of the protected header, which is hostile until the signature is verified. */
+function kidOf(token: string): string | undefined {
+  if (token.length > TOKEN_CHARACTERS_MAX) return undefined
+  const header = COMPACT_JWS.exec(token)?.[1]
+  if (header === undefined) return undefined
+  try {
+    const { kid } = JSON.parse(Buffer.from(header, 'base64url').toString('utf8')) as { kid?: unknown }
+    return typeof kid === 'string' ? kid : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function claimsOf({ sub, sid, exp }: Payload): AccessTokenClaims | undefined {
+  if (typeof sub !== 'string' || typeof sid !== 'string' || typeof exp !== 'number') return undefined
+  if (!UUID.test(sub) || !UUID.test(sid)) return undefined
+  return { user_id: sub, session_id: sid, expires_at_ms: exp * 1000 }
+}

@@ -1,0 +1,68 @@
+import { hash } from 'node:crypto'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Problem } from '../http/problems.js'
+import { addressBucket } from '../limits/address.js'
+import { announce, type Limiter, rateLimited } from '../limits/limiter.js'
+import { normaliseEmail } from './email.js'
+import type { Passwords } from './passwords.js'
+import type { LoginRecord } from './users-store.js'
+
+/** A pause doubles with each failure beyond the budget, up to this. */
+const PAUSE_SECONDS_MAX = 900
+
+export interface LoginParts {
+  readonly limiter: Limiter
+  readonly passwords: Passwords
+}
+
+/**
+ * Who logs in. Unknown email, wrong password and disabled user are one answer after the same work.
+ *
+ * @throws Problem `rate_limited`, `invalid_credentials`, `service_unavailable`
+ */
+export async function identifyByPassword(
+  parts: LoginParts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  credentials: { email: string; password: string },
+): Promise<LoginRecord> {
+  await limitLogins(parts.limiter, request, reply)
+  const email = normaliseEmail(credentials.email)
+  const user = await request.platform_store.read((store) => store.users.forLogin(email, request.ip))
+  const counted_by = accountBucket(email, user?.is_known_address === true ? addressBucket(request.ip) : null)
+  await checkPause(parts.limiter, reply, counted_by)
+  const is_right = await parts.passwords.verify(credentials.password, user?.password_hash)
+  if (user !== undefined && is_right && user.disabled_at === null) return user
+  await countFailure(parts.limiter, counted_by)
+  throw new Problem('invalid_credentials')
+}
+
+/** The budget of an address for what costs a password hash. */
+export async function limitLogins(limiter: Limiter, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const standing = await limiter.count('login_address', addressBucket(request.ip))
+  announce(reply, 'login_address', standing)
+  if (standing.is_exceeded) throw rateLimited('login_address', standing.reset_seconds)
+}
+
+/**
+ * What failures are counted by: the account, whether or not it exists. An address from which the user has logged in
+ * before is counted apart, so that whoever fails on purpose from elsewhere cannot keep the user out.
+ */
+function accountBucket(email: string, known_address: string | null): string {
+  return hash('sha256', JSON.stringify([email, known_address]))
+}
+
+async function checkPause(limiter: Limiter, reply: FastifyReply, counted_by: string): Promise<void> {
+  const pause = await limiter.look('login_account', `pause:${counted_by}`)
+  if (pause.used === 0) return
+  announce(reply, 'login_account', { ...pause, remaining: 0 })
+  throw rateLimited('login_account', pause.reset_seconds)
+}
+
+/** Beyond the budget each failure begins a pause, twice as long as the one before. It ends by itself, always. */
+async function countFailure(limiter: Limiter, counted_by: string): Promise<void> {
+  const { used, quota } = await limiter.count('login_account', counted_by)
+  if (used < quota) return
+  const window_seconds = Math.min(2 ** (used - quota), PAUSE_SECONDS_MAX)
+  await limiter.count('login_account', `pause:${counted_by}`, { quota: 0, window_seconds })
+}

@@ -1,0 +1,143 @@
+import type { FastifyRequest } from 'fastify'
+import { Problem } from '../http/problems.js'
+import { NoContent, problems, type Routes } from '../http/schemas.js'
+import { addressBucket } from '../limits/address.js'
+import { open, user } from '../pipeline/access.js'
+import type { AccessTokens } from './access-tokens.js'
+import { normaliseEmail } from './email.js'
+import { identifyByPassword, type LoginParts, limitLogins } from './login.js'
+import { checkNewPassword } from './passwords.js'
+import { isRefreshToken } from './refresh-tokens.js'
+import { Accepted, Login, Refresh, Registration, TokenPair } from './schema.js'
+
+export interface AuthOptions extends LoginParts {
+  readonly access_tokens: AccessTokens
+  readonly refresh_token_seconds: number
+  readonly allow_registration: boolean
+}
+
+interface SignedIn {
+  readonly id: string
+  readonly email: string
+  readonly name: string
+  readonly is_operator: boolean
+}
+
+const tags = ['auth']
+
+/** Log in, refresh, log out, register. */
+const auth: Routes<AuthOptions> = async (app, options) => {
+  const { limiter, passwords, access_tokens } = options
+
+  const tokenPair = ({ id, email, name, is_operator }: SignedIn, session_id: string, refresh: string) => ({
+    ...access_tokens.issue(id, session_id),
+    refresh,
+    token_type: 'Bearer',
+    user: { id, email, name, is_operator },
+  })
+
+  app.post(
+    '/login',
+    {
+      config: open(),
+      schema: {
+        operationId: 'login',
+        summary: 'Log in with email and password',
+        tags,
+        body: Login,
+        response: { 200: TokenPair, ...problems('invalid_credentials', 'rate_limited') },
+      },
+    },
+    async (request, reply) => {
+      const signed_in = await identifyByPassword(options, request, reply, request.body)
+      const { session_id, refresh } = await request.platform_store.write('session.started', (store) =>
+        store.sessions.start({
+          user_id: signed_in.id,
+          address: request.ip,
+          user_agent: request.headers['user-agent'] ?? null,
+          lifetime_seconds: options.refresh_token_seconds,
+        }),
+      )
+      return tokenPair(signed_in, session_id, refresh)
+    },
+  )
+
+  app.post(
+    '/refresh',
+    {
+      config: open(),
+      schema: {
+        operationId: 'refresh',
+        summary: 'Exchange a refresh token for the next pair',
+        description:
+          'A refresh token works once. The one before the current is answered alike for 10 seconds; an older one ends the session.',
+        tags,
+        body: Refresh,
+        response: { 200: TokenPair, ...problems('invalid_refresh_token') },
+      },
+    },
+    async (request) => {
+      const { refresh } = request.body
+      const outcome = isRefreshToken(refresh)
+        ? await request.platform_store.write('session.refreshed', (store) => store.sessions.refresh(refresh))
+        : ({ kind: 'unknown' } as const)
+      if (outcome.kind === 'reused') {
+        await request.platform_store.write('session.ended', (store) =>
+          store.sessions.end(outcome.session_id, 'refresh_token_reused'),
+        )
+      }
+      if (outcome.kind !== 'refreshed') {
+        await limiter.count('refused', addressBucket(request.ip))
+        throw new Problem('invalid_refresh_token')
+      }
+      const signed_in = await request.platform_store.read((store) => store.users.signedIn(outcome.user_id))
+      return tokenPair(signed_in, outcome.session_id, outcome.refresh)
+    },
+  )
+
+  app.post(
+    '/logout',
+    {
+      config: user(),
+      schema: { operationId: 'logout', summary: 'End this session at once', tags, response: { 204: NoContent } },
+    },
+    async (request, reply) => {
+      await request.platform_store.write('session.ended', (store) => store.sessions.end(sessionOf(request), 'logout'))
+      return reply.code(204).send(null)
+    },
+  )
+
+  app.post(
+    '/register',
+    {
+      config: open(),
+      schema: {
+        operationId: 'register',
+        summary: 'Register; off unless ALLOW_REGISTRATION',
+        description: 'The answer is the same whether or not the address has an account.',
+        tags,
+        body: Registration,
+        response: { 202: Accepted, ...problems('registration_disabled', 'rate_limited') },
+      },
+    },
+    async (request, reply) => {
+      if (!options.allow_registration) throw new Problem('registration_disabled')
+      await limitLogins(limiter, request, reply)
+      const { name, password } = request.body
+      const email = normaliseEmail(request.body.email)
+      checkNewPassword(password, [email, name])
+      const password_hash = await passwords.hash(password)
+      await request.platform_store.write('user.registered', (store) =>
+        store.users.create({ email, name, password_hash, is_verified: false }),
+      )
+      return reply.code(202).send({ status: 'accepted' })
+    },
+  )
+}
+export default auth
+
+function sessionOf(request: FastifyRequest): string {
+  const { principal } = request
+  if (principal.kind === 'key') throw new Error('a key has no session')
+  return principal.session_id
+}

@@ -1,0 +1,138 @@
+import { and, eq, isNull } from 'drizzle-orm'
+import { v4 as uuidv4 } from 'uuid'
+import { instantOf } from '../storage/clock.js'
+import type { ReadScope, WriteScope } from '../storage/unit-of-work.js'
+import { createRefreshToken, createSuccessorSalt, digestOfRefreshToken, successorOf } from './refresh-tokens.js'
+import { refresh_tokens, sessions, users } from './table.js'
+
+/** Within this time the token before the current one is answered as if it came at the same moment: two tabs. */
+const SAME_SUCCESSOR_MS = 10_000
+
+export type EndReason = 'logout' | 'refresh_token_reused' | 'user_disabled'
+
+/** What became of a refresh. */
+export type RefreshOutcome =
+  | { readonly kind: 'refreshed'; readonly session_id: string; readonly user_id: string; readonly refresh: string }
+  /** The token is older than the one before the current: somebody has a copy. */
+  | { readonly kind: 'reused'; readonly session_id: string }
+  | { readonly kind: 'unknown' }
+
+interface NewSession {
+  readonly user_id: string
+  readonly address: string
+  readonly user_agent: string | null
+  readonly lifetime_seconds: number
+}
+
+export class SessionsReader {
+  constructor(protected readonly scope: ReadScope) {}
+}
+
+export class SessionsWriter extends SessionsReader {
+  constructor(protected override readonly scope: WriteScope) {
+    super(scope)
+  }
+
+  /** Begins a session with its first refresh token. */
+  async start(wish: NewSession): Promise<{ session_id: string; refresh: string }> {
+    const session_id = uuidv4()
+    const refresh = createRefreshToken()
+    await this.scope.queries.insert(sessions).values({
+      id: session_id,
+      user_id: wish.user_id,
+      address: wish.address,
+      user_agent: wish.user_agent?.slice(0, 256) ?? null,
+      created_at: this.scope.now,
+      expires_at: instantOf(Date.parse(this.scope.now) + wish.lifetime_seconds * 1000),
+    })
+    await this.insertToken(session_id, refresh)
+    this.tell(session_id, { after: { user_id: wish.user_id } })
+    return { session_id, refresh }
+  }
+
+  /**
+   * Exchanges a refresh token for its successor. The session's row is held meanwhile, so of any number of parallel
+   * tries with one token the first makes the successor and the others are given the same one.
+   */
+  async refresh(token: string): Promise<RefreshOutcome> {
+    const digest = digestOfRefreshToken(token)
+    const [row] = await this.scope.queries
+      .select({
+        session_id: sessions.id,
+        user_id: sessions.user_id,
+        ended_at: sessions.ended_at,
+        expires_at: sessions.expires_at,
+        user_disabled_at: users.disabled_at,
+      })
+      .from(refresh_tokens)
+      .innerJoin(sessions, eq(sessions.id, refresh_tokens.session_id))
+      .innerJoin(users, eq(users.id, sessions.user_id))
+      .where(eq(refresh_tokens.digest, digest))
+      .for('update', { of: sessions })
+    const is_alive =
+      row !== undefined && row.ended_at === null && row.user_disabled_at === null && row.expires_at > this.scope.now
+    if (!is_alive) {
+      this.scope.unchanged()
+      return { kind: 'unknown' }
+    }
+    const { session_id, user_id } = row
+    const refresh = await this.successor(session_id, token, digest)
+    return refresh === undefined ? { kind: 'reused', session_id } : { kind: 'refreshed', session_id, user_id, refresh }
+  }
+
+  /** Ends a session for every token of it. Ending twice is ending once. */
+  async end(session_id: string, reason: EndReason): Promise<void> {
+    const ended = await this.scope.queries
+      .update(sessions)
+      .set({ ended_at: this.scope.now, end_reason: reason })
+      .where(and(eq(sessions.id, session_id), isNull(sessions.ended_at)))
+      .returning({ id: sessions.id })
+    if (ended.length === 0) this.scope.unchanged()
+    else this.tell(session_id, { reason })
+  }
+
+  /** The successor, made now or given again; undefined when the token was used too long ago or its successor was used. */
+  private async successor(session_id: string, token: string, digest: Buffer): Promise<string | undefined> {
+    const mine = eq(refresh_tokens.digest, digest)
+    // Read after the session is held: before, another try may have been about to use it.
+    const [state] = await this.scope.queries.select().from(refresh_tokens).where(mine)
+    if (state?.used_at === null) {
+      const successor_salt = createSuccessorSalt()
+      const successor = successorOf(token, successor_salt)
+      const successor_digest = digestOfRefreshToken(successor)
+      await this.scope.queries
+        .update(refresh_tokens)
+        .set({ used_at: this.scope.now, successor_salt, successor_digest })
+        .where(mine)
+      await this.insertToken(session_id, successor)
+      this.tell(session_id, {})
+      return successor
+    }
+    this.scope.unchanged()
+    if (!state?.used_at || !state.successor_salt || !state.successor_digest) return undefined
+    if (Date.parse(this.scope.now) - Date.parse(state.used_at) > SAME_SUCCESSOR_MS) return undefined
+    const [successor] = await this.scope.queries
+      .select({ used_at: refresh_tokens.used_at })
+      .from(refresh_tokens)
+      .where(eq(refresh_tokens.digest, state.successor_digest))
+    return successor?.used_at === null ? successorOf(token, state.successor_salt) : undefined
+  }
+
+  private async insertToken(session_id: string, token: string): Promise<void> {
+    await this.scope.queries
+      .insert(refresh_tokens)
+      .values({ digest: digestOfRefreshToken(token), session_id, created_at: this.scope.now })
+  }
+
+  private tell(id: string, changes: Record<string, unknown>): void {
+    this.scope.changed({ kind: 'session', id, tenant_id: null, changes })
+  }
+}
+
+/** Ends every session of a user, as a part of a change that names itself. */
+export async function endSessionsOf(scope: WriteScope, user_id: string, reason: EndReason): Promise<void> {
+  await scope.queries
+    .update(sessions)
+    .set({ ended_at: scope.now, end_reason: reason })
+    .where(and(eq(sessions.user_id, user_id), isNull(sessions.ended_at)))
+}

@@ -1,0 +1,182 @@
+import { and, desc, eq, gt, isNull, lt, sql } from 'drizzle-orm'
+import { v7 as uuidv7 } from 'uuid'
+import { type Page, pageOf, type Rows } from '../http/pagination.js'
+import { Problem } from '../http/problems.js'
+import { operators } from '../platform/table.js'
+import { instantOf } from '../storage/clock.js'
+import type { ReadScope, WriteScope } from '../storage/unit-of-work.js'
+import { endSessionsOf } from './sessions-store.js'
+import { sessions, users } from './table.js'
+
+/** A place from which the user logged in within this time is known. */
+const KNOWN_ADDRESS_DAYS = 30
+
+export interface UserRecord {
+  readonly id: string
+  readonly email: string
+  readonly name: string
+  readonly email_verified_at: string | null
+  readonly disabled_at: string | null
+  readonly created_at: string
+}
+
+/** What a login needs of a user, whether or not the password is right. */
+export interface LoginRecord {
+  readonly id: string
+  readonly email: string
+  readonly name: string
+  readonly password_hash: string
+  readonly disabled_at: string | null
+  readonly is_operator: boolean
+  readonly is_known_address: boolean
+}
+
+export interface NewUser {
+  readonly email: string
+  readonly name: string
+  readonly password_hash: string
+  /** Whether somebody vouches that the address is theirs. */
+  readonly is_verified: boolean
+}
+
+const shown = {
+  id: users.id,
+  email: users.email,
+  name: users.name,
+  email_verified_at: users.email_verified_at,
+  disabled_at: users.disabled_at,
+  created_at: users.created_at,
+}
+
+export class UsersReader {
+  constructor(protected readonly scope: ReadScope) {}
+
+  /** Users, newest first. */
+  async list(page: Page): Promise<Rows<UserRecord>> {
+    const after = page.after_id === undefined ? undefined : lt(users.id, page.after_id)
+    const rows = await this.scope.queries
+      .select(shown)
+      .from(users)
+      .where(after)
+      .orderBy(desc(users.id))
+      .limit(page.limit + 1)
+    return pageOf(rows, page.limit)
+  }
+
+  /** @throws Problem `not_found` */
+  async get(id: string): Promise<UserRecord> {
+    const [row] = await this.scope.queries.select(shown).from(users).where(eq(users.id, id))
+    if (row === undefined) throw new Problem('not_found')
+    return row
+  }
+
+  /** The user of an address with what a login needs; undefined when there is none. */
+  async forLogin(email: string, address: string): Promise<LoginRecord | undefined> {
+    const since = instantOf(Date.parse(this.scope.now) - KNOWN_ADDRESS_DAYS * 86_400_000)
+    const logins = this.scope.queries
+      .select({ id: sessions.id })
+      .from(sessions)
+      .where(and(eq(sessions.user_id, users.id), eq(sessions.address, address), gt(sessions.created_at, since)))
+    const [row] = await this.scope.queries
+      .select({
+        id: users.id,
+        email: users.email,
+        name: users.name,
+        password_hash: users.password_hash,
+        disabled_at: users.disabled_at,
+        is_operator: sql<boolean>`${operators.user_id} is not null`,
+        is_known_address: sql<boolean>`exists ${logins}`,
+      })
+      .from(users)
+      .leftJoin(operators, eq(operators.user_id, users.id))
+      .where(eq(users.email, email))
+    return row
+  }
+
+  /** Who a session belongs to, as a login answers it. */
+  async signedIn(id: string): Promise<{ id: string; email: string; name: string; is_operator: boolean }> {
+    const [row] = await this.scope.queries
+      .select({
+        id: users.id,
+        email: users.email,
+        name: users.name,
+        is_operator: sql<boolean>`${operators.user_id} is not null`,
+      })
+      .from(users)
+      .leftJoin(operators, eq(operators.user_id, users.id))
+      .where(eq(users.id, id))
+    if (row === undefined) throw new Problem('not_found')
+    return row
+  }
+
+  /** The id of a user by email; undefined when there is none. */
+  async idOf(email: string): Promise<string | undefined> {
+    const [row] = await this.scope.queries.select({ id: users.id }).from(users).where(eq(users.email, email))
+    return row?.id
+  }
+}
+
+export class UsersWriter extends UsersReader {
+  constructor(protected override readonly scope: WriteScope) {
+    super(scope)
+  }
+
+  /** Makes a user; undefined, and nothing changed, when the address is taken. */
+  async create(wish: NewUser): Promise<UserRecord | undefined> {
+    const [row] = await this.scope.queries
+      .insert(users)
+      .values({
+        id: uuidv7(),
+        email: wish.email,
+        name: wish.name,
+        password_hash: wish.password_hash,
+        email_verified_at: wish.is_verified ? this.scope.now : null,
+        created_at: this.scope.now,
+      })
+      .onConflictDoNothing()
+      .returning(shown)
+    if (row === undefined) this.scope.unchanged()
+    else this.tell(row.id, { after: { email: row.email, name: row.name } })
+    return row
+  }
+
+  /** Changes the profile of a user. */
+  async rename(id: string, name: string): Promise<void> {
+    const before = await this.get(id)
+    await this.scope.queries.update(users).set({ name }).where(eq(users.id, id))
+    this.tell(id, { before: { name: before.name }, after: { name } })
+  }
+
+  /**
+   * Disables a user and ends every session; the next request with any token of theirs is refused.
+   * @throws Problem `not_found`, `last_operator`
+   */
+  async disable(id: string): Promise<UserRecord> {
+    const before = await this.get(id)
+    if (before.disabled_at !== null) {
+      this.scope.unchanged()
+      return before
+    }
+    await this.checkOperatorStays(id)
+    await this.scope.queries.update(users).set({ disabled_at: this.scope.now }).where(eq(users.id, id))
+    await endSessionsOf(this.scope, id, 'user_disabled')
+    this.tell(id, { before: { disabled_at: null }, after: { disabled_at: this.scope.now } })
+    return this.get(id)
+  }
+
+  private async checkOperatorStays(id: string): Promise<void> {
+    const appointing = sql`${operators.privileges} @> array['platform:operators:manage']`
+    const locked = await this.scope.queries
+      .select({ user_id: operators.user_id })
+      .from(operators)
+      .innerJoin(users, eq(users.id, operators.user_id))
+      .where(and(appointing, isNull(users.disabled_at)))
+      .for('update')
+    const is_appointing = locked.some((row) => row.user_id === id)
+    if (is_appointing && locked.length === 1) throw new Problem('last_operator')
+  }
+
+  private tell(id: string, changes: Record<string, unknown>): void {
+    this.scope.changed({ kind: 'user', id, tenant_id: null, changes })
+  }
+}

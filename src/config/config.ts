@@ -1,0 +1,94 @@
+import { isIP } from 'node:net'
+import ipaddr from 'ipaddr.js'
+import { type Budgets, readBudgets } from '../limits/budgets.js'
+import { ConfigurationError, type Environment } from './env.js'
+
+/** Where rows are kept: in this process, in a folder; or in a PostgreSQL server, through a pool. */
+export type StorageConfig =
+  | { readonly engine: 'embedded'; readonly data_dir: string }
+  | { readonly engine: 'pooled'; readonly url: string; readonly connections_max: number }
+
+/** What the service needs to know. Choices are unions, so that a contradiction has no value to be written with. */
+export interface Config {
+  readonly production: boolean
+  readonly host: string
+  readonly port: number
+  /** Origin under which callers reach the gateway; problem types and the token issuer are built from it. */
+  readonly public_url: string
+  readonly storage: StorageConfig
+  readonly access_token_seconds: number
+  readonly refresh_token_seconds: number
+  /** Addresses and networks of proxies whose `X-Forwarded-*` are believed; empty: none is. */
+  readonly trusted_proxies: readonly string[]
+  readonly cors_origins: readonly string[]
+  readonly allow_registration: boolean
+  readonly log_level: Environment['LOG_LEVEL']
+  /** Set, but not used before the release that shares counters between replicas; said in the log at boot. */
+  readonly redis_url: string | undefined
+  readonly budgets: Budgets
+}
+
+/**
+ * Turns the environment into the configuration.
+ *
+ * @throws ConfigurationError for a value that makes no sense, or for two values that contradict each other.
+ */
+export function configure(environment: Environment): Config {
+  const production = environment.NODE_ENV === 'production'
+  refuseContradictions(environment, production)
+  return {
+    production,
+    host: environment.HOST ?? (production ? '0.0.0.0' : '127.0.0.1'),
+    port: environment.PORT,
+    public_url: environment.PUBLIC_URL ?? `http://localhost:${environment.PORT}`,
+    storage:
+      environment.DATABASE_URL === undefined
+        ? { engine: 'embedded', data_dir: environment.DATA_DIR }
+        : { engine: 'pooled', url: environment.DATABASE_URL, connections_max: environment.DATABASE_POOL_MAX },
+    access_token_seconds: environment.ACCESS_TOKEN_SECONDS,
+    refresh_token_seconds: environment.REFRESH_TOKEN_SECONDS,
+    trusted_proxies: list(environment.TRUST_PROXY).map(checkedNetwork),
+    cors_origins: list(environment.CORS_ORIGINS).map((origin) => checkedOrigin('CORS_ORIGINS', origin)),
+    allow_registration: environment.ALLOW_REGISTRATION,
+    log_level: environment.LOG_LEVEL,
+    redis_url: environment.REDIS_URL,
+    budgets: readBudgets(environment),
+  }
+}
+
+function refuseContradictions(environment: Environment, production: boolean): void {
+  if (environment.REFRESH_TOKEN_SECONDS <= environment.ACCESS_TOKEN_SECONDS) {
+    throw new ConfigurationError('REFRESH_TOKEN_SECONDS: must be longer than ACCESS_TOKEN_SECONDS')
+  }
+  if (environment.JWT_SIGNING_KEYS === undefined && (production || environment.DATABASE_URL !== undefined)) {
+    throw new ConfigurationError(
+      'JWT_SIGNING_KEYS: must be set in production and with DATABASE_URL; make a key with: npm run operator -- signing-key',
+    )
+  }
+  if (production && environment.PUBLIC_URL === undefined) {
+    throw new ConfigurationError('PUBLIC_URL: must be set in production: it is the issuer of every token')
+  }
+}
+
+function list(text: string | undefined): string[] {
+  return (text ?? '')
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
+}
+
+/** `true` would believe whoever connects, so only addresses and networks are taken. */
+function checkedNetwork(text: string): string {
+  if (isIP(text) === 0 && !ipaddr.isValidCIDR(text)) {
+    throw new ConfigurationError('TRUST_PROXY: must be a list of addresses or networks (CIDR); never true')
+  }
+  return text
+}
+
+/** An origin as a browser sends it (RFC 6454 section 6.2): scheme, host, port if not the default, and nothing else. */
+function checkedOrigin(variable: string, text: string): string {
+  const origin = URL.canParse(text) ? new URL(text).origin : 'null'
+  if (origin !== text)
+    throw new ConfigurationError(`${variable}: must be a list of exact origins such as https://app.example.com`)
+  return text
+}

@@ -1,0 +1,88 @@
+import envSchema from 'env-schema'
+import { type Static, Type } from 'typebox'
+import { BUDGET_VARIABLE_PATTERN, BUDGETS } from '../limits/budgets.js'
+
+/**
+ * The only file that reads the environment.
+ *
+ * Everything here is still text, number or boolean; `config.ts` turns it into choices. A variable that does not fit
+ * refuses the boot in one line that names the variable and never prints its value, for the value may be a secret.
+ */
+const EnvironmentSchema = Type.Object({
+  NODE_ENV: Type.Optional(Type.Enum(['development', 'production', 'test'])),
+  HOST: Type.Optional(Type.String({ minLength: 1 })),
+  PORT: Type.Integer({ minimum: 0, maximum: 65535, default: 8000 }),
+  DATABASE_URL: Type.Optional(Type.String({ pattern: '^postgres(ql)?://' })),
+  DATABASE_POOL_MAX: Type.Integer({ minimum: 1, maximum: 200, default: 10 }),
+  DATA_DIR: Type.String({ minLength: 1, default: '.data' }),
+  REDIS_URL: Type.Optional(Type.String({ pattern: '^rediss?://' })),
+  PUBLIC_URL: Type.Optional(Type.String({ pattern: '^https?://[^/?#]+$' })),
+  JWT_SIGNING_KEYS: Type.Optional(Type.String({ minLength: 1 })),
+  ACCESS_TOKEN_SECONDS: Type.Integer({ minimum: 30, maximum: 86400, default: 3600 }),
+  REFRESH_TOKEN_SECONDS: Type.Integer({ minimum: 60, maximum: 31536000, default: 604800 }),
+  TRUST_PROXY: Type.Optional(Type.String({ minLength: 1 })),
+  CORS_ORIGINS: Type.Optional(Type.String()),
+  ALLOW_REGISTRATION: Type.Boolean({ default: false }),
+  LOG_LEVEL: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], { default: 'info' }),
+  ...Object.fromEntries(
+    Object.values(BUDGETS).map((budget) => [
+      budget.variable,
+      Type.Optional(Type.String({ pattern: BUDGET_VARIABLE_PATTERN })),
+    ]),
+  ),
+})
+
+export type Environment = Static<typeof EnvironmentSchema>
+
+/** A mistake in the configuration. Its message is one line for the person who starts the process. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError'
+
+  override toString(): string {
+    return this.message
+  }
+}
+
+const HINTS: Record<string, string> = {
+  DATABASE_URL: 'must be a postgres:// URL',
+  REDIS_URL: 'must be a redis:// or rediss:// URL',
+  PUBLIC_URL: 'must be an origin such as https://api.example.com, without a path',
+}
+
+/**
+ * Reads and checks the environment.
+ *
+ * An empty variable counts as absent, as in a compose file that leaves it blank. A variable that starts with `BUDGET_`
+ * but names no budget is refused: it is a limit that somebody believes to be in force.
+ *
+ * @throws ConfigurationError naming the first variable that does not fit.
+ */
+export function readEnvironment(variables: NodeJS.ProcessEnv = process.env): Environment {
+  const given = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''))
+  for (const name of Object.keys(given)) {
+    if (name.startsWith('BUDGET_') && !(name in EnvironmentSchema.properties)) {
+      throw new ConfigurationError(`${name}: there is no such budget`)
+    }
+  }
+  try {
+    return envSchema<Environment>({ schema: structuredClone(EnvironmentSchema), data: given, env: false })
+  } catch (error) {
+    throw new ConfigurationError(describe(error))
+  }
+}
+
+interface SchemaError {
+  instancePath: string
+  message?: string
+  keyword: string
+  params: { allowedValues?: string[] }
+}
+
+function describe(error: unknown): string {
+  const [first] = (error as { errors?: SchemaError[] }).errors ?? []
+  if (first === undefined) return 'the environment could not be read'
+  const name = first.instancePath.slice(1)
+  if (name.startsWith('BUDGET_')) return `${name}: must be <requests>/<seconds>, such as 100/60`
+  if (first.keyword === 'enum') return `${name}: must be one of ${first.params.allowedValues?.join(', ')}`
+  return `${name}: ${HINTS[name] ?? first.message ?? 'is not valid'}`
+}

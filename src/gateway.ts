@@ -1,0 +1,161 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
+import access from './access/routes.js'
+import { accessTokens } from './auth/access-tokens.js'
+import { openPasswords } from './auth/passwords.js'
+import auth from './auth/routes.js'
+import type { Config } from './config/config.js'
+import type { Secrets } from './config/secrets.js'
+import customers from './customers/routes.js'
+import health from './health/routes.js'
+import { clientErrorHandler, requestIdOf } from './http/client-errors.js'
+import { installCors } from './http/cors.js'
+import { installErrorHandler } from './http/error-handler.js'
+import { installHeaders } from './http/headers.js'
+import { parseJsonBody } from './http/json-body.js'
+import { collectMethods, refuseOtherMethods } from './http/methods.js'
+import { completeSchemas, installOpenApi } from './http/openapi.js'
+import service from './http/service-routes.js'
+import keys from './keys/routes.js'
+import { openLimiter } from './limits/limiter.js'
+import me from './me/routes.js'
+import members from './members/routes.js'
+import { installPipeline } from './pipeline/index.js'
+import platformTenants from './platform/tenants-routes.js'
+import platformUsers from './platform/users-routes.js'
+import type { Clock } from './storage/clock.js'
+import type { Database } from './storage/database.js'
+import { pendingMigrations } from './storage/migrate.js'
+import { PlatformStore } from './storage/platform-store.js'
+import tenants from './tenants/routes.js'
+
+const BODY_BYTES_MAX = 262_144
+/** The whole request must have arrived by then; a client that drips cannot hold a socket for ever. */
+const REQUEST_TIMEOUT_MS = 30_000
+/** Longer than any statement may take. */
+const HANDLER_TIMEOUT_MS = 20_000
+const CONNECTION_IDLE_MS = 60_000
+const KEEP_ALIVE_MS = 72_000
+const PATH_PARAMETER_CHARACTERS_MAX = 100
+
+/** What the gateway is made of. Tests bring their own clock and log. */
+export interface Parts {
+  readonly config: Config
+  readonly secrets: Secrets
+  readonly database: Database
+  readonly clock: Clock
+  readonly logger: FastifyServerOptions['logger']
+  readonly isDraining: () => boolean
+  /** More routes, under the same pipeline; registered last. For tests of the pipeline itself. */
+  readonly more?: (app: FastifyInstance) => Promise<void>
+}
+
+/** Assembles the service. Whatever is wrong with a route stops it here. */
+export async function createGateway(parts: Parts): Promise<FastifyInstance> {
+  const { config, secrets, database, clock } = parts
+  const app = fastify({
+    logger: parts.logger ?? false,
+    // One line a request, of fields chosen in logging.ts; request_id as in answers and in the audit.
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
+    genReqId: requestIdOf,
+    trustProxy: config.trusted_proxies.length > 0 ? [...config.trusted_proxies] : false,
+    bodyLimit: BODY_BYTES_MAX,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    handlerTimeout: HANDLER_TIMEOUT_MS,
+    connectionTimeout: CONNECTION_IDLE_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: PATH_PARAMETER_CHARACTERS_MAX },
+    clientErrorHandler: clientErrorHandler(config.public_url),
+    // Input is refused or taken as it is: nothing is dropped in silence, nothing is bent into shape.
+    ajv: {
+      customOptions: {
+        removeAdditional: false,
+        coerceTypes: false,
+        useDefaults: false,
+        allErrors: false,
+        allowUnionTypes: true,
+        keywords: ['x-documented-as'],
+      },
+    },
+  }).withTypeProvider<TypeBoxTypeProvider>()
+  // Node drops header lines beyond this in silence; our own check counts all of them, within 16 KiB.
+  app.server.maxHeadersCount = 0
+
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'string' },
+    async (_request: unknown, body: string | Buffer) =>
+      body.length === 0 ? undefined : parseJsonBody(body.toString()),
+  )
+
+  const limiter = await openLimiter(app, config.budgets, clock)
+  const access_tokens = await accessTokens(
+    app,
+    secrets.signing_keys,
+    config.public_url,
+    config.access_token_seconds,
+    clock,
+  )
+  const passwords = await openPasswords()
+
+  installErrorHandler(app, config.public_url)
+  installHeaders(app)
+  logRequests(app)
+  const methods_of = collectMethods(app)
+  const pipeline = installPipeline(app, { database, access_tokens, limiter, clock })
+  completeSchemas(app)
+  await installCors(app, pipeline, config.cors_origins, originLookup(database, clock), clock)
+  await installOpenApi(app, pipeline)
+
+  app.register(health, { pendingMigrations: () => pendingMigrations(database), isDraining: parts.isDraining })
+  app.register(service, { public_jwks: secrets.signing_keys.map((key) => key.public_jwk) })
+  app.register(auth, {
+    prefix: '/v1/auth',
+    limiter,
+    passwords,
+    access_tokens,
+    refresh_token_seconds: config.refresh_token_seconds,
+    allow_registration: config.allow_registration,
+  })
+  app.register(me, { prefix: '/v1/me' })
+  app.register(tenants, { prefix: '/v1/tenants' })
+  app.register(keys, { prefix: '/v1/tenants/:tenant_id/keys', clock })
+  app.register(members, { prefix: '/v1/tenants/:tenant_id/members' })
+  app.register(access, { prefix: '/v1/access', limiter })
+  app.register(customers, { prefix: '/v1/customers' })
+  app.register(platformTenants, { prefix: '/v1/platform/tenants', clock })
+  app.register(platformUsers, { prefix: '/v1/platform/users', passwords })
+  if (parts.more !== undefined) app.register(parts.more)
+  app.register(async (scope) => refuseOtherMethods(scope, methods_of))
+
+  await app.ready()
+  return app
+}
+
+/** One line a request, when it is answered. */
+function logRequests(app: FastifyInstance): void {
+  app.addHook('onResponse', (request, reply, done) => {
+    const { tenant, principal } = request.findings ?? {}
+    request.log.info(
+      {
+        req: request,
+        status: reply.statusCode,
+        duration_ms: Math.round(reply.elapsedTime * 100) / 100,
+        tenant_id: tenant?.id,
+        principal_kind: principal?.kind,
+        principal_id: principal?.id,
+      },
+      'request',
+    )
+    done()
+  })
+}
+
+/** Whether some tenant lists an origin; for preflights, which name no tenant. */
+function originLookup(database: Database, clock: Clock): (origin: string) => Promise<boolean> {
+  const nobody = { actor: { kind: 'anonymous' as const, id: null }, address: null, user_agent: null, request_id: null }
+  return (origin) =>
+    new PlatformStore(database, clock, () => nobody).read((store) => store.tenants.isOriginListed(origin))
+}

@@ -1,0 +1,120 @@
+import { hash } from 'node:crypto'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { type Static, Type } from 'typebox'
+import { Problem } from './problems.js'
+
+export const LIMIT_DEFAULT = 50
+export const LIMIT_MAX = 100
+const CURSOR_CHARACTERS_MAX = 512
+
+/** The query parameters that every list has. */
+export const PageQuery = {
+  limit: Type.Optional(
+    Type.String({
+      'x-documented-as': { type: 'integer', minimum: 1, maximum: LIMIT_MAX, default: LIMIT_DEFAULT },
+      pattern: '^([1-9][0-9]?|100)$',
+      description: `How many to return, 1 to ${LIMIT_MAX}; ${LIMIT_DEFAULT} if not given.`,
+    }),
+  ),
+  cursor: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: CURSOR_CHARACTERS_MAX,
+      description: 'next_cursor of the page before, as it is.',
+    }),
+  ),
+}
+
+/** Where a list goes on: after the object with this id, in the order of the list. */
+export interface Page {
+  readonly limit: number
+  readonly after_id: string | undefined
+}
+
+/** A page as a store returns it. */
+export interface Rows<T> {
+  readonly rows: readonly T[]
+  readonly has_more: boolean
+}
+
+interface Query {
+  readonly limit?: string
+  readonly cursor?: string
+}
+
+/**
+ * Reads limit and cursor of a list.
+ *
+ * A cursor carries the id that the page before ended with, and a digest of the list that it belongs to: tenant, route
+ * and filters. It is no credential: whatever it names is still looked up behind the wall of the tenant.
+ *
+ * @throws Problem `invalid_cursor` for a cursor of another list, or none of ours.
+ */
+export function readPage(request: FastifyRequest): Page {
+  const { limit, cursor } = request.query as Query
+  return {
+    limit: limit === undefined ? LIMIT_DEFAULT : Number(limit),
+    after_id: cursor === undefined ? undefined : readCursor(cursor, listDigest(request)),
+  }
+}
+
+/** Sends a page: `{data, next_cursor}` and a Link to the next one (RFC 8288). */
+export function sendPage<T extends object>(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { rows, has_more }: Rows<T>,
+  id_of: (row: T) => string,
+): { data: T[]; next_cursor: string | null } {
+  const last = rows.at(-1)
+  if (!has_more || last === undefined) return { data: [...rows], next_cursor: null }
+  const next_cursor = Buffer.from(`${listDigest(request)}.${id_of(last)}`).toString('base64url')
+  reply.header('link', `<${nextUrl(request, next_cursor)}>; rel="next"`)
+  return { data: [...rows], next_cursor }
+}
+
+/** Cuts the one row that was read to see whether there is more. */
+export function pageOf<T>(rows: readonly T[], limit: number): Rows<T> {
+  return { rows: rows.slice(0, limit), has_more: rows.length > limit }
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+const KEY_ID = /^[0-9A-Za-z]{12}$/
+
+function readCursor(cursor: string, digest: string): string {
+  const [given_digest, id] = Buffer.from(cursor, 'base64url').toString('latin1').split('.')
+  if (given_digest !== digest || id === undefined || !(UUID.test(id) || KEY_ID.test(id)))
+    throw new Problem('invalid_cursor')
+  return id
+}
+
+/** Which list a cursor belongs to. Each part stands in JSON, so that two different lists never spell the same. */
+function listDigest(request: FastifyRequest): string {
+  const { limit: _limit, cursor: _cursor, ...filters } = request.query as Record<string, unknown>
+  const sorted = Object.entries(filters).sort(([left], [right]) => (left < right ? -1 : 1))
+  const list = [
+    request.findings.tenant?.id ?? null,
+    request.findings.principal?.kind ?? null,
+    request.routeOptions.url,
+    sorted,
+  ]
+  return hash('sha256', JSON.stringify(list)).slice(0, 24)
+}
+
+function nextUrl(request: FastifyRequest, cursor: string): string {
+  const [path, query] = (request.raw.url ?? '').split('?')
+  const parameters = new URLSearchParams(query)
+  parameters.set('cursor', cursor)
+  return `${path}?${parameters}`
+}
+
+/** The answer of a list, for OpenAPI and for the serialiser. */
+export function pageSchema<T extends import('typebox').TSchema>(item: T) {
+  return Type.Object({
+    data: Type.Array(item),
+    next_cursor: Type.Union([Type.String(), Type.Null()], {
+      description: 'Send it as cursor for the next page; null at the end.',
+    }),
+  })
+}
+
+export type PageOf<T extends import('typebox').TSchema> = Static<ReturnType<typeof pageSchema<T>>>

@@ -1,0 +1,332 @@
+/**
+ * The catalogue of refusals. `title` and `detail` go out; `explanation` is the text of the page at `/problems/{code}`,
+ * written for the person who got the answer: what it means, and what to do.
+ */
+interface ProblemRow {
+  readonly status: number
+  readonly title: string
+  readonly detail: string
+  readonly explanation: string
+}
+
+export const PROBLEMS = {
+  malformed_request: {
+    status: 400,
+    title: 'Malformed request',
+    detail: 'The request is not valid HTTP.',
+    explanation: 'The bytes that arrived are no HTTP request that can be read in one way only. Check what builds them.',
+  },
+  duplicate_header: {
+    status: 400,
+    title: 'Duplicate header',
+    detail: 'A header that names the caller or the host was sent more than once.',
+    explanation:
+      'Authorization, Host, X-TENANT-ID and X-TENANT-API-KEY may stand in a request once. With two of them it would be unclear whose request it is, so nobody guesses. Often a proxy adds a second one.',
+  },
+  credentials_in_url: {
+    status: 400,
+    title: 'Credentials in the URL',
+    detail: 'A key or token was sent in the URL. URLs are logged on the way: treat it as leaked and replace it.',
+    explanation:
+      'Keys go in X-TENANT-API-KEY and tokens in Authorization. URLs end up in logs, histories and Referer headers. Revoke what was sent and make a new one.',
+  },
+  malformed_json: {
+    status: 400,
+    title: 'Malformed JSON',
+    detail: 'The body is not JSON that can be read in one way only.',
+    explanation:
+      'The body must be one JSON value (RFC 8259) in UTF-8: no comments, no trailing commas, no name twice in one object, at most 32 levels deep, no NUL or broken surrogate in a string, no number beyond what a double holds exactly.',
+  },
+  validation_failed: {
+    status: 400,
+    title: 'Validation failed',
+    detail: 'The request does not fit the schema of this route; see errors.',
+    explanation:
+      'Each entry of errors has a JSON pointer (RFC 6901) into the body, or the name of the query parameter, and says what is wrong there. Unknown fields are refused too, so that a typo cannot pass unnoticed. The schema of each route is at /docs.',
+  },
+  invalid_cursor: {
+    status: 400,
+    title: 'Invalid cursor',
+    detail: 'The cursor does not belong to this list with these filters.',
+    explanation:
+      'A cursor continues the list that gave it: same route, same tenant, same filters. Begin again without a cursor, or follow the Link header as it is.',
+  },
+  authentication_required: {
+    status: 401,
+    title: 'Authentication required',
+    detail: 'This needs a signed-in user: send Authorization: Bearer <access token>.',
+    explanation: 'Log in with POST /v1/auth/login and send the access token in the Authorization header.',
+  },
+  invalid_token: {
+    status: 401,
+    title: 'Invalid token',
+    detail: 'The access token is malformed, expired or signed out. Log in again or use the refresh token.',
+    explanation:
+      'A bearer token was sent, and it is not good: damaged, expired, its session ended, or its user disabled. It is not ignored in favour of the tenant key alone. Refresh it with POST /v1/auth/refresh, or log in again.',
+  },
+  invalid_credentials: {
+    status: 401,
+    title: 'Invalid credentials',
+    detail: 'The email and password do not match an active user.',
+    explanation:
+      'Unknown email, wrong password and disabled user get this same answer, so that nobody can find out who has an account.',
+  },
+  invalid_refresh_token: {
+    status: 401,
+    title: 'Invalid refresh token',
+    detail: 'The refresh token is unknown, expired, or was used before. Log in again.',
+    explanation:
+      'A refresh token works once. When an older one comes back, somebody has a copy, so the whole session ends and the user must log in again.',
+  },
+  tenant_credentials_required: {
+    status: 401,
+    title: 'Tenant credentials required',
+    detail: 'Send X-TENANT-ID and X-TENANT-API-KEY.',
+    explanation:
+      'Routes of the data plane belong to one tenant. Its id and one of its keys say which: X-TENANT-ID and X-TENANT-API-KEY.',
+  },
+  invalid_tenant_credentials: {
+    status: 401,
+    title: 'Invalid tenant credentials',
+    detail: 'The tenant id and key do not name an active key of that tenant.',
+    explanation:
+      'Unknown tenant, unknown key, key of another tenant, revoked, disabled and expired key all get this same answer. Compare the id with the one in your dashboard; make a new key with POST /v1/tenants/{tenant_id}/keys if the old one is gone.',
+  },
+  tenant_suspended: {
+    status: 403,
+    title: 'Tenant suspended',
+    detail: 'The credentials are good, but this tenant is suspended or its trial is over.',
+    explanation:
+      'The operator of the platform has suspended this tenant, or its trial is over. Only they can activate it again.',
+  },
+  address_not_allowed: {
+    status: 403,
+    title: 'Address not allowed',
+    detail: 'The key is good, but it may not be used from this address.',
+    explanation:
+      'The key has a list of networks (allowed_cidrs) and the request came from outside of them. Behind a proxy, the gateway must be told to trust it (TRUST_PROXY).',
+  },
+  origin_not_allowed: {
+    status: 403,
+    title: 'Origin not allowed',
+    detail: "This tenant does not list the page's origin.",
+    explanation:
+      'A browser sent the request from a page whose origin is not in allowed_origins of the tenant. Scripts and servers do not send Origin and are not asked.',
+  },
+  tenant_access_denied: {
+    status: 403,
+    title: 'No access to this tenant',
+    detail: 'The user is not an active member of this tenant.',
+    explanation:
+      'The user is signed in, but has no membership in this tenant, or it is pending or disabled. Somebody who manages its members can change that.',
+  },
+  insufficient_scope: {
+    status: 403,
+    title: 'Insufficient scope',
+    detail: 'A scope that this route requires is missing.',
+    explanation:
+      'required lists what the route asks for and missing what the caller lacks. granted_by_roles names the roles of the tenant that would give it. denied_by_override lists what an override takes away whatever the roles say. A tenant key alone has only the scopes it was made with, and none by default: send a user’s token as well, or make a key that holds the scope.',
+  },
+  privilege_escalation: {
+    status: 403,
+    title: 'Cannot grant what you do not hold',
+    detail: 'The change would give scopes that the caller does not hold; see exceeding_scopes.',
+    explanation:
+      'Nobody can give a role, a key or an override more than they hold themselves. Ask somebody who holds exceeding_scopes; only an Owner can make an Owner.',
+  },
+  owner_required: {
+    status: 403,
+    title: 'Only an Owner may do this',
+    detail: 'This changes an Owner of the tenant, which only an Owner may do.',
+    explanation: 'Admins can do everything in a tenant but delete it and change its Owners.',
+  },
+  platform_access_denied: {
+    status: 403,
+    title: 'No access to the platform',
+    detail: 'The user is not an operator with the privileges that this route requires.',
+    explanation: 'Routes under /v1/platform are for operators. Being Owner of a tenant does not count there.',
+  },
+  registration_disabled: {
+    status: 403,
+    title: 'Registration is off',
+    detail: 'This gateway does not let people register themselves.',
+    explanation: 'An operator can create a user, or start the gateway with ALLOW_REGISTRATION=true.',
+  },
+  not_found: {
+    status: 404,
+    title: 'Not found',
+    detail: 'There is nothing at this address that the caller may see.',
+    explanation:
+      'The route does not exist, or the object does not exist in this tenant. What belongs to another tenant looks exactly like what does not exist.',
+  },
+  method_not_allowed: {
+    status: 405,
+    title: 'Method not allowed',
+    detail: 'The route exists, but not with this method; see Allow.',
+    explanation: 'The Allow header lists the methods of this route.',
+  },
+  request_timeout: {
+    status: 408,
+    title: 'Request timeout',
+    detail: 'The request did not arrive in time.',
+    explanation: 'The whole request must arrive within 30 seconds.',
+  },
+  already_exists: {
+    status: 409,
+    title: 'Already exists',
+    detail: 'Another one with the same unique value exists; see conflicting_field.',
+    explanation:
+      'conflicting_field names the value that must be unique. Within a tenant these are phone, email and external_id of a customer.',
+  },
+  email_unverified: {
+    status: 409,
+    title: 'Email not verified',
+    detail: 'This user has not proved to own the email address, so they cannot be added by it.',
+    explanation:
+      'Anybody can register with any address. Until the address is verified it says nothing about who the user is.',
+  },
+  invalid_state: {
+    status: 409,
+    title: 'Not possible in this state',
+    detail: 'The object is in a state in which this cannot be done.',
+    explanation: 'The detail says which state it is in and what would have to happen first.',
+  },
+  last_owner: {
+    status: 409,
+    title: 'Last Owner',
+    detail: 'The tenant would be left without an active Owner.',
+    explanation: 'Make somebody else an Owner first.',
+  },
+  last_operator: {
+    status: 409,
+    title: 'Last operator',
+    detail: 'The platform would be left without an operator who can appoint others.',
+    explanation: 'Appoint another operator first.',
+  },
+  limit_reached: {
+    status: 409,
+    title: 'Limit reached',
+    detail: 'There are as many of these as one owner can have; remove some first.',
+    explanation: 'Everything that can grow has a bound. The detail says which one was reached.',
+  },
+  precondition_failed: {
+    status: 412,
+    title: 'Precondition failed',
+    detail: 'It was changed since you read it. Read it again and repeat the change.',
+    explanation: 'If-Match did not name the current ETag, so the change would have overwritten somebody else’s.',
+  },
+  body_too_large: {
+    status: 413,
+    title: 'Body too large',
+    detail: 'The body is larger than this route takes.',
+    explanation: 'Bodies may have 256 KiB unless a route says otherwise.',
+  },
+  uri_too_long: {
+    status: 414,
+    title: 'URI too long',
+    detail: 'A part of the path is longer than any identifier.',
+    explanation: 'No part of a path may be longer than 100 characters.',
+  },
+  unsupported_media_type: {
+    status: 415,
+    title: 'Unsupported media type',
+    detail: 'Send the body as application/json.',
+    explanation: 'Bodies are JSON in UTF-8 with Content-Type: application/json.',
+  },
+  headers_too_large: {
+    status: 431,
+    title: 'Too many or too large headers',
+    detail: 'A request may have 100 header lines and 16 KiB of headers.',
+    explanation: 'Beyond that Node would drop lines in silence, and a dropped line could be the one that decides.',
+  },
+  rate_limited: {
+    status: 429,
+    title: 'Too many requests',
+    detail: 'A budget is used up; retry after the seconds in Retry-After.',
+    explanation:
+      'violated_policies names the budget. RateLimit-Policy tells its size and RateLimit what is left of it.',
+  },
+  internal_error: {
+    status: 500,
+    title: 'Internal error',
+    detail: 'Something broke that is not your fault. Quote request_id to the operator.',
+    explanation: 'The operator finds the cause in the log under the request id.',
+  },
+  service_unavailable: {
+    status: 503,
+    title: 'Service unavailable',
+    detail: 'Something that this request needs is not available or busy; retry after the seconds in Retry-After.',
+    explanation: 'Nothing was decided and nothing was changed. Retry after the seconds in Retry-After.',
+  },
+} as const satisfies Record<string, ProblemRow>
+
+export type ProblemCode = keyof typeof PROBLEMS
+
+export interface ProblemOptions {
+  /** Replaces the detail of the catalogue; goes out to the caller. */
+  readonly detail?: string
+  /** Members beside the standard ones (RFC 9457 section 3.2); go out to the caller. */
+  readonly members?: Readonly<Record<string, unknown>>
+  readonly headers?: Readonly<Record<string, string>>
+  /** For the log alone. */
+  readonly internal?: string
+  readonly cause?: unknown
+}
+
+/** A refusal on its way out: a row of the catalogue and what is special about this case. */
+export class Problem extends Error {
+  override readonly name = 'Problem'
+  readonly code: ProblemCode
+  readonly status: number
+  readonly detail: string
+  readonly members: Readonly<Record<string, unknown>>
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(code: ProblemCode, options: ProblemOptions = {}) {
+    super(options.internal ?? code, { cause: options.cause })
+    this.code = code
+    this.status = PROBLEMS[code].status
+    this.detail = options.detail ?? PROBLEMS[code].detail
+    this.members = options.members ?? {}
+    this.headers = { ...challenge(code), ...options.headers }
+  }
+}
+
+/** 401 must carry a challenge (RFC 9110 section 11.6.1); without credentials it carries no error (RFC 6750 section 3.1). */
+function challenge(code: ProblemCode): Record<string, string> {
+  switch (code) {
+    case 'authentication_required':
+    case 'invalid_credentials':
+    case 'invalid_refresh_token':
+      return { 'www-authenticate': 'Bearer realm="gateway"' }
+    case 'invalid_token':
+      return { 'www-authenticate': 'Bearer realm="gateway", error="invalid_token"' }
+    case 'tenant_credentials_required':
+    case 'invalid_tenant_credentials':
+      return { 'www-authenticate': 'TenantKey realm="gateway"' }
+    default:
+      return {}
+  }
+}
+
+/** 503 with a time to retry: how every failure of a dependency is answered. */
+export function unavailable(internal: string, retry_after_seconds = 1, cause?: unknown): Problem {
+  return new Problem('service_unavailable', {
+    internal,
+    cause,
+    headers: { 'retry-after': String(retry_after_seconds) },
+  })
+}
+
+/** The body that goes out (RFC 9457 section 3.1). */
+export function problemBody(problem: Problem, public_url: string, request_id: string): Record<string, unknown> {
+  return {
+    type: `${public_url}/problems/${problem.code}`,
+    title: PROBLEMS[problem.code].title,
+    status: problem.status,
+    detail: problem.detail,
+    code: problem.code,
+    request_id,
+    ...problem.members,
+  }
+}

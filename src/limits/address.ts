@@ -1,0 +1,27 @@
+import ipaddr from 'ipaddr.js'
+
+const IPV6_SUBNET_BITS = 64
+
+/** The address in one spelling: an IPv4 address that came in over IPv6 is the IPv4 address. */
+export function parseAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
+  return ipaddr.isValid(text) ? ipaddr.process(text) : undefined
+}
+
+/** What an address is counted by: IPv4 whole, IPv6 by /64, which is what one customer of a provider has at least. */
+export function addressBucket(text: string): string {
+  const address = parseAddress(text)
+  if (address === undefined) return 'unknown'
+  if (address.kind() === 'ipv4') return address.toString()
+  const network = ipaddr.IPv6.networkAddressFromCIDR(`${address.toString()}/${IPV6_SUBNET_BITS}`)
+  return `${network.toString()}/${IPV6_SUBNET_BITS}`
+}
+
+/** Whether an address lies in one of the networks; networks of the other family never match. */
+export function isInNetworks(text: string, networks: readonly string[]): boolean {
+  const address = parseAddress(text)
+  if (address === undefined) return false
+  return networks.some((network) => {
+    const [base, bits] = ipaddr.parseCIDR(network)
+    return base.kind() === address.kind() && address.match(base as never, bits)
+  })
+}

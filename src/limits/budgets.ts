@@ -1,0 +1,89 @@
+/**
+ * Every budget: its name, its size, what it is counted by, and why. Nothing else in the product holds such a number.
+ *
+ * A budget is `quota` requests in `window_seconds`, counted in fixed windows that begin with the first request. Each
+ * can be set as `<requests>/<seconds>` in the environment variable named here.
+ */
+export interface BudgetDefault {
+  readonly variable: string
+  readonly quota: number
+  readonly window_seconds: number
+  readonly counted_by: string
+  readonly reason: string
+}
+
+export const BUDGETS = {
+  address: {
+    variable: 'BUDGET_ADDRESS',
+    quota: 6000,
+    window_seconds: 60,
+    counted_by: 'client address (IPv6 by /64)',
+    reason: 'A wall against floods before anything costs CPU. It is wide: one server may speak for a whole tenant.',
+  },
+  refused: {
+    variable: 'BUDGET_REFUSED',
+    quota: 120,
+    window_seconds: 60,
+    counted_by: 'client address, refused credentials only',
+    reason: 'Guessing keys and tokens stops early; nobody who holds good credentials comes near it.',
+  },
+  login_address: {
+    variable: 'BUDGET_LOGIN_ADDRESS',
+    quota: 10,
+    window_seconds: 60,
+    counted_by: 'client address, logins',
+    reason: 'Every login costs a password hash. A person needs one.',
+  },
+  login_account: {
+    variable: 'BUDGET_LOGIN_ACCOUNT',
+    quota: 10,
+    window_seconds: 3600,
+    counted_by: 'account, failed logins',
+    reason: 'NIST SP 800-63B 5.2.2 bounds failed tries. Beyond it tries are delayed, never locked out for good.',
+  },
+  tenant: {
+    variable: 'BUDGET_TENANT',
+    quota: 1000,
+    window_seconds: 60,
+    counted_by: 'tenant id, unless its plan says otherwise',
+    reason: 'One tenant must not be able to use up the service of the others.',
+  },
+  key: {
+    variable: 'BUDGET_KEY',
+    quota: 0,
+    window_seconds: 60,
+    counted_by: 'tenant key id; 0 means none unless the key itself says',
+    reason: 'An owner may hold one integration to less than the whole budget of the tenant.',
+  },
+  operator: {
+    variable: 'BUDGET_OPERATOR',
+    quota: 100,
+    window_seconds: 60,
+    counted_by: 'user id of the operator',
+    reason: 'A stolen operator token must not be able to walk through every tenant in a minute.',
+  },
+} as const satisfies Record<string, BudgetDefault>
+
+export type BudgetName = keyof typeof BUDGETS
+
+export interface Budget {
+  readonly name: BudgetName
+  readonly quota: number
+  readonly window_seconds: number
+}
+
+export type Budgets = Readonly<Record<BudgetName, Budget>>
+
+/** `<requests>/<seconds>`: up to ten million requests in up to a day. */
+export const BUDGET_VARIABLE_PATTERN = '^(0|[1-9][0-9]{0,6})/([1-9][0-9]{0,4})$'
+
+/** The budgets in force: the defaults of this file, each replaced by its environment variable where that is set. */
+export function readBudgets(environment: Readonly<Record<string, unknown>>): Budgets {
+  const entries = Object.entries(BUDGETS).map(([name, fallback]) => {
+    const text = environment[fallback.variable]
+    const [quota, window_seconds] =
+      typeof text === 'string' ? text.split('/').map(Number) : [fallback.quota, fallback.window_seconds]
+    return [name, { name, quota, window_seconds }]
+  })
+  return Object.fromEntries(entries)
+}

@@ -1,0 +1,74 @@
+import { Type } from 'typebox'
+import { closed, Name, Nullable, type Routes } from '../http/schemas.js'
+import { effectiveScopes } from '../permissions/evaluate.js'
+import { user } from '../pipeline/access.js'
+
+const Membership = Type.Object({
+  tenant: Type.Object({ id: Type.String(), name: Type.String() }),
+  state: Type.String(),
+  roles: Type.Array(Type.String()),
+  scopes: Type.Array(Type.String()),
+})
+
+const Me = Type.Object(
+  {
+    id: Type.String(),
+    email: Type.String(),
+    name: Type.String(),
+    email_verified_at: Nullable(Type.String()),
+    created_at: Type.String(),
+    memberships: Type.Array(Membership, { description: 'Every tenant of mine, with what I may do there.' }),
+  },
+  { $id: 'Me' },
+)
+
+const tags = ['me']
+
+/** The signed-in user. */
+const me: Routes = async (app) => {
+  const profileOf = async (request: import('fastify').FastifyRequest) => {
+    const { id } = request.principal
+    const user = await request.platform_store.read((store) => store.users.get(id))
+    const memberships = await request.platform_store.read((store) => store.tenants.membershipsOf(id))
+    return {
+      ...user,
+      memberships: memberships.map(({ tenant_id, tenant_name, state, roles, overrides }) => ({
+        tenant: { id: tenant_id, name: tenant_name },
+        state,
+        roles: roles.map((role) => role.name),
+        scopes:
+          state === 'active' ? effectiveScopes({ kind: 'user', id, roles, overrides }).map(({ scope }) => scope) : [],
+      })),
+    }
+  }
+
+  app.get(
+    '',
+    {
+      config: user(),
+      schema: { operationId: 'getMe', summary: 'My profile and my tenants', tags, response: { 200: Me } },
+    },
+    profileOf,
+  )
+
+  app.patch(
+    '',
+    {
+      config: user(),
+      schema: {
+        operationId: 'updateMe',
+        summary: 'Change my profile',
+        tags,
+        body: closed({ name: Name }),
+        response: { 200: Me },
+      },
+    },
+    async (request) => {
+      await request.platform_store.write('user.updated', (store) =>
+        store.users.rename(request.principal.id, request.body.name),
+      )
+      return profileOf(request)
+    },
+  )
+}
+export default me

@@ -1,0 +1,215 @@
+import { and, count, desc, eq, inArray, isNull, lt, sql } from 'drizzle-orm'
+import { users } from '../auth/table.js'
+import { type Page, pageOf, type Rows } from '../http/pagination.js'
+import { Problem } from '../http/problems.js'
+import type { RoleFact } from '../permissions/roles.js'
+import { roles } from '../roles/table.js'
+import { lockTenant } from '../storage/lock-tenant.js'
+import type { ReadScope, WriteScope } from '../storage/unit-of-work.js'
+import { type Actor, checkGrant, checkTouch, isOwner } from './escalation.js'
+import { type MembershipState, membership_roles, memberships } from './table.js'
+
+/** Members of one tenant; a bound, as everything that grows has one. */
+const MEMBERS_MAX = 10_000
+
+export interface MemberRecord {
+  readonly user_id: string
+  readonly email: string
+  readonly name: string
+  readonly state: MembershipState
+  readonly roles: string[]
+  readonly created_at: string
+}
+
+export interface MemberChange {
+  readonly roles?: readonly string[]
+  readonly state?: 'active' | 'disabled'
+}
+
+type NamedRole = RoleFact & { readonly id: string }
+
+const roleNames = sql<string[]>`array(
+  select r.name from ${membership_roles} mr join ${roles} r on r.tenant_id = mr.tenant_id and r.id = mr.role_id
+  where mr.tenant_id = "memberships"."tenant_id" and mr.user_id = "memberships"."user_id" order by r.id)`
+
+export class MembersReader {
+  constructor(
+    protected readonly scope: ReadScope,
+    protected readonly tenant_id: string,
+  ) {}
+
+  /** Members, by descending user id. */
+  async list(page: Page): Promise<Rows<MemberRecord>> {
+    const after = page.after_id === undefined ? undefined : lt(memberships.user_id, page.after_id)
+    const rows = await this.select()
+      .where(and(eq(memberships.tenant_id, this.tenant_id), after))
+      .orderBy(desc(memberships.user_id))
+      .limit(page.limit + 1)
+    return pageOf(rows, page.limit)
+  }
+
+  /** @throws Problem `not_found` */
+  async get(user_id: string): Promise<MemberRecord> {
+    const [row] = await this.select().where(
+      and(eq(memberships.tenant_id, this.tenant_id), eq(memberships.user_id, user_id)),
+    )
+    if (row === undefined) throw new Problem('not_found')
+    return row
+  }
+
+  private select() {
+    return this.scope.queries
+      .select({
+        user_id: memberships.user_id,
+        email: users.email,
+        name: users.name,
+        state: memberships.state,
+        roles: roleNames,
+        created_at: memberships.created_at,
+      })
+      .from(memberships)
+      .innerJoin(users, eq(users.id, memberships.user_id))
+      .$dynamic()
+  }
+}
+
+export class MembersWriter extends MembersReader {
+  constructor(
+    protected override readonly scope: WriteScope,
+    tenant_id: string,
+  ) {
+    super(scope, tenant_id)
+  }
+
+  /**
+   * Makes an existing user a member.
+   * @throws Problem `not_found`, `email_unverified`, `already_exists`, `privilege_escalation`, `limit_reached`
+   */
+  async add(
+    who: { email?: string; user_id?: string },
+    role_names: readonly string[],
+    actor: Actor,
+  ): Promise<MemberRecord> {
+    await lockTenant(this.scope, this.tenant_id)
+    const user_id = await this.findUser(who)
+    const wanted = await this.rolesNamed(role_names)
+    checkGrant(actor, wanted)
+    const [members] = await this.scope.queries
+      .select({ count: count() })
+      .from(memberships)
+      .where(eq(memberships.tenant_id, this.tenant_id))
+    if ((members?.count ?? 0) >= MEMBERS_MAX) {
+      throw new Problem('limit_reached', { detail: `A tenant can have ${MEMBERS_MAX} members.` })
+    }
+    const added = await this.scope.queries
+      .insert(memberships)
+      .values({ tenant_id: this.tenant_id, user_id, state: 'active', created_at: this.scope.now })
+      .onConflictDoNothing()
+      .returning({ user_id: memberships.user_id })
+    if (added.length === 0) throw new Problem('already_exists', { members: { conflicting_field: 'user_id' } })
+    await this.giveRoles(user_id, wanted)
+    const record = await this.get(user_id)
+    this.tell(user_id, { after: { state: record.state, roles: record.roles } })
+    return record
+  }
+
+  /**
+   * Changes the roles or the state of a member; it holds from the member's next request.
+   * @throws Problem `not_found`, `owner_required`, `privilege_escalation`, `last_owner`, `invalid_state`
+   */
+  async update(user_id: string, change: MemberChange, actor: Actor): Promise<MemberRecord> {
+    await lockTenant(this.scope, this.tenant_id)
+    const before = await this.get(user_id)
+    const held = await this.rolesNamed(before.roles)
+    checkTouch(actor, held)
+    if (change.state !== undefined && before.state === 'pending') {
+      throw new Problem('invalid_state', { detail: 'The membership is pending: only the invited user can accept it.' })
+    }
+    if (change.roles !== undefined) {
+      const wanted = await this.rolesNamed(change.roles)
+      checkGrant(
+        actor,
+        wanted.filter((role) => !before.roles.includes(role.name)),
+      )
+      await this.takeRoles(user_id)
+      await this.giveRoles(user_id, wanted)
+    }
+    if (change.state !== undefined) {
+      const is_this = and(eq(memberships.tenant_id, this.tenant_id), eq(memberships.user_id, user_id))
+      await this.scope.queries.update(memberships).set({ state: change.state }).where(is_this)
+    }
+    if (isOwner(held)) await this.checkOwnerStays()
+    const after = await this.get(user_id)
+    this.tell(user_id, {
+      before: { state: before.state, roles: before.roles },
+      after: { state: after.state, roles: after.roles },
+    })
+    return after
+  }
+
+  private async findUser({ email, user_id }: { email?: string; user_id?: string }): Promise<string> {
+    const rows = await this.scope.queries.execute<{ id: string; is_verified: boolean }>(
+      user_id === undefined
+        ? sql`select * from find_user_by_email(${email ?? ''})`
+        : sql`select * from find_user_by_id(${user_id}::uuid)`,
+    )
+    const [user] = rows as unknown as { id: string; is_verified: boolean }[]
+    if (user === undefined) throw new Problem('not_found', { detail: 'There is no active user with that email or id.' })
+    if (user_id === undefined && !user.is_verified) throw new Problem('email_unverified')
+    return user.id
+  }
+
+  private async rolesNamed(names: readonly string[]): Promise<NamedRole[]> {
+    if (names.length === 0) return []
+    const found = await this.scope.queries
+      .select({ id: roles.id, name: roles.name, system_role: roles.system_role, scopes: roles.scopes })
+      .from(roles)
+      .where(and(eq(roles.tenant_id, this.tenant_id), inArray(roles.name, [...names])))
+    const errors = names.flatMap((name, position) =>
+      found.some((role) => role.name === name)
+        ? []
+        : [{ pointer: `/roles/${position}`, message: 'is not the name of a role of this tenant' }],
+    )
+    if (errors.length > 0) throw new Problem('validation_failed', { members: { errors } })
+    return found
+  }
+
+  private async giveRoles(user_id: string, wanted: readonly NamedRole[]): Promise<void> {
+    if (wanted.length === 0) return
+    await this.scope.queries
+      .insert(membership_roles)
+      .values(wanted.map((role) => ({ tenant_id: this.tenant_id, user_id, role_id: role.id })))
+  }
+
+  private async takeRoles(user_id: string): Promise<void> {
+    await this.scope.queries
+      .delete(membership_roles)
+      .where(and(eq(membership_roles.tenant_id, this.tenant_id), eq(membership_roles.user_id, user_id)))
+  }
+
+  /** Runs under the lock of the tenant, so that two removals cannot both count the other's Owner. */
+  private async checkOwnerStays(): Promise<void> {
+    const [owners] = await this.scope.queries
+      .select({ count: count() })
+      .from(memberships)
+      .innerJoin(
+        membership_roles,
+        and(eq(membership_roles.tenant_id, memberships.tenant_id), eq(membership_roles.user_id, memberships.user_id)),
+      )
+      .innerJoin(roles, and(eq(roles.tenant_id, membership_roles.tenant_id), eq(roles.id, membership_roles.role_id)))
+      .innerJoin(users, eq(users.id, memberships.user_id))
+      .where(
+        and(
+          eq(memberships.tenant_id, this.tenant_id),
+          eq(memberships.state, 'active'),
+          eq(roles.system_role, 'owner'),
+          isNull(users.disabled_at),
+        ),
+      )
+    if ((owners?.count ?? 0) === 0) throw new Problem('last_owner')
+  }
+
+  private tell(user_id: string, changes: Record<string, unknown>): void {
+    this.scope.changed({ kind: 'member', id: user_id, tenant_id: this.tenant_id, changes })
+  }
+}

@@ -1,0 +1,42 @@
+import { ALL_SCOPES, type Scope } from './scopes.js'
+
+/**
+ * The roles that every tenant has and nobody can change.
+ *
+ * Their scopes stand here and not in the rows of the tenant, so that an Owner holds the scopes of a later release from
+ * its first request on. A row of the tenant only says which of these it is.
+ */
+export const SYSTEM_ROLES = {
+  owner: { name: 'Owner', scopes: ALL_SCOPES },
+  admin: { name: 'Admin', scopes: ALL_SCOPES },
+  support_lead: {
+    name: 'Support Lead',
+    scopes: [
+      'conversations:view',
+      'conversations:edit',
+      'conversations:reply',
+      'conversations:moderate',
+      'handoff:perform',
+      'customers:edit',
+      'agents:view',
+    ],
+  },
+  agent: { name: 'Agent', scopes: ['conversations:view', 'conversations:reply', 'customers:edit'] },
+  analyst: { name: 'Analyst', scopes: ['analytics:view', 'audit:view'] },
+} as const satisfies Record<string, { name: string; scopes: readonly Scope[] }>
+
+export type SystemRole = keyof typeof SYSTEM_ROLES
+
+export const ALL_SYSTEM_ROLES = Object.keys(SYSTEM_ROLES) as SystemRole[]
+
+/** A role as its row says it: a system role by its code, a custom role by its scopes. */
+export interface RoleFact {
+  readonly name: string
+  readonly system_role: SystemRole | null
+  readonly scopes: readonly string[]
+}
+
+/** The scopes that a role gives. */
+export function scopesOfRole(role: RoleFact): readonly string[] {
+  return role.system_role === null ? role.scopes : SYSTEM_ROLES[role.system_role].scopes
+}

@@ -1,0 +1,34 @@
+import type { Privilege, Scope } from '../permissions/scopes.js'
+
+/**
+ * What a route demands: the one line that drives the guard, the OpenAPI security, the explanations and the tests.
+ * Several scopes mean all of them.
+ */
+export type Access =
+  | { readonly kind: 'open'; readonly scopes: readonly [] }
+  | { readonly kind: 'user'; readonly scopes: readonly [] }
+  | { readonly kind: 'member'; readonly scopes: readonly Scope[] }
+  | { readonly kind: 'tenant'; readonly scopes: readonly Scope[] }
+  | { readonly kind: 'operator'; readonly scopes: readonly Privilege[] }
+
+export type AccessKind = Access['kind']
+
+/** The config of a route that declares its access. */
+export interface Declared {
+  readonly access: Access
+}
+
+/** Anybody; nothing is asked. */
+export const open = (): Declared => ({ access: { kind: 'open', scopes: [] } })
+
+/** A signed-in user, in no tenant. */
+export const user = (): Declared => ({ access: { kind: 'user', scopes: [] } })
+
+/** A signed-in user who is an active member of the tenant in the path; without scopes, any member. */
+export const member = (...scopes: Scope[]): Declared => ({ access: { kind: 'member', scopes } })
+
+/** A tenant key, and a signed-in member unless the key itself holds the scopes. */
+export const tenant = (...scopes: Scope[]): Declared => ({ access: { kind: 'tenant', scopes } })
+
+/** An operator of the platform who holds the privileges. */
+export const operator = (...privileges: Privilege[]): Declared => ({ access: { kind: 'operator', scopes: privileges } })

@@ -1,0 +1,68 @@
+import type { FastifyRequest } from 'fastify'
+import type { AccessTokenClaims } from '../auth/access-tokens.js'
+import type { Decision, Holdings } from '../permissions/evaluate.js'
+import type { Facts, KeyFact, SessionFact, TenantFact } from '../storage/facts.js'
+import type { PlatformStore } from '../storage/platform-store.js'
+import type { TenantStore } from '../storage/tenant-store.js'
+import type { Principal } from './principal.js'
+
+/** What the Authorization header holds: nothing; something that is no good token; a good one. */
+export type Bearer = 'absent' | 'bad' | AccessTokenClaims
+
+/** What the steps have found out about one request so far. Each step adds its part and reads those before it. */
+export interface Findings {
+  bearer?: Bearer
+  facts?: Facts
+  tenant?: TenantFact
+  key?: KeyFact
+  session?: SessionFact
+  principal?: Principal
+  holdings?: Holdings
+  decision?: Decision
+  tenant_store?: TenantStore
+  platform_store?: PlatformStore
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** For the steps of the pipeline; handlers use the getters beside it. */
+    findings: Findings
+    /** Who calls. Not there on open routes. */
+    readonly principal: Principal
+    /** What the principal holds in its tenant, or on the platform. */
+    readonly holdings: Holdings
+    /** The tenant of the request, on member and tenant routes. */
+    readonly tenant: TenantFact
+    /** The store that is bound to the tenant of the request. */
+    readonly tenant_store: TenantStore
+    /** The store of the platform: identities and tenants, no tenant's data. */
+    readonly platform_store: PlatformStore
+  }
+}
+
+const PROVIDED = ['principal', 'holdings', 'tenant', 'tenant_store', 'platform_store'] as const
+
+/**
+ * The getters that handlers use. Each throws when the route's column of the table did not provide the value: a mistake
+ * in the code, found by the first test that calls the route.
+ */
+export function requestGetters(): Record<string, { getter(this: FastifyRequest): unknown }> {
+  return Object.fromEntries(
+    PROVIDED.map((name) => [
+      name,
+      {
+        getter(this: FastifyRequest) {
+          const value = this.findings[name]
+          if (value === undefined) throw new Error(`request.${name} is not provided by the access of this route`)
+          return value
+        },
+      },
+    ]),
+  )
+}
+
+/** A value that an earlier row of the table must have found. */
+export function found<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('a step ran before the one that provides its value')
+  return value
+}

@@ -1,0 +1,16 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { AccessTokens } from '../auth/access-tokens.js'
+import type { Limiter } from '../limits/limiter.js'
+import type { Clock } from '../storage/clock.js'
+import type { Database } from '../storage/database.js'
+
+/** The process-wide parts that steps work with. */
+export interface Gate {
+  readonly database: Database
+  readonly access_tokens: AccessTokens
+  readonly limiter: Limiter
+  readonly clock: Clock
+}
+
+/** One row of the table: it lets the request pass, or throws a Problem. */
+export type Step = (gate: Gate, request: FastifyRequest, reply: FastifyReply) => void | Promise<void>

@@ -1,0 +1,24 @@
+import type { FastifyRequest } from 'fastify'
+import { Problem, type ProblemCode } from '../http/problems.js'
+import { addressBucket } from '../limits/address.js'
+import { announce, rateLimited } from '../limits/limiter.js'
+import type { Gate, Step } from './gate.js'
+
+/** The wall: before anything costs CPU, and before a guess is looked at. */
+export const limitAddress: Step = async ({ limiter }, request, reply) => {
+  const bucket = addressBucket(request.ip)
+  const standing = await limiter.count('address', bucket)
+  announce(reply, 'address', standing)
+  if (standing.is_exceeded) throw rateLimited('address', standing.reset_seconds)
+  const refused = await limiter.look('refused', bucket)
+  if (refused.remaining === 0) {
+    announce(reply, 'refused', refused)
+    throw rateLimited('refused', refused.reset_seconds)
+  }
+}
+
+/** Refuses credentials, and counts the refusal against the address that sent them. */
+export async function refuseCredentials({ limiter }: Gate, request: FastifyRequest, code: ProblemCode): Promise<never> {
+  await limiter.count('refused', addressBucket(request.ip))
+  throw new Problem(code)
+}

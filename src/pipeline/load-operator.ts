@@ -1,0 +1,20 @@
+import { Problem } from '../http/problems.js'
+import { announce, rateLimited } from '../limits/limiter.js'
+import { found } from './findings.js'
+import type { Step } from './gate.js'
+
+/** The operator that the user is. The right is read at each request; nothing in the token says it. */
+export const loadOperator: Step = (_gate, request) => {
+  const { findings } = request
+  const { id, user_id, privileges } = found(findings.session)
+  if (privileges === null) throw new Problem('platform_access_denied')
+  findings.principal = { kind: 'operator', id: user_id, session_id: id }
+  findings.holdings = { kind: 'operator', id: user_id, privileges }
+}
+
+/** The budget of an operator. */
+export const limitOperator: Step = async ({ limiter }, request, reply) => {
+  const standing = await limiter.count('operator', found(request.findings.principal).id)
+  announce(reply, 'operator', standing)
+  if (standing.is_exceeded) throw rateLimited('operator', standing.reset_seconds)
+}

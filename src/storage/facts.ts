@@ -1,0 +1,192 @@
+import type { MembershipState } from '../members/table.js'
+import type { OverrideFact } from '../permissions/evaluate.js'
+import type { RoleFact } from '../permissions/roles.js'
+import type { Database } from './database.js'
+import { asUnavailable } from './errors.js'
+
+/** Who a request claims to be; each part has passed what can be checked without the database. */
+export interface Claims {
+  readonly tenant_id: string | null
+  readonly key_id: string | null
+  readonly session_id: string | null
+  readonly user_id: string | null
+}
+
+export interface TenantFact {
+  readonly id: string
+  readonly name: string
+  readonly allowed_origins: readonly string[]
+  readonly requests_per_minute: number | null
+  readonly trial_ends_at: string | null
+  readonly suspended_at: string | null
+  readonly suspended_until: string | null
+}
+
+export interface KeyFact {
+  readonly id: string
+  readonly name: string
+  readonly scopes: readonly string[]
+  readonly secret_digest: Uint8Array
+  readonly allowed_cidrs: readonly string[] | null
+  readonly requests_per_minute: number | null
+  readonly expires_at: string | null
+  readonly disabled_at: string | null
+  readonly revoked_at: string | null
+}
+
+/** A session that is alive, of a user who is not disabled. */
+export interface SessionFact {
+  readonly id: string
+  readonly user_id: string
+  readonly expires_at: string
+  readonly ended_at: string | null
+  readonly user_disabled_at: string | null
+  /** The privileges of the operator that this user is; null when the user is none. */
+  readonly privileges: readonly string[] | null
+}
+
+export interface MembershipFact {
+  readonly state: MembershipState
+  readonly roles: readonly RoleFact[]
+  readonly overrides: readonly OverrideFact[]
+}
+
+/** Everything that authorisation asks the database, of one moment. What was not found is null. */
+export interface Facts {
+  readonly tenant: TenantFact | null
+  readonly key: KeyFact | null
+  readonly session: SessionFact | null
+  readonly membership: MembershipFact | null
+}
+
+/**
+ * One statement, so one round trip and one moment. Every join repeats the tenant: the key, the membership, its roles
+ * and its overrides are those of the tenant that the request names, or they are not found.
+ */
+const TEXT = `
+select t.id as tenant_id, t.name as tenant_name, t.allowed_origins, t.requests_per_minute as tenant_requests_per_minute,
+  t.trial_ends_at, t.suspended_at, t.suspended_until,
+  k.id as key_id, k.name as key_name, k.scopes as key_scopes, k.secret_digest, k.allowed_cidrs,
+  k.requests_per_minute as key_requests_per_minute, k.expires_at as key_expires_at, k.disabled_at as key_disabled_at, k.revoked_at,
+  s.id as session_id, s.user_id, s.expires_at as session_expires_at, s.ended_at, u.disabled_at as user_disabled_at,
+  o.privileges, m.state as membership_state,
+  case when m.user_id is not null then (
+    select jsonb_agg(jsonb_build_object('name', r.name, 'system_role', r.system_role, 'scopes', r.scopes))
+    from membership_roles mr join roles r on r.tenant_id = mr.tenant_id and r.id = mr.role_id
+    where mr.tenant_id = m.tenant_id and mr.user_id = m.user_id) end as roles,
+  case when m.user_id is not null then (
+    select jsonb_agg(jsonb_build_object('scope', v.scope, 'effect', v.effect))
+    from overrides v where v.tenant_id = m.tenant_id and v.user_id = m.user_id) end as overrides
+from (values (1)) as one (row)
+left join tenants t on t.id = $1::uuid and t.deleted_at is null
+left join tenant_keys k on k.tenant_id = t.id and k.id = $2::text
+left join sessions s on s.id = $3::uuid and s.user_id = $4::uuid
+left join users u on u.id = s.user_id
+left join operators o on o.user_id = u.id
+left join memberships m on m.tenant_id = t.id and m.user_id = u.id`
+
+/**
+ * Reads the facts of a request: the only module that does, so that a cache would stand here.
+ * @throws Problem `service_unavailable` when the database does not answer: authorisation fails closed.
+ */
+export async function readFacts(database: Database, claims: Claims): Promise<Facts> {
+  const values = [claims.tenant_id, claims.key_id, claims.session_id, claims.user_id]
+  try {
+    const [row] = await database.readOne({ role: 'gatehouse_platform' }, { text: TEXT, values, row_mode: 'object' })
+    return factsOf(row as FactsRow)
+  } catch (error) {
+    throw asUnavailable(error) ?? error
+  }
+}
+
+interface FactsRow {
+  tenant_id: string | null
+  tenant_name: string
+  allowed_origins: string[]
+  tenant_requests_per_minute: number | null
+  trial_ends_at: string | null
+  suspended_at: string | null
+  suspended_until: string | null
+  key_id: string | null
+  key_name: string
+  key_scopes: string[]
+  secret_digest: Uint8Array
+  allowed_cidrs: string[] | null
+  key_requests_per_minute: number | null
+  key_expires_at: string | null
+  key_disabled_at: string | null
+  revoked_at: string | null
+  session_id: string | null
+  user_id: string
+  session_expires_at: string
+  ended_at: string | null
+  user_disabled_at: string | null
+  privileges: string[] | null
+  membership_state: MembershipState | null
+  roles: RoleFact[] | null
+  overrides: OverrideFact[] | null
+}
+
+function factsOf(row: FactsRow): Facts {
+  return {
+    tenant: row.tenant_id === null ? null : { ...tenantOf(row), id: row.tenant_id },
+    key: row.key_id === null ? null : { ...keyOf(row), id: row.key_id },
+    session:
+      row.session_id === null
+        ? null
+        : {
+            id: row.session_id,
+            user_id: row.user_id,
+            expires_at: row.session_expires_at,
+            ended_at: row.ended_at,
+            user_disabled_at: row.user_disabled_at,
+            privileges: row.privileges,
+          },
+    membership:
+      row.membership_state === null
+        ? null
+        : { state: row.membership_state, roles: row.roles ?? [], overrides: row.overrides ?? [] },
+  }
+}
+
+function tenantOf(row: FactsRow): Omit<TenantFact, 'id'> {
+  return {
+    name: row.tenant_name,
+    allowed_origins: row.allowed_origins,
+    requests_per_minute: row.tenant_requests_per_minute,
+    trial_ends_at: row.trial_ends_at,
+    suspended_at: row.suspended_at,
+    suspended_until: row.suspended_until,
+  }
+}
+
+function keyOf(row: FactsRow): Omit<KeyFact, 'id'> {
+  return {
+    name: row.key_name,
+    scopes: row.key_scopes,
+    secret_digest: row.secret_digest,
+    allowed_cidrs: row.allowed_cidrs,
+    requests_per_minute: row.key_requests_per_minute,
+    expires_at: row.key_expires_at,
+    disabled_at: row.key_disabled_at,
+    revoked_at: row.revoked_at,
+  }
+}
+
+/** Whether the tenant may not act now: suspended without end or until later, or its trial is over. */
+export function isSuspended(tenant: TenantFact, now_ms: number): boolean {
+  if (tenant.trial_ends_at !== null && Date.parse(tenant.trial_ends_at) <= now_ms) return true
+  if (tenant.suspended_at === null) return false
+  return tenant.suspended_until === null || Date.parse(tenant.suspended_until) > now_ms
+}
+
+/** Whether the key is good at this moment; its secret is compared elsewhere. */
+export function isKeyUsable(key: KeyFact, now_ms: number): boolean {
+  if (key.revoked_at !== null || key.disabled_at !== null) return false
+  return key.expires_at === null || Date.parse(key.expires_at) > now_ms
+}
+
+/** Whether the session lives: not ended, not over, its user not disabled. */
+export function isSessionAlive(session: SessionFact, now_ms: number): boolean {
+  return session.ended_at === null && session.user_disabled_at === null && Date.parse(session.expires_at) > now_ms
+}

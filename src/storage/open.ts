@@ -1,0 +1,11 @@
+import type { StorageConfig } from '../config/config.js'
+import type { Database } from './database.js'
+import { openEmbedded } from './embedded.js'
+import { openPooled } from './pooled.js'
+
+/** Opens the database that the configuration names. `on_error` is told of broken idle connections. */
+export async function openDatabase(storage: StorageConfig, on_error: (error: Error) => void): Promise<Database> {
+  return storage.engine === 'embedded'
+    ? openEmbedded(storage.data_dir)
+    : openPooled(storage.url, storage.connections_max, on_error)
+}

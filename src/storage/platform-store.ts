@@ -1,0 +1,59 @@
+import type { Action } from '../audit/actions.js'
+import type { Origin } from '../audit/record.js'
+import { SessionsReader, SessionsWriter } from '../auth/sessions-store.js'
+import { UsersReader, UsersWriter } from '../auth/users-store.js'
+import { OperatorsWriter } from '../platform/operators-store.js'
+import { TenantsReader, TenantsWriter } from '../platform/tenants-store.js'
+import type { Clock } from './clock.js'
+import type { Database } from './database.js'
+import { type ReadScope, UnitOfWork, type WriteScope } from './unit-of-work.js'
+
+/** What can be read of the platform: identities and tenants. */
+class PlatformReaders {
+  constructor(private readonly scope: ReadScope) {}
+  get users() {
+    return new UsersReader(this.scope)
+  }
+  get sessions() {
+    return new SessionsReader(this.scope)
+  }
+  get tenants() {
+    return new TenantsReader(this.scope)
+  }
+}
+
+/** What can be changed of the platform, inside of one transaction. */
+class PlatformWriters {
+  constructor(private readonly scope: WriteScope) {}
+  get users() {
+    return new UsersWriter(this.scope)
+  }
+  get sessions() {
+    return new SessionsWriter(this.scope)
+  }
+  get operators() {
+    return new OperatorsWriter(this.scope)
+  }
+  get tenants() {
+    return new TenantsWriter(this.scope)
+  }
+}
+
+/** The store of the platform. Its database role cannot see the data plane of any tenant. */
+export class PlatformStore {
+  readonly #unit: UnitOfWork
+
+  constructor(database: Database, clock: Clock, origin: () => Origin) {
+    this.#unit = new UnitOfWork(database, { role: 'gatehouse_platform' }, clock, origin)
+  }
+
+  /** Reads. Each statement travels as one batch. */
+  read<T>(work: (store: PlatformReaders) => Promise<T>): Promise<T> {
+    return this.#unit.read((scope) => work(new PlatformReaders(scope)))
+  }
+
+  /** Writes, in one transaction with the audit event of that name. */
+  write<T>(action: Action, work: (store: PlatformWriters) => Promise<T>): Promise<T> {
+    return this.#unit.write(action, (scope) => work(new PlatformWriters(scope)))
+  }
+}

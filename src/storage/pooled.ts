@@ -1,0 +1,133 @@
+import pg from 'pg'
+import { BIND_STATEMENT, BoundQuery } from './bound-query.js'
+import {
+  type Binding,
+  boundTenant,
+  type Database,
+  MIGRATION_LOCK,
+  type OwnerConnection,
+  type Row,
+  type Run,
+} from './database.js'
+import { statementName } from './statement-names.js'
+
+const CONNECT_TIMEOUT_MS = 3_000
+const STATEMENT_TIMEOUT_MS = 5_000
+/** Later than the server's own timeout: it only ends what a silent network would let hang. */
+const QUERY_TIMEOUT_MS = 8_000
+const IDLE_TRANSACTION_TIMEOUT_MS = 10_000
+
+/** Both engines return the same JavaScript values for a type. */
+const TYPES: pg.CustomTypesConfig = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
+    if (oid === pg.types.builtins.INT8) return Number
+    if (oid === pg.types.builtins.TIMESTAMPTZ) return (value: string) => value
+    return pg.types.getTypeParser(oid, format as 'text')
+  }) as pg.CustomTypesConfig['getTypeParser'],
+}
+
+/**
+ * Opens a pool to a PostgreSQL server. Nothing is connected yet.
+ *
+ * @param on_error is told of errors on idle connections; without a listener such an error would end the process.
+ */
+export function openPooled(url: string, connections_max: number, on_error: (error: Error) => void): Database {
+  const settings = {
+    connectionString: url,
+    types: TYPES,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    application_name: 'gatehouse',
+  }
+  const pool = new pg.Pool({
+    ...settings,
+    max: connections_max,
+    idleTimeoutMillis: 30_000,
+    keepAlive: true,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    query_timeout: QUERY_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: IDLE_TRANSACTION_TIMEOUT_MS,
+    // Prepared once per connection, so that a batch never has to parse two statements: pg books every ParseComplete
+    // to the statement that is running.
+    onConnect: (client: pg.ClientBase) => client.query({ ...BIND_STATEMENT, values: ['none', ''] }),
+  } as pg.PoolConfig)
+  pool.on('error', on_error)
+
+  return {
+    engine: 'pooled',
+    async readOne(binding, statement) {
+      const query = new BoundQuery(binding.role, boundTenant(binding), {
+        name: statementName(statement.text),
+        text: statement.text,
+        values: statement.values as unknown[],
+        rowMode: statement.row_mode === 'array' ? 'array' : undefined,
+        types: TYPES,
+      })
+      const client = await pool.connect()
+      return query.sendOn(client)
+    },
+    transaction: (binding, work) => inTransaction(pool, binding, work),
+    owner: ownerConnection(settings),
+    load: () => ({ busy: pool.totalCount - pool.idleCount, waiting: pool.waitingCount }),
+    close: () => pool.end(),
+  }
+}
+
+async function inTransaction<T>(pool: pg.Pool, binding: Binding, work: (run: Run) => Promise<T>): Promise<T> {
+  const client = await pool.connect()
+  // pg-pool takes its own error listener away while a client is out; a dying connection must not end the process.
+  let broken: Error | undefined
+  const onError = (error: Error) => {
+    broken = error
+  }
+  client.on('error', onError)
+  try {
+    await client.query(beginBound(binding))
+    const result = await work(async ({ text, values, row_mode }) => {
+      const query = { name: statementName(text), text, values: [...values], types: TYPES }
+      if (row_mode === 'object') return (await client.query<Row>(query)).rows
+      return (await client.query({ ...query, rowMode: 'array' as const })).rows
+    })
+    await client.query('commit')
+    return result
+  } catch (error) {
+    await client.query('rollback').catch((failure: Error) => {
+      broken = failure
+    })
+    throw error
+  } finally {
+    client.off('error', onError)
+    // A connection whose rollback failed is in a state that nobody knows: it does not go back (true destroys it).
+    client.release(broken !== undefined)
+  }
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/** Begin and bind in one round trip. The simple protocol takes no values, so the tenant must look like a UUID. */
+function beginBound(binding: Binding): string {
+  const tenant_id = boundTenant(binding)
+  if (tenant_id !== '' && !UUID.test(tenant_id)) throw new Error('a binding names no tenant id')
+  return `begin; select set_config('role', '${binding.role}', true), set_config('app.tenant_id', '${tenant_id}', true)`
+}
+
+function ownerConnection(settings: pg.ClientConfig): OwnerConnection {
+  const withClient = async <T>(work: (query: (text: string) => Promise<Row[]>) => Promise<T>): Promise<T> => {
+    const client = new pg.Client(settings)
+    client.on('error', () => undefined)
+    await client.connect()
+    try {
+      return await work(async (text) => (await client.query<Row>(text)).rows)
+    } finally {
+      await client.end()
+    }
+  }
+  return {
+    query: (text) => withClient((query) => query(text)),
+    exclusively: (work) =>
+      withClient(async (query) => {
+        // Ends with the connection.
+        await query(`select pg_advisory_lock(${MIGRATION_LOCK})`)
+        return work(query)
+      }),
+  }
+}

@@ -1,0 +1,75 @@
+import { ConfigurationError } from '../config/env.js'
+import type { Database } from './database.js'
+import { migrate, pendingMigrations } from './migrate.js'
+
+const MINIMUM_VERSION = 150_000
+
+/**
+ * What must be true before the first request is served. Each refusal is one line that says what to do.
+ *
+ * Embedded, this process owns the database and migrates it. Pooled, it must not be able to: its login holds the two
+ * roles and nothing else, so that row-level security binds it.
+ *
+ * @throws ConfigurationError for the first that is not true.
+ */
+export async function checkPreconditions(database: Database): Promise<void> {
+  const [server] = await database.owner.query(`select current_setting('server_version_num')::int as version`)
+  if (Number(server?.version) < MINIMUM_VERSION)
+    throw new ConfigurationError('DATABASE_URL: PostgreSQL 15 or newer is needed')
+  if (database.engine === 'embedded') await migrate(database)
+  else await checkLogin(database)
+  const pending = await pendingMigrations(database)
+  if (pending > 0) {
+    throw new ConfigurationError(
+      `DATABASE_URL: ${pending} migrations are not applied; run npm run migrate as the owner of the database`,
+    )
+  }
+  const open_tables = await tablesWithoutWall(database)
+  if (open_tables.length > 0) {
+    throw new ConfigurationError(`DATABASE_URL: row-level security is missing on: ${open_tables.join(', ')}`)
+  }
+}
+
+async function checkLogin(database: Database): Promise<void> {
+  const [login] = await database.owner.query(`
+    select r.rolsuper or r.rolbypassrls as bypasses,
+      exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+        where n.nspname = current_schema() and c.relkind = 'r' and pg_has_role(c.relowner, 'usage')) as owns,
+      (select count(*)::int from pg_roles g where g.rolname in ('gatehouse_tenant', 'gatehouse_platform')
+        and pg_has_role(g.oid, 'member')) as held,
+      exists (select from pg_roles g where g.rolname in ('gatehouse_tenant', 'gatehouse_platform')
+        and (g.rolsuper or g.rolbypassrls)) as wall_is_open
+    from pg_roles r where r.rolname = current_user`)
+  if (login?.wall_is_open === true) {
+    throw new ConfigurationError('DATABASE_URL: gatehouse_tenant or gatehouse_platform could bypass row-level security')
+  }
+  if (login?.bypasses === true || login?.owns === true) {
+    throw new ConfigurationError(
+      'DATABASE_URL: this login could bypass row-level security; use one that owns nothing (README, Production)',
+    )
+  }
+  if (login?.held !== 2) {
+    throw new ConfigurationError(
+      'DATABASE_URL: this login must hold gatehouse_tenant and gatehouse_platform; run npm run migrate as the owner, then grant them',
+    )
+  }
+}
+
+/**
+ * Tables that one of the gateway's roles can reach without a policy that binds it: row-level security off, or a policy
+ * for tenants that does not name the bound tenant.
+ */
+export async function tablesWithoutWall(database: Database): Promise<string[]> {
+  const rows = await database.owner.query(`
+    select c.relname as name
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = current_schema() and c.relkind in ('r', 'p', 'v', 'm', 'f')
+      and (not c.relrowsecurity
+        or exists (select from pg_policy p where p.polrelid = c.oid
+          and ((select oid from pg_roles where rolname = 'gatehouse_tenant') = any (p.polroles) or p.polroles = '{0}')
+          and coalesce(pg_get_expr(p.polqual, p.polrelid), '') not like '%current_tenant_id()%')
+        or (exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped)
+          and not exists (select from pg_policy p where p.polrelid = c.oid and p.polname = 'tenant_isolation')))
+    order by 1`)
+  return rows.map((row) => String(row.name))
+}

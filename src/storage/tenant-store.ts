@@ -1,0 +1,71 @@
+import type { Action } from '../audit/actions.js'
+import type { Origin } from '../audit/record.js'
+import { CustomersReader, CustomersWriter } from '../customers/store.js'
+import { KeysReader, KeysWriter } from '../keys/store.js'
+import { MembersReader, MembersWriter } from '../members/store.js'
+import { RolesReader } from '../roles/store.js'
+import { TenantReader } from '../tenants/store.js'
+import type { Clock } from './clock.js'
+import type { Database } from './database.js'
+import { type ReadScope, UnitOfWork, type WriteScope } from './unit-of-work.js'
+
+/** What can be read of one tenant. */
+class TenantReaders {
+  constructor(
+    private readonly scope: ReadScope,
+    private readonly tenant_id: string,
+  ) {}
+  get tenant() {
+    return new TenantReader(this.scope, this.tenant_id)
+  }
+  get keys() {
+    return new KeysReader(this.scope, this.tenant_id)
+  }
+  get members() {
+    return new MembersReader(this.scope, this.tenant_id)
+  }
+  get roles() {
+    return new RolesReader(this.scope, this.tenant_id)
+  }
+  get customers() {
+    return new CustomersReader(this.scope, this.tenant_id)
+  }
+}
+
+/** What can be changed in one tenant, inside of one transaction. */
+class TenantWriters {
+  constructor(
+    private readonly scope: WriteScope,
+    private readonly tenant_id: string,
+  ) {}
+  get keys() {
+    return new KeysWriter(this.scope, this.tenant_id)
+  }
+  get members() {
+    return new MembersWriter(this.scope, this.tenant_id)
+  }
+  get customers() {
+    return new CustomersWriter(this.scope, this.tenant_id)
+  }
+}
+
+/** The store of one tenant: what a handler holds instead of the database. */
+export class TenantStore {
+  readonly #unit: UnitOfWork
+  readonly #tenant_id: string
+
+  constructor(database: Database, tenant_id: string, clock: Clock, origin: () => Origin) {
+    this.#unit = new UnitOfWork(database, { role: 'gatehouse_tenant', tenant_id }, clock, origin)
+    this.#tenant_id = tenant_id
+  }
+
+  /** Reads. Each statement is bound to the tenant and travels as one batch. */
+  read<T>(work: (store: TenantReaders) => Promise<T>): Promise<T> {
+    return this.#unit.read((scope) => work(new TenantReaders(scope, this.#tenant_id)))
+  }
+
+  /** Writes, in one transaction with the audit event of that name. */
+  write<T>(action: Action, work: (store: TenantWriters) => Promise<T>): Promise<T> {
+    return this.#unit.write(action, (scope) => work(new TenantWriters(scope, this.#tenant_id)))
+  }
+}

@@ -1,0 +1,101 @@
+import { DrizzleQueryError } from 'drizzle-orm'
+import type { Action } from '../audit/actions.js'
+import { type Origin, recordEvent, type Subject } from '../audit/record.js'
+import { type Clock, instantOf } from './clock.js'
+import type { Binding, Database } from './database.js'
+import { asUnavailable } from './errors.js'
+import { type Queries, queriesOn } from './queries.js'
+
+/** What a reader works with: the query builder, bound, and the time of the request. */
+export interface ReadScope {
+  readonly queries: Queries
+  readonly now: string
+}
+
+/** What a writer works with. It must say what it changed, or that it changed nothing, exactly once. */
+export interface WriteScope extends ReadScope {
+  readonly actor: Origin['actor']
+  /** Names what was changed: the audit event of this transaction. */
+  changed(subject: Subject): void
+  /** Says that the wish was already true, so that there is nothing to audit. */
+  unchanged(): void
+  /** Runs after the commit, and never when it fails: for what others are told. */
+  afterCommit(effect: () => void): void
+}
+
+/** The bound database of one request: reads that travel as one batch each, and audited transactions. */
+export class UnitOfWork {
+  readonly #database: Database
+  readonly #binding: Binding
+  readonly #clock: Clock
+  readonly #origin: () => Origin
+  #is_writing = false
+
+  constructor(database: Database, binding: Binding, clock: Clock, origin: () => Origin) {
+    this.#database = database
+    this.#binding = binding
+    this.#clock = clock
+    this.#origin = origin
+  }
+
+  /** Each statement is a transaction of its own, bound in the same round trip. */
+  read<T>(work: (scope: ReadScope) => Promise<T>): Promise<T> {
+    this.#refuseNesting()
+    const queries = queriesOn((statement) => this.#database.readOne(this.#binding, statement))
+    return answering(() => work({ queries, now: instantOf(this.#clock()) }))
+  }
+
+  /** One transaction with its audit event: both are there afterwards, or neither. */
+  async write<T>(action: Action, work: (scope: WriteScope) => Promise<T>): Promise<T> {
+    this.#refuseNesting()
+    this.#is_writing = true
+    const effects: (() => void)[] = []
+    try {
+      const result = await answering(() =>
+        this.#database.transaction(this.#binding, async (run) => {
+          const queries = queriesOn(run)
+          const outcome: (Subject | 'unchanged')[] = []
+          const origin = this.#origin()
+          const now = instantOf(this.#clock())
+          const value = await work({
+            queries,
+            now,
+            actor: origin.actor,
+            changed: (subject) => outcome.push(subject),
+            unchanged: () => outcome.push('unchanged'),
+            afterCommit: (effect) => effects.push(effect),
+          })
+          const [said] = outcome
+          if (said === undefined || outcome.length > 1)
+            throw new Error(`${action}: a write must say once what it changed`)
+          if (said !== 'unchanged') await recordEvent(queries, action, said, origin, now)
+          return value
+        }),
+      )
+      for (const effect of effects) effect()
+      return result
+    } finally {
+      this.#is_writing = false
+    }
+  }
+
+  /** The embedded engine has one connection: asking it for another inside of a transaction would wait for ever. */
+  #refuseNesting(): void {
+    if (this.#is_writing)
+      throw new Error('a store was used inside of its own transaction; use the one that was handed in')
+  }
+}
+
+/** Turns the driver's passing failures into 503; a failure of the database never decides anything. */
+async function answering<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw asUnavailable(error) ?? unwrapped(error)
+  }
+}
+
+/** The query builder wraps the driver's error in one that quotes every value, digests and hashes too: it stays here. */
+function unwrapped(error: unknown): unknown {
+  return error instanceof DrizzleQueryError ? (error.cause ?? new Error('a statement failed')) : error
+}
