@@ -1,0 +1,106 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import type { FastifyInstance, RouteOptions } from 'fastify'
+import { configure } from '../../src/config/config.js'
+import { readEnvironment } from '../../src/config/env.js'
+import { generateSigningKeys, parseSigningKeys } from '../../src/config/secrets.js'
+import { createGateway, type Parts } from '../../src/gateway.js'
+import { logOptions } from '../../src/logging.js'
+import { movableClock } from './clock.js'
+import { openTestDatabase, type TestDatabase } from './database.js'
+
+export const PUBLIC_URL = 'http://gateway.test'
+
+/** The budgets that a test would otherwise run into; a test of a budget sets it itself. */
+const WIDE = {
+  BUDGET_ADDRESS: '1000000/60',
+  BUDGET_REFUSED: '1000000/60',
+  BUDGET_LOGIN_ADDRESS: '100000/60',
+  BUDGET_LOGIN_ACCOUNT: '100000/60',
+  BUDGET_TENANT: '1000000/60',
+  BUDGET_OPERATOR: '1000000/60',
+}
+
+export interface GatewayOptions {
+  /** Environment variables beside the wide budgets. */
+  readonly env?: Record<string, string>
+  readonly more?: Parts['more']
+  readonly signing_keys?: string
+  /** Shares a database that another gateway of the test opened. */
+  readonly on?: TestDatabase
+}
+
+export type TestGateway = Awaited<ReturnType<typeof startGateway>>
+
+/** A route as it was registered, with its completed schema. */
+export type KnownRoute = RouteOptions
+
+/**
+ * Starts the whole gateway on a fresh database and a free port, with a clock that can be moved.
+ *
+ * Every answer that it gives is held against its route's schema: a status that the route did not declare would go out
+ * unfiltered, so it fails the test file (see `undeclared`).
+ */
+export async function startGateway(options: GatewayOptions = {}) {
+  const test_database = options.on ?? (await openTestDatabase())
+  const environment = readEnvironment({ NODE_ENV: 'test', PUBLIC_URL, LOG_LEVEL: 'trace', ...WIDE, ...options.env })
+  const config = configure({ ...environment, DATABASE_URL: undefined })
+  const signing_keys = await parseSigningKeys(options.signing_keys ?? generateSigningKeys())
+  const clock = movableClock()
+  const lines: string[] = []
+  const undeclared: string[] = []
+  const routes: KnownRoute[] = []
+  const draining = { is: false }
+
+  const observe = (message: unknown) =>
+    observeAnswers((message as { fastify: FastifyInstance }).fastify, routes, undeclared)
+  subscribe('fastify.initialization', observe)
+  const app = await createGateway({
+    config,
+    secrets: { signing_keys },
+    database: test_database.database,
+    clock: clock.now,
+    logger: { ...logOptions(config.log_level), stream: { write: (line: string) => void lines.push(line) } },
+    isDraining: () => draining.is,
+    more: options.more,
+  }).finally(() => unsubscribe('fastify.initialization', observe))
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+
+  return {
+    app,
+    url,
+    config,
+    clock,
+    /** Everything that was logged, a JSON line each. */
+    lines,
+    /** Answers whose status the route did not declare; closing with one fails the file. */
+    undeclared,
+    /** Every route that was registered. */
+    routes,
+    draining,
+    signing_keys,
+    test_database,
+    database: test_database.database,
+    sql: test_database.sql,
+    async close() {
+      await app.close()
+      if (options.on === undefined) await test_database.close()
+      if (undeclared.length > 0) throw new Error(`undeclared statuses: ${undeclared.join('; ')}`)
+    },
+  }
+}
+
+function observeAnswers(fastify: FastifyInstance, routes: KnownRoute[], undeclared: string[]): void {
+  fastify.addHook('onRoute', (route) => void routes.push(route))
+  fastify.addHook('onResponse', (request, reply, done) => {
+    const { url, schema } = request.routeOptions
+    // Requests that no route took, and routes that only say 405, have no schema to hold.
+    if (url !== undefined && url !== '*' && schema?.response !== undefined && !url.startsWith('/docs')) {
+      const declared = Object.keys(schema.response as object)
+      const is_other_method = reply.statusCode === 405
+      if (!declared.includes(String(reply.statusCode)) && !is_other_method) {
+        undeclared.push(`${request.method} ${url} answered ${reply.statusCode}`)
+      }
+    }
+    done()
+  })
+}

@@ -1,0 +1,73 @@
+import { request as httpRequest } from 'node:http'
+import type { TestGateway } from './gateway.js'
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into bodies of every shape
+  readonly body: any
+  readonly text: string
+}
+
+export interface Ask {
+  readonly method?: string
+  readonly headers?: Record<string, string>
+  /** Sent as JSON. */
+  readonly body?: unknown
+}
+
+/** Sends a request to the gateway over a real socket. */
+export async function ask(
+  gateway: Pick<TestGateway, 'url'>,
+  path: string,
+  { method, headers, body }: Ask = {},
+): Promise<Answer> {
+  const response = await fetch(gateway.url + path, {
+    method: method ?? (body === undefined ? 'GET' : 'POST'),
+    headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+    body: body === undefined ? undefined : JSON.stringify(body),
+    redirect: 'manual',
+  })
+  const text = await response.text()
+  return { status: response.status, headers: response.headers, body: parsed(text), text }
+}
+
+/** Sends exactly these header lines, duplicates and all, which fetch would not. */
+export function askRaw(
+  gateway: Pick<TestGateway, 'url'>,
+  path: string,
+  { method = 'GET', lines = [], body }: { method?: string; lines?: readonly string[]; body?: string } = {},
+): Promise<Answer> {
+  const { hostname, port } = new URL(gateway.url)
+  return new Promise((resolve, reject) => {
+    const has_host = lines.some((line, position) => position % 2 === 0 && line.toLowerCase() === 'host')
+    const headers = has_host ? [...lines] : ['Host', `${hostname}:${port}`, ...lines]
+    const outgoing = httpRequest({ hostname, port, path, method, headers, setHost: false }, (response) => {
+      let text = ''
+      response.setEncoding('utf8')
+      response.on('data', (chunk: string) => {
+        text += chunk
+      })
+      response.on('end', () => {
+        const received = Object.entries(response.headers).map(([name, value]) => [name, String(value)])
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: new Headers(Object.fromEntries(received)),
+          body: parsed(text),
+          text,
+        })
+      })
+    })
+    outgoing.on('error', reject)
+    outgoing.end(body)
+  })
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: as above
+function parsed(text: string): any {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
