@@ -30,14 +30,21 @@ GRANT SELECT (id, email, name, disabled_at, created_at) ON users TO gatehouse_te
 --> statement-breakpoint
 -- Whoever manages members may add a user by a verified email. It answers for one address and lists nothing.
 CREATE FUNCTION find_user_by_email(wanted text) RETURNS TABLE (id uuid, is_verified boolean)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+LANGUAGE sql STABLE SECURITY DEFINER AS $$
   SELECT u.id, u.email_verified_at IS NOT NULL FROM users u WHERE u.email = wanted AND u.disabled_at IS NULL
 $$;
 --> statement-breakpoint
 CREATE FUNCTION find_user_by_id(wanted uuid) RETURNS TABLE (id uuid, is_verified boolean)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+LANGUAGE sql STABLE SECURITY DEFINER AS $$
   SELECT u.id, u.email_verified_at IS NOT NULL FROM users u WHERE u.id = wanted AND u.disabled_at IS NULL
 $$;
+--> statement-breakpoint
+-- With the temporary schema last: a caller's temporary table must not stand in for ours.
+DO $$
+BEGIN
+  EXECUTE format('ALTER FUNCTION find_user_by_email(text) SET search_path = %I, pg_temp', current_schema());
+  EXECUTE format('ALTER FUNCTION find_user_by_id(uuid) SET search_path = %I, pg_temp', current_schema());
+END $$;
 --> statement-breakpoint
 REVOKE EXECUTE ON FUNCTION find_user_by_email(text), find_user_by_id(uuid) FROM PUBLIC;
 --> statement-breakpoint

@@ -1,7 +1,7 @@
 import { and, eq, isNull } from 'drizzle-orm'
 import { v4 as uuidv4 } from 'uuid'
 import { instantOf } from '../storage/clock.js'
-import type { ReadScope, WriteScope } from '../storage/unit-of-work.js'
+import type { WriteScope } from '../storage/unit-of-work.js'
 import { createRefreshToken, createSuccessorSalt, digestOfRefreshToken, successorOf } from './refresh-tokens.js'
 import { refresh_tokens, sessions, users } from './table.js'
 
@@ -24,14 +24,8 @@ interface NewSession {
   readonly lifetime_seconds: number
 }
 
-export class SessionsReader {
-  constructor(protected readonly scope: ReadScope) {}
-}
-
-export class SessionsWriter extends SessionsReader {
-  constructor(protected override readonly scope: WriteScope) {
-    super(scope)
-  }
+export class SessionsWriter {
+  constructor(private readonly scope: WriteScope) {}
 
   /** Begins a session with its first refresh token. */
   async start(wish: NewSession): Promise<{ session_id: string; refresh: string }> {

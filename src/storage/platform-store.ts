@@ -1,6 +1,6 @@
 import type { Action } from '../audit/actions.js'
 import type { Origin } from '../audit/record.js'
-import { SessionsReader, SessionsWriter } from '../auth/sessions-store.js'
+import { SessionsWriter } from '../auth/sessions-store.js'
 import { UsersReader, UsersWriter } from '../auth/users-store.js'
 import { OperatorsWriter } from '../platform/operators-store.js'
 import { TenantsReader, TenantsWriter } from '../platform/tenants-store.js'
@@ -13,9 +13,6 @@ class PlatformReaders {
   constructor(private readonly scope: ReadScope) {}
   get users() {
     return new UsersReader(this.scope)
-  }
-  get sessions() {
-    return new SessionsReader(this.scope)
   }
   get tenants() {
     return new TenantsReader(this.scope)
