@@ -4,6 +4,7 @@ import access from './access/routes.js'
 import { accessTokens } from './auth/access-tokens.js'
 import { openPasswords } from './auth/passwords.js'
 import auth from './auth/routes.js'
+import { startSweeping } from './auth/sweep.js'
 import type { Config } from './config/config.js'
 import type { Secrets } from './config/secrets.js'
 import customers from './customers/routes.js'
@@ -99,6 +100,9 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
     clock,
   )
   const passwords = await openPasswords()
+
+  const stopSweeping = startSweeping(database, clock, (error) => app.log.warn({ err: error }, 'the sweep failed'))
+  app.addHook('onClose', async () => stopSweeping())
 
   installErrorHandler(app, config.public_url)
   installHeaders(app)

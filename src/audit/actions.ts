@@ -17,6 +17,7 @@ export const ACTIONS = {
   'session.started': 'A user logged in',
   'session.refreshed': 'A refresh token was exchanged for the next one',
   'session.ended': 'A session ended',
+  'sessions.swept': 'Sessions that were over long ago were deleted',
   'operator.created': 'A user became an operator',
 } as const
 

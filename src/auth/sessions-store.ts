@@ -1,4 +1,4 @@
-import { and, eq, isNull } from 'drizzle-orm'
+import { and, eq, inArray, isNull, lt } from 'drizzle-orm'
 import { v4 as uuidv4 } from 'uuid'
 import { instantOf } from '../storage/clock.js'
 import type { WriteScope } from '../storage/unit-of-work.js'
@@ -7,6 +7,10 @@ import { refresh_tokens, sessions, users } from './table.js'
 
 /** Within this time the token before the current one is answered as if it came at the same moment: two tabs. */
 const SAME_SUCCESSOR_MS = 10_000
+
+/** As long as an address from which the user logged in counts as known. */
+const KEPT_AFTER_EXPIRY_MS = 30 * 86_400_000
+const SWEEP_MAX = 5_000
 
 export type EndReason = 'logout' | 'refresh_token_reused' | 'user_disabled'
 
@@ -85,6 +89,23 @@ export class SessionsWriter {
     else this.tell(session_id, { reason })
   }
 
+  /** Deletes sessions that were over more than a month ago; at most so many at once, so that no lock is held for long. */
+  async deleteOld(): Promise<number> {
+    const before = instantOf(Date.parse(this.scope.now) - KEPT_AFTER_EXPIRY_MS)
+    const old = this.scope.queries
+      .select({ id: sessions.id })
+      .from(sessions)
+      .where(lt(sessions.expires_at, before))
+      .limit(SWEEP_MAX)
+    const deleted = await this.scope.queries
+      .delete(sessions)
+      .where(inArray(sessions.id, old))
+      .returning({ id: sessions.id })
+    if (deleted.length === 0) this.scope.unchanged()
+    else this.tell(null, { deleted: deleted.length })
+    return deleted.length
+  }
+
   /** The successor, made now or given again; undefined when the token was used too long ago or its successor was used. */
   private async successor(session_id: string, token: string, digest: Buffer): Promise<string | undefined> {
     const mine = eq(refresh_tokens.digest, digest)
@@ -118,7 +139,7 @@ export class SessionsWriter {
       .values({ digest: digestOfRefreshToken(token), session_id, created_at: this.scope.now })
   }
 
-  private tell(id: string, changes: Record<string, unknown>): void {
+  private tell(id: string | null, changes: Record<string, unknown>): void {
     this.scope.changed({ kind: 'session', id, tenant_id: null, changes })
   }
 }

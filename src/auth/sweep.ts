@@ -1,0 +1,25 @@
+import type { Origin } from '../audit/record.js'
+import type { Clock } from '../storage/clock.js'
+import type { Database } from '../storage/database.js'
+import { PlatformStore } from '../storage/platform-store.js'
+
+const SWEEP_EVERY_MS = 3_600_000
+const SYSTEM: Origin = { actor: { kind: 'system', id: 'sweep' }, address: null, user_agent: null, request_id: null }
+
+/**
+ * Deletes sessions that were over long ago, with their refresh tokens: without it both tables would grow for ever.
+ * Several replicas may sweep at once; the second finds nothing left.
+ *
+ * @returns how many were deleted.
+ */
+export function sweepSessions(database: Database, clock: Clock): Promise<number> {
+  const platform = new PlatformStore(database, clock, () => SYSTEM)
+  return platform.write('sessions.swept', (store) => store.sessions.deleteOld())
+}
+
+/** Sweeps every hour until it is stopped. A failure is told and the next hour tries again. */
+export function startSweeping(database: Database, clock: Clock, on_error: (error: unknown) => void): () => void {
+  const timer = setInterval(() => sweepSessions(database, clock).catch(on_error), SWEEP_EVERY_MS)
+  timer.unref()
+  return () => clearInterval(timer)
+}
