@@ -43,9 +43,12 @@ export function checkedKey<T extends Wish>(wish: T, now_ms: number): T {
   }
 }
 
+/** No zone and no leading zero in the bits: the one would be dropped in silence, the other is octal to some. */
+const PLAIN_NETWORK = /^[0-9A-Fa-f.:]+\/(0|[1-9][0-9]{0,2})$/
+
 /** `address/bits` with the host bits cleared; an IPv4 network in IPv6 spelling becomes IPv4. Undefined for anything else. */
 export function canonicalNetwork(text: string): string | undefined {
-  if (!ipaddr.isValidCIDR(text)) return undefined
+  if (!PLAIN_NETWORK.test(text) || !ipaddr.isValidCIDR(text)) return undefined
   const [address, bits] = ipaddr.parseCIDR(text)
   if (address.kind() === 'ipv4') {
     // ipaddr.js also takes 10.1/8 and 0x0a.0.0.0/8; only four decimal parts mean the same to everybody.
