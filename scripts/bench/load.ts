@@ -1,0 +1,52 @@
+import autocannon from 'autocannon'
+
+/** The request that is sent again and again; with a body it is a POST. */
+export interface Wanted {
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string
+}
+
+export interface Measured {
+  /** Answers in a second. */
+  readonly rate: number
+  readonly p50_ms: number
+  readonly p99_ms: number
+}
+
+/**
+ * Loads a server for some seconds, as fast as it answers.
+ * @throws Error when anything but 2xx came back: refusals are quick, and would look like speed.
+ */
+export async function load(
+  url: string,
+  { path, headers, body }: Wanted,
+  { seconds, connections }: { seconds: number; connections: number },
+  signal: AbortSignal,
+): Promise<Measured> {
+  signal.throwIfAborted()
+  const running = autocannon({
+    url: url + path,
+    connections,
+    duration: seconds,
+    headers: { ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
+    ...(body !== undefined && { method: 'POST', body }),
+  })
+  const stop = () => (running as unknown as { stop(): void }).stop()
+  signal.addEventListener('abort', stop, { once: true })
+  const { requests, latency, non2xx, errors, duration } = await running
+  signal.removeEventListener('abort', stop)
+  signal.throwIfAborted()
+  if (non2xx > 0 || errors > 0) throw new Error(`${path}: ${non2xx} answers were not 2xx, ${errors} never came`)
+  return { rate: requests.total / duration, p50_ms: latency.p50, p99_ms: latency.p99 }
+}
+
+/** The median of each number over the rounds. */
+export function medianOf(rounds: readonly Measured[]): Measured {
+  const median = (name: keyof Measured) => {
+    const sorted = rounds.map((round) => round[name]).sort((left, right) => left - right)
+    const middle = (sorted.length - 1) / 2
+    return ((sorted[Math.floor(middle)] as number) + (sorted[Math.ceil(middle)] as number)) / 2
+  }
+  return { rate: median('rate'), p50_ms: median('p50_ms'), p99_ms: median('p99_ms') }
+}

@@ -1,0 +1,54 @@
+import { randomBytes } from 'node:crypto'
+import pg from 'pg'
+import { migrate } from '../../src/storage/migrate.js'
+import { openPooled } from '../../src/storage/pooled.js'
+
+/** A migrated database that is there for one run, and is gone afterwards with the login that was made for it. */
+export interface Scratch {
+  /** The login that the gateway uses: it holds the two roles and owns nothing, so row-level security binds it. */
+  readonly gateway_url: string
+  /** The owner, who is not bound: the bare server, and whoever fills the tables. */
+  readonly owner_url: string
+  readonly close: () => Promise<void>
+}
+
+/** Makes the database and the login on a server; `server` names one who may make both. */
+export async function openScratch(server: string): Promise<Scratch> {
+  const name = `gatehouse_bench_${process.pid}_${randomBytes(4).toString('hex')}`
+  const password = randomBytes(18).toString('hex')
+  const owner_url = urlOf(server, name)
+  const close = () => asAdmin(server, [`drop database if exists ${name} with (force)`, `drop role if exists ${name}`])
+  try {
+    await asAdmin(server, [`create database ${name}`])
+    const database = openPooled(owner_url, 1, () => undefined)
+    await migrate(database).finally(() => database.close())
+    await asAdmin(server, [
+      `create role ${name} login noinherit password '${password}'`,
+      `grant gatehouse_tenant, gatehouse_platform to ${name}`,
+    ])
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return { owner_url, gateway_url: urlOf(server, name, { name, password }), close }
+}
+
+async function asAdmin(server: string, statements: readonly string[]): Promise<void> {
+  const admin = new pg.Client(server)
+  await admin.connect()
+  try {
+    for (const statement of statements) await admin.query(statement)
+  } finally {
+    await admin.end()
+  }
+}
+
+function urlOf(server: string, database: string, login?: { name: string; password: string }): string {
+  const url = new URL(server)
+  url.pathname = `/${database}`
+  if (login !== undefined) {
+    url.username = login.name
+    url.password = login.password
+  }
+  return url.href
+}

@@ -1,0 +1,96 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { generateSigningKeys } from '../../src/config/secrets.js'
+import { BUDGETS } from '../../src/limits/budgets.js'
+
+export const POOL_MAX = 10
+const START_MS_MAX = 20_000
+const POLL_MS = 50
+
+/** A server in a process of its own. */
+export interface Server {
+  readonly url: string
+  readonly pid: number
+  readonly close: () => Promise<void>
+}
+
+const pathOf = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
+
+/** The gateway as it is deployed, on what was built; its budgets are so wide that they count, but never refuse. */
+export async function startGateway(database_url: string): Promise<Server> {
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  const budgets = Object.values(BUDGETS).map(({ variable }) => [variable, '9999999/60'])
+  return start(url, '/readyz', [pathOf('../../dist/main.js')], {
+    HOST: '127.0.0.1',
+    PORT: String(port),
+    PUBLIC_URL: url,
+    DATABASE_URL: database_url,
+    DATABASE_POOL_MAX: String(POOL_MAX),
+    JWT_SIGNING_KEYS: generateSigningKeys(),
+    LOG_LEVEL: 'warn',
+    ...Object.fromEntries(budgets),
+  })
+}
+
+/** Fastify and pg, and nothing else. */
+export async function startBare(database_url: string): Promise<Server> {
+  const port = await freePort()
+  return start(`http://127.0.0.1:${port}`, '/', ['--import', 'tsx', pathOf('./bare.ts')], {
+    PORT: String(port),
+    DATABASE_URL: database_url,
+  })
+}
+
+async function start(url: string, probe: string, args: string[], env: Record<string, string>): Promise<Server> {
+  const { PATH } = process.env
+  const child = spawn(process.execPath, args, {
+    env: { ...(PATH !== undefined && { PATH }), NODE_ENV: 'production', ...env },
+    stdio: ['ignore', 'inherit', 'inherit'],
+    // Not in our process group: an interrupt at the terminal is ours, and they are stopped after the load.
+    detached: true,
+  })
+  const close = () => stop(child)
+  try {
+    await untilAnswering(child, url + probe)
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return { url, pid: child.pid as number, close }
+}
+
+async function untilAnswering(child: ChildProcess, url: string): Promise<void> {
+  const deadline = Date.now() + START_MS_MAX
+  while (Date.now() < deadline) {
+    if (child.exitCode !== null || child.signalCode !== null) throw new Error('a server ended before it answered')
+    const answer = await fetch(url).catch(() => undefined)
+    await answer?.body?.cancel()
+    if (answer?.ok) return
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+  }
+  throw new Error(`${url} did not answer`)
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = once(child, 'exit')
+  child.kill('SIGTERM')
+  await ended
+}
+
+/** Keeps every thread of a process on one core, where the system has the tool for it. */
+export function pin(pid: number, core: number): boolean {
+  return spawnSync('taskset', ['-a', '-p', '-c', String(core), String(pid)]).status === 0
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  server.close()
+  await once(server, 'close')
+  return port
+}

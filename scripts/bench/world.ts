@@ -1,0 +1,103 @@
+import pg from 'pg'
+import { v7 as uuidv7 } from 'uuid'
+import type { Origin } from '../../src/audit/record.js'
+import { openPasswords } from '../../src/auth/passwords.js'
+import { demoCustomers } from '../../src/demo/people.js'
+import { PlatformStore } from '../../src/storage/platform-store.js'
+import { openPooled } from '../../src/storage/pooled.js'
+import { TenantStore } from '../../src/storage/tenant-store.js'
+import type { Scratch } from './scratch.js'
+
+const CUSTOMERS = 1_000
+const PASSWORD = 'quartz-lantern-meadow-47'
+const SYSTEM: Origin = { actor: { kind: 'system', id: 'bench' }, address: null, user_agent: null, request_id: null }
+
+type Headers = Readonly<Record<string, string>>
+
+/** Who calls, and what for. */
+export interface World {
+  /** A member with the role Agent: bearer, tenant and a key without scopes. */
+  readonly user: Headers
+  /** The tenant and a key that holds the scopes itself. */
+  readonly integration: Headers
+  readonly customer_id: string
+}
+
+/** Two tenants with their customers, of which one is asked for; made through the stores, with a real login. */
+export async function buildWorld({ gateway_url, owner_url }: Scratch, url: string): Promise<World> {
+  const database = openPooled(gateway_url, 1, () => undefined)
+  try {
+    const platform = new PlatformStore(database, Date.now, () => SYSTEM)
+    const password_hash = await (await openPasswords()).hash(PASSWORD)
+    const createUser = async (email: string) => {
+      const user = await platform.write('user.created', (store) =>
+        store.users.create({ email, name: 'Somebody', password_hash, is_verified: true }),
+      )
+      return user?.id as string
+    }
+    const createTenant = async (name: string, owner_id: string) => {
+      const { tenant, key } = await platform.write('tenant.created', (store) =>
+        store.tenants.create({ name, owner_id }, { name: 'Web app', scopes: [] }),
+      )
+      return { 'x-tenant-id': tenant.id, 'x-tenant-api-key': key as string }
+    }
+    const owner_id = await createUser('owner@bench.example')
+    const agent_id = await createUser('agent@bench.example')
+    const acme = await createTenant('Acme', owner_id)
+    const globex = await createTenant('Globex', owner_id)
+    const store = new TenantStore(database, acme['x-tenant-id'], Date.now, () => SYSTEM)
+    const owner = {
+      kind: 'user' as const,
+      id: owner_id,
+      roles: [{ name: 'Owner', system_role: 'owner' as const, scopes: [] }],
+      overrides: [],
+    }
+    await store.write('member.added', (writers) => writers.members.add({ user_id: agent_id }, ['Agent'], owner))
+    const { key } = await store.write('tenant_key.created', (writers) =>
+      writers.keys.create({ name: 'Integration', scopes: ['conversations:view', 'customers:edit'] }),
+    )
+    const [customer_id] = await insertCustomers(owner_url, [acme['x-tenant-id'], globex['x-tenant-id']])
+    return {
+      user: { ...acme, authorization: `Bearer ${await login(url, 'agent@bench.example')}` },
+      integration: { ...acme, 'x-tenant-api-key': key },
+      customer_id: customer_id as string,
+    }
+  } finally {
+    await database.close()
+  }
+}
+
+/** One statement for all, and statistics at once: the planner must not learn of the rows in the middle of a round. */
+async function insertCustomers(owner_url: string, tenant_ids: readonly string[]): Promise<string[]> {
+  const now = new Date().toISOString()
+  const rows = tenant_ids.flatMap((tenant_id, position) =>
+    demoCustomers(CUSTOMERS, `T${position}`).map((customer) => ({
+      ...customer,
+      tenant_id,
+      id: uuidv7(),
+      version: 1,
+      created_at: now,
+      updated_at: now,
+    })),
+  )
+  const owner = new pg.Client(owner_url)
+  await owner.connect()
+  try {
+    const text = 'insert into customers select * from jsonb_populate_recordset(null::customers, $1)'
+    await owner.query(text, [JSON.stringify(rows)])
+    await owner.query('vacuum analyze')
+  } finally {
+    await owner.end()
+  }
+  return rows.map((row) => row.id)
+}
+
+async function login(url: string, email: string): Promise<string> {
+  const answer = await fetch(`${url}/v1/auth/login`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ email, password: PASSWORD }),
+  })
+  if (!answer.ok) throw new Error(`login: ${answer.status}`)
+  return ((await answer.json()) as { access: string }).access
+}
