@@ -12,11 +12,13 @@ import health from './health/routes.js'
 import { clientErrorHandler, requestIdOf } from './http/client-errors.js'
 import { installCors } from './http/cors.js'
 import { installErrorHandler } from './http/error-handler.js'
+import { answerExpectations } from './http/expectations.js'
 import { installHeaders } from './http/headers.js'
-import { parseJsonBody } from './http/json-body.js'
-import { collectMethods, refuseOtherMethods } from './http/methods.js'
+import { decodeUtf8, parseJsonBody } from './http/json-body.js'
+import { collectMethods, refuseOtherMethods, refuseUnrouted } from './http/methods.js'
 import { completeSchemas, installOpenApi } from './http/openapi.js'
 import service from './http/service-routes.js'
+import { checkQuery, routable } from './http/urls.js'
 import keys from './keys/routes.js'
 import { openLimiter } from './limits/limiter.js'
 import me from './me/routes.js'
@@ -37,7 +39,8 @@ const REQUEST_TIMEOUT_MS = 30_000
 const HANDLER_TIMEOUT_MS = 20_000
 const CONNECTION_IDLE_MS = 60_000
 const KEEP_ALIVE_MS = 72_000
-const PATH_PARAMETER_CHARACTERS_MAX = 100
+/** Longer than Node lets a URL be: the router would refuse by itself, so the first step of the pipeline does. */
+const ROUTER_PARAMETER_CHARACTERS_MAX = 65_536
 
 /** What the gateway is made of. Tests bring their own clock and log. */
 export interface Parts {
@@ -66,7 +69,10 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
     connectionTimeout: CONNECTION_IDLE_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     return503OnClosing: false,
-    routerOptions: { maxParamLength: PATH_PARAMETER_CHARACTERS_MAX },
+    rewriteUrl: routable,
+    routerOptions: { maxParamLength: ROUTER_PARAMETER_CHARACTERS_MAX },
+    // Node would refuse a request without Host by itself, with no problem in the answer; the first step does.
+    http: { requireHostHeader: false },
     clientErrorHandler: clientErrorHandler(config.public_url),
     // Input is refused or taken as it is: nothing is dropped in silence, nothing is bent into shape.
     ajv: {
@@ -86,9 +92,9 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(
     'application/json',
-    { parseAs: 'string' },
+    { parseAs: 'buffer' },
     async (_request: unknown, body: string | Buffer) =>
-      body.length === 0 ? undefined : parseJsonBody(body.toString()),
+      body.length === 0 ? undefined : parseJsonBody(decodeUtf8(body as Buffer)),
   )
 
   const limiter = await openLimiter(app, config.budgets, clock)
@@ -106,11 +112,14 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
 
   installErrorHandler(app, config.public_url)
   installHeaders(app)
+  answerExpectations(app)
+  app.addHook('preValidation', checkQuery)
   logRequests(app)
   const methods_of = collectMethods(app)
   const pipeline = installPipeline(app, { database, access_tokens, limiter, clock })
   completeSchemas(app)
   await installCors(app, pipeline, config.cors_origins, originLookup(database, clock), clock)
+  refuseUnrouted(app)
   await installOpenApi(app, pipeline)
 
   app.register(health, { pendingMigrations: () => pendingMigrations(database), isDraining: parts.isDraining })

@@ -1,7 +1,9 @@
+import { hash } from 'node:crypto'
+import canonicalize from 'canonicalize'
+import { sql } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import type { Queries } from '../storage/queries.js'
 import type { Action } from './actions.js'
-import { audit_events } from './table.js'
 
 /** Who acts, and from where: what every audit event says beside the change itself. */
 export interface Origin {
@@ -20,9 +22,28 @@ export interface Subject {
   readonly changes: Readonly<Record<string, unknown>>
 }
 
+/** An audit event as it is kept, exported and hashed. */
+export interface AuditEvent {
+  readonly id: string
+  readonly tenant_id: string | null
+  readonly action: string
+  readonly actor_kind: string
+  readonly actor_id: string | null
+  readonly target_kind: string
+  readonly target_id: string | null
+  readonly changes: Readonly<Record<string, unknown>>
+  readonly address: string | null
+  readonly user_agent: string | null
+  readonly request_id: string | null
+  readonly created_at: string
+}
+
 const USER_AGENT_CHARACTERS_MAX = 256
 
-/** Writes one audit event, in the transaction of the change that it tells of. */
+/**
+ * Writes one audit event at the end of its chain, in the transaction of the change that it tells of. The last statement
+ * of a transaction: the chain is held until it ends.
+ */
 export async function recordEvent(
   queries: Queries,
   action: Action,
@@ -30,7 +51,7 @@ export async function recordEvent(
   origin: Origin,
   created_at: string,
 ): Promise<void> {
-  await queries.insert(audit_events).values({
+  const event: AuditEvent = {
     id: uuidv7(),
     tenant_id: subject.tenant_id,
     action,
@@ -38,10 +59,17 @@ export async function recordEvent(
     actor_id: origin.actor.id,
     target_kind: subject.kind,
     target_id: subject.id,
-    changes: { ...subject.changes },
+    changes: subject.changes,
     address: origin.address,
     user_agent: origin.user_agent?.slice(0, USER_AGENT_CHARACTERS_MAX) ?? null,
     request_id: origin.request_id,
     created_at,
-  })
+  }
+  const written = JSON.stringify(event)
+  await queries.execute(sql`select append_audit_event(${written}::jsonb, ${digestOfEvent(JSON.parse(written))})`)
+}
+
+/** SHA-256 of an event in canonical JSON (RFC 8785): what anybody can compute again from an export. */
+export function digestOfEvent(event: AuditEvent): Buffer {
+  return hash('sha256', canonicalize(event) ?? '', 'buffer')
 }

@@ -1,5 +1,9 @@
-import { bigint, index, jsonb, pgTable, text, uuid } from 'drizzle-orm/pg-core'
-import { instant } from '../storage/columns.js'
+import { sql } from 'drizzle-orm'
+import { bigint, index, jsonb, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { bytes, instant } from '../storage/columns.js'
+
+/** Stands for the platform where a tenant's id would stand. */
+const NIL = sql.raw("'00000000-0000-0000-0000-000000000000'")
 
 /**
  * Who did what, when, from where. Append-only: no database role of the running gateway may update or delete here.
@@ -22,6 +26,22 @@ export const audit_events = pgTable(
     user_agent: text('user_agent'),
     request_id: text('request_id'),
     created_at: instant('created_at').notNull(),
+    /** Position in the chain of its tenant, from 1 without gaps. */
+    chain_seq: bigint('chain_seq', { mode: 'number' }).notNull(),
+    /** SHA-256 of the event in canonical JSON (RFC 8785), by the gateway. */
+    digest: bytes('digest').notNull(),
+    /** SHA-256 of the hash before it and the digest, by the database. */
+    hash: bytes('hash').notNull(),
   },
-  (t) => [index('audit_events_tenant_id_index').on(t.tenant_id, t.seq)],
+  (t) => [
+    index('audit_events_tenant_id_index').on(t.tenant_id, t.seq),
+    uniqueIndex('audit_events_chain_key').on(sql`coalesce(${t.tenant_id}, ${NIL}::uuid)`, t.chain_seq),
+  ],
 )
+
+/** The end of each chain: of a tenant, or, under the nil UUID, of the platform. Only `append_audit_event` writes it. */
+export const audit_chains = pgTable('audit_chains', {
+  tenant_id: uuid('tenant_id').primaryKey(),
+  length: bigint('length', { mode: 'number' }).notNull(),
+  hash: bytes('hash').notNull(),
+})

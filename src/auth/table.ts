@@ -70,5 +70,27 @@ export const refresh_tokens = pgTable(
   ],
 )
 
+export const ONE_TIME_PURPOSES = ['email_verification', 'password_reset'] as const
+export type OneTimePurpose = (typeof ONE_TIME_PURPOSES)[number]
+
+/** What a link in a mail holds, by the SHA-256 of its secret. Works once, for a time. */
+export const one_time_tokens = pgTable(
+  'one_time_tokens',
+  {
+    digest: bytes('digest').primaryKey(),
+    user_id: uuid('user_id').notNull(),
+    purpose: text('purpose').$type<OneTimePurpose>().notNull(),
+    created_at: instant('created_at').notNull(),
+    expires_at: instant('expires_at').notNull(),
+    used_at: instant('used_at'),
+  },
+  (t) => [
+    foreignKey({ name: 'one_time_tokens_user_id_fkey', columns: [t.user_id], foreignColumns: [users.id] }),
+    index('one_time_tokens_user_id_index').on(t.user_id),
+    index('one_time_tokens_expires_at_index').on(t.expires_at),
+    check('one_time_tokens_purpose_check', sql`${t.purpose} in ('email_verification', 'password_reset')`),
+  ],
+)
+
 export type UserRow = typeof users.$inferSelect
 export type SessionRow = typeof sessions.$inferSelect

@@ -60,6 +60,20 @@ function checkValues(value: unknown): void {
   }
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/**
+ * The text of a body. Bytes that are no UTF-8 are refused: replaced, they would be kept as something nobody sent.
+ * @throws Problem `malformed_json`
+ */
+export function decodeUtf8(bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes)
+  } catch {
+    throw refused('The body is not UTF-8.')
+  }
+}
+
 /** Whether text can be kept: no NUL, no lone surrogate. */
 export function isStorable(text: string): boolean {
   return !text.includes('\u0000') && text.isWellFormed()

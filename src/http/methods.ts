@@ -1,8 +1,9 @@
 import type { FastifyInstance } from 'fastify'
 import { open } from '../pipeline/access.js'
 import { Problem } from './problems.js'
+import { NoContent } from './schemas.js'
 
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'] as const
 
 /** Notes the methods of each path as it is registered. */
 export function collectMethods(app: FastifyInstance): ReadonlyMap<string, Set<string>> {
@@ -28,7 +29,8 @@ export function refuseOtherMethods(app: FastifyInstance, methods_of: ReadonlyMap
       method: others,
       url,
       config: open(),
-      schema: { hide: true },
+      // 204: a preflight of a listed origin is answered by CORS, on whatever route it meets.
+      schema: { hide: true, response: { 204: NoContent } },
       exposeHeadRoute: false,
       // Before the body is read: nobody will look at it.
       onRequest: () => {
@@ -37,4 +39,11 @@ export function refuseOtherMethods(app: FastifyInstance, methods_of: ReadonlyMap
       handler: () => undefined,
     })
   }
+}
+
+/** Answers what no route took before its body is read: nobody will look at it. */
+export function refuseUnrouted(app: FastifyInstance): void {
+  app.addHook('onRequest', async (request) => {
+    if (request.is404) throw new Problem('not_found')
+  })
 }

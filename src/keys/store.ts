@@ -17,7 +17,7 @@ export interface NewKey {
   readonly requests_per_minute?: number
 }
 
-export type KeyRecord = Omit<TenantKeyRow, 'tenant_id' | 'secret_digest'>
+export type KeyRecord = Omit<TenantKeyRow, 'tenant_id' | 'secret_digest' | 'previous_digest'>
 
 export class KeysReader {
   constructor(
@@ -98,6 +98,7 @@ export async function insertKey(
       scopes: [...wish.scopes],
       secret_digest: made.secret_digest,
       secret_last_four: made.secret_last_four,
+      secret_created_at: scope.now,
       allowed_cidrs: wish.allowed_cidrs === undefined ? null : [...wish.allowed_cidrs],
       requests_per_minute: wish.requests_per_minute ?? null,
       expires_at: wish.expires_at ?? null,
@@ -110,7 +111,12 @@ export async function insertKey(
   return { record, key: made.key }
 }
 
-/** What may be shown of a key: all but its digest. */
-function keyRecord({ tenant_id: _tenant_id, secret_digest: _secret_digest, ...record }: TenantKeyRow): KeyRecord {
+/** What may be shown of a key: all but its digests. */
+function keyRecord({
+  tenant_id: _tenant_id,
+  secret_digest: _secret_digest,
+  previous_digest: _previous_digest,
+  ...record
+}: TenantKeyRow): KeyRecord {
   return record
 }

@@ -1,7 +1,11 @@
+import type { FastifyRequest } from 'fastify'
 import { Problem } from '../http/problems.js'
+import { isDecodable } from '../http/urls.js'
 import type { Step } from './gate.js'
 
 const HEADER_LINES_MAX = 100
+/** No identifier is longer. */
+const PATH_PARAMETER_CHARACTERS_MAX = 100
 /** Headers that say who calls. Two of them would let two parts of a system see two different callers. */
 const SINGLE_HEADERS: ReadonlySet<string> = new Set(['authorization', 'host', 'x-tenant-id', 'x-tenant-api-key'])
 /** A tenant key or refresh token by its prefix, a JWT by its first characters, or a parameter that is meant for one. */
@@ -21,5 +25,14 @@ export const checkRequest: Step = (_gate, request) => {
     names.add(name)
   }
   if (names.size !== seen) throw new Problem('duplicate_header')
-  if (CREDENTIAL_IN_URL.test(request.raw.url ?? '')) throw new Problem('credentials_in_url')
+  if (!names.has('host') && request.raw.httpVersion !== '1.0') throw new Problem('malformed_request')
+  if (CREDENTIAL_IN_URL.test(request.originalUrl)) throw new Problem('credentials_in_url')
+  if (!isDecodable(request.originalUrl)) throw new Problem('malformed_request')
+  if (hasLongParameter(request)) throw new Problem('uri_too_long')
+}
+
+/** Whether a named part of the path is too long; what follows a wildcard is a path, and no part. */
+function hasLongParameter({ params }: FastifyRequest): boolean {
+  const parts = Object.entries((params ?? {}) as Record<string, string>)
+  return parts.some(([name, value]) => name !== '*' && value.length > PATH_PARAMETER_CHARACTERS_MAX)
 }

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { check, foreignKey, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { check, foreignKey, integer, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import type { SystemRole } from '../permissions/roles.js'
 import { instant, tenantId } from '../storage/columns.js'
 import { tenants } from '../tenants/table.js'
@@ -13,6 +13,8 @@ export const roles = pgTable(
     name: text('name').notNull(),
     system_role: text('system_role').$type<SystemRole>(),
     scopes: text('scopes').array().notNull().default(sql`'{}'`),
+    /** Counts the changes; it is the ETag. */
+    version: integer('version').notNull().default(1),
     created_at: instant('created_at').notNull(),
   },
   (t) => [

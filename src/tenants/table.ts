@@ -8,6 +8,8 @@ export const tenants = pgTable(
   {
     id: uuid('id').primaryKey(),
     name: text('name').notNull(),
+    /** The name of the plan, for operators to sort by; what it allows stands in its budgets. */
+    plan: text('plan').notNull().default('standard'),
     /** Exact origins of browser pages that may call on behalf of this tenant. */
     allowed_origins: text('allowed_origins').array().notNull().default(sql`'{}'`),
     /** The plan's budget; null: `BUDGET_TENANT`. */
