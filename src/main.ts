@@ -1,16 +1,25 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
+import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
 import { configure } from './config/config.js'
 import { ConfigurationError, readEnvironment } from './config/env.js'
 import { loadSecrets } from './config/secrets.js'
-import { plantDemo } from './demo/index.js'
+import { type Demo, demoCommands, plantDemo } from './demo/index.js'
 import { createGateway } from './gateway.js'
 import { logOptions } from './logging.js'
 import { openDatabase } from './storage/open.js'
 import { checkPreconditions } from './storage/preconditions.js'
 
-/** In-flight requests have this long to finish after a signal. */
-const DRAIN_MS = 9_000
+/**
+ * A stop has three parts, and ends within 10 s, before whoever stops us loses patience. First readiness fails while
+ * everything is still answered, so that a load balancer looks away before the door shuts. Then the listener closes,
+ * and requests in flight finish. A connection that is still open after that would never end by itself.
+ */
+const UNREADY_MS = { production: 2_000, otherwise: 250 }
+const FINISH_MS = 6_000
+const STOP_MS_MAX = 9_500
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
 /** The process: environment to configuration to parts to gateway, and the way back. */
 async function main(): Promise<void> {
@@ -40,20 +49,36 @@ async function main(): Promise<void> {
         ? await plantDemo(database, config.storage.data_dir, config.public_url)
         : undefined
     await app.listen({ host: config.host, port: config.port })
-    closeWithGrace({ delay: DRAIN_MS, logger: false }, async ({ err }) => {
-      if (err !== undefined) app.log.error({ err }, 'the process breaks off')
-      // Readiness fails first; then the sockets close, those with a request in flight after its answer.
+    const { close } = closeWithGrace({ delay: STOP_MS_MAX, logger: false, skip: [...SIGNALS] }, async ({ err }) => {
       is_draining = true
       app.log.info('draining')
-      await app.close()
+      if (err !== undefined) app.log.error({ err }, 'the process breaks off')
+      else await sleep(config.production ? UNREADY_MS.production : UNREADY_MS.otherwise)
+      await finish(app)
       await database.close()
       app.log.info('stopped')
     })
-    if (demo !== undefined) process.stdout.write(demo)
+    // A terminal sends Ctrl-C to npm and to us, and npm passes its own on: the second one must not cut the stop short.
+    for (const signal of SIGNALS) process.on(signal, () => void (is_draining || close()))
+    if (demo !== undefined) process.stdout.write(demoCommands(demo, await accessOf(app, demo)))
   } catch (error) {
     await database.close()
     throw error
   }
+}
+
+/** Takes no more connections, and waits for those that are being answered; whoever drips is cut off in the end. */
+async function finish(app: FastifyInstance): Promise<void> {
+  const cut = setTimeout(() => app.server.closeAllConnections(), FINISH_MS)
+  await app.close()
+  clearTimeout(cut)
+}
+
+/** An access token for the commands that are printed: a login like any other. */
+async function accessOf(app: FastifyInstance, { variables }: Demo): Promise<string> {
+  const payload = { email: variables.AGENT_EMAIL, password: variables.AGENT_PASSWORD }
+  const answer = await app.inject({ method: 'POST', url: '/v1/auth/login', payload })
+  return String(answer.json<{ access?: string }>().access)
 }
 
 main().catch((error: unknown) => {

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Origin } from '../audit/record.js'
 import { openPasswords } from '../auth/passwords.js'
+import { ConfigurationError } from '../config/env.js'
 import { ALL_PRIVILEGES } from '../permissions/scopes.js'
 import type { Database } from '../storage/database.js'
 import { PlatformStore } from '../storage/platform-store.js'
@@ -17,21 +18,37 @@ const SYSTEM: Origin = { actor: { kind: 'system', id: 'demo' }, address: null, u
 
 type Variables = Record<string, string>
 
+/** What there is to try the gateway with, and where all of it is written down. */
+export interface Demo {
+  readonly variables: Readonly<Record<string, string>>
+  readonly file: string
+}
+
 /**
  * Fills an empty embedded database with two tenants to try the gateway with. Passwords and keys are random; they are
  * written to `demo.env` beside the database, with mode 0600, for the scripts in `scripts/curl`.
  *
- * @returns the commands to try, with their real values; undefined when the database holds something else.
+ * @returns the demo of this folder; undefined when the database holds something else.
+ * @throws ConfigurationError when an earlier process died while it planted: half a demo has no passwords.
  */
-export async function plantDemo(database: Database, data_dir: string, public_url: string): Promise<string | undefined> {
+export async function plantDemo(database: Database, data_dir: string, public_url: string): Promise<Demo | undefined> {
   const file = join(data_dir, FILE)
+  const unfinished = `${file}.unfinished`
   const platform = new PlatformStore(database, Date.now, () => SYSTEM)
   const { rows } = await platform.read((store) => store.users.list({ limit: 1, after_id: undefined }))
   if (rows.length === 0) {
-    const variables = await plant(database, platform, public_url)
-    writeFileSync(file, writeVariables(variables), { mode: 0o600 })
+    writeFileSync(unfinished, '', { mode: 0o600 })
+    writeFileSync(unfinished, writeVariables(await plant(database, platform, public_url)))
+    renameSync(unfinished, file)
+  } else if (existsSync(unfinished)) {
+    throw new ConfigurationError(`DATA_DIR: the demo in ${data_dir} was not finished; remove the folder to begin anew`)
   }
-  return existsSync(file) ? commands(readVariables(readFileSync(file, 'utf8')), public_url, file) : undefined
+  if (!existsSync(file)) return undefined
+  const kept = readVariables(readFileSync(file, 'utf8'))
+  const variables = { ...kept, GATEWAY_URL: public_url }
+  // The port may be another one than last time.
+  if (kept.GATEWAY_URL !== public_url) writeFileSync(file, writeVariables(variables))
+  return { variables, file }
 }
 
 async function plant(database: Database, platform: PlatformStore, public_url: string): Promise<Variables> {
@@ -122,7 +139,9 @@ function readVariables(text: string): Variables {
   return Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]))
 }
 
-function commands(demo: Variables, url: string, file: string): string {
+/** The commands to try first. They work as they are printed, so one of them carries an access token of the agent. */
+export function demoCommands({ variables: demo, file }: Demo, access: string): string {
+  const url = demo.GATEWAY_URL
   const tenant = `-H 'X-TENANT-ID: ${demo.TENANT_ID}'`
   return `
 Gatehouse is at ${url}  (contract: ${url}/docs)
@@ -131,8 +150,8 @@ Two tenants to try it with were made. All passwords and keys are in ${file}.
 # log in: access, refresh
 curl -X POST ${url}/v1/auth/login -H 'Content-Type: application/json' -d '{"email":"${demo.AGENT_EMAIL}","password":"${demo.AGENT_PASSWORD}"}'
 
-# user and key: 200, customers (put the access token of the first answer in place of ACCESS)
-curl ${url}/v1/customers -H 'Authorization: Bearer ACCESS' ${tenant} -H 'X-TENANT-API-KEY: ${demo.TENANT_API_KEY}'
+# user and key: 200, customers
+curl ${url}/v1/customers -H 'Authorization: Bearer ${access}' ${tenant} -H 'X-TENANT-API-KEY: ${demo.TENANT_API_KEY}'
 
 # the key alone: 403, and why
 curl ${url}/v1/customers ${tenant} -H 'X-TENANT-API-KEY: ${demo.TENANT_API_KEY}'

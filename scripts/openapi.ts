@@ -1,0 +1,61 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { configure } from '../src/config/config.js'
+import { readEnvironment } from '../src/config/env.js'
+import { generateSigningKeys, parseSigningKeys } from '../src/config/secrets.js'
+import { createGateway } from '../src/gateway.js'
+import { openApiYaml } from '../src/http/openapi.js'
+import type { Database } from '../src/storage/database.js'
+import { run } from './storage.js'
+
+const FILE = 'openapi.yaml'
+
+function refuse(): never {
+  throw new Error('a contract is written without a database')
+}
+
+const NO_DATABASE: Database = {
+  engine: 'embedded',
+  readOne: async () => refuse(),
+  transaction: async () => refuse(),
+  owner: { query: async () => refuse(), exclusively: async () => refuse() },
+  load: () => ({ busy: 0, waiting: 0 }),
+  close: async () => undefined,
+}
+
+/** Writes the contract that the routes declare to openapi.yaml; with `--check`, only says whether it is the same. */
+await run(async () => {
+  const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } })
+  const generated = await generate()
+  const committed = existsSync(FILE) ? readFileSync(FILE, 'utf8') : ''
+  if (!values.check) {
+    writeFileSync(FILE, generated)
+    console.log(generated === committed ? `${FILE} is as it was` : `${FILE} is written`)
+  } else if (generated !== committed) {
+    console.error(`${FILE} is not what the routes say: ${firstDifference(committed, generated)}. Run: npm run openapi`)
+    process.exitCode = 1
+  } else console.log(`${FILE} is what the routes say`)
+})
+
+/** The routes are all there is to read: nothing listens, and no database is asked. */
+async function generate(): Promise<string> {
+  const app = await createGateway({
+    config: configure(readEnvironment({ NODE_ENV: 'test' })),
+    secrets: { signing_keys: await parseSigningKeys(generateSigningKeys()) },
+    database: NO_DATABASE,
+    clock: Date.now,
+    logger: false,
+    isDraining: () => false,
+  })
+  try {
+    return openApiYaml(app)
+  } finally {
+    await app.close()
+  }
+}
+
+function firstDifference(before: string, after: string): string {
+  const lines = [before.split('\n'), after.split('\n')] as const
+  const at = lines[1].findIndex((line, number) => line !== lines[0][number])
+  return `from line ${(at < 0 ? lines[1].length : at) + 1} on`
+}

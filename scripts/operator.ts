@@ -1,0 +1,115 @@
+import { createInterface } from 'node:readline'
+import { Writable } from 'node:stream'
+import { parseArgs } from 'node:util'
+import type { Origin } from '../src/audit/record.js'
+import { normaliseEmail } from '../src/auth/email.js'
+import { checkNewPassword, openPasswords } from '../src/auth/passwords.js'
+import { ConfigurationError, readEnvironment } from '../src/config/env.js'
+import { generateSigningKeys } from '../src/config/secrets.js'
+import { ALL_PRIVILEGES } from '../src/permissions/scopes.js'
+import { openDatabase } from '../src/storage/open.js'
+import { PlatformStore } from '../src/storage/platform-store.js'
+import { checkPreconditions } from '../src/storage/preconditions.js'
+import { run, storageOf } from './storage.js'
+
+const USAGE = `usage: npm run operator -- create --email <address> [--name <name>]
+       npm run --silent operator -- signing-key
+
+create       makes an operator who holds every privilege. The password comes from OPERATOR_PASSWORD, from a prompt, or
+             from standard input. A user who exists becomes an operator if that is their password.
+signing-key  prints a new key for JWT_SIGNING_KEYS.`
+
+const EMAIL = /^[^\s@]+@[^\s@]+\.[^\s@]+$/
+const EMAIL_CHARACTERS_MAX = 254
+const SYSTEM: Origin = {
+  actor: { kind: 'system', id: 'operator-command' },
+  address: null,
+  user_agent: null,
+  request_id: null,
+}
+
+await run(async () => {
+  const { command, email, name } = readArguments()
+  if (command === 'signing-key') console.log(generateSigningKeys())
+  else if (command === 'create') await create(email, name)
+  else throw new ConfigurationError(USAGE)
+})
+
+function readArguments(): { command: string | undefined; email: string; name: string | undefined } {
+  try {
+    const { positionals, values } = parseArgs({
+      allowPositionals: true,
+      options: { email: { type: 'string', default: '' }, name: { type: 'string' } },
+    })
+    return { command: positionals.length === 1 ? positionals[0] : undefined, email: values.email, name: values.name }
+  } catch (error) {
+    throw new ConfigurationError(`${(error as Error).message}\n${USAGE}`)
+  }
+}
+
+async function create(given_email: string, given_name: string | undefined): Promise<void> {
+  const email = normaliseEmail(given_email)
+  if (!EMAIL.test(email) || email.length > EMAIL_CHARACTERS_MAX) {
+    throw new ConfigurationError(`--email must be an address\n${USAGE}`)
+  }
+  // Opened first: whoever cannot have the database should not have to type a password.
+  const database = await openDatabase(storageOf(readEnvironment()), () => undefined)
+  try {
+    await checkPreconditions(database)
+    const password = await readPassword(email)
+    const platform = new PlatformStore(database, Date.now, () => SYSTEM)
+    const passwords = await openPasswords()
+    const known = await platform.read((store) => store.users.forLogin(email, ''))
+    if (known === undefined) {
+      const name = given_name?.trim() || email
+      checkNewPassword(password, [email, name])
+      const password_hash = await passwords.hash(password)
+      const made = await platform.write('user.created', (store) =>
+        store.users.create({ email, name, password_hash, is_verified: true }),
+      )
+      if (made === undefined) throw new ConfigurationError(`${email} was made by somebody else at this moment`)
+      await platform.write('operator.created', (store) => store.operators.appoint(made.id, ALL_PRIVILEGES))
+      console.log(`${email} is a user now, and an operator with every privilege`)
+      return
+    }
+    const is_right = await passwords.verify(password, known.password_hash)
+    if (!is_right) throw new ConfigurationError(`${email} exists, and this is not their password: nothing was changed`)
+    if (known.disabled_at !== null) throw new ConfigurationError(`${email} is disabled: nothing was changed`)
+    await platform.write('operator.created', (store) => store.operators.appoint(known.id, ALL_PRIVILEGES))
+    console.log(`${email} is an operator with every privilege`)
+  } finally {
+    await database.close()
+  }
+}
+
+/** From OPERATOR_PASSWORD, from a person at a terminal, or from standard input: never from the arguments, which `ps` shows. */
+async function readPassword(email: string): Promise<string> {
+  const password =
+    process.env.OPERATOR_PASSWORD || (process.stdin.isTTY ? await prompt(`Password of ${email}: `) : await readInput())
+  if (password === '') throw new ConfigurationError('OPERATOR_PASSWORD: no password was given')
+  return password
+}
+
+async function prompt(question: string): Promise<string> {
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
+  const lines = createInterface({ input: process.stdin, output: nowhere, terminal: true })
+  // Asked only now: before this line the terminal would still echo what is typed.
+  process.stderr.write(question)
+  lines.on('SIGINT', () => process.exit(130))
+  const answer = await new Promise<string>((resolve) => {
+    lines.once('line', resolve)
+    lines.once('close', () => resolve(''))
+  })
+  lines.close()
+  process.stderr.write('\n')
+  return answer
+}
+
+async function readInput(): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer)
+  // A line ends where echo or an editor ended it; that end is no part of the password.
+  return Buffer.concat(chunks)
+    .toString('utf8')
+    .replace(/\r?\n$/, '')
+}

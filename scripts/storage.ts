@@ -1,0 +1,32 @@
+import type { StorageConfig } from '../src/config/config.js'
+import { ConfigurationError, type Environment } from '../src/config/env.js'
+import { Problem } from '../src/http/problems.js'
+
+/** The database that the environment names, for commands that need nothing else of the configuration. */
+export function storageOf({ DATABASE_URL, DATA_DIR }: Environment): StorageConfig {
+  return DATABASE_URL === undefined
+    ? { engine: 'embedded', data_dir: DATA_DIR }
+    : { engine: 'pooled', url: DATABASE_URL, connections_max: 1 }
+}
+
+/** Runs a command. What the person who typed it can mend is one line; anything else comes with its stack. */
+export async function run(command: () => Promise<void>): Promise<void> {
+  try {
+    await command()
+  } catch (error) {
+    process.stderr.write(`${explain(error)}\n`)
+    process.exitCode = 1
+  }
+}
+
+function explain(error: unknown): string {
+  if (error instanceof ConfigurationError) return error.message
+  if (error instanceof Problem) {
+    const { errors } = error.members as { errors?: { pointer: string; message: string }[] }
+    return errors?.map(({ pointer, message }) => `${pointer.slice(1)} ${message}`).join('; ') ?? error.detail
+  }
+  const { code, message } = error as NodeJS.ErrnoException
+  // What the server or the network says; the stack would tell nothing about either.
+  if (code !== undefined) return `${code}: ${message}`
+  return error instanceof Error ? String(error.stack) : String(error)
+}
