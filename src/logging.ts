@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import type { LoggerOptions } from 'pino'
 
 /** Whatever looks like a credential, wherever it stands: tenant keys, refresh tokens, JWTs, passwords of URLs. */
-const CREDENTIALS = /gh[kr]_[\w-]{8,}|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|(?<=:\/\/[^:/@\s"]*:)[^@/\s"]+(?=@)/g
+const CREDENTIALS = /gh[krt]_[\w-]{8,}|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|(?<=:\/\/[^:/@\s"]*:)[^@/\s"]+(?=@)/g
 const REDACTED = '[redacted]'
 const PATH_CHARACTERS_MAX = 200
 

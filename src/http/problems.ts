@@ -146,6 +146,19 @@ export const PROBLEMS = {
     detail: 'The user is not an operator with the privileges that this route requires.',
     explanation: 'Routes under /v1/platform are for operators. Being Owner of a tenant does not count there.',
   },
+  key_required: {
+    status: 403,
+    title: 'For a key alone',
+    detail: 'This concerns the key itself, so the key must call without a user.',
+    explanation:
+      'A script may look at, rotate and revoke its own key under /v1/key. A signed-in user manages keys under /v1/tenants/{tenant_id}/keys, where scopes decide.',
+  },
+  invitation_not_for_you: {
+    status: 403,
+    title: 'Invitation for somebody else',
+    detail: 'The invitation was sent to another email address than that of the signed-in user.',
+    explanation: 'Log in as the user to whose address the invitation was sent, or ask for a new one to your own.',
+  },
   registration_disabled: {
     status: 403,
     title: 'Registration is off',
@@ -191,6 +204,39 @@ export const PROBLEMS = {
     detail: 'The object is in a state in which this cannot be done.',
     explanation: 'The detail says which state it is in and what would have to happen first.',
   },
+  rotation_in_progress: {
+    status: 409,
+    title: 'Rotation in progress',
+    detail: 'The secret before this one still works. Wait until its overlap is over, or rotate with overlap_seconds 0.',
+    explanation:
+      'A key has two working secrets at most. A third would end one that somebody may still use, so it is refused; overlap_seconds 0 ends every old secret at once.',
+  },
+  system_role: {
+    status: 409,
+    title: 'System role',
+    detail: 'System roles are the same in every tenant and cannot be changed.',
+    explanation: 'Make a custom role with the scopes that you want and give it to the members.',
+  },
+  invitation_closed: {
+    status: 409,
+    title: 'Invitation closed',
+    detail: 'The invitation was accepted, declined or revoked before, or it is too old.',
+    explanation: 'An invitation works once and for 72 hours. Somebody who manages members can send a new one.',
+  },
+  idempotency_in_progress: {
+    status: 409,
+    title: 'Still in progress',
+    detail: 'A request with this Idempotency-Key is being worked on; retry after the seconds in Retry-After.',
+    explanation: 'Two requests with one Idempotency-Key at once: the second waits for the first by being sent again.',
+  },
+  idempotency_answer_lost: {
+    status: 409,
+    title: 'Done before, answer lost',
+    detail:
+      'The request with this Idempotency-Key was carried out, but its answer was not kept. Look before you repeat it with a new key.',
+    explanation:
+      'The gateway stopped between the change and its answer. The change is there once; only what was answered is unknown.',
+  },
   last_owner: {
     status: 409,
     title: 'Last Owner',
@@ -214,6 +260,19 @@ export const PROBLEMS = {
     title: 'Precondition failed',
     detail: 'It was changed since you read it. Read it again and repeat the change.',
     explanation: 'If-Match did not name the current ETag, so the change would have overwritten somebody else’s.',
+  },
+  precondition_required: {
+    status: 428,
+    title: 'Precondition required',
+    detail: 'Send If-Match with the ETag of what you read, so that nobody overwrites the change of somebody else.',
+    explanation: 'Roles decide what many people may do. A change to one must say which version it is a change of.',
+  },
+  idempotency_mismatch: {
+    status: 422,
+    title: 'Idempotency-Key used for something else',
+    detail: 'This Idempotency-Key was used with another body or path. Use a new one.',
+    explanation:
+      'A key stands for one request. The same key with another body would answer one request with the result of another.',
   },
   body_too_large: {
     status: 413,

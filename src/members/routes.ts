@@ -3,15 +3,10 @@ import { normaliseEmail } from '../auth/email.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../http/pagination.js'
 import { closed, Email, problems, type Routes, TenantParams, Uuid } from '../http/schemas.js'
 import { member } from '../pipeline/access.js'
+import { RoleNames } from './schema.js'
 
 const tags = ['tenants']
 const MemberParams = closed({ ...TenantParams.properties, user_id: Uuid })
-const RoleNames = Type.Array(Type.String({ minLength: 1, maxLength: 200 }), {
-  uniqueItems: true,
-  maxItems: 20,
-  description: 'Names of roles of this tenant, exactly as they are written.',
-})
-
 const Member = Type.Object(
   {
     user_id: Type.String(),

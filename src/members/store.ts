@@ -1,8 +1,8 @@
-import { and, count, desc, eq, inArray, isNull, lt, sql } from 'drizzle-orm'
+import { and, count, desc, eq, isNull, lt, sql } from 'drizzle-orm'
 import { users } from '../auth/table.js'
 import { type Page, pageOf, type Rows } from '../http/pagination.js'
 import { Problem } from '../http/problems.js'
-import type { RoleFact } from '../permissions/roles.js'
+import { type NamedRole, namedRoles } from '../roles/named.js'
 import { roles } from '../roles/table.js'
 import { lockTenant } from '../storage/lock-tenant.js'
 import type { ReadScope, WriteScope } from '../storage/unit-of-work.js'
@@ -25,8 +25,6 @@ export interface MemberChange {
   readonly roles?: readonly string[]
   readonly state?: 'active' | 'disabled'
 }
-
-type NamedRole = RoleFact & { readonly id: string }
 
 const roleNames = sql<string[]>`array(
   select r.name from ${membership_roles} mr join ${roles} r on r.tenant_id = mr.tenant_id and r.id = mr.role_id
@@ -92,7 +90,7 @@ export class MembersWriter extends MembersReader {
   ): Promise<MemberRecord> {
     await lockTenant(this.scope, this.tenant_id)
     const user_id = await this.findUser(who)
-    const wanted = await this.rolesNamed(role_names)
+    const wanted = await namedRoles(this.scope, this.tenant_id, role_names)
     checkGrant(actor, wanted)
     const [members] = await this.scope.queries
       .select({ count: count() })
@@ -120,13 +118,13 @@ export class MembersWriter extends MembersReader {
   async update(user_id: string, change: MemberChange, actor: Actor): Promise<MemberRecord> {
     await lockTenant(this.scope, this.tenant_id)
     const before = await this.get(user_id)
-    const held = await this.rolesNamed(before.roles)
+    const held = await namedRoles(this.scope, this.tenant_id, before.roles)
     checkTouch(actor, held)
     if (change.state !== undefined && before.state === 'pending') {
       throw new Problem('invalid_state', { detail: 'The membership is pending: only the invited user can accept it.' })
     }
     if (change.roles !== undefined) {
-      const wanted = await this.rolesNamed(change.roles)
+      const wanted = await namedRoles(this.scope, this.tenant_id, change.roles)
       checkGrant(
         actor,
         wanted.filter((role) => !before.roles.includes(role.name)),
@@ -157,21 +155,6 @@ export class MembersWriter extends MembersReader {
     if (user === undefined) throw new Problem('not_found', { detail: 'There is no active user with that email or id.' })
     if (user_id === undefined && !user.is_verified) throw new Problem('email_unverified')
     return user.id
-  }
-
-  private async rolesNamed(names: readonly string[]): Promise<NamedRole[]> {
-    if (names.length === 0) return []
-    const found = await this.scope.queries
-      .select({ id: roles.id, name: roles.name, system_role: roles.system_role, scopes: roles.scopes })
-      .from(roles)
-      .where(and(eq(roles.tenant_id, this.tenant_id), inArray(roles.name, [...names])))
-    const errors = names.flatMap((name, position) =>
-      found.some((role) => role.name === name)
-        ? []
-        : [{ pointer: `/roles/${position}`, message: 'is not the name of a role of this tenant' }],
-    )
-    if (errors.length > 0) throw new Problem('validation_failed', { members: { errors } })
-    return found
   }
 
   private async giveRoles(user_id: string, wanted: readonly NamedRole[]): Promise<void> {

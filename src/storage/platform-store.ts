@@ -2,6 +2,7 @@ import type { Action } from '../audit/actions.js'
 import type { Origin } from '../audit/record.js'
 import { SessionsWriter } from '../auth/sessions-store.js'
 import { UsersReader, UsersWriter } from '../auth/users-store.js'
+import { InvitationAnswersReader, InvitationAnswersWriter } from '../invitations/answer-store.js'
 import { OperatorsWriter } from '../platform/operators-store.js'
 import { TenantsReader, TenantsWriter } from '../platform/tenants-store.js'
 import type { Clock } from './clock.js'
@@ -13,6 +14,9 @@ class PlatformReaders {
   constructor(private readonly scope: ReadScope) {}
   get users() {
     return new UsersReader(this.scope)
+  }
+  get invitation_answers() {
+    return new InvitationAnswersReader(this.scope)
   }
   get tenants() {
     return new TenantsReader(this.scope)
@@ -30,6 +34,9 @@ class PlatformWriters {
   }
   get operators() {
     return new OperatorsWriter(this.scope)
+  }
+  get invitation_answers() {
+    return new InvitationAnswersWriter(this.scope)
   }
   get tenants() {
     return new TenantsWriter(this.scope)

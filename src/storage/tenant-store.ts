@@ -1,6 +1,7 @@
 import type { Action } from '../audit/actions.js'
 import type { Origin } from '../audit/record.js'
 import { CustomersReader, CustomersWriter } from '../customers/store.js'
+import { InvitationsReader, InvitationsWriter } from '../invitations/store.js'
 import { KeysReader, KeysWriter } from '../keys/store.js'
 import { MembersReader, MembersWriter } from '../members/store.js'
 import { RolesReader } from '../roles/store.js'
@@ -24,6 +25,9 @@ class TenantReaders {
   get members() {
     return new MembersReader(this.scope, this.tenant_id)
   }
+  get invitations() {
+    return new InvitationsReader(this.scope, this.tenant_id)
+  }
   get roles() {
     return new RolesReader(this.scope, this.tenant_id)
   }
@@ -40,6 +44,9 @@ class TenantWriters {
   ) {}
   get keys() {
     return new KeysWriter(this.scope, this.tenant_id)
+  }
+  get invitations() {
+    return new InvitationsWriter(this.scope, this.tenant_id)
   }
   get members() {
     return new MembersWriter(this.scope, this.tenant_id)
