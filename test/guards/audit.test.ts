@@ -1,0 +1,143 @@
+import t from 'tap'
+import { open, tenant } from '../../src/pipeline/access.js'
+import { PlatformStore } from '../../src/storage/platform-store.js'
+import { openTestDatabase } from '../helpers/database.js'
+import { startGateway } from '../helpers/gateway.js'
+import { ask } from '../helpers/requests.js'
+import { buildWorld } from '../helpers/world.js'
+import { askExample, auditViolations, eventsOf, isWriting } from './audit.js'
+import { examplesOf, integrationOf } from './examples.js'
+import { guardedRoutes } from './route-table.js'
+
+const test_database = await openTestDatabase()
+const nobody = { actor: { kind: 'anonymous' as const, id: null }, address: null, user_agent: null, request_id: null }
+const answers = (operationId: string) => ({
+  operationId,
+  response: { 200: { type: 'object' }, 201: { type: 'object' } },
+})
+const gateway = await startGateway({
+  on: test_database,
+  env: { ALLOW_REGISTRATION: 'true' },
+  more: async (app) => {
+    // Three ways to forget the audit: a write that says nothing, one that says two things, and one around the store.
+    app.post('/guard/silent', { config: tenant('customers:edit'), schema: answers('silent') }, (request) =>
+      request.tenant_store.write('customer.created', async () => ({})),
+    )
+    app.post('/guard/twice', { config: tenant('customers:edit'), schema: answers('twice') }, (request) =>
+      request.tenant_store.write('customer.created', async (store) => {
+        await store.customers.create({ name: 'Rolled back, one' })
+        return store.customers.create({ name: 'Rolled back, two' })
+      }),
+    )
+    app.post('/guard/around', { config: open(), schema: answers('around') }, async () => {
+      await test_database.database.transaction({ role: 'gatehouse_platform' }, (run) =>
+        run({ text: `update users set name = name`, values: [], row_mode: 'object' }),
+      )
+      return {}
+    })
+    app.post('/guard/breaks', { config: tenant('customers:edit'), schema: answers('breaks') }, (request) =>
+      request.tenant_store.write('customer.created', async (store) => {
+        await store.customers.create({ name: 'Rolled back, three' })
+        throw new Error('after the change')
+      }),
+    )
+  },
+})
+t.teardown(async () => {
+  await gateway.close()
+  await test_database.close()
+})
+const world = await buildWorld(gateway)
+const writes = guardedRoutes(gateway.routes).filter(isWriting)
+const real = writes.filter((route) => !route.url.startsWith('/guard/'))
+const examples = examplesOf(gateway, world)
+
+// Stops a change that nobody can be asked about afterwards.
+t.test(
+  'every write leaves exactly one event: who, what, whose, from where, under which request, and no secret',
+  async (t) => {
+    t.ok(real.length >= 15, `${real.length} writing routes`)
+    t.same(await auditViolations(gateway, real, examples), [])
+  },
+)
+
+t.test('a key that writes is the actor, not the person who made it', async (t) => {
+  const route = real.find((each) => each.operation_id === 'createCustomer')
+  if (route === undefined) throw new Error('there is no such route')
+  const { answer, request_id } = await askExample(gateway, route, {
+    headers: integrationOf(world),
+    body: { name: 'By a key' },
+  })
+  t.equal(answer.status, 201, answer.text)
+  const [event, ...others] = await eventsOf(gateway, request_id)
+  t.match(event, { actor_kind: 'key', actor_id: world.acme.integration_key_id, action: 'customer.created' })
+  t.same(others, [])
+})
+
+// Stops an audit that tells of what never happened.
+t.test('no event tells of a change that was refused', async (t) => {
+  let refused = 0
+  for (const route of real) {
+    const example = await examples[route.operation_id]?.()
+    const spoiled = [
+      { ...example, headers: { ...example?.headers, authorization: 'Bearer x' } },
+      { ...example, headers: example?.headers ?? {}, body: { no_such_field: 1 } },
+    ]
+    for (const each of route.access.kind === 'open' ? spoiled.slice(1) : spoiled) {
+      if (each.body !== undefined && route.schema.body === undefined && each.body !== example?.body) continue
+      const { answer, request_id } = await askExample(gateway, route, each)
+      if (answer.status < 400) t.fail(`${route.name} answered ${answer.status}`)
+      const told = (await eventsOf(gateway, request_id)).filter((event) => event.action === example?.event?.action)
+      if (told.length > 0) t.fail(`${route.name} was refused with ${answer.status}, and the audit tells of it as done`)
+      refused += 1
+    }
+  }
+  t.ok(refused > real.length, `${refused} refusals`)
+})
+
+t.test('an unchanged wish leaves no event', async (t) => {
+  const again = ['disableUser', 'revokeKey', 'activateTenant', 'logout']
+  for (const route of real.filter((each) => again.includes(each.operation_id))) {
+    const example = await examples[route.operation_id]?.()
+    if (example === undefined) throw new Error(route.name)
+    await askExample(gateway, route, example)
+    const { answer, request_id } = await askExample(gateway, route, example)
+    const expected = route.operation_id === 'logout' ? 401 : answer.status
+    t.equal(answer.status, expected, `${route.name} ${answer.text}`)
+    t.same(await eventsOf(gateway, request_id), [], route.name)
+  }
+})
+
+// Stops a change that is kept without its event, and an event that is kept without its change.
+t.test('500 a write that names no event, or two, or breaks after its change, is rolled back as a whole', async (t) => {
+  for (const path of ['/guard/silent', '/guard/twice', '/guard/breaks']) {
+    const before = await gateway.sql('select count(*)::int as events from audit_events')
+    const answer = await ask(gateway, path, { method: 'POST', headers: await world.as('owner') })
+    t.equal(answer.status, 500)
+    t.equal(answer.body.code, 'internal_error')
+    t.same(await gateway.sql('select count(*)::int as events from audit_events'), before, path)
+    t.same(await gateway.sql(`select name from customers where name like 'Rolled back%'`), [], path)
+  }
+})
+
+t.test('the event and the change are one transaction: an event that cannot be written undoes the change', async (t) => {
+  const unwritable = new PlatformStore(test_database.database, gateway.clock.now, () => ({
+    ...nobody,
+    actor: { kind: 'system', id: '\u0000' },
+  }))
+  const [before] = await gateway.sql(`select name from users where id = '${world.ids.agent}'`)
+  await t.rejects(unwritable.write('user.updated', (store) => store.users.rename(world.ids.agent, 'Renamed')))
+  t.same(await gateway.sql(`select name from users where id = '${world.ids.agent}'`), [before])
+})
+
+t.test('the guard sees a write without an event, and a route without an example', async (t) => {
+  const bad = writes.filter((route) => ['around', 'silent', 'breaks'].includes(route.operation_id))
+  const event = { action: 'customer.created', actor_kind: 'user', actor_id: null, target_kind: 'customer' } as const
+  const violations = await auditViolations(gateway, bad, {
+    around: async () => ({ headers: {}, event }),
+    silent: async () => ({ headers: await world.as('owner'), event }),
+  })
+  t.match(violations.join('\n'), /\/guard\/around: left 0 events, not one/)
+  t.match(violations.join('\n'), /\/guard\/silent: left 0 events, not one/)
+  t.match(violations.join('\n'), /\/guard\/breaks: no example says which event it leaves/)
+})

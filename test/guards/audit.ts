@@ -1,0 +1,81 @@
+import { randomBytes } from 'node:crypto'
+import type { Row } from '../../src/storage/database.js'
+import type { TestGateway } from '../helpers/gateway.js'
+import { type Answer, ask } from '../helpers/requests.js'
+import type { Example, Examples, ExpectedEvent } from './examples.js'
+import { type GuardedRoute, pathOf } from './route-table.js'
+
+const AGENT = 'guard/1.0'
+/** Nothing that looks like a credential, or like what one is kept as, may stand in an audit event. */
+const SECRETS = /gh[kr]_|eyJ[\w-]{8,}|\$argon2|quartz-lantern|digest|password|"key"|"refresh"|"access"/i
+
+/** Whether a route may change something. */
+export function isWriting({ method }: GuardedRoute): boolean {
+  return method !== 'GET'
+}
+
+/** The events that a request left, by its request id. */
+export function eventsOf(gateway: TestGateway, request_id: string): Promise<Row[]> {
+  return gateway.sql(`select * from audit_events where request_id = '${request_id}' order by seq`)
+}
+
+/** Sends an example under a request id of its own. */
+export async function askExample(
+  gateway: TestGateway,
+  route: GuardedRoute,
+  { headers, params, body }: Example,
+): Promise<{ answer: Answer; request_id: string }> {
+  const request_id = `guard-${randomBytes(8).toString('hex')}`
+  const answer = await ask(gateway, pathOf(route.url, params ?? {}), {
+    method: route.method,
+    headers: { ...headers, 'x-request-id': request_id, 'user-agent': AGENT },
+    body,
+  })
+  return { answer, request_id }
+}
+
+/** Performs every write once, and says which of them did not leave exactly the event that tells of it. */
+export async function auditViolations(
+  gateway: TestGateway,
+  routes: readonly GuardedRoute[],
+  examples: Examples,
+): Promise<string[]> {
+  const violations: string[] = []
+  for (const route of routes) {
+    const example = await examples[route.operation_id]?.()
+    if (example?.event === undefined) {
+      violations.push(`${route.name}: no example says which event it leaves`)
+      continue
+    }
+    const { answer, request_id } = await askExample(gateway, route, example)
+    if (answer.status >= 300) violations.push(`${route.name}: the example answered ${answer.status} ${answer.text}`)
+    const events = await eventsOf(gateway, request_id)
+    if (events.length !== 1) violations.push(`${route.name}: left ${events.length} events, not one`)
+    for (const event of events) {
+      violations.push(...differences(event, example.event, answer).map((each) => `${route.name}: ${each}`))
+    }
+  }
+  return violations
+}
+
+function differences(event: Row, expected: ExpectedEvent, answer: Answer): string[] {
+  const made_id = answer.body?.id ?? answer.body?.user_id ?? answer.body?.tenant?.id
+  const target_id = expected.target_id ?? made_id ?? event.target_id
+  const tenant_id = 'tenant_id' in expected && expected.tenant_id !== undefined ? expected.tenant_id : made_id
+  const wanted: Record<string, unknown> = {
+    action: expected.action,
+    actor_kind: expected.actor_kind,
+    actor_id: expected.actor_id,
+    target_kind: expected.target_kind,
+    target_id,
+    tenant_id,
+    address: '127.0.0.1',
+    user_agent: AGENT,
+  }
+  const wrong = Object.entries(wanted)
+    .filter(([name, value]) => event[name] !== value)
+    .map(([name, value]) => `${name} is ${event[name]}, not ${value}`)
+  if (event.target_id === null) wrong.push('names no target')
+  if (SECRETS.test(JSON.stringify(event.changes))) wrong.push(`holds a secret: ${JSON.stringify(event.changes)}`)
+  return wrong
+}

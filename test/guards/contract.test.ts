@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { openApiYaml } from '../../src/http/openapi.js'
+import { open } from '../../src/pipeline/access.js'
+import { startGateway } from '../helpers/gateway.js'
+import { ask } from '../helpers/requests.js'
+import { contractViolations, type Document } from './contract.js'
+import { guardedRoutes } from './route-table.js'
+
+const gateway = await startGateway()
+t.teardown(() => gateway.close())
+const routes = guardedRoutes(gateway.routes)
+const document = gateway.app.swagger() as unknown as Document
+
+t.test('openapi.yaml is what the routes say today: run npm run openapi', async (t) => {
+  const generated = openApiYaml(gateway.app)
+  t.ok(generated.length > 20_000)
+  // Not t.equal: a difference of thousands of lines would hide the one that matters.
+  const committed = readFileSync('openapi.yaml', 'utf8').split('\n')
+  const first = generated.split('\n').findIndex((line, number) => line !== committed[number])
+  t.equal(first, -1, `line ${first + 1} is "${generated.split('\n')[first]}", committed "${committed[first]}"`)
+  t.equal(committed.length, generated.split('\n').length)
+})
+
+t.test('what is served is what is committed', async (t) => {
+  const answer = await ask(gateway, '/openapi.yaml')
+  t.equal(answer.status, 200)
+  t.ok(answer.text === readFileSync('openapi.yaml', 'utf8'))
+})
+
+// Stops a contract that promises another lock than the one on the door.
+t.test('security, scopes, statuses and problems of every operation follow its access line', async (t) => {
+  t.ok(routes.length >= 30, `${routes.length} routes`)
+  t.same(contractViolations(routes, document), [])
+})
+
+t.test('the document shows nothing that is no route', async (t) => {
+  const known = new Set(routes.map((route) => `${route.method} ${route.url.replaceAll(/:([a-z_]+)/g, '{$1}')}`))
+  const shown = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+  )
+  t.ok(shown.length > 0)
+  t.same(
+    shown.filter((each) => !known.has(each)),
+    [],
+  )
+})
+
+t.test('the guard sees a double operationId, a missing success, and a document of other routes', async (t) => {
+  const loose = await startGateway({
+    on: gateway.test_database,
+    more: async (app) => {
+      app.get('/guard/twin', { config: open(), schema: { operationId: 'getLiveness' } }, async () => ({}))
+    },
+  })
+  const violations = contractViolations(guardedRoutes(loose.routes), loose.app.swagger() as unknown as Document)
+  t.same(violations, [
+    'GET /guard/twin: shares its operationId with GET /livez',
+    'GET /guard/twin: declares no success',
+  ])
+  t.not(openApiYaml(loose.app), openApiYaml(gateway.app))
+  t.match(contractViolations(guardedRoutes(loose.routes), document), ['GET /guard/twin: is not in the document'])
+  const [first] = routes
+  if (first === undefined) throw new Error('no routes')
+  const stricter = { ...first, access: { kind: 'tenant' as const, scopes: ['customers:edit' as const] } }
+  t.match(contractViolations([stricter], document).join('\n'), /security \[\].*x-required-scopes.*not declare 401/s)
+  await loose.close()
+})
+
+// Stops an answer that no schema filters: whatever its handler holds would go out, secrets included.
+t.test('a status that a route did not declare fails the file that saw it', async (t) => {
+  const loose = await startGateway({
+    on: gateway.test_database,
+    more: async (app) => {
+      const schema = { operationId: 'undeclared', response: { 200: { type: 'object' } } }
+      app.get('/guard/undeclared', { config: open(), schema }, async (_request, reply) =>
+        reply.code(202 as 200).send({ password_hash: 'unfiltered' }),
+      )
+    },
+  })
+  t.equal((await ask(loose, '/guard/undeclared')).status, 202)
+  t.same(loose.undeclared, ['GET /guard/undeclared answered 202'])
+  await t.rejects(loose.close(), { message: /undeclared statuses: GET \/guard\/undeclared answered 202/ })
+})

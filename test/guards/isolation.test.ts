@@ -1,0 +1,266 @@
+import t from 'tap'
+import { tenant } from '../../src/pipeline/access.js'
+import { checkPreconditions, tablesWithoutWall } from '../../src/storage/preconditions.js'
+import { startGateway } from '../helpers/gateway.js'
+import { ask } from '../helpers/requests.js'
+import { buildWorld } from '../helpers/world.js'
+import { examplesOf } from './examples.js'
+import { fingerprint, foreignIdViolations, tenantTables, tried, walllessTables } from './isolation.js'
+import { guardedRoutes, parametersOf, pathOf } from './route-table.js'
+
+const gateway = await startGateway({
+  more: async (app) => {
+    const schema = { operationId: 'leak', params: { type: 'object', properties: { id: { type: 'string' } } } }
+    app.get('/guard/leak/:id', { config: tenant('conversations:view'), schema }, async (request, reply) => {
+      const { id } = request.params as { id: string }
+      const [row] = await gateway.sql(`select name from customers where id::text = '${id}'`)
+      return reply.code(404).send({ hint: row === undefined ? 'no such customer' : 'not yours' })
+    })
+  },
+})
+t.teardown(async () => {
+  gateway.undeclared.length = 0
+  await gateway.close()
+})
+const { database, sql } = gateway
+const world = await buildWorld(gateway)
+const { acme, globex, ids } = world
+const every_route = guardedRoutes(gateway.routes)
+const routes = every_route.filter((route) => !route.url.startsWith('/guard/'))
+
+/** Every table of a tenant has rows of both, each with its marker where there is text to carry one. */
+const phones = { acme: '+4915112345678', globex: '+4915112345679' }
+const rows_of = {
+  acme: await world.createCustomer('acme', { phone: phones.acme, tags: ['shared'] }),
+  globex: await world.createCustomer('globex', { phone: phones.globex, tags: ['shared', 'GLOBEXMARK'] }),
+}
+for (const [own, user_id, mark] of [
+  [acme, ids.owner, 'ACMEMARK'],
+  [globex, ids.other_owner, 'GLOBEXMARK'],
+] as const) {
+  await own.store.write('tenant_key.created', (store) => store.keys.create({ name: `Key ${mark}`, scopes: [] }))
+  await sql(`
+    insert into roles (tenant_id, id, name, system_role, scopes, created_at)
+      values ('${own.id}', gen_random_uuid(), 'Role ${mark}', null, '{}', now());
+    insert into overrides values ('${own.id}', '${user_id}', 'agents:view', 'grant', '${mark}', now())`)
+}
+const tables = await tenantTables(sql)
+
+// Stops a new table from being born without a wall: nobody would notice until a tenant reads another's rows.
+t.test('every table has its policy, and a table without one is seen and refuses the boot', async (t) => {
+  t.ok(tables.length >= 8, tables.map(({ table }) => table).join())
+  t.same(await walllessTables(sql), [])
+  t.same(await tablesWithoutWall(database), [])
+  await checkPreconditions(database)
+  const bad = {
+    'no row-level security': 'create table leaky (tenant_id uuid, name text)',
+    'no policy for tenants': 'create table leaky (tenant_id uuid); alter table leaky enable row level security',
+    'a policy that lets everything through':
+      'create table leaky (tenant_id uuid); alter table leaky enable row level security; create policy tenant_isolation on leaky to gatehouse_tenant using (true)',
+    'a policy for everybody':
+      "create table leaky (id uuid); select isolate('leaky', 'select', 'id'); create policy everybody on leaky using (id is not null)",
+  }
+  for (const [what, statement] of Object.entries(bad)) {
+    await sql(statement)
+    t.same(await walllessTables(sql), ['leaky'], `the guard: ${what}`)
+    t.same(await tablesWithoutWall(database), ['leaky'], `the boot: ${what}`)
+    await t.rejects(checkPreconditions(database), { message: /row-level security is missing on: leaky/ }, what)
+    await sql('drop table leaky')
+  }
+  await sql('create view leaky as select * from customers')
+  t.same(await walllessTables(sql), ['leaky'], 'the guard: a view, which reads as its owner')
+  t.same(await tablesWithoutWall(database), ['leaky'], 'the boot: a view, which reads as its owner')
+  await sql('drop view leaky')
+})
+
+// Stops the walk through ids: 403, or another text, or a longer answer would say that the object exists.
+t.test("404 or 403, another tenant's id is answered exactly like one that names nothing", async (t) => {
+  const [key] = await sql(`select id from tenant_keys where tenant_id = '${globex.id}' limit 1`)
+  const [role] = await sql(`select id from roles where tenant_id = '${globex.id}' limit 1`)
+  const foreign_ids = [globex.id, rows_of.globex.id, ids.other_owner, String(role?.id), String(key?.id)]
+  const own = routes.filter(({ access, url }) => /tenant|member/.test(access.kind) && parametersOf(url).length > 0)
+  t.ok(own.length >= 8, `${own.length} routes`)
+  const { violations, asked } = await foreignIdViolations(gateway, own, examplesOf(gateway, world), foreign_ids)
+  t.same(violations, [])
+  t.ok(asked >= own.length * foreign_ids.length)
+
+  const bad = every_route.filter((route) => route.operation_id === 'leak')
+  const headers = await world.as('owner')
+  const leak = await foreignIdViolations(gateway, bad, { leak: async () => ({ headers }) }, foreign_ids)
+  t.equal(leak.violations.length, 1, 'the guard sees an answer that tells the two apart')
+  t.match(leak.violations[0], /not yours.* is not .*no such customer/)
+})
+
+// Stops every leak that nobody thought of: the marker of the other tenant is looked for in everything that goes out.
+t.test("no answer of any route carries the other tenant's marker", async (t) => {
+  let looked = 0
+  for (const [side, mark, other] of [
+    ['acme', 'GLOBEXMARK', globex],
+    ['globex', 'ACMEMARK', acme],
+  ] as const) {
+    const examples = examplesOf(gateway, world, side)
+    const other_side = side === 'acme' ? 'globex' : 'acme'
+    const hunt = [
+      ...['name', 'search', 'tag', 'cursor'].map((name) => `?${name}=${mark}`),
+      `?search=${encodeURIComponent(phones[other_side])}`,
+      `?tag=shared&limit=100`,
+      `?search=%25`,
+      `?cursor=${Buffer.from(`x.${rows_of[other_side].id}`).toString('base64url')}`,
+    ]
+    for (const route of routes.filter(({ access }) => access.kind !== 'operator')) {
+      const example = await examples[route.operation_id]?.()
+      if (example === undefined) throw new Error(`${route.name} has no example`)
+      const path = pathOf(route.url, example.params ?? {})
+      for (const query of route.method === 'GET' ? ['', ...hunt] : ['']) {
+        const options = { method: route.method, headers: { ...example.headers }, body: example.body }
+        const answer = await ask(gateway, path + query, options)
+        if (query === '' && answer.status >= 300 && route.operation_id !== 'register')
+          t.fail(`${route.name}: ${answer.status} ${answer.text}`)
+        const said = answer.text + JSON.stringify([...answer.headers])
+        // A caller may be told what was sent, but only that.
+        if (said.replaceAll(query, '').includes(mark)) t.fail(`${route.name}${query}: ${answer.text}`)
+        if (said.includes(other.id) || said.includes(rows_of[other_side].id)) t.fail(`${route.name}${query}: an id`)
+        looked += 1
+      }
+    }
+  }
+  t.ok(looked > 200, `${looked} answers`)
+  const own = await ask(gateway, '/v1/customers?search=MARK', { headers: await world.as('owner') })
+  t.match(own.text, /ACMEMARK/, 'there is something to find')
+})
+
+// Stops a conflict, or a cursor of another tenant, from telling what the other tenant holds.
+t.test('a value of the other tenant is no conflict, and its cursor is no place', async (t) => {
+  const wish = { name: 'Same phone', phone: phones.globex }
+  const answer = await ask(gateway, '/v1/customers', { headers: await world.as('owner'), body: wish })
+  t.equal(answer.status, 201, answer.text)
+  await world.createCustomer('globex')
+  const of_globex = await world.as('other_owner', globex)
+  const page = await ask(gateway, '/v1/customers?limit=1', { headers: of_globex })
+  const cursor = `/v1/customers?limit=1&cursor=${page.body.next_cursor}`
+  t.equal((await ask(gateway, cursor, { headers: of_globex })).status, 200)
+  const taken = await ask(gateway, cursor, { headers: await world.as('owner') })
+  t.match(taken.body, { status: 400, code: 'invalid_cursor' })
+})
+
+// Stops the forgotten WHERE: with it taken out, the second wall stands alone.
+t.test('without any WHERE, a tenant reads and changes its own rows only, in every table', async (t) => {
+  const theirRows = () => sql(`select * from customers where tenant_id = '${globex.id}' order by id`)
+  const before = await theirRows()
+  for (const { table, column } of tables) {
+    const of_both = await sql(
+      `select count(*) filter (where ${column} = '${globex.id}')::int as theirs, count(*) filter (where ${column} = '${acme.id}')::int as mine from ${table}`,
+    )
+    const [{ theirs, mine } = { theirs: 0, mine: 0 }] = of_both as { theirs: number; mine: number }[]
+    t.ok(theirs > 0 && mine > 0, `${table} has rows of both`)
+    const read = await database.readOne(
+      { role: 'gatehouse_tenant', tenant_id: acme.id },
+      { text: `select ${column} as whose from ${table}`, values: [], row_mode: 'object' },
+    )
+    t.equal(read.length, mine, `${table}: exactly its own`)
+    t.ok((read as { whose: string }[]).every(({ whose }) => whose === acme.id))
+    const statements = [
+      `delete from ${table} returning ${column} as whose`,
+      `update ${table} set ${column} = ${column} returning ${column} as whose`,
+    ]
+    for (const statement of statements) {
+      const outcome = await tried(database, acme.id, statement)
+      // Not permitted at all, stopped by a reference of its own rows, or its own rows only.
+      if (typeof outcome === 'string') t.match(outcome, /^(42501|23503|428C9)$/, statement)
+      else t.ok(outcome.length === mine && outcome.every(({ whose }) => whose === acme.id), statement)
+    }
+    t.equal(await tried(database, acme.id, `update ${table} set ${column} = '${globex.id}'`), '42501', 'moved across')
+  }
+  t.same(await theirRows(), before)
+})
+
+// Stops a row from being planted with another tenant.
+t.test('the database refuses to insert a row of another tenant, in every table', async (t) => {
+  for (const { table, column } of tables) {
+    const columns = await sql(
+      `select attname as name from pg_attribute where attrelid = '${table}'::regclass and attnum > 0 and not attisdropped and attidentity = '' and attname <> '${column}'`,
+    )
+    const names = columns.map(({ name }) => `"${name}"`).join()
+    const statement = `insert into ${table} (${column}, ${names}) select '${globex.id}', ${names} from ${table} limit 1`
+    t.equal(await tried(database, acme.id, statement), '42501', table)
+  }
+})
+
+// Stops a row from pointing across the wall, whoever writes it: not even the owner of the database can.
+t.test('a foreign key cannot cross from one tenant into another', async (t) => {
+  const [role] = await sql(`select id from roles where tenant_id = '${globex.id}' and system_role = 'owner'`)
+  const crossing = [
+    `insert into membership_roles values ('${acme.id}', '${ids.agent}', '${role?.id}')`,
+    `insert into membership_roles select '${acme.id}', '${ids.other_owner}', id from roles where tenant_id = '${acme.id}' and system_role = 'agent'`,
+    `insert into overrides values ('${acme.id}', '${ids.other_owner}', 'agents:edit', 'grant', '', now())`,
+  ]
+  for (const statement of crossing) await t.rejects(sql(statement), { code: '23503' }, statement)
+})
+
+// Stops a statement that was never bound: silence would look like an empty tenant.
+t.test('unbound, nothing can be read', async (t) => {
+  for (const { table } of tables) {
+    const statement = { text: `select * from ${table}`, values: [], row_mode: 'array' } as const
+    await t.rejects(database.readOne({ role: 'gatehouse_tenant', tenant_id: '' }, statement), { code: '42501' }, table)
+    if (database.engine === 'pooled') await t.rejects(database.owner.query(statement.text), { code: '42501' }, table)
+  }
+  const forged = { role: 'gatehouse_tenant', tenant_id: `${acme.id}' or true --` } as const
+  const statement = { text: 'select * from customers', values: [], row_mode: 'array' } as const
+  await t.rejects(database.transaction(forged, (run) => run(statement)))
+  await t.rejects(database.readOne(forged, statement))
+})
+
+// Stops a statement of one role from reading what belongs to the other: hashes and sessions here, customers there.
+t.test('each role reads no more than it needs, and neither rewrites the audit', async (t) => {
+  for (const text of [
+    'select password_hash from users',
+    'select * from users',
+    'select email_verified_at from users',
+    'select * from sessions',
+    'select * from refresh_tokens',
+    'select * from operators',
+    'insert into memberships select * from memberships; set role gatehouse_platform',
+    'update tenants set suspended_at = null',
+    'update tenants set requests_per_minute = 1000000',
+    "select isolate('customers')",
+    'delete from tenant_keys',
+    'create table mine (id int)',
+  ]) {
+    const outcome = await tried(database, acme.id, text)
+    t.ok(outcome === '42501' || outcome === '42601', `${text}: ${JSON.stringify(outcome)}`)
+  }
+  const asPlatform = (text: string) =>
+    database.transaction({ role: 'gatehouse_platform' }, (run) => run({ text, values: [], row_mode: 'object' }))
+  for (const text of [
+    'select * from customers',
+    'delete from customers',
+    "insert into customers (tenant_id, id, name, created_at, updated_at) values (gen_random_uuid(), gen_random_uuid(), '', now(), now())",
+    'delete from tenants',
+    'delete from users',
+  ])
+    await t.rejects(asPlatform(text), { code: '42501' }, text)
+  for (const text of ['update audit_events set actor_id = null', 'delete from audit_events', 'truncate audit_events']) {
+    t.equal(await tried(database, acme.id, text), '42501', text)
+    await t.rejects(asPlatform(text), { code: '42501' }, text)
+  }
+  const members = await tried(database, acme.id, 'select id, email from users')
+  t.ok(Array.isArray(members) && members.length > 0 && members.every(({ id }) => id !== ids.other_owner))
+})
+
+// Stops the tenant header from being believed: whose key and whose membership it is decides, both of them.
+t.test('a member of both tenants is in one of them at a time', async (t) => {
+  await sql(`insert into memberships values ('${globex.id}', '${ids.agent}', 'active', now());
+    insert into membership_roles select '${globex.id}', '${ids.agent}', id from roles where tenant_id = '${globex.id}' and system_role = 'analyst'`)
+  const here = await ask(gateway, '/v1/access', { headers: await world.as('agent') })
+  const there = await ask(gateway, '/v1/access', { headers: await world.as('agent', globex) })
+  t.match(here.body, { tenant: { id: acme.id }, roles: ['Agent'] })
+  t.match(there.body, { tenant: { id: globex.id }, roles: ['Analyst'] })
+  const crossed = await ask(gateway, '/v1/access', {
+    headers: await world.as('agent', { id: acme.id, key: globex.key }),
+  })
+  const unknown = await ask(gateway, '/v1/access', {
+    headers: await world.as('agent', { id: '00000000-0000-4000-8000-000000000000', key: globex.key }),
+  })
+  t.equal(crossed.status, 401)
+  t.equal(fingerprint(crossed), fingerprint(unknown))
+})
