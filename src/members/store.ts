@@ -145,6 +145,22 @@ export class MembersWriter extends MembersReader {
     return after
   }
 
+  /**
+   * Takes a user out of the tenant, with roles and overrides; the next request is refused.
+   * @throws Problem `not_found`, `owner_required`, `last_owner`
+   */
+  async remove(user_id: string, actor: Actor): Promise<void> {
+    await lockTenant(this.scope, this.tenant_id)
+    const before = await this.get(user_id)
+    const held = await namedRoles(this.scope, this.tenant_id, before.roles)
+    checkTouch(actor, held)
+    await this.scope.queries
+      .delete(memberships)
+      .where(and(eq(memberships.tenant_id, this.tenant_id), eq(memberships.user_id, user_id)))
+    if (isOwner(held)) await this.checkOwnerStays()
+    this.tell(user_id, { before: { state: before.state, roles: before.roles } })
+  }
+
   private async findUser({ email, user_id }: { email?: string; user_id?: string }): Promise<string> {
     const rows = await this.scope.queries.execute<{ id: string; is_verified: boolean }>(
       user_id === undefined

@@ -3,8 +3,9 @@ import type { Origin } from '../audit/record.js'
 import { CustomersReader, CustomersWriter } from '../customers/store.js'
 import { InvitationsReader, InvitationsWriter } from '../invitations/store.js'
 import { KeysReader, KeysWriter } from '../keys/store.js'
+import { OverridesReader, OverridesWriter } from '../members/overrides-store.js'
 import { MembersReader, MembersWriter } from '../members/store.js'
-import { RolesReader } from '../roles/store.js'
+import { RolesReader, RolesWriter } from '../roles/store.js'
 import { TenantReader } from '../tenants/store.js'
 import type { Clock } from './clock.js'
 import type { Database } from './database.js'
@@ -28,6 +29,9 @@ class TenantReaders {
   get invitations() {
     return new InvitationsReader(this.scope, this.tenant_id)
   }
+  get overrides() {
+    return new OverridesReader(this.scope, this.tenant_id)
+  }
   get roles() {
     return new RolesReader(this.scope, this.tenant_id)
   }
@@ -47,6 +51,12 @@ class TenantWriters {
   }
   get invitations() {
     return new InvitationsWriter(this.scope, this.tenant_id)
+  }
+  get overrides() {
+    return new OverridesWriter(this.scope, this.tenant_id)
+  }
+  get roles() {
+    return new RolesWriter(this.scope, this.tenant_id)
   }
   get members() {
     return new MembersWriter(this.scope, this.tenant_id)
