@@ -64,7 +64,7 @@ export async function accessTokens(
         allowedIss: issuer,
         allowedAud: AUDIENCE,
         checkTyp: 'at+jwt',
-        requiredClaims: ['exp', 'iat', 'sub', 'sid', 'jti'],
+        requiredClaims: ['iss', 'aud', 'exp', 'iat', 'sub', 'sid', 'jti'],
         cache: VERIFIED_TOKENS_KEPT,
         errorCacheTTL: -1,
         clockTolerance: 0,
