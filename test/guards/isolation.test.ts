@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { tenant } from '../../src/pipeline/access.js'
 import { checkPreconditions, tablesWithoutWall } from '../../src/storage/preconditions.js'
@@ -39,10 +40,16 @@ for (const [own, user_id, mark] of [
   [globex, ids.other_owner, 'GLOBEXMARK'],
 ] as const) {
   await own.store.write('tenant_key.created', (store) => store.keys.create({ name: `Key ${mark}`, scopes: [] }))
+  const role_id = randomUUID()
+  const invitation_id = randomUUID()
   await sql(`
-    insert into roles (tenant_id, id, name, system_role, scopes, created_at)
-      values ('${own.id}', gen_random_uuid(), 'Role ${mark}', null, '{}', now());
-    insert into overrides values ('${own.id}', '${user_id}', 'agents:view', 'grant', '${mark}', now())`)
+    insert into roles (tenant_id, id, name, created_at) values ('${own.id}', '${role_id}', 'Role ${mark}', now());
+    insert into overrides values ('${own.id}', '${user_id}', 'agents:view', 'grant', '${mark}', now());
+    insert into invitations (tenant_id, id, email, token_digest, created_at, sent_at, expires_at)
+      values ('${own.id}', '${invitation_id}', '${mark}@people.example', '${mark}', now(), now(), now());
+    insert into invitation_roles values ('${own.id}', '${invitation_id}', '${role_id}');
+    insert into usage_hours values ('${own.id}', now(), '${mark}', '/${mark}', 200, '', 1, 1, 1);
+    insert into idempotency_records values ('${own.id}', '${mark}', '/${mark}', '${mark}', '', 200, '${mark}', now(), now())`)
 }
 const tables = await tenantTables(sql)
 
@@ -224,6 +231,10 @@ t.test('each role reads no more than it needs, and neither rewrites the audit', 
     'update tenants set requests_per_minute = 1000000',
     "select isolate('customers')",
     'delete from tenant_keys',
+    "insert into audit_events (id, action, actor_kind, target_kind, changes, created_at, chain_seq, digest, hash) values (gen_random_uuid(), '', '', '', '{}', now(), 1, '', '')",
+    `select append_audit_event('{"tenant_id": "${globex.id}"}', '')`,
+    `select append_audit_event('{}', '')`,
+    'select * from one_time_tokens',
     'create table mine (id int)',
   ]) {
     const outcome = await tried(database, acme.id, text)
