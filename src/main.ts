@@ -82,8 +82,14 @@ async function accessOf(app: FastifyInstance, { variables }: Demo): Promise<stri
 }
 
 main().catch((error: unknown) => {
-  // What an operator can mend is one line; anything else is ours, and comes with its stack.
-  const text = error instanceof ConfigurationError || !(error instanceof Error) ? String(error) : error.stack
-  process.stderr.write(`gatehouse: ${text}\n`)
+  process.stderr.write(`gatehouse: ${explain(error)}\n`)
   process.exitCode = 1
 })
+
+/** What an operator can mend is one line, and so is what the system or the database says; anything else is ours. */
+function explain(error: unknown): string {
+  if (error instanceof ConfigurationError || !(error instanceof Error)) return String(error)
+  const { code, message } = error as NodeJS.ErrnoException
+  const is_from_outside = code !== undefined && /^(E[A-Z]+|[0-9A-Z]{5})$/.test(code)
+  return is_from_outside ? `${code}${message === '' ? '' : `: ${message}`}` : String(error.stack)
+}

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { PGlite, types } from '@electric-sql/pglite'
 import { ConfigurationError } from '../config/env.js'
@@ -37,15 +37,21 @@ export async function openEmbeddedInMemory(dump?: Blob): Promise<Database> {
   )
 }
 
-/** initdb takes 500 MB that a process never gives back, so a child process does it. */
+/**
+ * initdb takes 500 MB that a process never gives back, so a child process does it. It works beside the folder, which
+ * gets its name when it is whole: a start that was killed leaves no half of a database, and no child that still writes.
+ */
 function initialise(folder: string): void {
+  const unfinished = `${folder}.${process.pid}`
+  rmSync(unfinished, { recursive: true, force: true })
   const script = `const { PGlite } = await import(${JSON.stringify(import.meta.resolve('@electric-sql/pglite'))})
     await (await PGlite.create(process.argv[1])).close()`
-  const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script, folder], {
+  const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script, unfinished], {
     encoding: 'utf8',
   })
   if (status !== 0)
     throw new ConfigurationError(`the embedded database could not be made in ${folder}: ${stderr.slice(-400)}`)
+  renameSync(unfinished, folder)
 }
 
 /** The engine behind the common type. It has one connection: transactions queue, and none may wait for another. */

@@ -1,0 +1,17 @@
+#!/bin/sh
+# Log in, see who I am, exchange the refresh token, log out: from then on the access token is worth nothing.
+. "$(dirname "$0")/common.sh"
+
+ask 401 POST /v1/auth/login -H 'Content-Type: application/json' -d "{\"email\":\"$AGENT_EMAIL\",\"password\":\"a wrong guess of mine\"}"
+expect '"code":"invalid_credentials"'
+
+login "$AGENT_EMAIL" "$AGENT_PASSWORD"
+ask 200 GET /v1/me -H "Authorization: Bearer $access"
+expect "\"email\":\"$AGENT_EMAIL\""
+
+ask 200 POST /v1/auth/refresh -H 'Content-Type: application/json' -d "{\"refresh\":\"$refresh\"}"
+access=$(field access)
+
+ask 204 POST /v1/auth/logout -H "Authorization: Bearer $access"
+ask 401 GET /v1/me -H "Authorization: Bearer $access"
+expect '"code":"invalid_token"'

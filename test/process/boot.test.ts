@@ -1,0 +1,136 @@
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { generateSigningKeys } from '../../src/config/secrets.js'
+import {
+  FILE_MS_MAX,
+  freePort,
+  readDemo,
+  runProgram,
+  scratchFolder,
+  startGatewayProcess,
+  startProgram,
+  startScript,
+  until,
+  WIDE,
+  whenReady,
+} from './gateway-process.js'
+
+const VARIABLES =
+  'GATEWAY_URL TENANT_ID TENANT_API_KEY INTEGRATION_API_KEY OTHER_TENANT_ID OTHER_TENANT_API_KEY OPERATOR_EMAIL OPERATOR_PASSWORD OWNER_EMAIL OWNER_PASSWORD AGENT_EMAIL AGENT_PASSWORD ANALYST_EMAIL ANALYST_PASSWORD STRANGER_EMAIL STRANGER_PASSWORD'
+
+t.setTimeout(FILE_MS_MAX)
+const DATA_DIR = scratchFolder(t)
+const modeOf = (file: string) => statSync(join(DATA_DIR, file)).mode & 0o777
+const first: { demo: Record<string, string>; keys: string } = { demo: {}, keys: '' }
+
+t.test('npm start on an empty folder prints four commands, and each of them works as printed', async (t) => {
+  const port = await freePort()
+  const npm = startProgram(t, 'npm', ['start'], { ...WIDE, DATA_DIR, PORT: port })
+  await whenReady(npm, port)
+  await until(() => npm.stdout().includes('# an integration key holds the scope itself'))
+  const commands = npm.stdout().match(/^curl .*$/gm) ?? []
+  t.equal(commands.length, 4)
+  const expected = [
+    { status: 200, says: '"access":"' },
+    { status: 200, says: '"data":[{' },
+    { status: 403, says: '"missing":["conversations:view"]' },
+    { status: 200, says: '"data":[{' },
+  ]
+  for (const [position, { status, says }] of expected.entries()) {
+    const command = commands[position] as string
+    const { stdout, stderr } = await runProgram(t, 'sh', ['-c', `${command} -sS -w '\\n%{http_code}'`])
+    t.ok(stdout.endsWith(`\n${status}`), `${command}: ${stdout}${stderr}`)
+    t.ok(stdout.includes(says), stdout)
+  }
+
+  t.test('npm start passes the signal on, and the gateway stops in good order', async (t) => {
+    process.kill(npm.child.pid as number, 'SIGTERM')
+    const { code, stdout } = await npm.exit
+    t.equal(code, 0)
+    t.match(stdout, /"msg":"stopped"/)
+    t.notOk(existsSync(`${DATA_DIR}.lock`), 'the folder is given back')
+  })
+})
+
+// Attack: another user of the machine reads passwords and keys, or signs tokens.
+t.test('what is secret in the folder is readable by its owner alone', async (t) => {
+  first.demo = readDemo(DATA_DIR)
+  first.keys = readFileSync(join(DATA_DIR, 'signing-keys.json'), 'utf8')
+  for (const name of VARIABLES.split(' ')) t.ok(first.demo[name], `${name} is in demo.env`)
+  t.equal(modeOf('demo.env'), 0o600)
+  t.equal(modeOf('signing-keys.json'), 0o600)
+  t.equal(modeOf('.'), 0o700)
+})
+
+t.test('a second start finds the same tenants, passwords and signing keys', async (t) => {
+  const gateway = await startGatewayProcess(t, { DATA_DIR })
+  await until(() => gateway.stdout().includes('# log in'))
+  const demo = readDemo(DATA_DIR)
+  t.same(demo, { ...first.demo, GATEWAY_URL: `http://localhost:${gateway.port}` }, 'only the port is another one')
+  t.equal(modeOf('demo.env'), 0o600)
+  t.equal(readFileSync(join(DATA_DIR, 'signing-keys.json'), 'utf8'), first.keys)
+
+  // Attack: two processes on one folder overwrite each other, and acknowledged rows are gone.
+  t.test('a second process on the same folder is refused with one line', async (t) => {
+    const second = await startScript(t, 'src/main', [], { DATA_DIR, PORT: await freePort() }).exit
+    t.equal(second.code, 1)
+    t.equal(
+      second.stderr,
+      `gatehouse: DATA_DIR: ${DATA_DIR} is in use by process ${gateway.child.pid}; stop it, or start this one with another DATA_DIR\n`,
+    )
+    t.equal((await fetch(`${gateway.url}/readyz`)).status, 200, 'and the first goes on')
+  })
+
+  t.test('a command on the folder of a running gateway is refused with one line', async (t) => {
+    const operator = await startScript(t, 'scripts/operator', ['create', '--email', 'a@b.example'], { DATA_DIR }).exit
+    t.equal(operator.code, 1)
+    t.match(operator.stderr, /^DATA_DIR: .* is in use by process \d+; stop it.*\n$/)
+  })
+
+  for (const script of ['login', 'customers', 'refusal', 'key', 'platform']) {
+    t.test(`scripts/curl/${script}.sh gets the answers that it expects`, async (t) => {
+      const { code, stdout, stderr } = await runProgram(t, 'sh', [`scripts/curl/${script}.sh`], { DATA_DIR })
+      t.equal(code, 0, `${stdout}${stderr}`)
+      t.match(stdout, /^< \d{3}$/m)
+    })
+  }
+
+  t.test('a script ends with an error when an answer is another one', async (t) => {
+    const wrong = `. scripts/curl/common.sh; ask 200 GET /v1/me; echo went on`
+    const { code, stdout, stderr } = await runProgram(t, 'sh', ['-c', wrong], { DATA_DIR })
+    t.equal(code, 1)
+    t.match(stderr, 'expected 200, got 401')
+    t.notMatch(stdout, 'went on')
+  })
+})
+
+// Attack: well-known people in a production database. The passwords are random, and yet nobody asked for them.
+t.test('production has no demo', async (t) => {
+  const data_dir = scratchFolder(t)
+  const gateway = await startGatewayProcess(t, {
+    DATA_DIR: data_dir,
+    HOST: '127.0.0.1',
+    NODE_ENV: 'production',
+    PUBLIC_URL: 'https://api.example.com',
+    JWT_SIGNING_KEYS: generateSigningKeys(),
+  })
+  t.notOk(existsSync(join(data_dir, 'demo.env')))
+  t.notMatch(gateway.stdout(), 'curl')
+  const login = { email: 'operator@gatehouse.example', password: first.demo.OPERATOR_PASSWORD }
+  const answer = await fetch(`${gateway.url}/v1/auth/login`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(login),
+  })
+  t.equal(answer.status, 401)
+})
+
+// A demo that was broken off has users whose passwords nobody knows: it is said, not served.
+t.test('a demo that was never finished refuses the start and says what to do', async (t) => {
+  writeFileSync(join(DATA_DIR, 'demo.env.unfinished'), '')
+  rmSync(join(DATA_DIR, 'demo.env'))
+  const { code, stderr } = await startScript(t, 'src/main', [], { DATA_DIR, PORT: await freePort() }).exit
+  t.equal(code, 1)
+  t.equal(stderr, `gatehouse: DATA_DIR: the demo in ${DATA_DIR} was not finished; remove the folder to begin anew\n`)
+})

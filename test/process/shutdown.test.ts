@@ -1,0 +1,108 @@
+import { once } from 'node:events'
+import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http'
+import t from 'tap'
+import { generateSigningKeys } from '../../src/config/secrets.js'
+import {
+  FILE_MS_MAX,
+  type GatewayProcess,
+  readDemo,
+  scratchFolder,
+  startGatewayProcess,
+  until,
+  type Variables,
+} from './gateway-process.js'
+
+const STOP_MS_MAX = 10_000
+const PRODUCTION = {
+  NODE_ENV: 'production',
+  HOST: '127.0.0.1',
+  PUBLIC_URL: 'https://api.example.com',
+  JWT_SIGNING_KEYS: generateSigningKeys(),
+}
+const NAME = JSON.stringify({ name: 'Sent in two halves' })
+
+t.setTimeout(FILE_MS_MAX)
+const DATA_DIR = scratchFolder(t)
+let demo: Variables = {}
+
+t.test('a folder to start from', async (t) => {
+  const gateway = await startGatewayProcess(t, { DATA_DIR })
+  demo = readDemo(DATA_DIR)
+  gateway.child.kill('SIGINT')
+  t.equal((await gateway.exit).code, 0)
+})
+
+// Attack: none, but what loses requests at every deployment.
+t.test('on SIGTERM readiness fails first, requests in flight finish, and the process ends well', async (t) => {
+  const gateway = await startGatewayProcess(t, { DATA_DIR, ...PRODUCTION })
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  t.teardown(() => agent.destroy())
+  const readiness = () => answerOf(request(`${gateway.url}/readyz`, { agent }).end())
+  t.equal((await readiness()).status, 200)
+  const one = await beginPost(gateway)
+  const other = await beginPost(gateway)
+
+  const signalled_at = Date.now()
+  gateway.child.kill('SIGTERM')
+  let seen = await readiness()
+  await until(async () => {
+    seen = await readiness()
+    return seen.status === 503
+  })
+  t.match(JSON.parse(seen.text), { code: 'service_unavailable', checks: { draining: true } })
+  t.match(seen.headers['retry-after'], /^\d+$/)
+  t.equal((await fetch(`${gateway.url}/livez`)).status, 200, 'whoever has not noticed yet is still answered')
+  t.equal((await finishPost(one)).status, 201, 'a request in flight while readiness fails')
+
+  await until(async () => (await fetch(`${gateway.url}/livez`).catch(() => undefined)) === undefined)
+  t.equal((await finishPost(other)).status, 201, 'a request in flight after the listener closed')
+  const { code, stdout, stderr } = await gateway.exit
+  t.equal(code, 0)
+  t.equal(stderr, '')
+  t.match(stdout, /"msg":"stopped"/)
+  t.ok(Date.now() - signalled_at < STOP_MS_MAX)
+})
+
+// Attack: a client that drips its body for ever, so that a deployment never ends, or ends with a kill.
+t.test('a client that never finishes cannot hold the process', async (t) => {
+  const gateway = await startGatewayProcess(t, { DATA_DIR })
+  const dripping = await beginPost(gateway)
+  const cut = once(dripping, 'error')
+  const signalled_at = Date.now()
+  gateway.child.kill('SIGTERM')
+  // As a terminal and npm do: the second signal must not cut the stop short.
+  gateway.child.kill('SIGINT')
+  const { code, stdout } = await gateway.exit
+  t.equal(code, 0)
+  t.match(stdout, /"msg":"stopped"/)
+  t.ok(Date.now() - signalled_at < STOP_MS_MAX)
+  await cut
+})
+
+/** Sends the head and the first half of a body, and returns when the gateway has taken them. */
+async function beginPost(gateway: GatewayProcess): Promise<ClientRequest> {
+  const outgoing = request(`${gateway.url}/v1/customers`, {
+    method: 'POST',
+    agent: false,
+    headers: {
+      'x-tenant-id': demo.TENANT_ID,
+      'x-tenant-api-key': demo.INTEGRATION_API_KEY,
+      'content-type': 'application/json',
+      'content-length': NAME.length,
+      expect: '100-continue',
+    },
+  })
+  outgoing.flushHeaders()
+  await once(outgoing, 'continue')
+  outgoing.write(NAME.slice(0, 5))
+  return outgoing
+}
+
+const finishPost = (outgoing: ClientRequest) => answerOf(outgoing.end(NAME.slice(5)))
+
+async function answerOf(outgoing: ClientRequest) {
+  const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
+  let text = ''
+  for await (const chunk of response.setEncoding('utf8')) text += chunk
+  return { status: response.statusCode, headers: response.headers, text }
+}
