@@ -59,7 +59,9 @@ export function checkNewPassword(password: string, about: readonly string[], poi
   if (characters < PASSWORD_CHARACTERS_MIN || characters > PASSWORD_CHARACTERS_MAX) {
     throw refused(pointer, `must have ${PASSWORD_CHARACTERS_MIN} to ${PASSWORD_CHARACTERS_MAX} characters`)
   }
-  if (estimator.check(password, [...about]).score < SCORE_MIN) {
+  // Of a name and an address each part counts, for people join them in every way.
+  const parts = about.flatMap((text) => [text, ...text.split(/[^\p{L}\p{N}]+/u)])
+  if (estimator.check(password, parts).score < SCORE_MIN) {
     throw refused(pointer, 'is common or easy to guess; a few words that do not belong together are better')
   }
 }

@@ -112,7 +112,7 @@ export async function insertKey(
 }
 
 /** What may be shown of a key: all but its digests. */
-function keyRecord({
+export function keyRecord({
   tenant_id: _tenant_id,
   secret_digest: _secret_digest,
   previous_digest: _previous_digest,

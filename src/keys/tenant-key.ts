@@ -28,7 +28,11 @@ export interface NewTenantKey {
 
 /** Makes a key; 43 characters of 62 are 256 bits. */
 export function createTenantKey(): NewTenantKey {
-  const id = randomBase62(ID_LENGTH)
+  return createSecret(randomBase62(ID_LENGTH))
+}
+
+/** Makes a new secret for a key that exists. */
+export function createSecret(id: string): NewTenantKey {
   const secret = randomBase62(SECRET_LENGTH)
   const body = `ghk_${id}_${secret}`
   const key = body + checksum(body)

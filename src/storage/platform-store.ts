@@ -1,5 +1,6 @@
 import type { Action } from '../audit/actions.js'
 import type { Origin } from '../audit/record.js'
+import { AuditReader } from '../audit/store.js'
 import { SessionsWriter } from '../auth/sessions-store.js'
 import { UsersReader, UsersWriter } from '../auth/users-store.js'
 import { InvitationAnswersReader, InvitationAnswersWriter } from '../invitations/answer-store.js'
@@ -12,6 +13,9 @@ import { type ReadScope, UnitOfWork, type WriteScope } from './unit-of-work.js'
 /** What can be read of the platform: identities and tenants. */
 class PlatformReaders {
   constructor(private readonly scope: ReadScope) {}
+  get audit() {
+    return new AuditReader(this.scope, undefined)
+  }
   get users() {
     return new UsersReader(this.scope)
   }

@@ -1,5 +1,6 @@
 import type { Action } from '../audit/actions.js'
 import type { Origin } from '../audit/record.js'
+import { AuditReader } from '../audit/store.js'
 import { CustomersReader, CustomersWriter } from '../customers/store.js'
 import { InvitationsReader, InvitationsWriter } from '../invitations/store.js'
 import { KeysReader, KeysWriter } from '../keys/store.js'
@@ -19,6 +20,9 @@ class TenantReaders {
   ) {}
   get tenant() {
     return new TenantReader(this.scope, this.tenant_id)
+  }
+  get audit() {
+    return new AuditReader(this.scope, this.tenant_id)
   }
   get keys() {
     return new KeysReader(this.scope, this.tenant_id)

@@ -1,0 +1,95 @@
+import { and, desc, eq, gte, lt, type SQL } from 'drizzle-orm'
+import { type Page, pageOf, type Rows } from '../http/pagination.js'
+import type { ReadScope } from '../storage/unit-of-work.js'
+import { audit_events } from './table.js'
+
+/** Which events; all given ones must fit. */
+export interface AuditFilters {
+  readonly action?: string
+  readonly actor_id?: string
+  readonly target_id?: string
+  readonly from?: string
+  readonly to?: string
+}
+
+export interface AuditRecord {
+  readonly id: string
+  readonly tenant_id: string | null
+  readonly action: string
+  readonly actor_kind: string
+  readonly actor_id: string | null
+  readonly target_kind: string
+  readonly target_id: string | null
+  readonly changes: Record<string, unknown>
+  readonly address: string | null
+  readonly user_agent: string | null
+  readonly request_id: string | null
+  readonly created_at: string
+  readonly chain_seq: number
+  /** Hex. */
+  readonly hash: string
+}
+
+/** Reads the audit of one tenant, or, for operators, of all. */
+export class AuditReader {
+  constructor(
+    private readonly scope: ReadScope,
+    private readonly tenant_id: string | undefined,
+  ) {}
+
+  /** Events, newest first. */
+  async list(filters: AuditFilters, page: Page): Promise<Rows<AuditRecord>> {
+    const after = page.after_id === undefined ? undefined : lt(audit_events.seq, await this.seqOf(page.after_id))
+    const rows = await this.select(and(this.matching(filters), after), page.limit + 1)
+    return pageOf(rows, page.limit)
+  }
+
+  /**
+   * Events newest first, batch by batch, each in its own short transaction: an export of a million events holds no
+   * transaction open and no more than a batch in memory.
+   */
+  async *all(filters: AuditFilters, batch: number): AsyncGenerator<AuditRecord[]> {
+    let before: SQL | undefined
+    for (;;) {
+      const rows = await this.select(and(this.matching(filters), before), batch)
+      if (rows.length === 0) return
+      yield rows
+      if (rows.length < batch) return
+      before = lt(audit_events.seq, await this.seqOf(rows.at(-1)?.id ?? ''))
+    }
+  }
+
+  private async select(where: SQL | undefined, limit: number): Promise<AuditRecord[]> {
+    const rows = await this.scope.queries
+      .select()
+      .from(audit_events)
+      .where(where)
+      .orderBy(desc(audit_events.seq))
+      .limit(limit)
+    return rows.map(({ seq: _seq, digest: _digest, hash, ...event }) => ({ ...event, hash: hash.toString('hex') }))
+  }
+
+  /** The position of an event in the order of writing; 0, before all of them, for one that is not there. */
+  private async seqOf(id: string): Promise<number> {
+    const [row] = await this.scope.queries
+      .select({ seq: audit_events.seq })
+      .from(audit_events)
+      .where(and(this.ofTenant(), eq(audit_events.id, id)))
+    return row?.seq ?? 0
+  }
+
+  private matching(filters: AuditFilters): SQL | undefined {
+    return and(
+      this.ofTenant(),
+      filters.action === undefined ? undefined : eq(audit_events.action, filters.action),
+      filters.actor_id === undefined ? undefined : eq(audit_events.actor_id, filters.actor_id),
+      filters.target_id === undefined ? undefined : eq(audit_events.target_id, filters.target_id),
+      filters.from === undefined ? undefined : gte(audit_events.created_at, filters.from),
+      filters.to === undefined ? undefined : lt(audit_events.created_at, filters.to),
+    )
+  }
+
+  private ofTenant(): SQL | undefined {
+    return this.tenant_id === undefined ? undefined : eq(audit_events.tenant_id, this.tenant_id)
+  }
+}
