@@ -33,7 +33,8 @@ export class BoundQuery extends Query {
   #is_bound = false
 
   constructor(role: string, tenant_id: string, config: object) {
-    super(config)
+    // Without a name and without values pg would send the text alone, as a simple query: unbound.
+    super({ ...config, queryMode: 'extended' })
     this.#role = role
     this.#tenant_id = tenant_id
   }
