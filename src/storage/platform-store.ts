@@ -4,8 +4,10 @@ import { AuditReader } from '../audit/store.js'
 import { SessionsWriter } from '../auth/sessions-store.js'
 import { UsersReader, UsersWriter } from '../auth/users-store.js'
 import { InvitationAnswersReader, InvitationAnswersWriter } from '../invitations/answer-store.js'
+import { KeyUseCounter } from '../keys/use-store.js'
 import { OperatorsWriter } from '../platform/operators-store.js'
 import { TenantsReader, TenantsWriter } from '../platform/tenants-store.js'
+import { UsageCounter } from '../usage/store.js'
 import type { Clock } from './clock.js'
 import type { Database } from './database.js'
 import { type ReadScope, UnitOfWork, type WriteScope } from './unit-of-work.js'
@@ -47,6 +49,17 @@ class PlatformWriters {
   }
 }
 
+/** What may be counted without an audit event. */
+class PlatformCounters {
+  constructor(private readonly scope: ReadScope) {}
+  get usage() {
+    return new UsageCounter(this.scope)
+  }
+  get key_use() {
+    return new KeyUseCounter(this.scope)
+  }
+}
+
 /** The store of the platform. Its database role cannot see the data plane of any tenant. */
 export class PlatformStore {
   readonly #unit: UnitOfWork
@@ -58,6 +71,11 @@ export class PlatformStore {
   /** Reads. Each statement travels as one batch. */
   read<T>(work: (store: PlatformReaders) => Promise<T>): Promise<T> {
     return this.#unit.read((scope) => work(new PlatformReaders(scope)))
+  }
+
+  /** Adds to counters, in one transaction. */
+  count<T>(work: (store: PlatformCounters) => Promise<T>): Promise<T> {
+    return this.#unit.count((scope) => work(new PlatformCounters(scope)))
   }
 
   /** Writes, in one transaction with the audit event of that name. */

@@ -8,6 +8,7 @@ import { OverridesReader, OverridesWriter } from '../members/overrides-store.js'
 import { MembersReader, MembersWriter } from '../members/store.js'
 import { RolesReader, RolesWriter } from '../roles/store.js'
 import { TenantReader } from '../tenants/store.js'
+import { UsageReader } from '../usage/store.js'
 import type { Clock } from './clock.js'
 import type { Database } from './database.js'
 import { type ReadScope, UnitOfWork, type WriteScope } from './unit-of-work.js'
@@ -35,6 +36,9 @@ class TenantReaders {
   }
   get overrides() {
     return new OverridesReader(this.scope, this.tenant_id)
+  }
+  get usage() {
+    return new UsageReader(this.scope, this.tenant_id)
   }
   get roles() {
     return new RolesReader(this.scope, this.tenant_id)

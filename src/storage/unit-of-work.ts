@@ -79,6 +79,19 @@ export class UnitOfWork {
     }
   }
 
+  /**
+   * Adds to counters, in one transaction. It is the one kind of write without an audit event: nobody decided it, and the
+   * requests that were counted are what an audit would say again.
+   */
+  count<T>(work: (scope: ReadScope) => Promise<T>): Promise<T> {
+    this.#refuseNesting()
+    return answering(() =>
+      this.#database.transaction(this.#binding, (run) =>
+        work({ queries: queriesOn(run), now: instantOf(this.#clock()) }),
+      ),
+    )
+  }
+
   /** The embedded engine has one connection: asking it for another inside of a transaction would wait for ever. */
   #refuseNesting(): void {
     if (this.#is_writing)
