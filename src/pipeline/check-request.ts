@@ -25,10 +25,15 @@ export const checkRequest: Step = (_gate, request) => {
     names.add(name)
   }
   if (names.size !== seen) throw new Problem('duplicate_header')
-  if (!names.has('host') && request.raw.httpVersion !== '1.0') throw new Problem('malformed_request')
+  if (!isReadable(request.raw.httpVersion, names.has('host'))) throw new Problem('malformed_request')
   if (CREDENTIAL_IN_URL.test(request.originalUrl)) throw new Problem('credentials_in_url')
   if (!isDecodable(request.originalUrl)) throw new Problem('malformed_request')
   if (hasLongParameter(request)) throw new Problem('uri_too_long')
+}
+
+/** The versions that are spoken here; from 1.1 on a request names its host (RFC 9112 section 3.2). Node also takes 0.9. */
+function isReadable(version: string, has_host: boolean): boolean {
+  return version === '1.0' || (version === '1.1' && has_host)
 }
 
 /** Whether a named part of the path is too long; what follows a wildcard is a path, and no part. */

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { AccessTokenClaims } from '../auth/access-tokens.js'
+import type { IdempotencyMark } from '../idempotency/store.js'
 import type { Decision, Holdings } from '../permissions/evaluate.js'
 import type { Facts, KeyFact, SessionFact, TenantFact } from '../storage/facts.js'
 import type { PlatformStore } from '../storage/platform-store.js'
@@ -20,6 +21,10 @@ export interface Findings {
   holdings?: Holdings
   decision?: Decision
   tenant_store?: TenantStore
+  /** The Idempotency-Key that the change of this request will claim. */
+  idempotency?: IdempotencyMark
+  /** The code of the problem that it was answered with. */
+  problem_code?: string
   platform_store?: PlatformStore
 }
 

@@ -1,19 +1,35 @@
 import type { FastifyRequest } from 'fastify'
 import type { Origin } from '../audit/record.js'
+import { claimRecord } from '../idempotency/store.js'
 import { PlatformStore } from '../storage/platform-store.js'
 import { TenantStore } from '../storage/tenant-store.js'
+import type { Prelude } from '../storage/unit-of-work.js'
 import { found } from './findings.js'
 import type { Step } from './gate.js'
 
 /** Gives the request the store of its tenant, bound for good: nothing in a handler can name another one. */
 export const openTenantStore: Step = ({ database, clock }, request) => {
   const tenant = found(request.findings.tenant)
-  request.findings.tenant_store = new TenantStore(database, tenant.id, clock, () => originOf(request))
+  request.findings.tenant_store = new TenantStore(
+    database,
+    tenant.id,
+    clock,
+    () => originOf(request),
+    preludeOf(request),
+  )
 }
 
 /** Gives the request the store of the platform. */
 export const openPlatformStore: Step = ({ database, clock }, request) => {
-  request.findings.platform_store = new PlatformStore(database, clock, () => originOf(request))
+  request.findings.platform_store = new PlatformStore(database, clock, () => originOf(request), preludeOf(request))
+}
+
+/** A change claims the Idempotency-Key of its request in its own transaction. */
+function preludeOf(request: FastifyRequest): Prelude {
+  return async (scope) => {
+    const { idempotency } = request.findings
+    if (idempotency !== undefined) await claimRecord(scope, idempotency)
+  }
 }
 
 /** Who acts, and from where, for the audit. */

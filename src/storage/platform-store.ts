@@ -3,6 +3,7 @@ import type { Origin } from '../audit/record.js'
 import { AuditReader } from '../audit/store.js'
 import { SessionsWriter } from '../auth/sessions-store.js'
 import { UsersReader, UsersWriter } from '../auth/users-store.js'
+import { IdempotencyRecords } from '../idempotency/store.js'
 import { InvitationAnswersReader, InvitationAnswersWriter } from '../invitations/answer-store.js'
 import { KeyUseCounter } from '../keys/use-store.js'
 import { OperatorsWriter } from '../platform/operators-store.js'
@@ -10,7 +11,7 @@ import { TenantsReader, TenantsWriter } from '../platform/tenants-store.js'
 import { UsageCounter } from '../usage/store.js'
 import type { Clock } from './clock.js'
 import type { Database } from './database.js'
-import { type ReadScope, UnitOfWork, type WriteScope } from './unit-of-work.js'
+import { type Prelude, type ReadScope, UnitOfWork, type WriteScope } from './unit-of-work.js'
 
 /** What can be read of the platform: identities and tenants. */
 class PlatformReaders {
@@ -64,8 +65,13 @@ class PlatformCounters {
 export class PlatformStore {
   readonly #unit: UnitOfWork
 
-  constructor(database: Database, clock: Clock, origin: () => Origin) {
-    this.#unit = new UnitOfWork(database, { role: 'gatehouse_platform' }, clock, origin)
+  constructor(database: Database, clock: Clock, origin: () => Origin, prelude?: Prelude) {
+    this.#unit = new UnitOfWork(database, { role: 'gatehouse_platform' }, clock, origin, prelude)
+  }
+
+  /** The records of requests that carried an Idempotency-Key. */
+  get idempotency(): IdempotencyRecords {
+    return new IdempotencyRecords(this.#unit)
   }
 
   /** Reads. Each statement travels as one batch. */

@@ -2,6 +2,7 @@ import type { Action } from '../audit/actions.js'
 import type { Origin } from '../audit/record.js'
 import { AuditReader } from '../audit/store.js'
 import { CustomersReader, CustomersWriter } from '../customers/store.js'
+import { IdempotencyRecords } from '../idempotency/store.js'
 import { InvitationsReader, InvitationsWriter } from '../invitations/store.js'
 import { KeysReader, KeysWriter } from '../keys/store.js'
 import { OverridesReader, OverridesWriter } from '../members/overrides-store.js'
@@ -11,7 +12,7 @@ import { TenantReader } from '../tenants/store.js'
 import { UsageReader } from '../usage/store.js'
 import type { Clock } from './clock.js'
 import type { Database } from './database.js'
-import { type ReadScope, UnitOfWork, type WriteScope } from './unit-of-work.js'
+import { type Prelude, type ReadScope, UnitOfWork, type WriteScope } from './unit-of-work.js'
 
 /** What can be read of one tenant. */
 class TenantReaders {
@@ -79,9 +80,14 @@ export class TenantStore {
   readonly #unit: UnitOfWork
   readonly #tenant_id: string
 
-  constructor(database: Database, tenant_id: string, clock: Clock, origin: () => Origin) {
-    this.#unit = new UnitOfWork(database, { role: 'gatehouse_tenant', tenant_id }, clock, origin)
+  constructor(database: Database, tenant_id: string, clock: Clock, origin: () => Origin, prelude?: Prelude) {
+    this.#unit = new UnitOfWork(database, { role: 'gatehouse_tenant', tenant_id }, clock, origin, prelude)
     this.#tenant_id = tenant_id
+  }
+
+  /** The records of requests that carried an Idempotency-Key. */
+  get idempotency(): IdempotencyRecords {
+    return new IdempotencyRecords(this.#unit)
   }
 
   /** Reads. Each statement is bound to the tenant and travels as one batch. */

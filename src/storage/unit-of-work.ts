@@ -23,19 +23,30 @@ export interface WriteScope extends ReadScope {
   afterCommit(effect: () => void): void
 }
 
+/** What every audited transaction of a request begins with: the claim of its Idempotency-Key, when it has one. */
+export type Prelude = (scope: ReadScope) => Promise<void>
+
 /** The bound database of one request: reads that travel as one batch each, and audited transactions. */
 export class UnitOfWork {
   readonly #database: Database
   readonly #binding: Binding
   readonly #clock: Clock
   readonly #origin: () => Origin
+  readonly #prelude: Prelude
   #is_writing = false
 
-  constructor(database: Database, binding: Binding, clock: Clock, origin: () => Origin) {
+  constructor(
+    database: Database,
+    binding: Binding,
+    clock: Clock,
+    origin: () => Origin,
+    prelude: Prelude = async () => undefined,
+  ) {
     this.#database = database
     this.#binding = binding
     this.#clock = clock
     this.#origin = origin
+    this.#prelude = prelude
   }
 
   /** Each statement is a transaction of its own, bound in the same round trip. */
@@ -57,6 +68,7 @@ export class UnitOfWork {
           const outcome: (Subject | 'unchanged')[] = []
           const origin = this.#origin()
           const now = instantOf(this.#clock())
+          await this.#prelude({ queries, now })
           const value = await work({
             queries,
             now,
