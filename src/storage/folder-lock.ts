@@ -1,5 +1,4 @@
-import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { closeSync, openSync, readFileSync, realpathSync, rmSync, writeSync } from 'node:fs'
 import { ConfigurationError } from '../config/env.js'
 
 /**
@@ -13,7 +12,8 @@ import { ConfigurationError } from '../config/env.js'
  * @throws ConfigurationError in one readable line when a living process has it.
  */
 export function lockFolder(folder: string): () => void {
-  const file = `${resolve(folder)}.lock`
+  // By its real path: a link to the folder is the same folder.
+  const file = `${realpathSync(folder)}.lock`
   const mine = `${process.pid} ${startTime(process.pid) ?? '-'}`
   if (!create(file, mine)) {
     const owner = readLock(file)

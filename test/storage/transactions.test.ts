@@ -1,0 +1,110 @@
+import { sql as query } from 'drizzle-orm'
+import t from 'tap'
+import { Problem } from '../../src/http/problems.js'
+import { TenantStore } from '../../src/storage/tenant-store.js'
+import { UnitOfWork } from '../../src/storage/unit-of-work.js'
+import { startGateway } from '../helpers/gateway.js'
+import { buildWorld } from '../helpers/world.js'
+
+const gateway = await startGateway()
+t.teardown(() => gateway.close())
+const { acme } = await buildWorld(gateway)
+const { database, sql } = gateway
+const NOBODY = { actor: { kind: 'anonymous' as const, id: null }, address: null, user_agent: null, request_id: null }
+const unit = () =>
+  new UnitOfWork(database, { role: 'gatehouse_tenant', tenant_id: acme.id }, gateway.clock.now, () => NOBODY)
+const store = () => new TenantStore(database, acme.id, gateway.clock.now, () => NOBODY)
+const countOf = async (table: string) => (await sql(`select count(*)::int as count from ${table}`))[0]?.count
+
+t.test('whatever fails in a transaction undoes all of it, its event and its effects', async (t) => {
+  const before = [await countOf('customers'), await countOf('audit_events')]
+  let effects = 0
+  const failures: Record<string, () => unknown> = {
+    'an error of ours': () => Promise.reject(new Error('ours')),
+    'a refusal': () => Promise.reject(new Problem('last_owner')),
+    'nothing at all': () => Promise.reject(undefined),
+  }
+  for (const [what, fail] of Object.entries(failures)) {
+    const write = unit().write('customer.created', async ({ queries, changed, afterCommit }) => {
+      await queries.execute(
+        query.raw(`insert into customers (tenant_id, id, name, created_at, updated_at)
+        values ('${acme.id}', gen_random_uuid(), 'Undone', now(), now())`),
+      )
+      changed({ kind: 'customer', id: null, tenant_id: acme.id, changes: {} })
+      afterCommit(() => {
+        effects += 1
+      })
+      await fail()
+    })
+    await t.rejects(write, what)
+    t.same([await countOf('customers'), await countOf('audit_events')], before, what)
+  }
+  const swallowed = unit().write('customer.created', async ({ queries, changed, afterCommit }) => {
+    await queries.execute(query.raw('select 1 / 0')).catch(() => undefined)
+    changed({ kind: 'customer', id: null, tenant_id: acme.id, changes: {} })
+    afterCommit(() => {
+      effects += 1
+    })
+  })
+  await t.rejects(swallowed, 'an error of the database that the work ignored')
+  t.same([await countOf('customers'), await countOf('audit_events')], before)
+  t.equal(effects, 0, 'nobody was told')
+})
+
+t.test('effects run once, after the commit, in their order', async (t) => {
+  const order: unknown[] = []
+  await unit().write('customer.created', async ({ changed, afterCommit }) => {
+    changed({ kind: 'customer', id: 'x', tenant_id: acme.id, changes: {} })
+    afterCommit(() => order.push('first'))
+    afterCommit(() => order.push('second'))
+    order.push('work')
+  })
+  t.same(order, ['work', 'first', 'second'])
+})
+
+t.test('a write must say once what it changed, or that it changed nothing', async (t) => {
+  await t.rejects(
+    unit().write('customer.created', async () => undefined),
+    { message: /must say once/ },
+  )
+  await t.rejects(
+    unit().write('customer.created', async ({ unchanged }) => {
+      unchanged()
+      unchanged()
+    }),
+    { message: /must say once/ },
+  )
+  const before = await countOf('audit_events')
+  await unit().write('customer.created', async ({ unchanged }) => unchanged())
+  t.equal(await countOf('audit_events'), before, 'nothing happened, nothing is told')
+})
+
+// Stops a request from waiting for itself: the embedded engine has one connection, and a small pool is soon as poor.
+t.test('a store inside of its own transaction throws instead of waiting for ever', async (t) => {
+  const own = store()
+  const inner = [
+    () => own.read((readers) => readers.roles.list()),
+    () => own.write('customer.created', (writers) => writers.customers.create({ name: 'Nested' })),
+  ]
+  for (const nested of inner) {
+    const write = own.write('customer.created', async (writers) => {
+      await writers.customers.create({ name: 'Outer' })
+      return nested()
+    })
+    await t.rejects(write, { message: /inside of its own transaction/ })
+  }
+  t.equal(await countOf(`customers where name in ('Outer', 'Nested')`), 0)
+  await own.write('customer.created', (writers) => writers.customers.create({ name: 'Afterwards' }))
+  t.equal(await countOf(`customers where name = 'Afterwards'`), 1, 'the store works again')
+})
+
+// Stops digests and hashes from standing in the log: the query builder's error quotes every value of a statement.
+t.test("an error of the database is the driver's own, without the builder's list of values around it", async (t) => {
+  const failing = unit().read(({ queries }) => queries.execute(query`select ${'secret'}, 1 / ${0}::int`))
+  const error = await failing.catch((failure: unknown) => failure as Error & { code?: string })
+  if (!(error instanceof Error)) throw new Error('it did not fail')
+  t.equal(error.code, '22012')
+  for (let current: unknown = error; current instanceof Error; current = current.cause) {
+    t.notMatch(`${current.name} ${current.message}`, /Drizzle|secret|params/)
+  }
+})
