@@ -49,8 +49,10 @@ function parseAnswer(bytes: Buffer): Answer | undefined {
       (line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()] as [string, string],
     ),
   )
-  const body_text = text.slice(end + 4)
-  if (Buffer.byteLength(body_text) < Number(headers.get('content-length') ?? 0)) return undefined
+  const rest = Buffer.from(text.slice(end + 4))
+  const length = Number(headers.get('content-length') ?? rest.length)
+  if (rest.length < length) return undefined
+  const body_text = rest.subarray(0, length).toString()
   return { status, headers, body: parsed(body_text), text: body_text }
 }
 
