@@ -1,0 +1,78 @@
+import t from 'tap'
+import { startGateway } from '../helpers/gateway.js'
+import { ask } from '../helpers/requests.js'
+import { FILE_MS_MAX, scratchFolder, startGatewayProcess, startScript, type Variables } from './gateway-process.js'
+
+t.setTimeout(FILE_MS_MAX)
+const PASSWORD = 'quartz-lantern-meadow-47'
+const email = 'first@people.example'
+
+// The command runs on the database of a test, on PostgreSQL with the login of the gateway; embedded, on a folder.
+const gateway = process.env.TEST_DATABASE_URL === undefined ? undefined : await startGateway()
+t.teardown(() => gateway?.close())
+const DATA_DIR = scratchFolder(t)
+const database: Variables = gateway === undefined ? { DATA_DIR } : { DATABASE_URL: String(gateway.test_database.url) }
+
+const operator = (args: readonly string[], { env = {}, input = '' }: { env?: Variables; input?: string } = {}) =>
+  startScript(t, 'scripts/operator', args, { ...database, ...env }, input).exit
+
+t.test('the first operator is made, by a password from standard input', async (t) => {
+  const made = await operator(['create', '--email', 'First@People.Example', '--name', 'The First'], {
+    input: `${PASSWORD}\n`,
+  })
+  t.same(made, { code: 0, stdout: `${email} is a user now, and an operator with every privilege\n`, stderr: '' })
+})
+
+// Attack: whoever may run commands, but not read passwords, makes an operator of a user whose address they know.
+t.test('somebody who exists becomes an operator only with their own password', async (t) => {
+  const wrong = await operator(['create', '--email', email], { env: { OPERATOR_PASSWORD: 'another-guess-of-mine-12' } })
+  t.equal(wrong.code, 1)
+  t.equal(wrong.stderr, `${email} exists, and this is not their password: nothing was changed\n`)
+  const right = await operator(['create', '--email', email], { env: { OPERATOR_PASSWORD: PASSWORD } })
+  t.same(right, { code: 0, stdout: `${email} is an operator with every privilege\n`, stderr: '' })
+})
+
+t.test('what cannot be is refused in a line, and nothing is made', async (t) => {
+  const common = { OPERATOR_PASSWORD: 'password1234567' }
+  for (const [args, env, says] of [
+    [['create', '--email', 'other@people.example'], common, /^password is common or easy to guess[^\n]*\n$/],
+    [['create', '--email', 'other@people.example'], {}, /^OPERATOR_PASSWORD: no password was given\n$/],
+    [['create', '--email', 'nobody'], common, /^--email must be an address\n/],
+    [['create', '--emial', 'x'], common, /--emial/],
+    [[], {}, /^usage: /],
+  ] as const) {
+    const { code, stderr, stdout } = await operator(args, { env })
+    t.equal(code, 1)
+    t.match(stderr, says)
+    t.equal(stdout, '')
+  }
+})
+
+t.test('signing-key prints a new private key each time, and nothing else', async (t) => {
+  const [one, other] = await Promise.all([operator(['signing-key']), operator(['signing-key'])])
+  const key = JSON.parse(one.stdout).keys[0]
+  t.match(key, { kty: 'EC', crv: 'P-256', alg: 'ES256', d: /^[\w-]{43}$/ })
+  t.not(one.stdout, other.stdout)
+})
+
+t.test('200 the operator signs in, sees the platform, and both changes are in the audit', async (t) => {
+  const url = gateway === undefined ? (await startGatewayProcess(t, { DATA_DIR })).url : gateway.url
+  const login = await ask({ url }, '/v1/auth/login', { body: { email, password: PASSWORD } })
+  t.match(login.body, { user: { email, name: 'The First', is_operator: true } })
+  const headers = { authorization: `Bearer ${login.body.access}` }
+  const users = await ask({ url }, '/v1/platform/users', { headers })
+  t.equal(users.status, 200)
+  t.same(
+    users.body.data.map((user: { email: string }) => user.email),
+    [email],
+    'no demo beside somebody who was there before',
+  )
+  if (gateway === undefined) return
+  const events = await gateway.sql(
+    `select action from audit_events where actor_id = 'operator-command' order by created_at`,
+  )
+  t.same(
+    events.map(({ action }) => action),
+    ['user.created', 'operator.created', 'operator.created'],
+  )
+})
