@@ -27,6 +27,7 @@ export async function identifyByPassword(
   credentials: { email: string; password: string },
 ): Promise<LoginRecord> {
   await limitLogins(parts.limiter, request, reply)
+  parts.passwords.checkRoom()
   const email = normaliseEmail(credentials.email)
   const user = await request.platform_store.read((store) => store.users.forLogin(email, request.ip))
   const counted_by = accountBucket(email, user?.is_known_address === true ? addressBucket(request.ip) : null)
@@ -35,6 +36,23 @@ export async function identifyByPassword(
   if (user !== undefined && is_right && user.disabled_at === null) return user
   await countFailure(parts.limiter, counted_by)
   throw new Problem('invalid_credentials')
+}
+
+/**
+ * The signed-in user gives the password again, for a change that must not be made by whoever finds an open screen. Held
+ * to the same budgets as a login, so that a stolen session cannot guess.
+ *
+ * @throws Problem `rate_limited`, `invalid_credentials`, `service_unavailable`
+ */
+export async function identifyAgain(
+  parts: LoginParts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  user_id: string,
+  password: string,
+): Promise<LoginRecord> {
+  const { email } = await request.platform_store.read((store) => store.users.get(user_id))
+  return identifyByPassword(parts, request, reply, { email, password })
 }
 
 /** The budget of an address for what costs a password hash. */

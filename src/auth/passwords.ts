@@ -18,6 +18,11 @@ const QUEUE_MAX = 16
 const SCORE_MIN = 3
 
 export interface Passwords {
+  /**
+   * For what must be asked before the work that leads to a hash: a flood should not cost that either.
+   * @throws Problem `service_unavailable` when too many are waiting
+   */
+  checkRoom(): void
   /** @throws Problem `service_unavailable` when too many are waiting */
   hash(password: string): Promise<string>
   /** Compares with a hash, or with one of nobody when there is none: the same work either way. */
@@ -28,11 +33,15 @@ export interface Passwords {
 export async function openPasswords(): Promise<Passwords> {
   const limit = pLimit(CONCURRENT_MAX)
   const hash_of_nobody = await argon2.hash(randomBytes(32), PARAMETERS)
-  const queued = <T>(work: () => Promise<T>): Promise<T> => {
+  const checkRoom = () => {
     if (limit.pendingCount >= QUEUE_MAX) throw unavailable('too many password hashes are waiting', 1)
+  }
+  const queued = <T>(work: () => Promise<T>): Promise<T> => {
+    checkRoom()
     return limit(work)
   }
   return {
+    checkRoom,
     hash: async (password) => queued(() => argon2.hash(normalised(password), PARAMETERS)),
     verify: async (password, hash) => {
       const is_same = await queued(() => argon2.verify(hash ?? hash_of_nobody, normalised(password)))

@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import { closed, Email, Name } from '../http/schemas.js'
 
 /** A password as it is sent; what a new one must be is checked where it is set. */
-const Password = Type.String({ minLength: 1, maxLength: 512, description: 'Never logged.' })
+export const Password = Type.String({ minLength: 1, maxLength: 512, description: 'Never logged.' })
 
 export const Login = closed({ email: Type.String({ minLength: 1, maxLength: 254 }), password: Password })
 export const Refresh = closed({ refresh: Type.String({ minLength: 1, maxLength: 128 }) })

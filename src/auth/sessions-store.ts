@@ -1,7 +1,8 @@
-import { and, eq, inArray, isNull, lt } from 'drizzle-orm'
+import { and, desc, eq, gt, inArray, isNull, lt } from 'drizzle-orm'
 import { v4 as uuidv4 } from 'uuid'
+import { Problem } from '../http/problems.js'
 import { instantOf } from '../storage/clock.js'
-import type { WriteScope } from '../storage/unit-of-work.js'
+import type { ReadScope, WriteScope } from '../storage/unit-of-work.js'
 import { createRefreshToken, createSuccessorSalt, digestOfRefreshToken, successorOf } from './refresh-tokens.js'
 import { refresh_tokens, sessions, users } from './table.js'
 
@@ -12,7 +13,14 @@ const SAME_SUCCESSOR_MS = 10_000
 const KEPT_AFTER_EXPIRY_MS = 30 * 86_400_000
 const SWEEP_MAX = 5_000
 
-export type EndReason = 'logout' | 'refresh_token_reused' | 'user_disabled'
+export type EndReason =
+  | 'logout'
+  | 'ended_by_user'
+  | 'refresh_token_reused'
+  | 'user_disabled'
+  | 'password_changed'
+  | 'password_reset'
+  | 'tenant_locked_down'
 
 /** What became of a refresh. */
 export type RefreshOutcome =
@@ -26,6 +34,34 @@ interface NewSession {
   readonly address: string
   readonly user_agent: string | null
   readonly lifetime_seconds: number
+}
+
+export interface SessionRecord {
+  readonly id: string
+  readonly address: string | null
+  readonly user_agent: string | null
+  readonly created_at: string
+  readonly expires_at: string
+}
+
+export class SessionsReader {
+  constructor(private readonly scope: ReadScope) {}
+
+  /** The living sessions of a user, newest first. */
+  livingOf(user_id: string): Promise<SessionRecord[]> {
+    return this.scope.queries
+      .select({
+        id: sessions.id,
+        address: sessions.address,
+        user_agent: sessions.user_agent,
+        created_at: sessions.created_at,
+        expires_at: sessions.expires_at,
+      })
+      .from(sessions)
+      .where(and(eq(sessions.user_id, user_id), isNull(sessions.ended_at), gt(sessions.expires_at, this.scope.now)))
+      .orderBy(desc(sessions.created_at), desc(sessions.id))
+      .limit(200)
+  }
 }
 
 export class SessionsWriter {
@@ -76,6 +112,16 @@ export class SessionsWriter {
     const { session_id, user_id } = row
     const refresh = await this.successor(session_id, token, digest)
     return refresh === undefined ? { kind: 'reused', session_id } : { kind: 'refreshed', session_id, user_id, refresh }
+  }
+
+  /** Ends a session of a user. @throws Problem `not_found` when it is none of theirs, or over. */
+  async endOwn(session_id: string, user_id: string): Promise<void> {
+    const [own] = await this.scope.queries
+      .select({ id: sessions.id })
+      .from(sessions)
+      .where(and(eq(sessions.id, session_id), eq(sessions.user_id, user_id), isNull(sessions.ended_at)))
+    if (own === undefined) throw new Problem('not_found')
+    await this.end(session_id, 'ended_by_user')
   }
 
   /** Ends a session for every token of it. Ending twice is ending once. */

@@ -7,13 +7,15 @@ const SWEEP_EVERY_MS = 3_600_000
 const SYSTEM: Origin = { actor: { kind: 'system', id: 'sweep' }, address: null, user_agent: null, request_id: null }
 
 /**
- * Deletes sessions that were over long ago, with their refresh tokens: without it both tables would grow for ever.
+ * Deletes sessions that were over long ago, with their refresh tokens, and links and idempotency records that are too
+ * old to be used: without it these tables would grow for ever.
  * Several replicas may sweep at once; the second finds nothing left.
  *
- * @returns how many were deleted.
+ * @returns how many sessions were deleted.
  */
-export function sweepSessions(database: Database, clock: Clock): Promise<number> {
+export async function sweepSessions(database: Database, clock: Clock): Promise<number> {
   const platform = new PlatformStore(database, clock, () => SYSTEM)
+  await platform.count((store) => store.expired.delete())
   return platform.write('sessions.swept', (store) => store.sessions.deleteOld())
 }
 

@@ -93,6 +93,21 @@ export class UsersReader {
     return row
   }
 
+  /** The id of an active user by email; undefined when there is none. */
+  async activeIdOf(email: string): Promise<string | undefined> {
+    const [row] = await this.scope.queries
+      .select({ id: users.id })
+      .from(users)
+      .where(and(eq(users.email, email), isNull(users.disabled_at)))
+    return row?.id
+  }
+
+  /** The password hash of a user, for a change that must know the password before. */
+  async passwordHashOf(id: string): Promise<string | undefined> {
+    const [row] = await this.scope.queries.select({ hash: users.password_hash }).from(users).where(eq(users.id, id))
+    return row?.hash
+  }
+
   /** Who a session belongs to, as a login answers it. */
   async signedIn(id: string): Promise<{ id: string; email: string; name: string; is_operator: boolean }> {
     const [row] = await this.scope.queries
@@ -161,6 +176,18 @@ export class UsersWriter extends UsersReader {
     await this.scope.queries.update(users).set({ disabled_at: this.scope.now }).where(eq(users.id, id))
     await endSessionsOf(this.scope, id, 'user_disabled')
     this.tell(id, { before: { disabled_at: null }, after: { disabled_at: this.scope.now } })
+    return this.get(id)
+  }
+
+  /** Lets a disabled user log in again; sessions that ended stay ended. @throws Problem `not_found` */
+  async enable(id: string): Promise<UserRecord> {
+    const before = await this.get(id)
+    if (before.disabled_at === null) {
+      this.scope.unchanged()
+      return before
+    }
+    await this.scope.queries.update(users).set({ disabled_at: null }).where(eq(users.id, id))
+    this.tell(id, { before: { disabled_at: before.disabled_at }, after: { disabled_at: null } })
     return this.get(id)
   }
 

@@ -1,7 +1,8 @@
 import type { Action } from '../audit/actions.js'
 import type { Origin } from '../audit/record.js'
 import { AuditReader } from '../audit/store.js'
-import { SessionsWriter } from '../auth/sessions-store.js'
+import { CredentialsWriter } from '../auth/password-store.js'
+import { SessionsReader, SessionsWriter } from '../auth/sessions-store.js'
 import { UsersReader, UsersWriter } from '../auth/users-store.js'
 import { IdempotencyRecords } from '../idempotency/store.js'
 import { InvitationAnswersReader, InvitationAnswersWriter } from '../invitations/answer-store.js'
@@ -11,6 +12,7 @@ import { TenantsReader, TenantsWriter } from '../platform/tenants-store.js'
 import { UsageCounter } from '../usage/store.js'
 import type { Clock } from './clock.js'
 import type { Database } from './database.js'
+import { ExpiredRows } from './expired-rows.js'
 import { type Prelude, type ReadScope, UnitOfWork, type WriteScope } from './unit-of-work.js'
 
 /** What can be read of the platform: identities and tenants. */
@@ -21,6 +23,9 @@ class PlatformReaders {
   }
   get users() {
     return new UsersReader(this.scope)
+  }
+  get sessions() {
+    return new SessionsReader(this.scope)
   }
   get invitation_answers() {
     return new InvitationAnswersReader(this.scope)
@@ -42,6 +47,9 @@ class PlatformWriters {
   get operators() {
     return new OperatorsWriter(this.scope)
   }
+  get credentials() {
+    return new CredentialsWriter(this.scope)
+  }
   get invitation_answers() {
     return new InvitationAnswersWriter(this.scope)
   }
@@ -50,9 +58,12 @@ class PlatformWriters {
   }
 }
 
-/** What may be counted without an audit event. */
+/** What may be counted or cleared away without an audit event: nobody decided it. */
 class PlatformCounters {
   constructor(private readonly scope: ReadScope) {}
+  get expired() {
+    return new ExpiredRows(this.scope)
+  }
   get usage() {
     return new UsageCounter(this.scope)
   }

@@ -1,0 +1,106 @@
+import { Type } from 'typebox'
+import { Problem } from '../http/problems.js'
+import { closed, NoContent, problems, type Routes } from '../http/schemas.js'
+import type { Limiter } from '../limits/limiter.js'
+import { passwordResetMail } from '../mail/letters.js'
+import type { Mailer } from '../mail/mailer.js'
+import { open } from '../pipeline/access.js'
+import { normaliseEmail } from './email.js'
+import { limitLogins } from './login.js'
+import { checkNewPassword, type Passwords } from './passwords.js'
+import { Accepted, Password } from './schema.js'
+
+const tags = ['auth']
+const TokenParams = closed({ token: Type.String({ minLength: 1, maxLength: 64 }) })
+
+export interface RecoveryOptions {
+  readonly limiter: Limiter
+  readonly passwords: Passwords
+  readonly mailer: Mailer
+  readonly public_url: string
+}
+
+/** Links in mails: a new password, and the proof of an address. */
+const recovery: Routes<RecoveryOptions> = async (app, { limiter, passwords, mailer, public_url }) => {
+  app.post(
+    '/password-resets',
+    {
+      config: open(),
+      schema: {
+        operationId: 'requestPasswordReset',
+        summary: 'Ask for a link to set a new password',
+        description:
+          'The answer is the same whether or not the address has an account. The link works once, for 30 minutes.',
+        tags,
+        body: closed({ email: Type.String({ minLength: 1, maxLength: 254 }) }),
+        response: { 202: Accepted, ...problems('rate_limited') },
+      },
+    },
+    async (request, reply) => {
+      await limitLogins(limiter, request, reply)
+      const email = normaliseEmail(request.body.email)
+      const { platform_store } = request
+      const user_id = await platform_store.read((store) => store.users.activeIdOf(email))
+      reply.code(202).send({ status: 'accepted' })
+      // The rest comes after the answer, so that its time says nothing about whether there is such a user.
+      if (user_id === undefined) return reply
+      const token = await platform_store.write('user.password_reset_sent', (store) =>
+        store.credentials.issueReset(user_id),
+      )
+      mailer.send(passwordResetMail(email, token, public_url))
+      return reply
+    },
+  )
+
+  app.put(
+    '/password-resets/:token',
+    {
+      config: open(),
+      schema: {
+        operationId: 'resetPassword',
+        summary: 'Set a new password by a link; every session ends',
+        tags,
+        params: TokenParams,
+        body: closed({ password: Password }),
+        response: { 204: NoContent, ...problems('not_found', 'rate_limited') },
+      },
+    },
+    async (request, reply) => {
+      await limitLogins(limiter, request, reply)
+      checkNewPassword(request.body.password, [])
+      const password_hash = await passwords.hash(request.body.password)
+      const owner = await request.platform_store.write('user.password_reset', (store) =>
+        store.credentials.resetPassword(request.params.token, password_hash),
+      )
+      if (owner === undefined) throw linkDead()
+      return reply.code(204).send(null)
+    },
+  )
+
+  app.put(
+    '/email-verifications/:token',
+    {
+      config: open(),
+      schema: {
+        operationId: 'verifyEmail',
+        summary: 'Prove the address by the link that was sent to it',
+        tags,
+        params: TokenParams,
+        response: { 204: NoContent, ...problems('not_found', 'rate_limited') },
+      },
+    },
+    async (request, reply) => {
+      await limitLogins(limiter, request, reply)
+      const owner = await request.platform_store.write('user.email_verified', (store) =>
+        store.credentials.verifyEmail(request.params.token),
+      )
+      if (owner === undefined) throw linkDead()
+      return reply.code(204).send(null)
+    },
+  )
+}
+export default recovery
+
+function linkDead(): Problem {
+  return new Problem('not_found', { detail: 'The link is unknown, was used, or is too old. Ask for a new one.' })
+}
