@@ -1,4 +1,4 @@
-import { and, count, desc, eq, exists, isNull, lt, sql } from 'drizzle-orm'
+import { and, count, desc, eq, exists, gt, isNull, lt, lte, or, sql } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import { users } from '../auth/table.js'
 import { type Page, pageOf, type Rows } from '../http/pagination.js'
@@ -105,7 +105,9 @@ export class TenantsReader {
         and(
           sql`${tenants.allowed_origins} @> array[${origin}]::text[]`,
           isNull(tenants.deleted_at),
-          isNull(tenants.suspended_at),
+          // As `isSuspended` has it: a suspension whose end has passed, and a trial that is not over, count as active.
+          or(isNull(tenants.suspended_at), lte(tenants.suspended_until, this.scope.now)),
+          or(isNull(tenants.trial_ends_at), gt(tenants.trial_ends_at, this.scope.now)),
         ),
       )
       .limit(1)
