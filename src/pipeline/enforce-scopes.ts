@@ -1,7 +1,7 @@
-import type { FastifyRequest } from 'fastify'
 import { Problem } from '../http/problems.js'
 import { type Decision, evaluate } from '../permissions/evaluate.js'
 import { scopesOfRole } from '../permissions/roles.js'
+import type { TenantStore } from '../storage/tenant-store.js'
 import { found } from './findings.js'
 import type { Step } from './gate.js'
 
@@ -12,11 +12,12 @@ export const enforceScopes: Step = async (_gate, request) => {
   findings.decision = decision
   if (decision.allowed) return
   if (decision.principal.kind === 'operator') throw platformAccessDenied(decision)
-  throw insufficientScope(decision, await rolesGranting(request, decision.missing))
+  throw insufficientScope(decision, await rolesThatGrant(found(findings.tenant_store), decision.missing))
 }
 
-async function rolesGranting(request: FastifyRequest, missing: readonly string[]): Promise<string[]> {
-  const roles = await found(request.findings.tenant_store).read((store) => store.roles.list())
+/** The names of the tenant's roles that would give everything that is missing. */
+export async function rolesThatGrant(store: TenantStore, missing: readonly string[]): Promise<string[]> {
+  const roles = await store.read((readers) => readers.roles.list())
   return roles.filter((role) => missing.every((scope) => scopesOfRole(role).includes(scope))).map((role) => role.name)
 }
 
@@ -24,7 +25,7 @@ async function rolesGranting(request: FastifyRequest, missing: readonly string[]
 export function insufficientScope(decision: Decision, granted_by_roles: readonly string[]): Problem {
   const { required, missing, principal, denied_by_override } = decision
   return new Problem('insufficient_scope', {
-    detail: inPlainWords(decision, granted_by_roles),
+    detail: explainInWords(decision, granted_by_roles),
     members: { required, missing, principal, denied_by_override, granted_by_roles },
     headers: {
       'www-authenticate': `Bearer realm="gateway", error="insufficient_scope", scope="${required.join(' ')}"`,
@@ -32,7 +33,8 @@ export function insufficientScope(decision: Decision, granted_by_roles: readonly
   })
 }
 
-function inPlainWords(
+/** A refusal in plain words: what is missing, why, and who could change it. */
+export function explainInWords(
   { missing, principal, denied_by_override }: Decision,
   granted_by_roles: readonly string[],
 ): string {

@@ -1,3 +1,4 @@
+import { ExplainReader } from '../access/explain-store.js'
 import type { Action } from '../audit/actions.js'
 import type { Origin } from '../audit/record.js'
 import { AuditReader } from '../audit/store.js'
@@ -37,6 +38,9 @@ class TenantReaders {
   }
   get overrides() {
     return new OverridesReader(this.scope, this.tenant_id)
+  }
+  get explain() {
+    return new ExplainReader(this.scope, this.tenant_id)
   }
   get usage() {
     return new UsageReader(this.scope, this.tenant_id)
