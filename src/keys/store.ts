@@ -36,6 +36,16 @@ export class KeysReader {
       .limit(page.limit + 1)
     return pageOf(rows.map(keyRecord), page.limit)
   }
+
+  /** @throws Problem `not_found` */
+  async get(id: string): Promise<KeyRecord> {
+    const [row] = await this.scope.queries
+      .select()
+      .from(tenant_keys)
+      .where(and(eq(tenant_keys.tenant_id, this.tenant_id), eq(tenant_keys.id, id)))
+    if (row === undefined) throw new Problem('not_found')
+    return keyRecord(row)
+  }
 }
 
 export class KeysWriter extends KeysReader {

@@ -5,6 +5,7 @@ import { AuditReader } from '../audit/store.js'
 import { CustomersReader, CustomersWriter } from '../customers/store.js'
 import { IdempotencyRecords } from '../idempotency/store.js'
 import { InvitationsReader, InvitationsWriter } from '../invitations/store.js'
+import { KeyLifecycleWriter } from '../keys/lifecycle-store.js'
 import { KeysReader, KeysWriter } from '../keys/store.js'
 import { OverridesReader, OverridesWriter } from '../members/overrides-store.js'
 import { MembersReader, MembersWriter } from '../members/store.js'
@@ -67,6 +68,9 @@ class TenantWriters {
   }
   get overrides() {
     return new OverridesWriter(this.scope, this.tenant_id)
+  }
+  get key_lifecycle() {
+    return new KeyLifecycleWriter(this.scope, this.tenant_id)
   }
   get roles() {
     return new RolesWriter(this.scope, this.tenant_id)
