@@ -30,7 +30,8 @@ export async function identifyByPassword(
   parts.passwords.checkRoom()
   const email = normaliseEmail(credentials.email)
   const user = await request.platform_store.read((store) => store.users.forLogin(email, request.ip))
-  const counted_by = accountBucket(email, user?.is_known_address === true ? addressBucket(request.ip) : null)
+  const known_address = user?.is_known_address === true ? addressBucket(request.ip) : null
+  const counted_by = accountBucket(email, known_address, user?.unlocked_at ?? null)
   await checkPause(parts.limiter, reply, counted_by)
   const is_right = await parts.passwords.verify(credentials.password, user?.password_hash)
   if (user !== undefined && is_right && user.disabled_at === null) return user
@@ -64,10 +65,11 @@ export async function limitLogins(limiter: Limiter, request: FastifyRequest, rep
 
 /**
  * What failures are counted by: the account, whether or not it exists. An address from which the user has logged in
- * before is counted apart, so that whoever fails on purpose from elsewhere cannot keep the user out.
+ * before is counted apart, so that whoever fails on purpose from elsewhere cannot keep the user out. An unlocked account
+ * is counted anew, on every replica, from its next try.
  */
-function accountBucket(email: string, known_address: string | null): string {
-  return hash('sha256', JSON.stringify([email, known_address]))
+function accountBucket(email: string, known_address: string | null, unlocked_at: string | null): string {
+  return hash('sha256', JSON.stringify([email, known_address, unlocked_at]))
 }
 
 async function checkPause(limiter: Limiter, reply: FastifyReply, counted_by: string): Promise<void> {

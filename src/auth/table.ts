@@ -13,6 +13,8 @@ export const users = pgTable(
     password_hash: text('password_hash').notNull(),
     email_verified_at: instant('email_verified_at'),
     disabled_at: instant('disabled_at'),
+    /** Failed logins before this moment are forgotten: an operator ended the pause. */
+    unlocked_at: instant('unlocked_at'),
     created_at: instant('created_at').notNull(),
   },
   (t) => [uniqueIndex('users_email_key').on(t.email)],

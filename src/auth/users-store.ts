@@ -2,6 +2,7 @@ import { and, desc, eq, gt, isNull, lt, sql } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import { type Page, pageOf, type Rows } from '../http/pagination.js'
 import { Problem } from '../http/problems.js'
+import { OperatorsWriter } from '../platform/operators-store.js'
 import { operators } from '../platform/table.js'
 import { instantOf } from '../storage/clock.js'
 import type { ReadScope, WriteScope } from '../storage/unit-of-work.js'
@@ -27,6 +28,7 @@ export interface LoginRecord {
   readonly name: string
   readonly password_hash: string
   readonly disabled_at: string | null
+  readonly unlocked_at: string | null
   readonly is_operator: boolean
   readonly is_known_address: boolean
 }
@@ -84,6 +86,7 @@ export class UsersReader {
         name: users.name,
         password_hash: users.password_hash,
         disabled_at: users.disabled_at,
+        unlocked_at: users.unlocked_at,
         is_operator: sql<boolean>`${operators.user_id} is not null`,
         is_known_address: sql<boolean>`exists ${logins}`,
       })
@@ -122,6 +125,15 @@ export class UsersReader {
       .where(eq(users.id, id))
     if (row === undefined) throw new Problem('not_found')
     return row
+  }
+
+  /** Whether the user is an operator, with whatever privileges. */
+  protected async isOperator(id: string): Promise<boolean> {
+    const found = await this.scope.queries
+      .select({ id: operators.user_id })
+      .from(operators)
+      .where(eq(operators.user_id, id))
+    return found.length > 0
   }
 
   /** The id of a user by email; undefined when there is none. */
@@ -172,11 +184,20 @@ export class UsersWriter extends UsersReader {
       this.scope.unchanged()
       return before
     }
-    await this.checkOperatorStays(id)
+    const appointed = new OperatorsWriter(this.scope)
+    await appointed.queue()
     await this.scope.queries.update(users).set({ disabled_at: this.scope.now }).where(eq(users.id, id))
+    if (await this.isOperator(id)) await appointed.checkOneStays()
     await endSessionsOf(this.scope, id, 'user_disabled')
     this.tell(id, { before: { disabled_at: null }, after: { disabled_at: this.scope.now } })
     return this.get(id)
+  }
+
+  /** Forgets the failed logins of an account. @throws Problem `not_found` */
+  async unlock(id: string): Promise<void> {
+    await this.get(id)
+    await this.scope.queries.update(users).set({ unlocked_at: this.scope.now }).where(eq(users.id, id))
+    this.tell(id, { after: { unlocked_at: this.scope.now } })
   }
 
   /** Lets a disabled user log in again; sessions that ended stay ended. @throws Problem `not_found` */
@@ -189,18 +210,6 @@ export class UsersWriter extends UsersReader {
     await this.scope.queries.update(users).set({ disabled_at: null }).where(eq(users.id, id))
     this.tell(id, { before: { disabled_at: before.disabled_at }, after: { disabled_at: null } })
     return this.get(id)
-  }
-
-  private async checkOperatorStays(id: string): Promise<void> {
-    const appointing = sql`${operators.privileges} @> array['platform:operators:manage']`
-    const locked = await this.scope.queries
-      .select({ user_id: operators.user_id })
-      .from(operators)
-      .innerJoin(users, eq(users.id, operators.user_id))
-      .where(and(appointing, isNull(users.disabled_at)))
-      .for('update')
-    const is_appointing = locked.some((row) => row.user_id === id)
-    if (is_appointing && locked.length === 1) throw new Problem('last_operator')
   }
 
   private tell(id: string, changes: Record<string, unknown>): void {

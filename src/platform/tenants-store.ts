@@ -3,7 +3,8 @@ import { v7 as uuidv7 } from 'uuid'
 import { users } from '../auth/table.js'
 import { type Page, pageOf, type Rows } from '../http/pagination.js'
 import { Problem } from '../http/problems.js'
-import { insertKey, type NewKey } from '../keys/store.js'
+import { insertKey, type KeyRecord, keyRecord, type NewKey } from '../keys/store.js'
+import { tenant_keys } from '../keys/table.js'
 import { membership_roles, memberships } from '../members/table.js'
 import { ALL_SYSTEM_ROLES, type RoleFact, SYSTEM_ROLES } from '../permissions/roles.js'
 import { roles } from '../roles/table.js'
@@ -77,6 +78,19 @@ export class TenantsReader {
       .where(and(eq(tenants.id, id), isNull(tenants.deleted_at)))
     if (row === undefined) throw new Problem('not_found')
     return row
+  }
+
+  /** Keys of a tenant as operators see them: enough to find the one that leaked. */
+  async keysOf(tenant_id: string, page: Page): Promise<Rows<KeyRecord>> {
+    await this.get(tenant_id)
+    const after = page.after_id === undefined ? undefined : lt(tenant_keys.id, page.after_id)
+    const rows = await this.scope.queries
+      .select()
+      .from(tenant_keys)
+      .where(and(eq(tenant_keys.tenant_id, tenant_id), after))
+      .orderBy(desc(tenant_keys.id))
+      .limit(page.limit + 1)
+    return pageOf(rows.map(keyRecord), page.limit)
   }
 
   /** Every place that a user has in a tenant, with what makes up its scopes. */

@@ -7,7 +7,9 @@ import { UsersReader, UsersWriter } from '../auth/users-store.js'
 import { IdempotencyRecords } from '../idempotency/store.js'
 import { InvitationAnswersReader, InvitationAnswersWriter } from '../invitations/answer-store.js'
 import { KeyUseCounter } from '../keys/use-store.js'
-import { OperatorsWriter } from '../platform/operators-store.js'
+import { AnalyticsReader } from '../platform/analytics-store.js'
+import { OperatorsReader, OperatorsWriter } from '../platform/operators-store.js'
+import { TenantControlWriter } from '../platform/tenant-control-store.js'
 import { TenantsReader, TenantsWriter } from '../platform/tenants-store.js'
 import { UsageCounter } from '../usage/store.js'
 import type { Clock } from './clock.js'
@@ -23,6 +25,12 @@ class PlatformReaders {
   }
   get users() {
     return new UsersReader(this.scope)
+  }
+  get operators() {
+    return new OperatorsReader(this.scope)
+  }
+  get analytics() {
+    return new AnalyticsReader(this.scope)
   }
   get sessions() {
     return new SessionsReader(this.scope)
@@ -43,6 +51,9 @@ class PlatformWriters {
   }
   get sessions() {
     return new SessionsWriter(this.scope)
+  }
+  get tenant_control() {
+    return new TenantControlWriter(this.scope)
   }
   get operators() {
     return new OperatorsWriter(this.scope)
