@@ -87,7 +87,8 @@ function checkedNetwork(text: string): string {
 
 /** An origin as a browser sends it (RFC 6454 section 6.2): scheme, host, port if not the default, and nothing else. */
 function checkedOrigin(variable: string, text: string): string {
-  const origin = URL.canParse(text) ? new URL(text).origin : 'null'
+  // `null` is what a sandboxed page of anybody sends, so it is no origin.
+  const origin = URL.canParse(text) ? new URL(text).origin : undefined
   if (origin !== text)
     throw new ConfigurationError(`${variable}: must be a list of exact origins such as https://app.example.com`)
   return text

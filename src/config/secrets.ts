@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { calculateJwkThumbprint, type JWK } from 'jose'
@@ -69,10 +69,13 @@ async function parseSigningKey(jwk: unknown, position: number): Promise<SigningK
   if (given === null || algorithm === undefined) {
     throw refuse(`key ${position + 1} must be an EC key on P-256 (ES256) or an Ed25519 key (EdDSA)`)
   }
+  if (given.alg !== undefined && given.alg !== algorithm) throw refuse(`key ${position + 1} names another algorithm`)
+  if (given.use !== undefined && given.use !== 'sig') throw refuse(`key ${position + 1} is not for signing`)
   const { private_key, public_key } = importKey(given, position)
   const exported = public_key.export({ format: 'jwk' }) as JWK
   const kid = given.kid ?? (await calculateJwkThumbprint(exported))
-  if (!/^[A-Za-z0-9._~-]{1,128}$/.test(kid)) throw refuse(`key ${position + 1} has a kid that is no plain text`)
+  if (typeof kid !== 'string' || !/^[A-Za-z0-9._~-]{1,128}$/.test(kid))
+    throw refuse(`key ${position + 1} has a kid that is no plain text`)
   return {
     kid,
     algorithm,
@@ -91,11 +94,24 @@ function algorithmOf(jwk: JWK | null): SigningAlgorithm | undefined {
 function importKey(jwk: JWK, position: number): { private_key: KeyObject | undefined; public_key: KeyObject } {
   try {
     const source = { key: jwk as Record<string, string>, format: 'jwk' as const }
-    const private_key = jwk.d === undefined ? undefined : createPrivateKey(source)
-    return { private_key, public_key: createPublicKey(private_key === undefined ? source : (private_key as never)) }
+    if (jwk.d === undefined) return { private_key: undefined, public_key: createPublicKey(source) }
+    const private_key = createPrivateKey(source)
+    const public_key = createPublicKey(private_key as never)
+    if (PRIVATE_PART.test(jwk.d) && isPair(private_key, public_key)) return { private_key, public_key }
   } catch {
-    throw refuse(`key ${position + 1} is damaged or too short`)
+    // The library's message says nothing that helps, and might quote the key.
   }
+  throw refuse(`key ${position + 1} is damaged or too short`)
+}
+
+/** 32 bytes in base64url, as both kinds of key have it (RFC 7518 section 6.2.2.1, RFC 8037 section 2). */
+const PRIVATE_PART = /^[A-Za-z0-9_-]{43}$/
+
+/** Whether the halves belong together. OpenSSL takes both as they are given, and would sign what nobody can verify. */
+function isPair(private_key: KeyObject, public_key: KeyObject): boolean {
+  const algorithm = private_key.asymmetricKeyType === 'ec' ? 'sha256' : null
+  const probe = Buffer.from('probe')
+  return verify(algorithm, probe, public_key, sign(algorithm, probe, private_key))
 }
 
 function generatedOnce(data_dir: string): string {
