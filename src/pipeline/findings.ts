@@ -25,6 +25,8 @@ export interface Findings {
   idempotency?: IdempotencyMark
   /** The code of the problem that it was answered with. */
   problem_code?: string
+  /** The budgets that were used up. */
+  violated?: readonly string[]
   platform_store?: PlatformStore
 }
 

@@ -33,8 +33,8 @@ function preludeOf(request: FastifyRequest): Prelude {
 }
 
 /** Who acts, and from where, for the audit. */
-function originOf(request: FastifyRequest): Origin {
-  const { principal } = request.findings
+export function originOf(request: FastifyRequest): Origin {
+  const { principal } = request.findings ?? {}
   return {
     actor: principal === undefined ? { kind: 'anonymous', id: null } : { kind: principal.kind, id: principal.id },
     address: request.ip,

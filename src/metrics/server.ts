@@ -1,0 +1,28 @@
+import { createServer, type Server } from 'node:http'
+import type { Metrics } from './metrics.js'
+
+const TIMEOUT_MS = 5_000
+
+/**
+ * Serves the metrics on a port of their own, on loopback unless told otherwise: they are for whoever runs the gateway,
+ * and the gateway's own port never shows them.
+ */
+export async function serveMetrics(metrics: Metrics, host: string, port: number): Promise<Server> {
+  const server = createServer((request, response) => {
+    if (request.method !== 'GET' || request.url !== '/metrics') {
+      response.writeHead(404).end()
+      return
+    }
+    metrics.page().then(
+      (page) => response.writeHead(200, { 'content-type': metrics.content_type }).end(page),
+      () => response.writeHead(500).end(),
+    )
+  })
+  server.requestTimeout = TIMEOUT_MS
+  server.headersTimeout = TIMEOUT_MS
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, resolve)
+  })
+  return server
+}
