@@ -10,7 +10,7 @@ import { KeysReader, KeysWriter } from '../keys/store.js'
 import { OverridesReader, OverridesWriter } from '../members/overrides-store.js'
 import { MembersReader, MembersWriter } from '../members/store.js'
 import { RolesReader, RolesWriter } from '../roles/store.js'
-import { TenantReader } from '../tenants/store.js'
+import { TenantReader, TenantWriter } from '../tenants/store.js'
 import { UsageReader } from '../usage/store.js'
 import type { Clock } from './clock.js'
 import type { Database } from './database.js'
@@ -68,6 +68,9 @@ class TenantWriters {
   }
   get overrides() {
     return new OverridesWriter(this.scope, this.tenant_id)
+  }
+  get tenant() {
+    return new TenantWriter(this.scope, this.tenant_id)
   }
   get key_lifecycle() {
     return new KeyLifecycleWriter(this.scope, this.tenant_id)
