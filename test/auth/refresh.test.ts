@@ -41,15 +41,19 @@ t.test('200 a refresh gives the next pair, of the same session and shape', async
 
 // Parallel tries that each make a successor would leave a thief and the user with a valid chain each.
 t.test('50 parallel refreshes of one token give exactly one successor', async (t) => {
-  const { refresh: token, access } = await login(gateway, 'agent')
-  const answers = await Promise.all(Array.from({ length: 50 }, () => refresh(token)))
-  t.strictSame(new Set(answers.map(({ status }) => status)), new Set([200]))
-  t.equal(new Set(answers.map(({ body }) => body.refresh)).size, 1)
-  const rows = await gateway.sql(`select used_at from refresh_tokens where session_id = '${sessionOf(access)}'`)
-  t.equal(rows.length, 2, 'the first and its successor')
-  t.equal(rows.filter(({ used_at }) => used_at === null).length, 1)
-  t.equal(await events(access, 'session.refreshed'), 1)
-  t.equal((await refresh(answers[0]?.body.refresh)).status, 200, 'and the chain goes on')
+  for (let round = 0; round < 3; round += 1) {
+    const { refresh: token, access } = await login(gateway, 'agent')
+    // Every connection of the pool is open by then; else the first try would be done before the others begin.
+    await Promise.all(Array.from({ length: 50 }, () => me(access)))
+    const answers = await Promise.all(Array.from({ length: 50 }, () => refresh(token)))
+    t.strictSame(new Set(answers.map(({ status }) => status)), new Set([200]))
+    t.equal(new Set(answers.map(({ body }) => body.refresh)).size, 1)
+    const rows = await gateway.sql(`select used_at from refresh_tokens where session_id = '${sessionOf(access)}'`)
+    t.equal(rows.length, 2, 'the first and its successor')
+    t.equal(rows.filter(({ used_at }) => used_at === null).length, 1)
+    t.equal(await events(access, 'session.refreshed'), 1)
+    t.equal((await refresh(answers[0]?.body.refresh)).status, 200, 'and the chain goes on')
+  }
 })
 
 t.test('200 within 10 s the token before the current one gives the same successor', async (t) => {

@@ -71,6 +71,7 @@ t.test('a key is shown once: only its digest is kept, and nothing else tells of 
   const list = await askOwner(keysPath())
   t.ok(audit.includes(body.id) && list.text.includes(body.id), 'the key is told of')
   t.notMatch(list.text, /digest/)
+  t.notMatch(audit, /(secret|previous)_digest/)
   t.equal(list.body.data.find((each: { id: string }) => each.id === body.id).key, undefined)
   for (const [place, text] of Object.entries({
     row: String(row?.whole),
