@@ -123,12 +123,11 @@ export class MembersWriter extends MembersReader {
     if (change.state !== undefined && before.state === 'pending') {
       throw new Problem('invalid_state', { detail: 'The membership is pending: only the invited user can accept it.' })
     }
+    const wanted = change.roles === undefined ? held : await namedRoles(this.scope, this.tenant_id, change.roles)
+    // Whoever is let in again is given all of their roles anew.
+    const is_let_in = before.state === 'disabled' && change.state === 'active'
+    checkGrant(actor, is_let_in ? wanted : wanted.filter((role) => !before.roles.includes(role.name)))
     if (change.roles !== undefined) {
-      const wanted = await namedRoles(this.scope, this.tenant_id, change.roles)
-      checkGrant(
-        actor,
-        wanted.filter((role) => !before.roles.includes(role.name)),
-      )
       await this.takeRoles(user_id)
       await this.giveRoles(user_id, wanted)
     }
