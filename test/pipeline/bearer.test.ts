@@ -99,6 +99,9 @@ t.test('401 a token outlives neither its session, nor its user, nor its hour', a
   const { access: of_disabled } = await login(gateway, 'lead')
   await world.platform.write('user.disabled', (store) => store.users.disable(world.ids.lead))
   await dead('user disabled', of_disabled)
+  const { access: of_marked } = await login(gateway, 'admin')
+  await gateway.sql(`update users set disabled_at = now() where id = '${world.ids.admin}'`)
+  await dead('user disabled, session left as it was', of_marked)
 
   gateway.clock.advance(3600_000)
   await dead('older than an hour', other)
