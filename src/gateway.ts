@@ -16,13 +16,16 @@ import { answerExpectations } from './http/expectations.js'
 import { installHeaders } from './http/headers.js'
 import { decodeUtf8, parseJsonBody } from './http/json-body.js'
 import { collectMethods, refuseOtherMethods, refuseUnrouted } from './http/methods.js'
+import { observeAnswers } from './http/observe.js'
 import { completeSchemas, installOpenApi } from './http/openapi.js'
 import service from './http/service-routes.js'
 import { checkQuery, routable } from './http/urls.js'
 import keys from './keys/routes.js'
 import { openLimiter } from './limits/limiter.js'
+import { openMailer } from './mail/mailer.js'
 import me from './me/routes.js'
 import members from './members/routes.js'
+import { serveMetrics } from './metrics/server.js'
 import { installPipeline } from './pipeline/index.js'
 import platformTenants from './platform/tenants-routes.js'
 import platformUsers from './platform/users-routes.js'
@@ -31,6 +34,7 @@ import type { Database } from './storage/database.js'
 import { pendingMigrations } from './storage/migrate.js'
 import { PlatformStore } from './storage/platform-store.js'
 import tenants from './tenants/routes.js'
+import { startCounting } from './usage/counting.js'
 
 const BODY_BYTES_MAX = 262_144
 /** The whole request must have arrived by then; a client that drips cannot hold a socket for ever. */
@@ -106,6 +110,10 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
     clock,
   )
   const passwords = await openPasswords()
+  const counting = startCounting(app, database, clock)
+  if (config.metrics !== undefined) await serveMetrics(app, counting.metrics, config.metrics.host, config.metrics.port)
+  const mailer = openMailer(config.mail, app.log)
+  app.addHook('onClose', () => mailer.settled())
 
   const stopSweeping = startSweeping(database, clock, (error) => app.log.warn({ err: error }, 'the sweep failed'))
   app.addHook('onClose', async () => stopSweeping())
@@ -114,9 +122,9 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
   installHeaders(app)
   answerExpectations(app)
   app.addHook('preValidation', checkQuery)
-  logRequests(app)
+  observeAnswers(app, counting)
   const methods_of = collectMethods(app)
-  const pipeline = installPipeline(app, { database, access_tokens, limiter, clock })
+  const pipeline = installPipeline(app, { database, access_tokens, limiter, key_use: counting.key_use, clock })
   completeSchemas(app)
   await installCors(app, pipeline, config.cors_origins, originLookup(database, clock), clock)
   refuseUnrouted(app)
@@ -145,25 +153,6 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
 
   await app.ready()
   return app
-}
-
-/** One line a request, when it is answered. */
-function logRequests(app: FastifyInstance): void {
-  app.addHook('onResponse', (request, reply, done) => {
-    const { tenant, principal } = request.findings ?? {}
-    request.log.info(
-      {
-        req: request,
-        status: reply.statusCode,
-        duration_ms: Math.round(reply.elapsedTime * 100) / 100,
-        tenant_id: tenant?.id,
-        principal_kind: principal?.kind,
-        principal_id: principal?.id,
-      },
-      'request',
-    )
-    done()
-  })
 }
 
 /** Whether some tenant lists an origin; for preflights, which name no tenant. */

@@ -1,6 +1,8 @@
 import { isIP } from 'node:net'
+import { join } from 'node:path'
 import ipaddr from 'ipaddr.js'
 import { type Budgets, readBudgets } from '../limits/budgets.js'
+import type { MailConfig } from '../mail/mailer.js'
 import { ConfigurationError, type Environment } from './env.js'
 
 /** Where rows are kept: in this process, in a folder; or in a PostgreSQL server, through a pool. */
@@ -22,6 +24,9 @@ export interface Config {
   readonly trusted_proxies: readonly string[]
   readonly cors_origins: readonly string[]
   readonly allow_registration: boolean
+  /** Where Prometheus reads; undefined: nowhere. */
+  readonly metrics: { readonly host: string; readonly port: number } | undefined
+  readonly mail: MailConfig
   readonly log_level: Environment['LOG_LEVEL']
   /** Set, but not used before the release that shares counters between replicas; said in the log at boot. */
   readonly redis_url: string | undefined
@@ -50,6 +55,14 @@ export function configure(environment: Environment): Config {
     trusted_proxies: list(environment.TRUST_PROXY).map(checkedNetwork),
     cors_origins: list(environment.CORS_ORIGINS).map((origin) => checkedOrigin('CORS_ORIGINS', origin)),
     allow_registration: environment.ALLOW_REGISTRATION,
+    metrics:
+      environment.METRICS_PORT === undefined
+        ? undefined
+        : { host: environment.METRICS_HOST, port: environment.METRICS_PORT },
+    mail:
+      environment.SMTP_URL === undefined
+        ? { kind: 'folder', folder: join(environment.DATA_DIR, 'mail'), from: environment.MAIL_FROM }
+        : { kind: 'smtp', url: environment.SMTP_URL, from: environment.MAIL_FROM },
     log_level: environment.LOG_LEVEL,
     redis_url: environment.REDIS_URL,
     budgets: readBudgets(environment),

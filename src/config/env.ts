@@ -23,6 +23,10 @@ const EnvironmentSchema = Type.Object({
   TRUST_PROXY: Type.Optional(Type.String({ minLength: 1 })),
   CORS_ORIGINS: Type.Optional(Type.String()),
   ALLOW_REGISTRATION: Type.Boolean({ default: false }),
+  METRICS_PORT: Type.Optional(Type.Integer({ minimum: 0, maximum: 65535 })),
+  METRICS_HOST: Type.String({ minLength: 1, default: '127.0.0.1' }),
+  SMTP_URL: Type.Optional(Type.String({ pattern: '^smtps?://' })),
+  MAIL_FROM: Type.String({ minLength: 3, default: 'Gatehouse <gatehouse@localhost>' }),
   LOG_LEVEL: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], { default: 'info' }),
   ...Object.fromEntries(
     Object.values(BUDGETS).map((budget) => [
@@ -46,6 +50,7 @@ export class ConfigurationError extends Error {
 const HINTS: Record<string, string> = {
   DATABASE_URL: 'must be a postgres:// URL',
   REDIS_URL: 'must be a redis:// or rediss:// URL',
+  SMTP_URL: 'must be an smtp:// or smtps:// URL',
   PUBLIC_URL: 'must be an origin such as https://api.example.com, without a path',
 }
 

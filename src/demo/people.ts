@@ -1,4 +1,3 @@
-import { isValidPhoneNumber } from 'libphonenumber-js/max'
 import type { CustomerWish } from '../customers/store.js'
 
 const FIRST =
@@ -11,6 +10,8 @@ const LAST =
   )
 const DOMAINS = ['example.com', 'example.org', 'example.net']
 const TAGS = ['vip', 'newsletter', 'trial', 'wholesale', 'returning', 'support']
+/** Seven of them, so that numbers a hundred apart lie in different ones. */
+const AREAS = ['202', '212', '303', '312', '415', '512', '617']
 const CITIES = ['Hamburg', 'Lisbon', 'Oslo', 'Lagos', 'Izmir', 'Kyoto', 'Torino', 'Gdansk', 'Lyon', 'Porto']
 
 /** Made-up people who look like the customers of a shop: the same ones each time, for the same number. */
@@ -30,10 +31,10 @@ export function demoCustomers(count: number, prefix: string): CustomerWish[] {
   })
 }
 
-/** Numbers that regulators keep for fiction, where there are enough of them. */
+/** Numbers that are kept for fiction: 555-0100 to 555-0199 of an area. */
 function demoPhone(number: number): string | null {
-  const written = number % 3 === 0 ? null : `+4477009${String(10_000 + number * 37).slice(-5)}`
-  return written !== null && isValidPhoneNumber(written) ? written : null
+  if (number % 3 === 0) return null
+  return `+1${pick(AREAS, number)}55501${String(number % 100).padStart(2, '0')}`
 }
 
 function pick(list: readonly string[], position: number): string {

@@ -27,6 +27,7 @@ export function installErrorHandler(app: FastifyInstance, public_url: string): v
 
 /** Sends a problem (RFC 9457). Its members are chosen one by one where it is made, so no schema has to filter them. */
 export function sendProblem(problem: Problem, public_url: string, request: FastifyRequest, reply: FastifyReply) {
+  Object.assign(request.findings ?? {}, { problem_code: problem.code, violated: problem.members.violated_policies })
   return reply
     .code(problem.status)
     .headers(problem.headers)

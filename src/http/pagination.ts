@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
+import { addLink } from './link.js'
 import { Problem } from './problems.js'
 
 export const LIMIT_DEFAULT = 50
@@ -68,7 +69,7 @@ export function sendPage<T extends object>(
   const last = rows.at(-1)
   if (!has_more || last === undefined) return { data: [...rows], next_cursor: null }
   const next_cursor = Buffer.from(`${listDigest(request)}.${id_of(last)}`).toString('base64url')
-  reply.header('link', `<${nextUrl(request, next_cursor)}>; rel="next"`)
+  addLink(reply, nextUrl(request, next_cursor), 'next')
   return { data: [...rows], next_cursor }
 }
 

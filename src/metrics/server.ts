@@ -1,4 +1,5 @@
-import { createServer, type Server } from 'node:http'
+import { createServer } from 'node:http'
+import type { FastifyInstance } from 'fastify'
 import type { Metrics } from './metrics.js'
 
 const TIMEOUT_MS = 5_000
@@ -7,7 +8,7 @@ const TIMEOUT_MS = 5_000
  * Serves the metrics on a port of their own, on loopback unless told otherwise: they are for whoever runs the gateway,
  * and the gateway's own port never shows them.
  */
-export async function serveMetrics(metrics: Metrics, host: string, port: number): Promise<Server> {
+export async function serveMetrics(app: FastifyInstance, metrics: Metrics, host: string, port: number): Promise<void> {
   const server = createServer((request, response) => {
     if (request.method !== 'GET' || request.url !== '/metrics') {
       response.writeHead(404).end()
@@ -24,5 +25,9 @@ export async function serveMetrics(metrics: Metrics, host: string, port: number)
     server.once('error', reject)
     server.listen(port, host, resolve)
   })
-  return server
+  app.addHook('onClose', async () => {
+    server.closeAllConnections()
+    server.close()
+  })
+  app.log.info({ address: server.address() }, 'metrics are served at /metrics')
 }

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { AccessTokens } from '../auth/access-tokens.js'
+import type { KeyUseRecorder } from '../keys/use-recorder.js'
 import type { Limiter } from '../limits/limiter.js'
 import type { Clock } from '../storage/clock.js'
 import type { Database } from '../storage/database.js'
@@ -9,6 +10,7 @@ export interface Gate {
   readonly database: Database
   readonly access_tokens: AccessTokens
   readonly limiter: Limiter
+  readonly key_use: KeyUseRecorder
   readonly clock: Clock
 }
 

@@ -27,6 +27,10 @@ export interface KeyFact {
   readonly name: string
   readonly scopes: readonly string[]
   readonly secret_digest: Uint8Array
+  readonly secret_created_at: string
+  /** The secret before the last rotation; it works until the overlap is over. */
+  readonly previous_digest: Uint8Array | null
+  readonly previous_expires_at: string | null
   readonly allowed_cidrs: readonly string[] | null
   readonly requests_per_minute: number | null
   readonly expires_at: string | null
@@ -66,7 +70,8 @@ export interface Facts {
 const TEXT = `
 select t.id as tenant_id, t.name as tenant_name, t.allowed_origins, t.requests_per_minute as tenant_requests_per_minute,
   t.trial_ends_at, t.suspended_at, t.suspended_until,
-  k.id as key_id, k.name as key_name, k.scopes as key_scopes, k.secret_digest, k.allowed_cidrs,
+  k.id as key_id, k.name as key_name, k.scopes as key_scopes, k.secret_digest, k.secret_created_at,
+  k.previous_digest, k.previous_expires_at, k.allowed_cidrs,
   k.requests_per_minute as key_requests_per_minute, k.expires_at as key_expires_at, k.disabled_at as key_disabled_at, k.revoked_at,
   s.id as session_id, s.user_id, s.expires_at as session_expires_at, s.ended_at, u.disabled_at as user_disabled_at,
   o.privileges, m.state as membership_state,
@@ -111,6 +116,9 @@ interface FactsRow {
   key_name: string
   key_scopes: string[]
   secret_digest: Uint8Array
+  secret_created_at: string
+  previous_digest: Uint8Array | null
+  previous_expires_at: string | null
   allowed_cidrs: string[] | null
   key_requests_per_minute: number | null
   key_expires_at: string | null
@@ -165,6 +173,9 @@ function keyOf(row: FactsRow): Omit<KeyFact, 'id'> {
     name: row.key_name,
     scopes: row.key_scopes,
     secret_digest: row.secret_digest,
+    secret_created_at: row.secret_created_at,
+    previous_digest: row.previous_digest,
+    previous_expires_at: row.previous_expires_at,
     allowed_cidrs: row.allowed_cidrs,
     requests_per_minute: row.key_requests_per_minute,
     expires_at: row.key_expires_at,

@@ -1,5 +1,6 @@
 import type { Action } from '../audit/actions.js'
 import type { Origin } from '../audit/record.js'
+import { RefusalsWriter } from '../audit/refusals-store.js'
 import { AuditReader } from '../audit/store.js'
 import { CredentialsWriter } from '../auth/password-store.js'
 import { SessionsReader, SessionsWriter } from '../auth/sessions-store.js'
@@ -57,6 +58,9 @@ class PlatformWriters {
   }
   get operators() {
     return new OperatorsWriter(this.scope)
+  }
+  get refusals() {
+    return new RefusalsWriter(this.scope)
   }
   get credentials() {
     return new CredentialsWriter(this.scope)
