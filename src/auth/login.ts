@@ -30,12 +30,15 @@ export async function identifyByPassword(
   parts.passwords.checkRoom()
   const email = normaliseEmail(credentials.email)
   const user = await request.platform_store.read((store) => store.users.forLogin(email, request.ip))
-  const known_address = user?.is_known_address === true ? addressBucket(request.ip) : null
-  const counted_by = accountBucket(email, known_address, user?.unlocked_at ?? null)
-  await checkPause(parts.limiter, reply, counted_by)
+  const address = addressBucket(request.ip)
+  const unlocked_at = user?.unlocked_at ?? null
+  const counted_by = accountBucket(email, user?.is_known_address === true ? address : null, unlocked_at)
+  const tried_by = accountBucket(email, `tried from ${address}`, unlocked_at)
+  if (await hasFailed(parts.limiter, tried_by)) await checkPause(parts.limiter, reply, counted_by)
   const is_right = await parts.passwords.verify(credentials.password, user?.password_hash)
   if (user !== undefined && is_right && user.disabled_at === null) return user
   await countFailure(parts.limiter, counted_by)
+  await parts.limiter.count('login_account', tried_by)
   throw new Problem('invalid_credentials')
 }
 
@@ -70,6 +73,15 @@ export async function limitLogins(limiter: Limiter, request: FastifyRequest, rep
  */
 function accountBucket(email: string, known_address: string | null, unlocked_at: string | null): string {
   return hash('sha256', JSON.stringify([email, known_address, unlocked_at]))
+}
+
+/**
+ * Whether somebody failed on this account from this address in the window. An address that did not is heard once in
+ * spite of a pause: the user on a new address gets in with the right password, whoever fails from elsewhere, and each
+ * further guess costs an attacker another address.
+ */
+async function hasFailed(limiter: Limiter, tried_by: string): Promise<boolean> {
+  return (await limiter.look('login_account', tried_by)).used > 0
 }
 
 async function checkPause(limiter: Limiter, reply: FastifyReply, counted_by: string): Promise<void> {

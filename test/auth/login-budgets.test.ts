@@ -100,6 +100,20 @@ t.test('200 from an address that they used before a user gets in while somebody 
   t.equal((await login(email, PASSWORD, HOME)).status, 429, 'but guessing from the known address is bounded too')
 })
 
+// A lock that an attacker can hold: failing on purpose, for ever, from as many places as they have.
+t.test(
+  '200 from an address that was never seen the user gets in during a pause, and a guess from it gets one try',
+  async (t) => {
+    const { login } = await start(t, { BUDGET_LOGIN_ACCOUNT: '3/3600' })
+    const email = emailOf('lead')
+    for (let tries = 0; tries < 6; tries += 1) await login(email, WRONG, ATTACKER)
+    t.equal((await login(email, PASSWORD, ATTACKER)).status, 429, 'the account pauses')
+    t.equal((await login(email, PASSWORD, '192.0.2.10')).status, 200, 'a new place, the right password')
+    t.equal((await login(email, WRONG, '192.0.2.11')).status, 401, 'a new place, a wrong one')
+    t.equal((await login(email, PASSWORD, '192.0.2.11')).status, 429, 'which was its one try')
+  },
+)
+
 t.test('a good login does not give an attacker back what was spent', async (t) => {
   const { gateway, login } = await start(t, { BUDGET_LOGIN_ACCOUNT: '3/3600' })
   const email = emailOf('analyst')
