@@ -17,6 +17,12 @@ const STATEMENT_TIMEOUT_MS = 5_000
 const QUERY_TIMEOUT_MS = 8_000
 const IDLE_TRANSACTION_TIMEOUT_MS = 10_000
 
+/**
+ * Statements are look-ups and pages along an index, whatever their values are, so one plan serves all of them. Left to
+ * itself the server plans a page anew each time, because the limit is a value too.
+ */
+const SESSION_OPTIONS = '-c plan_cache_mode=force_generic_plan'
+
 /** Both engines return the same JavaScript values for a type. */
 const TYPES: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
@@ -45,6 +51,7 @@ export function openPooled(url: string, connections_max: number, on_error: (erro
     keepAlive: true,
     statement_timeout: STATEMENT_TIMEOUT_MS,
     query_timeout: QUERY_TIMEOUT_MS,
+    options: SESSION_OPTIONS,
     idle_in_transaction_session_timeout: IDLE_TRANSACTION_TIMEOUT_MS,
     // Prepared once per connection, so that a batch never has to parse two statements: pg books every ParseComplete
     // to the statement that is running.
