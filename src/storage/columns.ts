@@ -7,12 +7,16 @@ import { customType, foreignKey, type PgColumn, uuid } from 'drizzle-orm/pg-core
  */
 export const instant = customType<{ data: string; driverData: string }>({
   dataType: () => 'timestamp (3) with time zone',
-  fromDriver: (value) => toInstant(value),
 })
 
-/** ISO 8601 in UTC for what a driver returns as a timestamp. */
-export function toInstant(value: string | Date): string {
-  return new Date(value).toISOString()
+/** As PostgreSQL writes a point in time in a session whose time zone is UTC. */
+const UTC = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,3})?\+00$/
+
+/** ISO 8601 in UTC for what the database writes as a timestamp: the parser of that type, on both engines. */
+export function toInstant(value: string): string {
+  if (!UTC.test(value)) return new Date(value).toISOString()
+  const time = value.slice(11, -3)
+  return `${value.slice(0, 10)}T${time.length === 8 ? `${time}.000` : time.padEnd(12, '0')}Z`
 }
 
 /** Bytes; the embedded engine returns a Uint8Array where the pooled one returns a Buffer. */

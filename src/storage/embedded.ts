@@ -4,13 +4,14 @@ import { join } from 'node:path'
 import { PGlite, types } from '@electric-sql/pglite'
 import { ConfigurationError } from '../config/env.js'
 import { BIND_STATEMENT } from './bound-query.js'
+import { toInstant } from './columns.js'
 import { boundTenant, type Database, type Row, type Run } from './database.js'
 import { lockFolder } from './folder-lock.js'
 
 /** The default of 128 MB costs memory and time to open; one gateway's working set is far smaller. */
 const START_PARAMETERS = [...PGlite.defaultStartParams, '-c', 'shared_buffers=16MB']
 
-const PARSERS = { [types.INT8]: Number, [types.TIMESTAMPTZ]: (value: string) => value }
+const PARSERS = { [types.INT8]: Number, [types.TIMESTAMPTZ]: toInstant }
 
 /**
  * Opens the embedded database in a folder, which it locks until it is closed.

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { BIND_STATEMENT, BoundQuery } from './bound-query.js'
+import { toInstant } from './columns.js'
 import {
   type Binding,
   boundTenant,
@@ -19,15 +20,16 @@ const IDLE_TRANSACTION_TIMEOUT_MS = 10_000
 
 /**
  * Statements are look-ups and pages along an index, whatever their values are, so one plan serves all of them. Left to
- * itself the server plans a page anew each time, because the limit is a value too.
+ * itself the server plans a page anew each time, because the limit is a value too. The time zone is the one in which
+ * instants are quickest to read.
  */
-const SESSION_OPTIONS = '-c plan_cache_mode=force_generic_plan'
+const SESSION_OPTIONS = '-c plan_cache_mode=force_generic_plan -c TimeZone=UTC'
 
 /** Both engines return the same JavaScript values for a type. */
-const TYPES: pg.CustomTypesConfig = {
+export const TYPES: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
     if (oid === pg.types.builtins.INT8) return Number
-    if (oid === pg.types.builtins.TIMESTAMPTZ) return (value: string) => value
+    if (oid === pg.types.builtins.TIMESTAMPTZ) return toInstant
     return pg.types.getTypeParser(oid, format as 'text')
   }) as pg.CustomTypesConfig['getTypeParser'],
 }
