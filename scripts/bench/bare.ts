@@ -4,7 +4,7 @@ import pg from 'pg'
 import { v7 as uuidv7 } from 'uuid'
 import { Customer, NewCustomer } from '../../src/customers/schema.js'
 import { pageSchema } from '../../src/http/pagination.js'
-import { toInstant } from '../../src/storage/columns.js'
+import { TYPES } from '../../src/storage/pooled.js'
 import { POOL_MAX } from './servers.js'
 
 /**
@@ -23,19 +23,11 @@ const CREATE = {
     values ($1, $2, $3, $4, $5, $6, $6) returning ${COLUMNS}`,
 }
 
-/** The types of the gateway: points in time go out as ISO 8601 in UTC. */
-const types = {
-  getTypeParser: ((oid: number, format?: 'text') =>
-    oid === pg.types.builtins.TIMESTAMPTZ
-      ? toInstant
-      : pg.types.getTypeParser(oid, format)) as pg.CustomTypesConfig['getTypeParser'],
-}
-
 interface Row {
   readonly id: string
 }
 
-const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: POOL_MAX, types })
+const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: POOL_MAX, types: TYPES })
 const app = fastify().withTypeProvider<TypeBoxTypeProvider>()
 const tenantOf = (headers: Record<string, unknown>) => headers['x-tenant-id']
 
