@@ -1,9 +1,11 @@
 import { and, arrayContains, desc, eq, lt, or, type SQL, sql } from 'drizzle-orm'
+import { QueryBuilder } from 'drizzle-orm/pg-core'
 import { v7 as uuidv7 } from 'uuid'
 import { checkVersion } from '../http/etag.js'
 import { type Page, pageOf, type Rows } from '../http/pagination.js'
 import { Problem } from '../http/problems.js'
 import { brokenUniqueConstraint } from '../storage/errors.js'
+import { compiled } from '../storage/queries.js'
 import type { ReadScope, WriteScope } from '../storage/unit-of-work.js'
 import { type CustomerRow, customers } from './table.js'
 
@@ -29,6 +31,45 @@ const UNIQUE_FIELDS: Readonly<Record<string, string>> = {
   customers_external_id_key: 'external_id',
 }
 
+const builder = new QueryBuilder()
+const SEARCHED = [customers.name, customers.email, customers.phone, customers.external_id]
+
+interface ListValues {
+  readonly tenant_id: string
+  readonly limit: number
+  readonly after_id: string | undefined
+  readonly tags: readonly string[] | undefined
+  readonly pattern: string | undefined
+}
+
+const LIST = compiled<ListValues, CustomerRow>(({ tenant_id, limit, after_id, tags, pattern }) =>
+  builder
+    .select()
+    .from(customers)
+    .where(
+      and(
+        eq(customers.tenant_id, tenant_id),
+        after_id && lt(customers.id, after_id),
+        tags && arrayContains(customers.tags, tags),
+        pattern && or(...SEARCHED.map((field) => sql`${field} ilike ${pattern}`)),
+      ),
+    )
+    .orderBy(desc(customers.id))
+    .limit(limit),
+)
+
+const ONE = compiled<{ readonly tenant_id: string; readonly id: string }, CustomerRow>(({ tenant_id, id }) =>
+  builder
+    .select()
+    .from(customers)
+    .where(and(eq(customers.tenant_id, tenant_id), eq(customers.id, id))),
+)
+
+/** The text anywhere, case aside. What LIKE takes as a pattern is escaped. */
+function patternOf(search: string): string {
+  return `%${search.replaceAll(/[\\%_]/g, '\\$&')}%`
+}
+
 export class CustomersReader {
   constructor(
     protected readonly scope: ReadScope,
@@ -37,20 +78,21 @@ export class CustomersReader {
 
   /** Customers, newest first: ids begin with the time at which they were made. */
   async list(filters: CustomerFilters, page: Page): Promise<Rows<CustomerRecord>> {
-    const after = page.after_id === undefined ? undefined : lt(customers.id, page.after_id)
-    const tagged = filters.tag === undefined ? undefined : arrayContains(customers.tags, [filters.tag])
-    const rows = await this.scope.queries
-      .select()
-      .from(customers)
-      .where(and(eq(customers.tenant_id, this.tenant_id), after, tagged, matching(filters.search)))
-      .orderBy(desc(customers.id))
-      .limit(page.limit + 1)
+    const rows = await this.scope.queries.run(
+      LIST({
+        tenant_id: this.tenant_id,
+        limit: page.limit + 1,
+        after_id: page.after_id,
+        tags: filters.tag === undefined ? undefined : [filters.tag],
+        pattern: filters.search === undefined ? undefined : patternOf(filters.search),
+      }),
+    )
     return pageOf(rows, page.limit)
   }
 
   /** @throws Problem `not_found` */
   async get(id: string): Promise<CustomerRecord> {
-    const [row] = await this.scope.queries.select().from(customers).where(this.isThis(id))
+    const [row] = await this.scope.queries.run(ONE({ tenant_id: this.tenant_id, id }))
     if (row === undefined) throw new Problem('not_found')
     return row
   }
@@ -120,14 +162,6 @@ export class CustomersWriter extends CustomersReader {
   private tell(id: string, changes: Record<string, unknown>): void {
     this.scope.changed({ kind: 'customer', id, tenant_id: this.tenant_id, changes })
   }
-}
-
-/** The text anywhere in name, email, phone or external id, case aside. What LIKE takes as a pattern is escaped. */
-function matching(search: string | undefined): SQL | undefined {
-  if (search === undefined) return undefined
-  const pattern = `%${search.replaceAll(/[\\%_]/g, '\\$&')}%`
-  const fields = [customers.name, customers.email, customers.phone, customers.external_id]
-  return or(...fields.map((field) => sql`${field} ilike ${pattern}`))
 }
 
 async function orConflict<T>(work: () => Promise<T>): Promise<T> {

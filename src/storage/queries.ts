@@ -1,20 +1,65 @@
+import { fillPlaceholders, type Placeholder, type Query, type SQL, sql } from 'drizzle-orm'
 import { PgDialect } from 'drizzle-orm/pg-core'
 import { drizzle, type PgRemoteDatabase } from 'drizzle-orm/pg-proxy'
-import type { Run } from './database.js'
+import type { Run, Statement } from './database.js'
 
 /** The query builder, running each statement where `run` sends it. */
-export type Queries = PgRemoteDatabase<Record<string, never>>
+export type Queries = PgRemoteDatabase<Record<string, never>> & {
+  /** Runs a compiled statement. Its rows come as the driver reads them, which is what a record holds. */
+  run<Row>(statement: StatementOf<Row>): Promise<Row[]>
+}
+
+/** A statement with the type of its rows. */
+export interface StatementOf<Row> extends Statement {
+  readonly row_mode: 'object'
+  /** Never there: it is for the compiler. */
+  readonly row?: Row
+}
 
 const dialect = new PgDialect()
 const sharedDialect = () => dialect
 
 /** A query builder over one place to run statements in; cheap enough to make one for every unit of work. */
 export function queriesOn(run: Run): Queries {
-  return drizzle(
+  const queries = drizzle(
     async (text, values, method) => ({
       rows: await run({ text, values, row_mode: method === 'execute' ? 'object' : 'array' }),
     }),
     {},
     sharedDialect,
   )
+  return Object.assign(queries, { run: run as Queries['run'] })
+}
+
+interface Select<Row> {
+  getSQL(): SQL
+  readonly _: { readonly result: Row[] }
+}
+
+/** A placeholder for each value; none for an optional value that was not given. */
+type Given<Values> = {
+  readonly [Name in keyof Values]: undefined extends Values[Name] ? Placeholder | undefined : Placeholder
+}
+
+/**
+ * A select whose text is built once, and not with every request: once for each shape, a shape being which of the
+ * optional values are given.
+ *
+ * For selects of whole columns under their own names, whose values need no reading beyond the driver's.
+ */
+export function compiled<Values extends object, Row>(
+  build: (given: Given<Values>) => Select<Row>,
+): (values: Values) => StatementOf<Row> {
+  const shapes = new Map<string, Query>()
+  return (values) => {
+    const named = Object.entries(values).filter(([, value]) => value !== undefined)
+    const shape = named.map(([name]) => name).join()
+    let query = shapes.get(shape)
+    if (query === undefined) {
+      const given = Object.fromEntries(named.map(([name]) => [name, sql.placeholder(name)])) as Given<Values>
+      query = dialect.sqlToQuery(build(given).getSQL())
+      shapes.set(shape, query)
+    }
+    return { text: query.sql, values: fillPlaceholders(query.params, Object.fromEntries(named)), row_mode: 'object' }
+  }
 }
