@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import fc from 'fast-check'
 import t from 'tap'
 import { configure } from '../../src/config/config.js'
@@ -177,29 +176,3 @@ t.test('whatever stands in a variable, the boot either takes it or refuses it by
   )
   t.end()
 })
-
-t.test('the process says that one line and ends with 1', async (t) => {
-  const run = (variables: Record<string, string>) =>
-    new Promise<{ code: number | null; text: string }>((resolve) => {
-      const env = { PATH: process.env.PATH, ...variables }
-      const child = spawn(process.execPath, [...process.execArgv, mainFile()], { env })
-      let text = ''
-      for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (text += String(chunk)))
-      child.on('close', (code) => resolve({ code, text }))
-    })
-  t.same(await run({ DATABASE_URL: `mysql://u:${SECRET}@db/x` }), {
-    code: 1,
-    text: 'gatehouse: DATABASE_URL: must be a postgres:// URL\n',
-  })
-  const keys = await run({ JWT_SIGNING_KEYS: `{"keys":[{"kty":"oct","k":"${SECRET}"}]}`, DATA_DIR: t.testdir() })
-  t.same(keys, {
-    code: 1,
-    text: 'gatehouse: JWT_SIGNING_KEYS: key 1 must be an EC key on P-256 (ES256) or an Ed25519 key (EdDSA)\n',
-  })
-})
-
-/** The entry point beside this test: its source, or what was built from it. */
-function mainFile(): string {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-  return new URL(`../../src/main.${extension}`, import.meta.url).pathname
-}
