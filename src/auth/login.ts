@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../http/problems.js'
-import { addressBucket } from '../limits/address.js'
+import { addressBucket, networkBucket } from '../limits/address.js'
 import { announce, type Limiter, rateLimited } from '../limits/limiter.js'
 import { normaliseEmail } from './email.js'
 import type { Passwords } from './passwords.js'
@@ -33,12 +33,11 @@ export async function identifyByPassword(
   const address = addressBucket(request.ip)
   const unlocked_at = user?.unlocked_at ?? null
   const counted_by = accountBucket(email, user?.is_known_address === true ? address : null, unlocked_at)
-  const tried_by = accountBucket(email, `tried from ${address}`, unlocked_at)
-  if (await hasFailed(parts.limiter, tried_by)) await checkPause(parts.limiter, reply, counted_by)
+  const place = accountBucket(email, `from ${networkBucket(request.ip)}`, unlocked_at)
+  if (!(await isNewPlace(parts.limiter, place, counted_by))) await checkPause(parts.limiter, reply, counted_by)
   const is_right = await parts.passwords.verify(credentials.password, user?.password_hash)
   if (user !== undefined && is_right && user.disabled_at === null) return user
-  await countFailure(parts.limiter, counted_by)
-  await parts.limiter.count('login_account', tried_by)
+  await countFailure(parts.limiter, counted_by, place)
   throw new Problem('invalid_credentials')
 }
 
@@ -76,12 +75,13 @@ function accountBucket(email: string, known_address: string | null, unlocked_at:
 }
 
 /**
- * Whether somebody failed on this account from this address in the window. An address that did not is heard once in
- * spite of a pause: the user on a new address gets in with the right password, whoever fails from elsewhere, and each
- * further guess costs an attacker another address.
+ * Whether nobody failed on this account from this network. Such a place is heard once in spite of a pause: a user on a
+ * new network gets in with the right password, whoever fails from elsewhere. Each further guess costs an attacker
+ * another network, and there is a budget for them too.
  */
-async function hasFailed(limiter: Limiter, tried_by: string): Promise<boolean> {
-  return (await limiter.look('login_account', tried_by)).used > 0
+async function isNewPlace(limiter: Limiter, place: string, counted_by: string): Promise<boolean> {
+  if ((await limiter.look('login_account', place)).used > 0) return false
+  return (await limiter.look('login_new_place', counted_by)).remaining > 0
 }
 
 async function checkPause(limiter: Limiter, reply: FastifyReply, counted_by: string): Promise<void> {
@@ -92,9 +92,17 @@ async function checkPause(limiter: Limiter, reply: FastifyReply, counted_by: str
 }
 
 /** Beyond the budget each failure begins a pause, twice as long as the one before. It ends by itself, always. */
-async function countFailure(limiter: Limiter, counted_by: string): Promise<void> {
+async function countFailure(limiter: Limiter, counted_by: string, place: string): Promise<void> {
+  await limiter.count('login_account', place)
+  await countNewPlace(limiter, counted_by)
   const { used, quota } = await limiter.count('login_account', counted_by)
   if (used < quota) return
   const window_seconds = Math.min(2 ** (used - quota), PAUSE_SECONDS_MAX)
   await limiter.count('login_account', `pause:${counted_by}`, { quota: 0, window_seconds })
+}
+
+/** A failure during a pause came from a place that was heard in spite of it. */
+async function countNewPlace(limiter: Limiter, counted_by: string): Promise<void> {
+  const pause = await limiter.look('login_account', `pause:${counted_by}`)
+  if (pause.used > 0) await limiter.count('login_new_place', counted_by)
 }

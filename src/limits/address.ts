@@ -16,6 +16,15 @@ export function addressBucket(text: string): string {
   return `${network.toString()}/${IPV6_SUBNET_BITS}`
 }
 
+/** The network around an address, as a provider hands it to one site: IPv4 by /24, IPv6 by /48. */
+export function networkBucket(text: string): string {
+  const address = parseAddress(text)
+  if (address === undefined) return 'unknown'
+  return address.kind() === 'ipv4'
+    ? `${ipaddr.IPv4.networkAddressFromCIDR(`${address.toString()}/24`)}/24`
+    : `${ipaddr.IPv6.networkAddressFromCIDR(`${address.toString()}/48`)}/48`
+}
+
 /** Whether an address lies in one of the networks; networks of the other family never match. */
 export function isInNetworks(text: string, networks: readonly string[]): boolean {
   const address = parseAddress(text)

@@ -41,6 +41,14 @@ export const BUDGETS = {
     counted_by: 'account, failed logins',
     reason: 'NIST SP 800-63B 5.2.2 bounds failed tries. Beyond it tries are delayed, never locked out for good.',
   },
+  login_new_place: {
+    variable: 'BUDGET_LOGIN_NEW_PLACE',
+    quota: 100,
+    window_seconds: 3600,
+    counted_by: 'account, failed logins during a pause from networks that had not failed on it',
+    reason:
+      'A user on a new network gets in during a pause that somebody else caused. To use this up takes a hundred networks, and NIST SP 800-63B 5.2.2 takes a hundred failures to be too many.',
+  },
   tenant: {
     variable: 'BUDGET_TENANT',
     quota: 1000,
