@@ -26,12 +26,14 @@ async function main(): Promise<void> {
   const environment = readEnvironment()
   const config = configure(environment)
   const logger = pino(logOptions(config.log_level))
+  // Read before anything is opened: a mistake in them should not leave a new database behind.
+  const given = environment.JWT_SIGNING_KEYS === undefined ? undefined : await loadSecrets(environment, config.storage)
   const database = await openDatabase(config.storage, (error) =>
     logger.warn({ err: error }, 'a database connection broke'),
   )
   try {
     await checkPreconditions(database)
-    const secrets = await loadSecrets(environment, config.storage)
+    const secrets = given ?? (await loadSecrets(environment, config.storage))
     let is_draining = false
     const app = await createGateway({
       config,

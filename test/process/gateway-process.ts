@@ -55,8 +55,10 @@ export function startProgram(
   env: Variables,
   { cwd = '.', input = '' } = {},
 ): RunningProcess {
+  // By way of env -i, because the test runner adds variables to whatever is spawned, which load its own hooks there.
   // A group of its own, so that what npm or a shell started ends with it.
-  const child = spawn(command, args, { cwd, env: { ...BARE, ...env }, detached: true, stdio: 'pipe' })
+  const variables = Object.entries({ ...BARE, ...env }).map(([name, value]) => `${name}=${value}`)
+  const child = spawn('env', ['-i', ...variables, command, ...args], { cwd, detached: true, stdio: 'pipe' })
   let stdout = ''
   let stderr = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

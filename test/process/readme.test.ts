@@ -163,7 +163,8 @@ t.test('Configuration: the table names every variable, and no other', async (t) 
     t.equal(documented.get(variable), `\`${quota}/${window_seconds}\``)
   }
   for (const [, name, type] of read) {
-    const fallback = /default: '?([\w.]+)/.exec(type as string)?.[1]
+    const [, text, number] = /default: (?:'([^']*)'|(\w+))/.exec(type as string) ?? []
+    const fallback = text ?? number
     if (fallback !== undefined) t.equal(documented.get(name as string), `\`${fallback}\``, `default of ${name}`)
   }
 })
