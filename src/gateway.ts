@@ -1,8 +1,11 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
+import explain from './access/explain-routes.js'
 import access from './access/routes.js'
+import { platformAudit, tenantAudit } from './audit/routes.js'
 import { accessTokens } from './auth/access-tokens.js'
 import { openPasswords } from './auth/passwords.js'
+import recovery from './auth/recovery-routes.js'
 import auth from './auth/routes.js'
 import { startSweeping } from './auth/sweep.js'
 import type { Config } from './config/config.js'
@@ -18,23 +21,39 @@ import { decodeUtf8, parseJsonBody } from './http/json-body.js'
 import { collectMethods, refuseOtherMethods, refuseUnrouted } from './http/methods.js'
 import { observeAnswers } from './http/observe.js'
 import { completeSchemas, installOpenApi } from './http/openapi.js'
+import { collectRoutes } from './http/route-catalogue.js'
 import service from './http/service-routes.js'
 import { checkQuery, routable } from './http/urls.js'
+import { installIdempotency } from './idempotency/hook.js'
+import { answerSeal } from './idempotency/sealed-answer.js'
+import invitationAnswers from './invitations/answer-routes.js'
+import invitations from './invitations/routes.js'
+import keyLifecycle from './keys/lifecycle-routes.js'
 import keys from './keys/routes.js'
+import ownKey from './keys/self-routes.js'
 import { openLimiter } from './limits/limiter.js'
 import { openMailer } from './mail/mailer.js'
+import account from './me/account-routes.js'
 import me from './me/routes.js'
+import overrides from './members/overrides-routes.js'
 import members from './members/routes.js'
 import { serveMetrics } from './metrics/server.js'
 import { installPipeline } from './pipeline/index.js'
+import analytics from './platform/analytics-routes.js'
+import operators from './platform/operators-routes.js'
+import tenantControl from './platform/tenant-control-routes.js'
 import platformTenants from './platform/tenants-routes.js'
+import userControl from './platform/user-control-routes.js'
 import platformUsers from './platform/users-routes.js'
+import roles from './roles/routes.js'
 import type { Clock } from './storage/clock.js'
 import type { Database } from './storage/database.js'
 import { pendingMigrations } from './storage/migrate.js'
 import { PlatformStore } from './storage/platform-store.js'
 import tenants from './tenants/routes.js'
+import tenantSettings from './tenants/settings-routes.js'
 import { startCounting } from './usage/counting.js'
+import tenantUsage from './usage/routes.js'
 
 const BODY_BYTES_MAX = 262_144
 /** The whole request must have arrived by then; a client that drips cannot hold a socket for ever. */
@@ -61,6 +80,7 @@ export interface Parts {
 /** Assembles the service. Whatever is wrong with a route stops it here. */
 export async function createGateway(parts: Parts): Promise<FastifyInstance> {
   const { config, secrets, database, clock } = parts
+  const { public_url } = config
   const app = fastify({
     logger: parts.logger ?? false,
     // One line a request, of fields chosen in logging.ts; request_id as in answers and in the audit.
@@ -77,7 +97,7 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
     routerOptions: { maxParamLength: ROUTER_PARAMETER_CHARACTERS_MAX },
     // Node would refuse a request without Host by itself, with no problem in the answer; the first step does.
     http: { requireHostHeader: false },
-    clientErrorHandler: clientErrorHandler(config.public_url),
+    clientErrorHandler: clientErrorHandler(public_url),
     // Input is refused or taken as it is: nothing is dropped in silence, nothing is bent into shape.
     ajv: {
       customOptions: {
@@ -102,15 +122,10 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
   )
 
   const limiter = await openLimiter(app, config.budgets, clock)
-  const access_tokens = await accessTokens(
-    app,
-    secrets.signing_keys,
-    config.public_url,
-    config.access_token_seconds,
-    clock,
-  )
+  const access_tokens = await accessTokens(app, secrets.signing_keys, public_url, config.access_token_seconds, clock)
   const passwords = await openPasswords()
   const counting = startCounting(app, database, clock)
+  const { key_use } = counting
   if (config.metrics !== undefined) await serveMetrics(app, counting.metrics, config.metrics.host, config.metrics.port)
   const mailer = openMailer(config.mail, app.log)
   app.addHook('onClose', () => mailer.settled())
@@ -118,14 +133,16 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
   const stopSweeping = startSweeping(database, clock, (error) => app.log.warn({ err: error }, 'the sweep failed'))
   app.addHook('onClose', async () => stopSweeping())
 
-  installErrorHandler(app, config.public_url)
+  installErrorHandler(app, public_url)
   installHeaders(app)
   answerExpectations(app)
   app.addHook('preValidation', checkQuery)
   observeAnswers(app, counting)
   const methods_of = collectMethods(app)
-  const pipeline = installPipeline(app, { database, access_tokens, limiter, key_use: counting.key_use, clock })
+  const catalogue = collectRoutes(app)
+  const pipeline = installPipeline(app, { database, access_tokens, limiter, key_use, clock })
   completeSchemas(app)
+  installIdempotency(app, answerSeal(secrets.signing_keys))
   await installCors(app, pipeline, config.cors_origins, originLookup(database, clock), clock)
   refuseUnrouted(app)
   await installOpenApi(app, pipeline)
@@ -140,14 +157,34 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
     refresh_token_seconds: config.refresh_token_seconds,
     allow_registration: config.allow_registration,
   })
+  app.register(recovery, { prefix: '/v1/auth', limiter, passwords, mailer, public_url })
   app.register(me, { prefix: '/v1/me' })
+  app.register(account, { prefix: '/v1/me', limiter, passwords, mailer, public_url })
+  app.register(invitationAnswers, { prefix: '/v1/invitations' })
+
   app.register(tenants, { prefix: '/v1/tenants' })
+  app.register(tenantSettings, { prefix: '/v1/tenants' })
   app.register(keys, { prefix: '/v1/tenants/:tenant_id/keys', clock })
+  app.register(keyLifecycle, { prefix: '/v1/tenants/:tenant_id/keys', clock, key_use })
   app.register(members, { prefix: '/v1/tenants/:tenant_id/members' })
+  app.register(overrides, { prefix: '/v1/tenants/:tenant_id/members/:user_id/overrides' })
+  app.register(invitations, { prefix: '/v1/tenants/:tenant_id/invitations', mailer, public_url })
+  app.register(roles, { prefix: '/v1/tenants/:tenant_id/roles', catalogue })
+  app.register(explain, { prefix: '/v1/tenants/:tenant_id', catalogue })
+  app.register(tenantAudit, { prefix: '/v1/tenants/:tenant_id/audit-events' })
+  app.register(tenantUsage, { prefix: '/v1/tenants/:tenant_id/usage', clock, recorder: counting.usage })
+
   app.register(access, { prefix: '/v1/access', limiter })
+  app.register(ownKey, { prefix: '/v1/key', clock, key_use })
   app.register(customers, { prefix: '/v1/customers' })
+
   app.register(platformTenants, { prefix: '/v1/platform/tenants', clock })
+  app.register(tenantControl, { prefix: '/v1/platform/tenants', clock })
   app.register(platformUsers, { prefix: '/v1/platform/users', passwords })
+  app.register(userControl, { prefix: '/v1/platform/users' })
+  app.register(operators, { prefix: '/v1/platform/operators' })
+  app.register(analytics, { prefix: '/v1/platform/analytics', clock })
+  app.register(platformAudit, { prefix: '/v1/platform/audit-events' })
   if (parts.more !== undefined) app.register(parts.more)
   app.register(async (scope) => refuseOtherMethods(scope, methods_of))
 

@@ -5,7 +5,8 @@ import { checkGrantedScopes } from '../members/escalation.js'
 import { member } from '../pipeline/access.js'
 import type { Clock } from '../storage/clock.js'
 import { checkedKey } from './checks.js'
-import { CreatedKey, Key, NewKey } from './schema.js'
+import { NewKey } from './schema.js'
+import { CreatedKey, Key, shownKey } from './shown.js'
 
 const tags = ['tenants']
 const KeyParams = closed({ ...TenantParams.properties, key_id: Type.String({ pattern: '^[0-9A-Za-z]{12}$' }) })
@@ -27,7 +28,8 @@ const keys: Routes<{ readonly clock: Clock }> = async (app, { clock }) => {
     },
     async (request, reply) => {
       const page = await request.tenant_store.read((store) => store.keys.list(readPage(request)))
-      return sendPage(request, reply, page, (key) => key.id)
+      const rows = page.rows.map((record) => shownKey(record, clock()))
+      return sendPage(request, reply, { ...page, rows }, (key) => key.id)
     },
   )
 
@@ -52,7 +54,7 @@ const keys: Routes<{ readonly clock: Clock }> = async (app, { clock }) => {
       const { record, key } = await request.tenant_store.write('tenant_key.created', (store) =>
         store.keys.create({ ...wish, scopes }),
       )
-      return reply.code(201).send({ ...record, key })
+      return reply.code(201).send({ ...shownKey(record, clock()), key })
     },
   )
 

@@ -10,6 +10,12 @@ const Membership = Type.Object({
   scopes: Type.Array(Type.String()),
 })
 
+const Invitation = Type.Object({
+  id: Type.String(),
+  tenant: Type.Object({ id: Type.String(), name: Type.String() }),
+  expires_at: Type.String(),
+})
+
 const Me = Type.Object(
   {
     id: Type.String(),
@@ -17,6 +23,7 @@ const Me = Type.Object(
     name: Type.String(),
     email_verified_at: Nullable(Type.String()),
     created_at: Type.String(),
+    invitations: Type.Array(Invitation, { description: 'Open invitations to my address; the link is in the mail.' }),
     memberships: Type.Array(Membership, { description: 'Every tenant of mine, with what I may do there.' }),
   },
   { $id: 'Me' },
@@ -30,8 +37,14 @@ const me: Routes = async (app) => {
     const { id } = request.principal
     const user = await request.platform_store.read((store) => store.users.get(id))
     const memberships = await request.platform_store.read((store) => store.tenants.membershipsOf(id))
+    const pending = await request.platform_store.read((store) => store.invitation_answers.pendingOf(user.email))
     return {
       ...user,
+      invitations: pending.map(({ id: invitation_id, tenant_id, tenant_name, expires_at }) => ({
+        id: invitation_id,
+        tenant: { id: tenant_id, name: tenant_name },
+        expires_at,
+      })),
       memberships: memberships.map(({ tenant_id, tenant_name, state, roles, overrides }) => ({
         tenant: { id: tenant_id, name: tenant_name },
         state,

@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { normaliseEmail } from '../auth/email.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../http/pagination.js'
-import { closed, Email, problems, type Routes, TenantParams, Uuid } from '../http/schemas.js'
+import { closed, Email, NoContent, problems, type Routes, TenantParams, Uuid } from '../http/schemas.js'
 import { member } from '../pipeline/access.js'
 import { RoleNames } from './schema.js'
 
@@ -79,6 +79,41 @@ const members: Routes = async (app) => {
         store.members.add(who, roles, request.holdings),
       )
       return reply.code(201).send(added)
+    },
+  )
+
+  app.get(
+    '/:user_id',
+    {
+      config: member('users:manage'),
+      schema: {
+        operationId: 'getMember',
+        summary: 'One member',
+        tags,
+        params: MemberParams,
+        response: { 200: Member, ...problems('not_found') },
+      },
+    },
+    async (request) => request.tenant_store.read((store) => store.members.get(request.params.user_id)),
+  )
+
+  app.delete(
+    '/:user_id',
+    {
+      config: member('users:manage'),
+      schema: {
+        operationId: 'removeMember',
+        summary: 'Take a user out of the tenant; the next request is refused',
+        tags,
+        params: MemberParams,
+        response: { 204: NoContent, ...problems('not_found', 'owner_required', 'last_owner') },
+      },
+    },
+    async (request, reply) => {
+      await request.tenant_store.write('member.removed', (store) =>
+        store.members.remove(request.params.user_id, request.holdings),
+      )
+      return reply.code(204).send(null)
     },
   )
 

@@ -58,8 +58,10 @@ const operators: Routes = async (app) => {
       const { user_id } = request.params
       const { privileges } = request.body
       checkHeld(request.holdings, privileges)
-      await request.platform_store.read((store) => store.users.get(user_id))
-      await request.platform_store.write('operator.updated', (store) => store.operators.appoint(user_id, privileges))
+      const { is_operator } = await request.platform_store.read((store) => store.users.signedIn(user_id))
+      await request.platform_store.write(is_operator ? 'operator.updated' : 'operator.created', (store) =>
+        store.operators.appoint(user_id, privileges),
+      )
       return request.platform_store.read((store) => store.operators.get(user_id))
     },
   )

@@ -27,6 +27,7 @@ export const PlatformTenant = Type.Object(
     id: Type.String(),
     name: Type.String(),
     allowed_origins: Type.Array(Type.String()),
+    plan: Type.String(),
     requests_per_minute: Nullable(Type.Integer()),
     trial_ends_at: Nullable(Type.String()),
     suspended_at: Nullable(Type.String()),
