@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type Static, Type } from 'typebox'
+import { Type } from 'typebox'
 import { addLink } from './link.js'
 import { Problem } from './problems.js'
 
@@ -117,5 +117,3 @@ export function pageSchema<T extends import('typebox').TSchema>(item: T) {
     }),
   })
 }
-
-export type PageOf<T extends import('typebox').TSchema> = Static<ReturnType<typeof pageSchema<T>>>

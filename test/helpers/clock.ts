@@ -8,5 +8,3 @@ export function movableClock() {
     },
   }
 }
-
-export type MovableClock = ReturnType<typeof movableClock>
