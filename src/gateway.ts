@@ -1,5 +1,5 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
+import fastify, { type FastifyInstance, type FastifyRequest, type FastifyServerOptions, LogController } from 'fastify'
 import explain from './access/explain-routes.js'
 import access from './access/routes.js'
 import { platformAudit, tenantAudit } from './audit/routes.js'
@@ -17,7 +17,7 @@ import { installCors } from './http/cors.js'
 import { installErrorHandler } from './http/error-handler.js'
 import { answerExpectations } from './http/expectations.js'
 import { installHeaders } from './http/headers.js'
-import { decodeUtf8, parseJsonBody } from './http/json-body.js'
+import { checkEncoding, decodeUtf8, parseJsonBody } from './http/json-body.js'
 import { collectMethods, refuseOtherMethods, refuseUnrouted } from './http/methods.js'
 import { observeAnswers } from './http/observe.js'
 import { completeSchemas, installOpenApi } from './http/openapi.js'
@@ -117,8 +117,10 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
   app.addContentTypeParser(
     'application/json',
     { parseAs: 'buffer' },
-    async (_request: unknown, body: string | Buffer) =>
-      body.length === 0 ? undefined : parseJsonBody(decodeUtf8(body as Buffer)),
+    async (request: FastifyRequest, body: string | Buffer) => {
+      checkEncoding(request)
+      return body.length === 0 ? undefined : parseJsonBody(decodeUtf8(body as Buffer))
+    },
   )
 
   const limiter = await openLimiter(app, config.budgets, clock)

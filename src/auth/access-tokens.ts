@@ -22,8 +22,8 @@ export interface AccessTokenClaims {
 export interface AccessTokens {
   /** Signs a token for a session; `expires_in` in seconds. */
   issue(user_id: string, session_id: string): { readonly access: string; readonly expires_in: number }
-  /** The claims of a good token; undefined for anything else, whatever is wrong with it. */
-  verify(token: string): AccessTokenClaims | undefined
+  /** The claims of a good token; `expired` for one that was good; undefined for anything else. */
+  verify(token: string): AccessTokenClaims | 'expired' | undefined
 }
 
 interface Payload {
@@ -87,9 +87,10 @@ export async function accessTokens(
       if (verifier === undefined) return undefined
       try {
         const claims = claimsOf(verifier.verify<Payload>(token))
-        return claims !== undefined && claims.expires_at_ms > clock() ? claims : undefined
-      } catch {
-        return undefined
+        return claims !== undefined && claims.expires_at_ms <= clock() ? 'expired' : claims
+      } catch (error) {
+        // The signature is verified before the time is asked.
+        return (error as { code?: string }).code === 'FAST_JWT_EXPIRED' ? 'expired' : undefined
       }
     },
   }

@@ -1,6 +1,6 @@
 import envSchema from 'env-schema'
 import { type Static, Type } from 'typebox'
-import { BUDGET_VARIABLE_PATTERN, BUDGETS } from '../limits/budgets.js'
+import { BUDGETS, budgetPattern } from '../limits/budgets.js'
 
 /**
  * The only file that reads the environment.
@@ -31,7 +31,7 @@ const EnvironmentSchema = Type.Object({
   ...Object.fromEntries(
     Object.values(BUDGETS).map((budget) => [
       budget.variable,
-      Type.Optional(Type.String({ pattern: BUDGET_VARIABLE_PATTERN })),
+      Type.Optional(Type.String({ pattern: budgetPattern(budget) })),
     ]),
   ),
 })

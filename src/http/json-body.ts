@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import { visit } from 'jsonc-parser'
 import { parse as secureParse } from 'secure-json-parse'
 import { Problem } from './problems.js'
@@ -25,6 +26,13 @@ export function parseJsonBody(text: string): unknown {
   }
   checkValues(value)
   return value
+}
+
+/** A body is taken as it is; one that says that it is compressed would be read as something else than it says. */
+export function checkEncoding(request: { readonly headers: IncomingHttpHeaders }): void {
+  const encoding = request.headers['content-encoding']
+  if (encoding === undefined || encoding.toLowerCase() === 'identity') return
+  throw new Problem('unsupported_media_type', { detail: 'Send the body without Content-Encoding.' })
 }
 
 function checkStructure(text: string): void {

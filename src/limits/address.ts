@@ -2,9 +2,14 @@ import ipaddr from 'ipaddr.js'
 
 const IPV6_SUBNET_BITS = 64
 
+/** Some proxies write the port behind the address: `203.0.113.7:4711`, `[2001:db8::1]:4711`. */
+const WITH_PORT = /^(?:(\d+\.\d+\.\d+\.\d+)|\[([^\]]+)\])(?::\d{1,5})?$/
+
 /** The address in one spelling: an IPv4 address that came in over IPv6 is the IPv4 address. */
 export function parseAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
-  return ipaddr.isValid(text) ? ipaddr.process(text) : undefined
+  const [, v4, v6] = WITH_PORT.exec(text) ?? []
+  const address = v4 ?? v6 ?? text
+  return ipaddr.isValid(address) ? ipaddr.process(address) : undefined
 }
 
 /** What an address is counted by: IPv4 whole, IPv6 by /64, which is what one customer of a provider has at least. */

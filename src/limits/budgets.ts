@@ -82,8 +82,13 @@ export interface Budget {
 
 export type Budgets = Readonly<Record<BudgetName, Budget>>
 
-/** `<requests>/<seconds>`: up to ten million requests in up to a day. */
-export const BUDGET_VARIABLE_PATTERN = '^(0|[1-9][0-9]{0,6})/([1-9][0-9]{0,4})$'
+/**
+ * `<requests>/<seconds>`: up to ten million requests in up to a day. Only the budget of a key can be 0, for none: any
+ * other at 0 would refuse everybody.
+ */
+export function budgetPattern(budget: BudgetDefault): string {
+  return `^(${budget.quota === 0 ? '0|' : ''}[1-9][0-9]{0,6})/([1-9][0-9]{0,4})$`
+}
 
 /** The budgets in force: the defaults of this file, each replaced by its environment variable where that is set. */
 export function readBudgets(environment: Readonly<Record<string, unknown>>): Budgets {

@@ -1,7 +1,10 @@
 import type { FastifyRateLimitStore } from '@fastify/rate-limit'
 import type { Clock } from '../storage/clock.js'
 
-/** Beyond this many keys the oldest is forgotten: a flood of addresses may not use up the memory. */
+/**
+ * Beyond this many keys of one budget the oldest is forgotten: a flood of addresses may not use up the memory. Budgets
+ * are apart, so that a flood that is counted by one does not make another forget.
+ */
 const KEYS_MAX = 50_000
 
 interface Window {
@@ -18,10 +21,19 @@ type Answer = (error: Error | null, result?: { current: number; ttl: number }) =
  * @returns a class, as the plugin wants it, that counts by the given clock.
  */
 export function memoryCounters(clock: Clock): new () => FastifyRateLimitStore {
-  const windows = new Map<string, Window>()
+  const budgets = new Map<string, Map<string, Window>>()
+  const windowsOf = (key: string) => {
+    const budget = key.slice(0, key.indexOf(':'))
+    const known = budgets.get(budget)
+    if (known !== undefined) return known
+    const windows = new Map<string, Window>()
+    budgets.set(budget, windows)
+    return windows
+  }
 
   return class MemoryCounters {
     incr(key: string, answer: Answer, window_ms: number): void {
+      const windows = windowsOf(key)
       const now = clock()
       const found = windows.get(key)
       if (found !== undefined && found.ends_at_ms > now) {
@@ -37,7 +49,7 @@ export function memoryCounters(clock: Clock): new () => FastifyRateLimitStore {
     }
 
     read(key: string, answer: Answer): void {
-      const found = windows.get(key)
+      const found = windowsOf(key).get(key)
       const left_ms = found === undefined ? 0 : found.ends_at_ms - clock()
       answer(null, left_ms > 0 ? { current: found?.count ?? 0, ttl: left_ms } : { current: 0, ttl: 0 })
     }

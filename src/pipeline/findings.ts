@@ -7,8 +7,8 @@ import type { PlatformStore } from '../storage/platform-store.js'
 import type { TenantStore } from '../storage/tenant-store.js'
 import type { Principal } from './principal.js'
 
-/** What the Authorization header holds: nothing; something that is no good token; a good one. */
-export type Bearer = 'absent' | 'bad' | AccessTokenClaims
+/** What the Authorization header holds: nothing; something that is no token of ours; one that was good; a good one. */
+export type Bearer = 'absent' | 'bad' | 'expired' | AccessTokenClaims
 
 /** What the steps have found out about one request so far. Each step adds its part and reads those before it. */
 export interface Findings {

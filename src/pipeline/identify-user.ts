@@ -18,8 +18,10 @@ export const identifyUser: Step = async (gate, request) => {
     findings.holdings = { kind: 'key', id: findings.key.id, scopes: findings.key.scopes }
     return
   }
-  const session = bearer === 'bad' ? undefined : await liveSession(gate, request)
-  if (session === undefined) return refuseCredentials(gate, request, 'invalid_token')
+  // Only what we never signed is a guess: a server that speaks for many users meets ends of hours and of sessions.
+  if (bearer === 'bad') return refuseCredentials(gate, request, 'invalid_token')
+  const session = bearer === 'expired' ? undefined : await liveSession(gate, request)
+  if (session === undefined) throw new Problem('invalid_token')
   findings.session = session
   findings.principal = {
     kind: 'user',

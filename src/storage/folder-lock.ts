@@ -22,10 +22,30 @@ export function lockFolder(folder: string): () => void {
         `DATA_DIR: ${folder} is in use by process ${owner.pid}; stop it, or start this one with another DATA_DIR`,
       )
     }
-    rmSync(file, { force: true })
-    if (!create(file, mine)) throw new ConfigurationError(`DATA_DIR: ${folder} is being opened by another process`)
+    takeOver(file, mine, folder)
   }
   return () => rmSync(file, { force: true })
+}
+
+/**
+ * Replaces a lock whose owner is dead. Two processes may find that at once, so only one of them, whose second file is
+ * there first, may go on: else one would remove the lock that the other just made.
+ */
+function takeOver(file: string, mine: string, folder: string): void {
+  const turn = `${file}.takeover`
+  const other = readLock(turn)
+  if (other !== undefined && !isAlive(other)) rmSync(turn, { force: true })
+  if (!create(turn, mine)) throw new ConfigurationError(`DATA_DIR: ${folder} is being opened by another process`)
+  try {
+    const owner = readLock(file)
+    if (owner !== undefined && isAlive(owner)) {
+      throw new ConfigurationError(`DATA_DIR: ${folder} is in use by process ${owner.pid}`)
+    }
+    rmSync(file, { force: true })
+    if (!create(file, mine)) throw new ConfigurationError(`DATA_DIR: ${folder} is being opened by another process`)
+  } finally {
+    rmSync(turn, { force: true })
+  }
 }
 
 interface Owner {

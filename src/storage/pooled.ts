@@ -67,7 +67,7 @@ export function openPooled(url: string, connections_max: number, on_error: (erro
       const query = new BoundQuery(binding.role, boundTenant(binding), {
         name: statementName(statement.text),
         text: statement.text,
-        values: statement.values as unknown[],
+        values: statement.values,
         rowMode: statement.row_mode === 'array' ? 'array' : undefined,
         types: TYPES,
       })
@@ -96,7 +96,9 @@ async function inTransaction<T>(pool: pg.Pool, binding: Binding, work: (run: Run
       if (row_mode === 'object') return (await client.query<Row>(query)).rows
       return (await client.query({ ...query, rowMode: 'array' as const })).rows
     })
-    await client.query('commit')
+    const { command } = await client.query('commit')
+    // After an error that the work swallowed, the server answers a commit with ROLLBACK: nothing is there.
+    if (command !== 'COMMIT') throw new Error('the transaction was rolled back at its commit')
     return result
   } catch (error) {
     await client.query('rollback').catch((failure: Error) => {

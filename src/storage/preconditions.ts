@@ -67,7 +67,8 @@ export async function tablesWithoutWall(database: Database): Promise<string[]> {
       and (not c.relrowsecurity
         or exists (select from pg_policy p where p.polrelid = c.oid
           and ((select oid from pg_roles where rolname = 'gatehouse_tenant') = any (p.polroles) or p.polroles = '{0}')
-          and coalesce(pg_get_expr(p.polqual, p.polrelid), '') not like '%current_tenant_id()%')
+          and (coalesce(pg_get_expr(p.polqual, p.polrelid), '') not like '%current_tenant_id()%'
+            or coalesce(pg_get_expr(p.polwithcheck, p.polrelid), 'current_tenant_id()') not like '%current_tenant_id()%'))
         or (exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped)
           and not exists (select from pg_policy p where p.polrelid = c.oid and p.polname = 'tenant_isolation')))
     order by 1`)

@@ -60,3 +60,11 @@ t.test('415 a media type is asked of every route that takes a body, and only of 
   const stranger = await ask(gateway, '/v1/customers', { method: 'POST', headers: text })
   expectProblem(t, stranger, 401, 'tenant_credentials_required', 'row 3 before row 13')
 })
+
+// Attack: a body that the guard reads as it is, and something behind it reads unpacked.
+t.test('415 a body that says that it is compressed is not read as if it were not', async (t) => {
+  const headers = { ...(await world.as('owner')), 'content-encoding': 'gzip' }
+  expectProblem(t, await ask(gateway, '/v1/customers', { headers, body: { name: 'A' } }), 415, 'unsupported_media_type')
+  const plain = { ...headers, 'content-encoding': 'identity' }
+  t.equal((await ask(gateway, '/v1/customers', { headers: plain, body: { name: 'A' } })).status, 201)
+})

@@ -49,9 +49,16 @@ t.test('an address is one bucket in every spelling', (t) => {
   t.end()
 })
 
+t.test('an address that a proxy wrote with its port is the address', (t) => {
+  t.equal(addressBucket('203.0.113.7:4711'), '203.0.113.7')
+  t.equal(addressBucket('[2001:db8:1:2::3]:4711'), '2001:db8:1:2::/64')
+  t.equal(addressBucket('[::ffff:203.0.113.7]'), '203.0.113.7')
+  t.end()
+})
+
 t.test('what is no address is one bucket, and never an error', (t) => {
   fc.assert(fc.property(fc.string(), (text) => parseAddress(text) !== undefined || addressBucket(text) === 'unknown'))
-  for (const text of ['', 'unknown', '1.2.3.4:80', '[::1]', '1.2.3.4, 5.6.7.8', '999.1.1.1', '%']) {
+  for (const text of ['', 'unknown', '1.2.3.4:', '[::1', '::1:x', '1.2.3.4, 5.6.7.8', '999.1.1.1', '%']) {
     t.equal(addressBucket(text), 'unknown', text)
   }
   t.end()
