@@ -38,7 +38,10 @@ t.test('201 a key is born without scopes and works as what it is', async (t) => 
     allowed_cidrs: null,
     requests_per_minute: null,
   })
-  t.equal(made.body.secret_last_four, made.body.key.slice(-4))
+  t.match(made.body.secrets, [
+    { is_current: true, last_four: made.body.key.slice(-4), requests: 0, last_used_at: null },
+  ])
+  t.equal(made.body.secrets.length, 1)
   t.equal(parseTenantKey(made.body.key)?.id, made.body.id)
   t.match(made.headers.get('cache-control'), 'no-store')
   t.match((await use(made.body.key)).body, { scopes: [], principal: { kind: 'key', id: made.body.id } })

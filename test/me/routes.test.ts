@@ -21,6 +21,7 @@ t.test('200 a user sees the own profile and place, and nothing that is secret', 
     'email',
     'email_verified_at',
     'id',
+    'invitations',
     'memberships',
     'name',
   ])
