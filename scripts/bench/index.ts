@@ -32,6 +32,8 @@ interface Flags {
   readonly seconds: number
   readonly rounds: number
   readonly connections: number
+  /** Only the pairs whose name holds this text. */
+  readonly only: string
 }
 
 function readFlags(): Flags {
@@ -40,6 +42,7 @@ function readFlags(): Flags {
       seconds: { type: 'string', default: '5' },
       rounds: { type: 'string', default: '5' },
       connections: { type: 'string', default: '16' },
+      only: { type: 'string', default: '' },
     },
   })
   const whole = (name: keyof typeof values) => {
@@ -47,7 +50,7 @@ function readFlags(): Flags {
     if (!Number.isInteger(number) || number < 1) throw new Error(`--${name}: must be a whole number from 1 on`)
     return number
   }
-  return { seconds: whole('seconds'), rounds: whole('rounds'), connections: whole('connections') }
+  return { seconds: whole('seconds'), rounds: whole('rounds'), connections: whole('connections'), only: values.only }
 }
 
 /** Holds the answers of the two against each other: a rate says nothing when they are not the same. */
@@ -101,7 +104,7 @@ async function main(): Promise<void> {
     console.log(
       `${flags.rounds} rounds of ${flags.seconds} s, ${flags.connections} connections, ${pinned ? 'server and load on a core each' : 'not pinned to cores'}; times in ms`,
     )
-    for (const pair of pairsOf(world)) {
+    for (const pair of pairsOf(world).filter(({ name }) => name.includes(flags.only))) {
       if (!(await compare(pair, gateway, bare, flags, interrupted.signal))) missed.push(`${pair.name} (${pair.target})`)
     }
   } finally {

@@ -7,16 +7,44 @@ export const BIND_STATEMENT = {
 }
 
 interface Connection {
-  bind(config: { portal: string; statement: string; values: string[] }): void
+  bind(config: { portal: string; statement: string; values: unknown[] }): void
   execute(config: { portal: string; rows?: number }): void
+  sync(): void
 }
+
+/** The columns of a statement as `pg` keeps them in a result. */
+interface Columns {
+  fields: unknown
+  _parsers: unknown
+  _prebuiltEmptyResultObject: unknown
+}
+
+/**
+ * The columns of each connection's prepared statements, by name. The server describes them once: while a statement is
+ * prepared they cannot change, and it fails instead (and with it the connection) when a table has.
+ */
+const described = new WeakMap<Connection, Map<string, Columns>>()
+
+const { prepareValue } = (pg as unknown as { utils: { prepareValue(value: unknown): unknown } }).utils
 
 /** What `pg` calls on a query while it is the running one (its Submittable, with the parts that are overridden here). */
 interface QueryInternals {
+  readonly name: string | undefined
+  readonly values: unknown[]
+  readonly _result: Columns
+  _accumulateRows: boolean
   callback: (error: Error | null, result?: pg.QueryResult) => void
   prepare(connection: Connection): void
   handleDataRow(message: unknown): void
   handleCommandComplete(message: unknown, connection: Connection): void
+}
+
+interface BoundQueryConfig {
+  readonly name?: string | undefined
+  readonly text: string
+  readonly values: readonly unknown[]
+  readonly rowMode?: 'array' | undefined
+  readonly types?: pg.CustomTypesConfig
 }
 
 const Query = pg.Query as unknown as new (config: object) => QueryInternals
@@ -32,9 +60,11 @@ export class BoundQuery extends Query {
   readonly #tenant_id: string
   #is_bound = false
 
-  constructor(role: string, tenant_id: string, config: object) {
+  constructor(role: string, tenant_id: string, config: BoundQueryConfig) {
+    // A value that cannot be sent throws here, where no connection is waiting for the rest of a batch.
+    const values = config.values.map((value) => prepareValue(value))
     // Without a name and without values pg would send the text alone, as a simple query: unbound.
-    super({ ...config, queryMode: 'extended' })
+    super({ ...config, values, queryMode: 'extended' })
     this.#role = role
     this.#tenant_id = tenant_id
   }
@@ -60,7 +90,16 @@ export class BoundQuery extends Query {
   override prepare(connection: Connection): void {
     connection.bind({ portal: '', statement: BIND_STATEMENT.name, values: [this.#role, this.#tenant_id] })
     connection.execute({ portal: '' })
-    super.prepare(connection)
+    const columns = this.name === undefined ? undefined : described.get(connection)?.get(this.name)
+    if (columns === undefined) {
+      super.prepare(connection)
+      return
+    }
+    Object.assign(this._result, columns)
+    this._accumulateRows = true
+    connection.bind({ portal: '', statement: this.name as string, values: this.values })
+    connection.execute({ portal: '' })
+    connection.sync()
   }
 
   override handleDataRow(message: unknown): void {
@@ -68,7 +107,18 @@ export class BoundQuery extends Query {
   }
 
   override handleCommandComplete(message: unknown, connection: Connection): void {
-    if (this.#is_bound) super.handleCommandComplete(message, connection)
+    if (this.#is_bound) {
+      super.handleCommandComplete(message, connection)
+      this.#keepColumns(connection)
+    }
     this.#is_bound = true
+  }
+
+  #keepColumns(connection: Connection): void {
+    if (this.name === undefined) return
+    const of_connection = described.get(connection) ?? new Map<string, Columns>()
+    if (of_connection.has(this.name)) return
+    const { fields, _parsers, _prebuiltEmptyResultObject } = this._result
+    described.set(connection, of_connection.set(this.name, { fields, _parsers, _prebuiltEmptyResultObject }))
   }
 }

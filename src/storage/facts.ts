@@ -66,22 +66,33 @@ export interface Facts {
 /**
  * One statement, so one round trip and one moment. Every join repeats the tenant: the key, the membership, its roles
  * and its overrides are those of the tenant that the request names, or they are not found.
+ *
+ * The answer is one JSON value in the shape of `Facts`: with every request the server builds it in less time than it
+ * takes here to read thirty columns.
  */
 const TEXT = `
-select t.id as tenant_id, t.name as tenant_name, t.allowed_origins, t.requests_per_minute as tenant_requests_per_minute,
-  t.trial_ends_at, t.suspended_at, t.suspended_until,
-  k.id as key_id, k.name as key_name, k.scopes as key_scopes, k.secret_digest, k.secret_created_at,
-  k.previous_digest, k.previous_expires_at, k.allowed_cidrs,
-  k.requests_per_minute as key_requests_per_minute, k.expires_at as key_expires_at, k.disabled_at as key_disabled_at, k.revoked_at,
-  s.id as session_id, s.user_id, s.expires_at as session_expires_at, s.ended_at, u.disabled_at as user_disabled_at,
-  o.privileges, m.state as membership_state,
-  case when m.user_id is not null then (
-    select jsonb_agg(jsonb_build_object('name', r.name, 'system_role', r.system_role, 'scopes', r.scopes))
-    from membership_roles mr join roles r on r.tenant_id = mr.tenant_id and r.id = mr.role_id
-    where mr.tenant_id = m.tenant_id and mr.user_id = m.user_id) end as roles,
-  case when m.user_id is not null then (
-    select jsonb_agg(jsonb_build_object('scope', v.scope, 'effect', v.effect))
-    from overrides v where v.tenant_id = m.tenant_id and v.user_id = m.user_id) end as overrides
+select json_build_object(
+  'tenant', case when t.id is not null then json_build_object(
+    'id', t.id, 'name', t.name, 'allowed_origins', t.allowed_origins, 'requests_per_minute', t.requests_per_minute,
+    'trial_ends_at', t.trial_ends_at, 'suspended_at', t.suspended_at, 'suspended_until', t.suspended_until) end,
+  'key', case when k.id is not null then json_build_object(
+    'id', k.id, 'name', k.name, 'scopes', k.scopes, 'secret_digest', encode(k.secret_digest, 'hex'),
+    'secret_created_at', k.secret_created_at, 'previous_digest', encode(k.previous_digest, 'hex'),
+    'previous_expires_at', k.previous_expires_at, 'allowed_cidrs', k.allowed_cidrs,
+    'requests_per_minute', k.requests_per_minute, 'expires_at', k.expires_at, 'disabled_at', k.disabled_at,
+    'revoked_at', k.revoked_at) end,
+  'session', case when s.id is not null then json_build_object(
+    'id', s.id, 'user_id', s.user_id, 'expires_at', s.expires_at, 'ended_at', s.ended_at,
+    'user_disabled_at', u.disabled_at, 'privileges', o.privileges) end,
+  'membership', case when m.user_id is not null then json_build_object(
+    'state', m.state,
+    'roles', coalesce((
+      select json_agg(json_build_object('name', r.name, 'system_role', r.system_role, 'scopes', r.scopes))
+      from membership_roles mr join roles r on r.tenant_id = mr.tenant_id and r.id = mr.role_id
+      where mr.tenant_id = m.tenant_id and mr.user_id = m.user_id), '[]'),
+    'overrides', coalesce((
+      select json_agg(json_build_object('scope', v.scope, 'effect', v.effect))
+      from overrides v where v.tenant_id = m.tenant_id and v.user_id = m.user_id), '[]')) end) as facts
 from (values (1)) as one (row)
 left join tenants t on t.id = $1::uuid and t.deleted_at is null
 left join tenant_keys k on k.tenant_id = t.id and k.id = $2::text
@@ -98,89 +109,27 @@ export async function readFacts(database: Database, claims: Claims): Promise<Fac
   const values = [claims.tenant_id, claims.key_id, claims.session_id, claims.user_id]
   try {
     const [row] = await database.readOne({ role: 'gatehouse_platform' }, { text: TEXT, values, row_mode: 'object' })
-    return factsOf(row as FactsRow)
+    const { facts } = row as { facts: WrittenFacts }
+    return { ...facts, key: facts.key && { ...facts.key, ...digestsOf(facts.key) } }
   } catch (error) {
     throw asUnavailable(error) ?? error
   }
 }
 
-interface FactsRow {
-  tenant_id: string | null
-  tenant_name: string
-  allowed_origins: string[]
-  tenant_requests_per_minute: number | null
-  trial_ends_at: string | null
-  suspended_at: string | null
-  suspended_until: string | null
-  key_id: string | null
-  key_name: string
-  key_scopes: string[]
-  secret_digest: Uint8Array
-  secret_created_at: string
-  previous_digest: Uint8Array | null
-  previous_expires_at: string | null
-  allowed_cidrs: string[] | null
-  key_requests_per_minute: number | null
-  key_expires_at: string | null
-  key_disabled_at: string | null
-  revoked_at: string | null
-  session_id: string | null
-  user_id: string
-  session_expires_at: string
-  ended_at: string | null
-  user_disabled_at: string | null
-  privileges: string[] | null
-  membership_state: MembershipState | null
-  roles: RoleFact[] | null
-  overrides: OverrideFact[] | null
+/** The facts as JSON can hold them: digests are hex. */
+interface WrittenFacts extends Omit<Facts, 'key'> {
+  readonly key: (Omit<KeyFact, 'secret_digest' | 'previous_digest'> & WrittenDigests) | null
 }
 
-function factsOf(row: FactsRow): Facts {
-  return {
-    tenant: row.tenant_id === null ? null : { ...tenantOf(row), id: row.tenant_id },
-    key: row.key_id === null ? null : { ...keyOf(row), id: row.key_id },
-    session:
-      row.session_id === null
-        ? null
-        : {
-            id: row.session_id,
-            user_id: row.user_id,
-            expires_at: row.session_expires_at,
-            ended_at: row.ended_at,
-            user_disabled_at: row.user_disabled_at,
-            privileges: row.privileges,
-          },
-    membership:
-      row.membership_state === null
-        ? null
-        : { state: row.membership_state, roles: row.roles ?? [], overrides: row.overrides ?? [] },
-  }
+interface WrittenDigests {
+  readonly secret_digest: string
+  readonly previous_digest: string | null
 }
 
-function tenantOf(row: FactsRow): Omit<TenantFact, 'id'> {
+function digestsOf({ secret_digest, previous_digest }: WrittenDigests) {
   return {
-    name: row.tenant_name,
-    allowed_origins: row.allowed_origins,
-    requests_per_minute: row.tenant_requests_per_minute,
-    trial_ends_at: row.trial_ends_at,
-    suspended_at: row.suspended_at,
-    suspended_until: row.suspended_until,
-  }
-}
-
-function keyOf(row: FactsRow): Omit<KeyFact, 'id'> {
-  return {
-    name: row.key_name,
-    scopes: row.key_scopes,
-    secret_digest: row.secret_digest,
-    secret_created_at: row.secret_created_at,
-    previous_digest: row.previous_digest,
-    previous_expires_at: row.previous_expires_at,
-    allowed_cidrs: row.allowed_cidrs,
-    requests_per_minute: row.key_requests_per_minute,
-    expires_at: row.key_expires_at,
-    disabled_at: row.key_disabled_at,
-    revoked_at: row.revoked_at,
+    secret_digest: Buffer.from(secret_digest, 'hex'),
+    previous_digest: previous_digest === null ? null : Buffer.from(previous_digest, 'hex'),
   }
 }
 
