@@ -1,10 +1,10 @@
 import type { FastifyReply } from 'fastify'
-import { type Static, Type } from 'typebox'
+import { Type } from 'typebox'
 import { PageQuery, pageSchema, readPage, sendPage } from '../http/pagination.js'
 import { closed, Instant, Nullable, problems, type Routes, TenantParams } from '../http/schemas.js'
 import { member, operator } from '../pipeline/access.js'
 import { ACTIONS } from './actions.js'
-import { EXPORT_TYPES, exportStream } from './export.js'
+import { EXPORT_TYPES, type ExportFormat, exportStream } from './export.js'
 import type { AuditFilters, AuditReader, AuditRecord } from './store.js'
 
 /** Events that are read at once for an export. */
@@ -18,7 +18,10 @@ const filters = {
   to: Type.Optional(Instant),
 }
 const ListQuery = closed({ ...filters, ...PageQuery })
-const ExportQuery = closed({ ...filters, format: Type.Enum(['ndjson', 'csv']) })
+const ExportQuery = closed({
+  ...filters,
+  format: Type.Optional(Type.Enum(['ndjson', 'csv'], { description: 'ndjson if not given.' })),
+})
 
 const AuditEvent = Type.Object(
   {
@@ -84,7 +87,7 @@ export const tenantAudit: Routes = async (app) => {
       },
     },
     async (request, reply) => {
-      const { format, ...given } = request.query
+      const { format = 'ndjson', ...given } = request.query
       return request.tenant_store.read(async (store) => send(reply, store.audit, filtersOf(given), format))
     },
   )
@@ -117,12 +120,7 @@ function filtersOf({ action, actor_id, target_id, from, to }: AuditFilters): Aud
   return { action, actor_id, target_id, from, to }
 }
 
-function send(
-  reply: FastifyReply,
-  audit: AuditReader,
-  given: AuditFilters,
-  format: Static<typeof ExportQuery>['format'],
-) {
+function send(reply: FastifyReply, audit: AuditReader, given: AuditFilters, format: ExportFormat) {
   const batches: AsyncIterable<AuditRecord[]> = audit.all(given, EXPORT_BATCH)
   return reply
     .type(EXPORT_TYPES[format])

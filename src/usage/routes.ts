@@ -41,7 +41,7 @@ const usage: Routes<{ readonly clock: Clock; readonly recorder: UsageRecorder }>
         tags: ['tenants'],
         params: TenantParams,
         querystring: closed({
-          group_by: Type.Enum(USAGE_GROUPS),
+          group_by: Type.Optional(Type.Enum(USAGE_GROUPS, { description: 'day if not given.' })),
           from: Type.Optional(Instant),
           to: Type.Optional(Instant),
         }),
@@ -49,7 +49,7 @@ const usage: Routes<{ readonly clock: Clock; readonly recorder: UsageRecorder }>
       },
     },
     async (request) => {
-      const { group_by } = request.query
+      const { group_by = 'day' } = request.query
       const to_ms = request.query.to === undefined ? clock() + 1 : Date.parse(request.query.to)
       const from_ms =
         request.query.from === undefined ? to_ms - SPAN_DAYS_DEFAULT * DAY_MS : Date.parse(request.query.from)

@@ -38,6 +38,11 @@ const fillers = (tenant_id: string): Record<string, string> => ({
   code: 'not_found',
   id: randomUUID(),
   user_id: randomUUID(),
+  role_id: randomUUID(),
+  invitation_id: randomUUID(),
+  session_id: randomUUID(),
+  scope: 'agents:view',
+  token: 'none',
 })
 
 /**

@@ -2,6 +2,9 @@ import { randomBytes } from 'node:crypto'
 import type { Action } from '../../src/audit/actions.js'
 import type { TestGateway } from '../helpers/gateway.js'
 import { emailOf, keyHeaders, login, PASSWORD, type Person, type World } from '../helpers/world.js'
+import { accountExamples } from './account-examples.js'
+import { managementExamples } from './management-examples.js'
+import { operatorExamples } from './operator-examples.js'
 
 /** A request that succeeds, and what a write must leave in the audit. */
 export interface Example {
@@ -81,6 +84,9 @@ export function examplesOf(gateway: TestGateway, world: World, side: 'acme' | 'g
   }
 
   return {
+    ...managementExamples(gateway, world, side),
+    ...accountExamples(gateway, world, side),
+    ...operatorExamples(gateway, world, side),
     getLiveness: open,
     getReadiness: open,
     getKeySet: open,

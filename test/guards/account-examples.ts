@@ -1,0 +1,87 @@
+import type { Action } from '../../src/audit/actions.js'
+import type { TestGateway } from '../helpers/gateway.js'
+import { ask } from '../helpers/requests.js'
+import { PASSWORD, type World } from '../helpers/world.js'
+import { makeMember, ownerOf, type Side, signedIn, somebodyNew } from './example-people.js'
+import { type Example, type Examples, makeUser } from './examples.js'
+
+const ANOTHER = 'walnut-harbour-crystal-93'
+
+/** Examples of what a person does with the own account. */
+export function accountExamples(gateway: TestGateway, world: World, side: Side): Examples {
+  const own = world[side]
+  const { person, holdings } = ownerOf(world, side)
+  const byLink = async (
+    action: Action,
+    issue: 'issueReset' | 'issueVerification',
+    body?: unknown,
+  ): Promise<Example> => {
+    const { id } = await makeUser(gateway, world)
+    const token = await world.platform.write(action, (store) => store.credentials[issue](id))
+    const event = {
+      action,
+      actor_kind: 'anonymous',
+      actor_id: null,
+      target_kind: 'user',
+      target_id: id,
+      tenant_id: null,
+    }
+    return { headers: {}, params: { token }, body, event: event as Example['event'] }
+  }
+  const invited = async (action: Action): Promise<Example> => {
+    const { id, email, headers } = await signedIn(gateway, world)
+    const { record, token } = await own.store.write('invitation.created', (store) =>
+      store.invitations.create(email, ['Agent'], holdings),
+    )
+    const event = { action, actor_kind: 'user', actor_id: id, target_kind: 'invitation' } as const
+    return { headers, params: { token }, event: { ...event, target_id: record.id, tenant_id: own.id } }
+  }
+
+  return {
+    requestPasswordReset: async () => {
+      const { id, email } = await makeUser(gateway, world)
+      const event = { action: 'user.password_reset_sent', actor_kind: 'anonymous', actor_id: null } as const
+      return { headers: {}, body: { email }, event: { ...event, target_kind: 'user', target_id: id, tenant_id: null } }
+    },
+    resetPassword: () => byLink('user.password_reset', 'issueReset', { password: ANOTHER }),
+    verifyEmail: () => byLink('user.email_verified', 'issueVerification'),
+    changePassword: async () => {
+      const { id, headers } = await signedIn(gateway, world)
+      const event = { action: 'user.password_changed', actor_kind: 'user', actor_id: id, target_kind: 'user' } as const
+      const body = { current_password: PASSWORD, new_password: ANOTHER }
+      return { headers, body, event: { ...event, target_id: id, tenant_id: null } }
+    },
+    listSessions: async () => ({ headers: await world.bearer(person) }),
+    endSession: async () => {
+      const { id, headers } = await signedIn(gateway, world)
+      const { body } = await ask(gateway, '/v1/me/sessions', { headers })
+      const session_id = body.data[0].id
+      const event = { action: 'session.ended', actor_kind: 'user', actor_id: id, target_kind: 'session' } as const
+      return { headers, params: { session_id }, event: { ...event, target_id: session_id, tenant_id: null } }
+    },
+    requestEmailVerification: async () => {
+      const { id, headers } = await signedIn(gateway, world)
+      await gateway.sql(`update users set email_verified_at = null where id = '${id}'`)
+      const event = { action: 'user.email_verification_sent', actor_kind: 'user', actor_id: id } as const
+      return { headers, event: { ...event, target_kind: 'user', target_id: id, tenant_id: null } }
+    },
+    acceptInvitation: () => invited('invitation.accepted'),
+    declineInvitation: () => invited('invitation.declined'),
+    createInvitation: async () => ({
+      headers: await world.bearer(person),
+      params: { tenant_id: own.id },
+      body: { email: somebodyNew(), roles: ['Agent'] },
+      event: {
+        action: 'invitation.created',
+        actor_kind: 'user',
+        actor_id: world.ids[person],
+        target_kind: 'invitation',
+        tenant_id: own.id,
+      },
+    }),
+    getMember: async () => ({
+      headers: await world.bearer(person),
+      params: { tenant_id: own.id, user_id: await makeMember(gateway, world, side) },
+    }),
+  }
+}

@@ -1,0 +1,34 @@
+import { randomBytes } from 'node:crypto'
+import type { TestGateway } from '../helpers/gateway.js'
+import { ask } from '../helpers/requests.js'
+import { PASSWORD, type Person, type World } from '../helpers/world.js'
+import { makeUser } from './examples.js'
+
+export type Side = 'acme' | 'globex'
+
+/** Somebody made for one example, who is signed in. */
+export async function signedIn(gateway: TestGateway, world: World) {
+  const { id, email } = await makeUser(gateway, world)
+  const { body } = await ask(gateway, '/v1/auth/login', { body: { email, password: PASSWORD } })
+  return { id, email, headers: { authorization: `Bearer ${body.access}` } }
+}
+
+/** The Owner of a side, by name, id, and what the stores ask for. */
+export function ownerOf(world: World, side: Side) {
+  const person: Person = side === 'acme' ? 'owner' : 'other_owner'
+  const id = world.ids[person]
+  const roles = [{ name: 'Owner', system_role: 'owner', scopes: [] }] as const
+  return { person, id, holdings: { kind: 'user', id, roles, overrides: [] } as const }
+}
+
+/** A user who was made a member of the side's tenant. */
+export async function makeMember(gateway: TestGateway, world: World, side: Side): Promise<string> {
+  const { id } = await makeUser(gateway, world)
+  const { holdings } = ownerOf(world, side)
+  await world[side].store.write('member.added', (store) => store.members.add({ user_id: id }, ['Agent'], holdings))
+  return id
+}
+
+export function somebodyNew(): string {
+  return `new-${randomBytes(6).toString('hex')}@people.example`
+}

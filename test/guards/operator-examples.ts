@@ -1,0 +1,64 @@
+import type { Action } from '../../src/audit/actions.js'
+import type { TestGateway } from '../helpers/gateway.js'
+import type { World } from '../helpers/world.js'
+import type { Side } from './example-people.js'
+import { type Example, type Examples, makeUser } from './examples.js'
+
+/** Examples of what operators do beyond making and suspending. */
+export function operatorExamples(gateway: TestGateway, world: World, side: Side): Examples {
+  const read = (params?: Record<string, string>) => async () => ({ headers: await world.bearer('operator'), params })
+  const change = async (
+    action: Action,
+    target: { kind: string; id: string; tenant_id: string | null },
+    params: Record<string, string>,
+    body?: unknown,
+  ): Promise<Example> => ({
+    headers: await world.bearer('operator'),
+    params,
+    body,
+    event: {
+      action,
+      actor_kind: 'operator',
+      actor_id: world.ids.operator,
+      target_kind: target.kind,
+      target_id: target.id,
+      tenant_id: target.tenant_id,
+    },
+  })
+  const onTenant = async (action: Action, body?: unknown) => {
+    const { id: owner_id } = await makeUser(gateway, world)
+    const { tenant } = await world.platform.write('tenant.created', (store) =>
+      store.tenants.create({ name: 'Example', owner_id }),
+    )
+    return change(action, { kind: 'tenant', id: tenant.id, tenant_id: tenant.id }, { id: tenant.id }, body)
+  }
+  const onUser = async (action: Action, arrange: (id: string) => Promise<unknown> = async () => undefined) => {
+    const { id } = await makeUser(gateway, world)
+    await arrange(id)
+    return change(action, { kind: 'user', id, tenant_id: null }, { id })
+  }
+  const onOperator = async (action: Action, body: unknown, is_one: boolean) => {
+    const { id } = await makeUser(gateway, world)
+    if (is_one) {
+      await world.platform.write('operator.created', (store) => store.operators.appoint(id, ['platform:users:view']))
+    }
+    return change(action, { kind: 'operator', id, tenant_id: null }, { user_id: id }, body)
+  }
+
+  return {
+    changePlan: () => onTenant('tenant.plan_changed', { plan: 'gold' }),
+    lockDownTenant: () => onTenant('tenant.locked_down'),
+    listPlatformKeys: read({ id: world[side].id }),
+    getPlatformUser: read({ id: world.ids.agent }),
+    enableUser: () =>
+      onUser('user.enabled', (id) => world.platform.write('user.disabled', (store) => store.users.disable(id))),
+    unlockUser: () => onUser('user.unlocked'),
+    listOperators: read(),
+    appointOperator: () => onOperator('operator.created', { privileges: ['platform:users:view'] }, false),
+    dismissOperator: () => onOperator('operator.removed', undefined, true),
+    getOverview: read(),
+    getBusiestTenants: read(),
+    getGrowth: read(),
+    listPlatformAuditEvents: read(),
+  }
+}
