@@ -32,7 +32,7 @@ const STATUS_OF: Readonly<Record<string, number>> = {
 }
 
 /** Parameters of a shape that each route takes; nothing in the database has them but the tenant. */
-const fillers = (tenant_id: string): Record<string, string> => ({
+export const fillers = (tenant_id: string): Record<string, string> => ({
   tenant_id,
   key_id: 'AAAAAAAAAAAA',
   code: 'not_found',
