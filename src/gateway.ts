@@ -158,6 +158,8 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
     access_tokens,
     refresh_token_seconds: config.refresh_token_seconds,
     allow_registration: config.allow_registration,
+    mailer,
+    public_url,
   })
   app.register(recovery, { prefix: '/v1/auth', limiter, passwords, mailer, public_url })
   app.register(me, { prefix: '/v1/me' })

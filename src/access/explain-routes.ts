@@ -69,7 +69,7 @@ const explain: Routes<{ readonly catalogue: RouteCatalogue }> = async (app, { ca
       if (somebody === undefined) {
         throw new Problem('not_found', { detail: 'There is no such member or key in this tenant.' })
       }
-      return answer(request, route, somebody)
+      return answer(request, route, path, somebody)
     },
   )
 
@@ -102,10 +102,18 @@ const explain: Routes<{ readonly catalogue: RouteCatalogue }> = async (app, { ca
 }
 export default explain
 
-async function answer(request: FastifyRequest, route: CataloguedRoute, { holdings, refused_before }: Explained) {
+async function answer(
+  request: FastifyRequest,
+  route: CataloguedRoute,
+  path: string,
+  { holdings, refused_before }: Explained,
+) {
   const decision = evaluate(route.access.scopes, holdings)
   const granted_by_roles = decision.allowed ? [] : await rolesThatGrant(request.tenant_store, decision.missing)
-  const blocked = blockedByKind(route, holdings.kind) ?? refused_before
+  const blocked =
+    blockedByKind(route, holdings.kind) ??
+    refused_before ??
+    (isOf(request.tenant.id, route, path) ? null : 'tenant_access_denied')
   const words =
     blocked !== null
       ? `Refused before scopes are asked: ${blocked}.`
@@ -123,6 +131,12 @@ async function answer(request: FastifyRequest, route: CataloguedRoute, { holding
     denied_by_override: [...decision.denied_by_override],
     granted_by_roles,
   }
+}
+
+/** Whether the path of a member route names this tenant: of a place in another one nothing is said here. */
+function isOf(tenant_id: string, { url, access }: CataloguedRoute, path: string): boolean {
+  if (access.kind !== 'member') return true
+  return path.split('?')[0]?.split('/')[url.split('/').indexOf(':tenant_id')] === tenant_id
 }
 
 /** The worlds are apart: a member is no operator, and a key is no user. */

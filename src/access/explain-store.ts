@@ -1,4 +1,5 @@
 import { and, eq, sql } from 'drizzle-orm'
+import { users } from '../auth/table.js'
 import { tenant_keys } from '../keys/table.js'
 import { type MembershipState, memberships } from '../members/table.js'
 import type { Holdings, OverrideFact } from '../permissions/evaluate.js'
@@ -9,7 +10,7 @@ import type { ReadScope } from '../storage/unit-of-work.js'
 export interface Explained {
   readonly holdings: Holdings
   /** The code of the refusal that comes before scopes are asked; null when nothing stands in the way. */
-  readonly refused_before: 'tenant_access_denied' | 'invalid_tenant_credentials' | null
+  readonly refused_before: 'invalid_token' | 'tenant_access_denied' | 'invalid_tenant_credentials' | null
 }
 
 const rolesOf = sql<RoleFact[]>`coalesce((
@@ -31,14 +32,15 @@ export class ExplainReader {
   /** A member of the tenant; undefined for anybody else. */
   async member(user_id: string): Promise<Explained | undefined> {
     const [row] = await this.scope.queries
-      .select({ state: memberships.state, roles: rolesOf, overrides: overridesOf })
+      .select({ state: memberships.state, disabled_at: users.disabled_at, roles: rolesOf, overrides: overridesOf })
       .from(memberships)
+      .innerJoin(users, eq(users.id, memberships.user_id))
       .where(and(eq(memberships.tenant_id, this.tenant_id), eq(memberships.user_id, user_id)))
     if (row === undefined) return undefined
     const is_active = (row.state satisfies MembershipState) === 'active'
     return {
       holdings: { kind: 'user', id: user_id, roles: row.roles, overrides: row.overrides },
-      refused_before: is_active ? null : 'tenant_access_denied',
+      refused_before: row.disabled_at !== null ? 'invalid_token' : is_active ? null : 'tenant_access_denied',
     }
   }
 

@@ -22,9 +22,7 @@ export class OneTimeTokensWriter {
 
   /** Makes a link's token for a user and ends the earlier ones. */
   async issue(user_id: string, purpose: OneTimePurpose): Promise<string> {
-    await this.scope.queries
-      .delete(one_time_tokens)
-      .where(and(eq(one_time_tokens.user_id, user_id), eq(one_time_tokens.purpose, purpose)))
+    await this.end(user_id, purpose)
     const { token, digest } = createOneTimeToken()
     await this.scope.queries.insert(one_time_tokens).values({
       digest,
@@ -34,6 +32,13 @@ export class OneTimeTokensWriter {
       expires_at: instantOf(Date.parse(this.scope.now) + LIFETIME_MS[purpose]),
     })
     return token
+  }
+
+  /** Ends every link of a user for one purpose. */
+  async end(user_id: string, purpose: OneTimePurpose): Promise<void> {
+    await this.scope.queries
+      .delete(one_time_tokens)
+      .where(and(eq(one_time_tokens.user_id, user_id), eq(one_time_tokens.purpose, purpose)))
   }
 
   /** Uses a token up: its user, or undefined when it is unknown, used, too old, or its user disabled. */

@@ -61,13 +61,14 @@ export class CredentialsWriter {
     return owner
   }
 
-  /** Changes the password and ends every session but the one that did it. */
+  /** Changes the password, and ends every session but the one that did it and every link to set another password. */
   async changePassword(user_id: string, password_hash: string, kept_session_id: string): Promise<void> {
     await this.scope.queries.update(users).set({ password_hash }).where(eq(users.id, user_id))
     await this.scope.queries
       .update(sessions)
       .set({ ended_at: this.scope.now, end_reason: 'password_changed' })
       .where(and(eq(sessions.user_id, user_id), isNull(sessions.ended_at), ne(sessions.id, kept_session_id)))
+    await this.links.end(user_id, 'password_reset')
     this.tell(user_id, {})
   }
 

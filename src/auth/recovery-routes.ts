@@ -67,10 +67,14 @@ const recovery: Routes<RecoveryOptions> = async (app, { limiter, passwords, mail
     },
     async (request, reply) => {
       await limitLogins(limiter, request, reply)
-      checkNewPassword(request.body.password, [])
+      const { token } = request.params
+      // Looked up first: a dead link costs no password hash, and a weak password must not use a good one up.
+      const asked_by = await request.platform_store.read((store) => store.users.ownerOfReset(token))
+      if (asked_by === undefined) throw linkDead()
+      checkNewPassword(request.body.password, [asked_by.email, asked_by.name])
       const password_hash = await passwords.hash(request.body.password)
       const owner = await request.platform_store.write('user.password_reset', (store) =>
-        store.credentials.resetPassword(request.params.token, password_hash),
+        store.credentials.resetPassword(token, password_hash),
       )
       if (owner === undefined) throw linkDead()
       return reply.code(204).send(null)

@@ -2,6 +2,8 @@ import type { FastifyRequest } from 'fastify'
 import { Problem } from '../http/problems.js'
 import { NoContent, problems, type Routes } from '../http/schemas.js'
 import { addressBucket } from '../limits/address.js'
+import { verificationMail } from '../mail/letters.js'
+import type { Mailer } from '../mail/mailer.js'
 import { open, user } from '../pipeline/access.js'
 import type { AccessTokens } from './access-tokens.js'
 import { normaliseEmail } from './email.js'
@@ -14,6 +16,8 @@ export interface AuthOptions extends LoginParts {
   readonly access_tokens: AccessTokens
   readonly refresh_token_seconds: number
   readonly allow_registration: boolean
+  readonly mailer: Mailer
+  readonly public_url: string
 }
 
 interface SignedIn {
@@ -114,7 +118,8 @@ const auth: Routes<AuthOptions> = async (app, options) => {
       schema: {
         operationId: 'register',
         summary: 'Register; off unless ALLOW_REGISTRATION',
-        description: 'The answer is the same whether or not the address has an account.',
+        description:
+          'The answer is the same whether or not the address has an account. A new one is sent a link to prove the address.',
         tags,
         body: Registration,
         response: { 202: Accepted, ...problems('registration_disabled', 'rate_limited') },
@@ -127,9 +132,10 @@ const auth: Routes<AuthOptions> = async (app, options) => {
       const email = normaliseEmail(request.body.email)
       checkNewPassword(password, [email, name])
       const password_hash = await passwords.hash(password)
-      await request.platform_store.write('user.registered', (store) =>
-        store.users.create({ email, name, password_hash, is_verified: false }),
+      const token = await request.platform_store.write('user.registered', (store) =>
+        store.users.register({ email, name, password_hash }),
       )
+      if (token !== undefined) options.mailer.send(verificationMail(email, token, options.public_url))
       return reply.code(202).send({ status: 'accepted' })
     },
   )

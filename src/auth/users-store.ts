@@ -6,8 +6,10 @@ import { OperatorsWriter } from '../platform/operators-store.js'
 import { operators } from '../platform/table.js'
 import { instantOf } from '../storage/clock.js'
 import type { ReadScope, WriteScope } from '../storage/unit-of-work.js'
+import { OneTimeTokensWriter, type TokenOwner } from './one-time-store.js'
+import { digestOfOneTimeToken, isOneTimeToken } from './one-time-tokens.js'
 import { endSessionsOf } from './sessions-store.js'
-import { sessions, users } from './table.js'
+import { one_time_tokens, sessions, users } from './table.js'
 
 /** A place from which the user logged in within this time is known. */
 const KNOWN_ADDRESS_DAYS = 30
@@ -105,10 +107,23 @@ export class UsersReader {
     return row?.id
   }
 
-  /** The password hash of a user, for a change that must know the password before. */
-  async passwordHashOf(id: string): Promise<string | undefined> {
-    const [row] = await this.scope.queries.select({ hash: users.password_hash }).from(users).where(eq(users.id, id))
-    return row?.hash
+  /** Whose link to set a new password this is, while it works; the link is not used up. */
+  async ownerOfReset(token: string): Promise<TokenOwner | undefined> {
+    if (!isOneTimeToken(token)) return undefined
+    const [owner] = await this.scope.queries
+      .select({ id: users.id, email: users.email, name: users.name })
+      .from(one_time_tokens)
+      .innerJoin(users, eq(users.id, one_time_tokens.user_id))
+      .where(
+        and(
+          eq(one_time_tokens.digest, digestOfOneTimeToken(token)),
+          eq(one_time_tokens.purpose, 'password_reset'),
+          isNull(one_time_tokens.used_at),
+          gt(one_time_tokens.expires_at, this.scope.now),
+          isNull(users.disabled_at),
+        ),
+      )
+    return owner
   }
 
   /** Who a session belongs to, as a login answers it. */
@@ -165,6 +180,15 @@ export class UsersWriter extends UsersReader {
     if (row === undefined) this.scope.unchanged()
     else this.tell(row.id, { after: { email: row.email, name: row.name } })
     return row
+  }
+
+  /**
+   * Makes a user whose address is not proved, and the token of the link that proves it, in one change; undefined, and
+   * nothing changed, when the address is taken.
+   */
+  async register(wish: Omit<NewUser, 'is_verified'>): Promise<string | undefined> {
+    const made = await this.create({ ...wish, is_verified: false })
+    return made && new OneTimeTokensWriter(this.scope).issue(made.id, 'email_verification')
   }
 
   /** Changes the profile of a user. */

@@ -1,8 +1,9 @@
-import { and, desc, eq, gt, isNull, sql } from 'drizzle-orm'
+import { and, desc, eq, gt, isNull, lte, or, sql } from 'drizzle-orm'
 import { digestOfOneTimeToken, isOneTimeToken } from '../auth/one-time-tokens.js'
 import { users } from '../auth/table.js'
 import { Problem } from '../http/problems.js'
 import { membership_roles, memberships } from '../members/table.js'
+import { lockTenant } from '../storage/lock-tenant.js'
 import type { ReadScope, WriteScope } from '../storage/unit-of-work.js'
 import { tenants } from '../tenants/table.js'
 import { isOpen } from './store.js'
@@ -81,9 +82,19 @@ export class InvitationAnswersWriter extends InvitationAnswersReader {
     this.tell(tenant_id, id, { user_id })
   }
 
-  /** The open invitation of a link, held until the end, so that a link works once. */
+  /**
+   * The open invitation of a link, held until the end, so that a link works once. The tenant is held first, as whoever
+   * invites holds it: in the other order the two would wait for each other.
+   */
   private async mine(token: string, user_id: string) {
     if (!isOneTimeToken(token)) throw new Problem('not_found')
+    const is_this = eq(invitations.token_digest, digestOfOneTimeToken(token))
+    const [found] = await this.scope.queries
+      .select({ tenant_id: invitations.tenant_id })
+      .from(invitations)
+      .where(is_this)
+    if (found === undefined) throw new Problem('not_found')
+    await lockTenant(this.scope, found.tenant_id)
     const [row] = await this.scope.queries
       .select({
         tenant_id: invitations.tenant_id,
@@ -91,17 +102,26 @@ export class InvitationAnswersWriter extends InvitationAnswersReader {
         email: invitations.email,
         tenant_name: tenants.name,
         expires_at: invitations.expires_at,
-        is_open: sql<boolean>`${isOpen} and ${tenants.deleted_at} is null and ${tenants.suspended_at} is null`,
+        is_open: sql<boolean>`${isOpen} and ${this.mayAct()}`,
       })
       .from(invitations)
       .innerJoin(tenants, eq(tenants.id, invitations.tenant_id))
-      .where(eq(invitations.token_digest, digestOfOneTimeToken(token)))
+      .where(is_this)
       .for('update', { of: invitations })
     if (row === undefined) throw new Problem('not_found')
     const [user] = await this.scope.queries.select({ email: users.email }).from(users).where(eq(users.id, user_id))
     if (user?.email !== row.email) throw new Problem('invitation_not_for_you')
     if (!row.is_open || row.expires_at <= this.scope.now) throw new Problem('invitation_closed')
     return row
+  }
+
+  /** The tenant is there and not suspended, as `isSuspended` has it: an end that has passed, or a trial still running. */
+  private mayAct() {
+    return and(
+      isNull(tenants.deleted_at),
+      or(isNull(tenants.suspended_at), lte(tenants.suspended_until, this.scope.now)),
+      or(isNull(tenants.trial_ends_at), gt(tenants.trial_ends_at, this.scope.now)),
+    )
   }
 
   private async close(

@@ -1,5 +1,6 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import nodemailer from 'nodemailer'
 import type SMTPPool from 'nodemailer/lib/smtp-pool/index.js'
 import { v7 as uuidv7 } from 'uuid'
@@ -14,7 +15,7 @@ export interface Mail {
 export interface Mailer {
   /** Hands a mail over to be sent. Never throws and never makes the request wait: what fails is told to the log. */
   send(mail: Mail): void
-  /** Waits until everything that was handed over is sent or has failed. */
+  /** Waits until everything that was handed over is sent or has failed, within a bound, and closes the way out. */
   settled(): Promise<void>
 }
 
@@ -24,6 +25,8 @@ export type MailConfig =
   | { readonly kind: 'folder'; readonly folder: string; readonly from: string }
 
 const SMTP_TIMEOUT_MS = 10_000
+/** A stop waits for mails this long: a dead mail server must not hold the process. */
+const SETTLE_MS_MAX = 3_000
 /** Mails that are under way at once; beyond it a mail is dropped and told, for a dead server must not use up memory. */
 const UNDER_WAY_MAX = 200
 
@@ -34,7 +37,8 @@ interface Log {
 
 /** Opens the way out for mails. */
 export function openMailer(config: MailConfig, log: Log): Mailer {
-  const deliver = config.kind === 'smtp' ? bySmtp(config.url, config.from) : intoFolder(config.folder, config.from, log)
+  const { deliver, close } =
+    config.kind === 'smtp' ? bySmtp(config.url, config.from) : intoFolder(config.folder, config.from, log)
   const under_way = new Set<Promise<void>>()
   return {
     send(mail) {
@@ -50,12 +54,23 @@ export function openMailer(config: MailConfig, log: Log): Mailer {
       under_way.add(sending)
     },
     async settled() {
-      await Promise.all(under_way)
+      const bound = new AbortController()
+      const end = sleep(SETTLE_MS_MAX, undefined, { signal: bound.signal }).catch(() => undefined)
+      await Promise.race([Promise.all(under_way), end])
+      bound.abort()
+      if (under_way.size > 0) log.error({ mails: under_way.size }, 'mails were still under way at the end')
+      close()
     },
   }
 }
 
-function bySmtp(url: string, from: string): (mail: Mail) => Promise<void> {
+/** A way out for mails. */
+interface Way {
+  deliver(mail: Mail): Promise<void>
+  close(): void
+}
+
+function bySmtp(url: string, from: string): Way {
   const transport = nodemailer.createTransport({
     url,
     pool: true,
@@ -66,18 +81,32 @@ function bySmtp(url: string, from: string): (mail: Mail) => Promise<void> {
     disableFileAccess: true,
     disableUrlAccess: true,
   } as SMTPPool.Options)
-  return async (mail) => {
-    await transport.sendMail({ ...mail, from })
+  return {
+    async deliver(mail) {
+      await transport.sendMail(message(mail, from))
+    },
+    // Its idle connections would keep the process alive.
+    close: () => transport.close(),
   }
 }
 
-function intoFolder(folder: string, from: string, log: Log): (mail: Mail) => Promise<void> {
+/** The receiver is one address and no list of them, whatever stands in it. */
+function message({ to, subject, text }: Mail, from: string) {
+  return { from, to: { name: '', address: to }, subject, text }
+}
+
+function intoFolder(folder: string, from: string, log: Log): Way {
   const transport = nodemailer.createTransport({ streamTransport: true, buffer: true, newline: 'unix' })
-  return async (mail) => {
-    const { message } = await transport.sendMail({ ...mail, from })
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
-    const file = join(folder, `${uuidv7()}.eml`)
-    writeFileSync(file, message as Buffer, { mode: 0o600 })
-    log.info({ file }, 'a mail was written')
+  return {
+    async deliver(mail) {
+      const sent = await transport.sendMail(message(mail, from))
+      mkdirSync(folder, { recursive: true, mode: 0o700 })
+      const file = join(folder, `${uuidv7()}.eml`)
+      // Under its own name only when it is whole: whoever watches the folder never reads half of a mail.
+      writeFileSync(`${file}.part`, sent.message as Buffer, { mode: 0o600 })
+      renameSync(`${file}.part`, file)
+      log.info({ file }, 'a mail was written')
+    },
+    close: () => transport.close(),
   }
 }

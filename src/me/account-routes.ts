@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { identifyAgain, type LoginParts } from '../auth/login.js'
+import { identifyAgain, type LoginParts, limitLogins } from '../auth/login.js'
 import { checkNewPassword } from '../auth/passwords.js'
 import { Accepted, Password } from '../auth/schema.js'
 import { closed, NoContent, Nullable, problems, type Routes, Uuid } from '../http/schemas.js'
@@ -99,10 +99,12 @@ const account: Routes<AccountOptions> = async (app, options) => {
         operationId: 'requestEmailVerification',
         summary: 'Send me a link to prove my address',
         tags,
-        response: { 202: Accepted },
+        response: { 202: Accepted, ...problems('rate_limited') },
       },
     },
     async (request, reply) => {
+      // Whoever registered with somebody else's address must not be able to fill that mailbox.
+      await limitLogins(options.limiter, request, reply)
       const { id } = request.principal
       const me = await request.platform_store.read((store) => store.users.get(id))
       if (me.email_verified_at === null) {

@@ -23,7 +23,9 @@ const Me = Type.Object(
     name: Type.String(),
     email_verified_at: Nullable(Type.String()),
     created_at: Type.String(),
-    invitations: Type.Array(Invitation, { description: 'Open invitations to my address; the link is in the mail.' }),
+    invitations: Type.Array(Invitation, {
+      description: 'Open invitations to my address, once I have verified it; the link is in the mail.',
+    }),
     memberships: Type.Array(Membership, { description: 'Every tenant of mine, with what I may do there.' }),
   },
   { $id: 'Me' },
@@ -37,7 +39,11 @@ const me: Routes = async (app) => {
     const { id } = request.principal
     const user = await request.platform_store.read((store) => store.users.get(id))
     const memberships = await request.platform_store.read((store) => store.tenants.membershipsOf(id))
-    const pending = await request.platform_store.read((store) => store.invitation_answers.pendingOf(user.email))
+    // Whoever registered with an address that is not theirs must not learn from here who invites its owner.
+    const pending =
+      user.email_verified_at === null
+        ? []
+        : await request.platform_store.read((store) => store.invitation_answers.pendingOf(user.email))
     return {
       ...user,
       invitations: pending.map(({ id: invitation_id, tenant_id, tenant_name, expires_at }) => ({

@@ -6,8 +6,8 @@ import { type NamedRole, namedRoles } from '../roles/named.js'
 import { roles } from '../roles/table.js'
 import { lockTenant } from '../storage/lock-tenant.js'
 import type { ReadScope, WriteScope } from '../storage/unit-of-work.js'
-import { type Actor, checkGrant, checkTouch, isOwner } from './escalation.js'
-import { type MembershipState, membership_roles, memberships } from './table.js'
+import { type Actor, checkGrant, checkGrantedScopes, checkTouch, isOwner } from './escalation.js'
+import { type MembershipState, membership_roles, memberships, overrides } from './table.js'
 
 /** Members of one tenant; a bound, as everything that grows has one. */
 const MEMBERS_MAX = 10_000
@@ -124,9 +124,10 @@ export class MembersWriter extends MembersReader {
       throw new Problem('invalid_state', { detail: 'The membership is pending: only the invited user can accept it.' })
     }
     const wanted = change.roles === undefined ? held : await namedRoles(this.scope, this.tenant_id, change.roles)
-    // Whoever is let in again is given all of their roles anew.
+    // Whoever is let in again is given all of their roles anew, and what was granted to them beside the roles.
     const is_let_in = before.state === 'disabled' && change.state === 'active'
     checkGrant(actor, is_let_in ? wanted : wanted.filter((role) => !before.roles.includes(role.name)))
+    if (is_let_in) checkGrantedScopes(actor, await this.grantsOf(user_id))
     if (change.roles !== undefined) {
       await this.takeRoles(user_id)
       await this.giveRoles(user_id, wanted)
@@ -177,6 +178,16 @@ export class MembersWriter extends MembersReader {
     await this.scope.queries
       .insert(membership_roles)
       .values(wanted.map((role) => ({ tenant_id: this.tenant_id, user_id, role_id: role.id })))
+  }
+
+  private async grantsOf(user_id: string): Promise<string[]> {
+    const rows = await this.scope.queries
+      .select({ scope: overrides.scope })
+      .from(overrides)
+      .where(
+        and(eq(overrides.tenant_id, this.tenant_id), eq(overrides.user_id, user_id), eq(overrides.effect, 'grant')),
+      )
+    return rows.map(({ scope }) => scope)
   }
 
   private async takeRoles(user_id: string): Promise<void> {

@@ -2,6 +2,7 @@ import { and, count, eq, inArray, isNull, sql } from 'drizzle-orm'
 import { sessions } from '../auth/table.js'
 import { tenant_keys } from '../keys/table.js'
 import { memberships } from '../members/table.js'
+import { lockTenant } from '../storage/lock-tenant.js'
 import type { ReadScope, WriteScope } from '../storage/unit-of-work.js'
 import { type TenantRow, tenants } from '../tenants/table.js'
 import { TenantsReader } from './tenants-store.js'
@@ -39,6 +40,8 @@ export class TenantControlWriter {
    * @throws Problem `not_found`
    */
   async lockDown(id: string): Promise<Lockdown> {
+    // Whoever makes a key holds the tenant: one that is being made now is ended too.
+    await lockTenant(this.scope, id)
     await new TenantsReader(this.scope).get(id)
     const revoked = await this.scope.queries
       .update(tenant_keys)
@@ -53,8 +56,9 @@ export class TenantControlWriter {
       .update(sessions)
       .set({ ended_at: this.scope.now, end_reason: 'tenant_locked_down' })
       .where(and(inArray(sessions.user_id, members), isNull(sessions.ended_at)))
-      .returning({ id: sessions.id })
-    const lockdown = { keys_revoked: revoked.length, sessions_ended: ended.length }
+      .returning({ expires_at: sessions.expires_at })
+    const living = ended.filter(({ expires_at }) => expires_at > this.scope.now)
+    const lockdown = { keys_revoked: revoked.length, sessions_ended: living.length }
     this.tell(id, { ...lockdown })
     return lockdown
   }

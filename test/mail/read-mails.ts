@@ -1,0 +1,49 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** A mail as it lies in the folder. */
+export interface ReadMail {
+  readonly to: string
+  readonly subject: string
+  /** The whole message, with soft line breaks undone and quoted-printable decoded. */
+  readonly text: string
+  /** Every header by its name in lower case, each as often as it stands there. */
+  readonly headers: readonly (readonly [string, string])[]
+  /** The token of the link, if there is one. */
+  readonly token: string
+}
+
+const WAIT_MS_MAX = 5_000
+
+/** The mails that a gateway with this `DATA_DIR` wrote, oldest first; waits until there are so many. */
+export async function readMails(data_dir: string, expected = 0): Promise<ReadMail[]> {
+  const folder = join(data_dir, 'mail')
+  const names = () => (existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.eml')) : [])
+  // A mail is written after the answer; what is waited for is the mail, with a bound that only a failure reaches.
+  for (const end = Date.now() + WAIT_MS_MAX; names().length < expected && Date.now() < end; ) await sleep(5)
+  return names()
+    .sort()
+    .map((name) => parse(readFileSync(join(folder, name), 'utf8')))
+}
+
+/** Reads one message. */
+export function parse(message: string): ReadMail {
+  const [head = '', ...rest] = message.replaceAll('\r\n', '\n').split('\n\n')
+  const headers = head
+    .replaceAll(/\n[ \t]+/g, ' ')
+    .split('\n')
+    .map((line) => [line.split(':')[0]?.toLowerCase() ?? '', line.slice(line.indexOf(':') + 1).trim()] as const)
+  const value = (name: string) => headers.find(([each]) => each === name)?.[1] ?? ''
+  const text = decode(rest.join('\n\n'), value('content-transfer-encoding'))
+  return { to: value('to'), subject: value('subject'), headers, text, token: /ght_[\w-]+/.exec(text)?.[0] ?? '' }
+}
+
+function decode(body: string, encoding: string): string {
+  if (encoding === 'base64') return Buffer.from(body, 'base64').toString('utf8')
+  if (encoding !== 'quoted-printable') return body
+  const bytes = body
+    .replaceAll('=\n', '')
+    .replaceAll(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+  return Buffer.from(bytes, 'latin1').toString('utf8')
+}
