@@ -49,6 +49,10 @@ export class KeyLifecycleWriter {
     const changed = Object.keys(after).filter(
       (name) => JSON.stringify(after[name as keyof KeyRecord]) !== JSON.stringify(before[name as keyof TenantKeyRow]),
     )
+    if (changed.length === 0) {
+      this.scope.unchanged()
+      return after
+    }
     this.tell(id, {
       before: Object.fromEntries(changed.map((name) => [name, before[name as keyof TenantKeyRow]])),
       after: Object.fromEntries(changed.map((name) => [name, after[name as keyof KeyRecord]])),

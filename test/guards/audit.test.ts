@@ -96,14 +96,25 @@ t.test('no event tells of a change that was refused', async (t) => {
 })
 
 t.test('an unchanged wish leaves no event', async (t) => {
-  const again = ['disableUser', 'revokeKey', 'activateTenant', 'logout']
-  for (const route of real.filter((each) => again.includes(each.operation_id))) {
+  // What the second request is answered with; who ended the own session or key is not let in again.
+  const again: Record<string, number> = {
+    activateTenant: 200,
+    disableUser: 200,
+    enableUser: 200,
+    revokeKey: 204,
+    revokeInvitation: 204,
+    updateKey: 200,
+    logout: 401,
+    revokeOwnKey: 401,
+  }
+  const idle = real.filter((each) => again[each.operation_id] !== undefined)
+  t.equal(idle.length, Object.keys(again).length)
+  for (const route of idle) {
     const example = await examples[route.operation_id]?.()
     if (example === undefined) throw new Error(route.name)
     await askExample(gateway, route, example)
     const { answer, request_id } = await askExample(gateway, route, example)
-    const expected = route.operation_id === 'logout' ? 401 : answer.status
-    t.equal(answer.status, expected, `${route.name} ${answer.text}`)
+    t.equal(answer.status, again[route.operation_id], `${route.name} ${answer.text}`)
     t.same(await eventsOf(gateway, request_id), [], route.name)
   }
 })
