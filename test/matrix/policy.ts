@@ -1,0 +1,177 @@
+/** Everybody who asks for every route. */
+export const CALLERS = [
+  'nobody',
+  'key_alone',
+  'stranger',
+  'pending',
+  'disabled',
+  'analyst',
+  'agent',
+  'lead',
+  'admin',
+  'owner',
+  'other_owner',
+  'suspended_owner',
+  'operator',
+] as const
+export type CallerName = (typeof CALLERS)[number]
+
+const ANYBODY = CALLERS
+const SIGNED_IN = CALLERS.filter((caller) => caller !== 'nobody' && caller !== 'key_alone')
+const MEMBERS = ['analyst', 'agent', 'lead', 'admin', 'owner'] as const
+const MANAGERS = ['admin', 'owner'] as const
+const AUDITORS = ['analyst', 'admin', 'owner'] as const
+const SUPPORTERS = ['agent', 'lead', 'admin', 'owner'] as const
+const OPERATOR = ['operator'] as const
+
+/**
+ * Who passes each operation: the contract's sections 1, 5 and 6 read by a person and written down by hand. Nothing here
+ * comes from the code, so a route that is declared wrongly is wrong here too, and not wrong on both sides alike.
+ */
+export const POLICY: Readonly<Record<string, readonly CallerName[]>> = {
+  getLiveness: ANYBODY,
+  getReadiness: ANYBODY,
+  getKeySet: ANYBODY,
+  getOpenApiJson: ANYBODY,
+  getOpenApiYaml: ANYBODY,
+  getProblemPage: ANYBODY,
+
+  login: ANYBODY,
+  refresh: ANYBODY,
+  register: ANYBODY,
+  requestPasswordReset: ANYBODY,
+  resetPassword: ANYBODY,
+  verifyEmail: ANYBODY,
+  logout: SIGNED_IN,
+
+  getMe: SIGNED_IN,
+  updateMe: SIGNED_IN,
+  changePassword: SIGNED_IN,
+  listSessions: SIGNED_IN,
+  endSession: SIGNED_IN,
+  requestEmailVerification: SIGNED_IN,
+  acceptInvitation: SIGNED_IN,
+  declineInvitation: SIGNED_IN,
+
+  listTenants: SIGNED_IN,
+  createTenant: SIGNED_IN,
+  getTenant: MEMBERS,
+  updateTenant: MANAGERS,
+  deleteTenant: ['owner'],
+
+  listKeys: MANAGERS,
+  createKey: MANAGERS,
+  getKey: MANAGERS,
+  updateKey: MANAGERS,
+  rotateKey: MANAGERS,
+  revokeKey: MANAGERS,
+
+  listMembers: MANAGERS,
+  addMember: MANAGERS,
+  getMember: MANAGERS,
+  updateMember: MANAGERS,
+  removeMember: MANAGERS,
+  listOverrides: MANAGERS,
+  setOverride: MANAGERS,
+  removeOverride: MANAGERS,
+
+  listInvitations: MANAGERS,
+  createInvitation: MANAGERS,
+  resendInvitation: MANAGERS,
+  revokeInvitation: MANAGERS,
+
+  listRoles: MANAGERS,
+  createRole: MANAGERS,
+  getRole: MANAGERS,
+  updateRole: MANAGERS,
+  deleteRole: MANAGERS,
+
+  listScopes: MEMBERS,
+  explainAccess: MANAGERS,
+  listAuditEvents: AUDITORS,
+  exportAuditEvents: AUDITORS,
+  getUsage: AUDITORS,
+
+  getAccess: ['key_alone', ...MEMBERS],
+  getOwnKey: ['key_alone'],
+  rotateOwnKey: ['key_alone'],
+  revokeOwnKey: ['key_alone'],
+  listCustomers: SUPPORTERS,
+  getCustomer: SUPPORTERS,
+  createCustomer: SUPPORTERS,
+  updateCustomer: SUPPORTERS,
+  deleteCustomer: SUPPORTERS,
+
+  listPlatformTenants: OPERATOR,
+  createPlatformTenant: OPERATOR,
+  getPlatformTenant: OPERATOR,
+  changePlan: OPERATOR,
+  suspendTenant: OPERATOR,
+  activateTenant: OPERATOR,
+  lockDownTenant: OPERATOR,
+  listPlatformKeys: OPERATOR,
+  listPlatformUsers: OPERATOR,
+  createPlatformUser: OPERATOR,
+  getPlatformUser: OPERATOR,
+  disableUser: OPERATOR,
+  enableUser: OPERATOR,
+  unlockUser: OPERATOR,
+  listOperators: OPERATOR,
+  appointOperator: OPERATOR,
+  dismissOperator: OPERATOR,
+  getOverview: OPERATOR,
+  getBusiestTenants: OPERATOR,
+  getGrowth: OPERATOR,
+  listPlatformAuditEvents: OPERATOR,
+}
+
+/** The planes of the contract, told apart by the path, as a caller does. */
+export type Plane = 'open' | 'own' | 'management' | 'data' | 'platform'
+
+/** How whoever does not pass is refused on each plane, by the order of checks in the contract's section 2. */
+export const REFUSED: Readonly<Record<CallerName, Readonly<Partial<Record<Plane, string>>>>> = {
+  nobody: {
+    own: 'authentication_required',
+    management: 'authentication_required',
+    data: 'tenant_credentials_required',
+    platform: 'authentication_required',
+  },
+  key_alone: {
+    own: 'authentication_required',
+    management: 'authentication_required',
+    data: 'insufficient_scope',
+    platform: 'authentication_required',
+  },
+  stranger: outsider('tenant_access_denied'),
+  pending: outsider('tenant_access_denied'),
+  disabled: outsider('tenant_access_denied'),
+  other_owner: outsider('tenant_access_denied'),
+  suspended_owner: outsider('tenant_suspended'),
+  operator: outsider('tenant_access_denied'),
+  analyst: outsider('insufficient_scope'),
+  agent: outsider('insufficient_scope'),
+  lead: outsider('insufficient_scope'),
+  admin: outsider('insufficient_scope'),
+  owner: outsider('insufficient_scope'),
+}
+
+/** What no scope can say: members whom the pipeline lets in are refused by the operation itself, with this code. */
+export const REFUSED_BY_OPERATION: Readonly<Record<string, string>> = {
+  deleteTenant: 'owner_required',
+  getOwnKey: 'key_required',
+  rotateOwnKey: 'key_required',
+  revokeOwnKey: 'key_required',
+}
+
+function outsider(in_tenant: string) {
+  return { management: in_tenant, data: in_tenant, platform: 'platform_access_denied' }
+}
+
+/** Which plane a path is on. */
+export function planeOf(url: string): Plane {
+  if (url.startsWith('/v1/platform/')) return 'platform'
+  if (url.startsWith('/v1/tenants/:tenant_id')) return 'management'
+  if (/^\/v1\/(me|invitations|tenants)(\/|$)/.test(url) || url === '/v1/auth/logout') return 'own'
+  if (/^\/v1\/(access|key|customers)(\/|$)/.test(url)) return 'data'
+  return 'open'
+}
