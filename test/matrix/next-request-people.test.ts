@@ -1,0 +1,87 @@
+import t from 'tap'
+import type { Ask } from '../helpers/requests.js'
+import { PASSWORD } from '../helpers/world.js'
+import { ALLOWED, BAD_KEY, BAD_TOKEN, DENIED, eachInTurn, openReplicas, type Probe } from './replicas.js'
+
+const replicas = await openReplicas()
+t.teardown(() => replicas.close())
+const { operator, outcome, change, logIn, newUser, newMember, byKey, byUser } = replicas
+const NEXT_PASSWORD = 'violet-harbour-candle-93'
+
+// Stops a stolen token from being good for the rest of its hour.
+t.test('a session: logged out, ended from another one, ended by a new password', async (t) => {
+  const { email, headers } = await newMember()
+  const [first, second, third] = [await logIn(email), await logIn(email), await logIn(email)]
+  await eachInTurn(t, byUser(first), [['logged out', () => change(first, 'POST', '/v1/auth/logout'), BAD_TOKEN]])
+
+  const ended = async () => {
+    const { data } = await change(second, 'GET', '/v1/me/sessions')
+    const current = data.find((session: { is_current: boolean }) => session.is_current)
+    await change(headers, 'DELETE', `/v1/me/sessions/${current.id}`)
+  }
+  await eachInTurn(t, byUser(second), [['ended', ended, BAD_TOKEN]])
+
+  const body = { current_password: PASSWORD, new_password: NEXT_PASSWORD }
+  const changed = () => change(headers, 'PUT', '/v1/me/password', { body })
+  await eachInTurn(t, byUser(third), [['password changed elsewhere', changed, BAD_TOKEN]])
+  t.equal(await byUser(headers)(), ALLOWED, 'the session that changed it goes on')
+  await t.rejects(logIn(email), { message: /401.*invalid_credentials/ }, 'the old password is no login')
+  t.equal(await byUser(await logIn(email, NEXT_PASSWORD))(), ALLOWED, 'the new one is')
+})
+
+t.test('a user: disabled, and enabled for a new login', async (t) => {
+  const { id, email, headers } = await newMember()
+  const user = `/v1/platform/users/${id}`
+  const disable = async () => {
+    await change(operator, 'POST', `${user}/disable`)
+    await t.rejects(logIn(email), { message: /401.*invalid_credentials/ }, 'no login while disabled')
+  }
+  await eachInTurn(t, byUser(headers), [
+    ['disabled', disable, BAD_TOKEN],
+    ['enabled: a session that ended stays ended', () => change(operator, 'POST', `${user}/enable`), BAD_TOKEN],
+  ])
+  t.equal(await byUser(await logIn(email))(), ALLOWED, 'a new login is let in')
+})
+
+t.test('an operator: dismissed, and appointed again', async (t) => {
+  const { id, email } = await newUser()
+  const path = `/v1/platform/operators/${id}`
+  const body = { privileges: ['platform:tenants:view'] }
+  const appoint = () => change(operator, 'PUT', path, { body })
+  const headers = await logIn(email)
+  await appoint()
+  await eachInTurn(t, () => outcome('/v1/platform/tenants', headers), [
+    ['dismissed', () => change(operator, 'DELETE', path), '403 platform_access_denied'],
+    ['appointed', appoint, ALLOWED],
+  ])
+})
+
+// Stops a tenant from going on after the operator ended it, by the key, by the member, or on the management plane.
+t.test('a tenant: suspended, activated, locked down', async (t) => {
+  const { id: user_id, email } = await newUser()
+  const body = { name: 'Probed', owner_id: user_id }
+  const tenant = await change(operator, 'POST', '/v1/platform/tenants', { body })
+  const headers = await logIn(email)
+  const path = `/v1/tenants/${tenant.id}`
+  const wish = { name: 'Probed', scopes: ['conversations:view'] }
+  const { key } = await change(headers, 'POST', `${path}/keys`, { body: wish })
+  const probes: [Probe, string, string][] = [
+    [byKey(key, tenant.id), 'by the key', BAD_KEY],
+    [() => outcome(`${path}/keys`, headers), 'by the owner', BAD_TOKEN],
+  ]
+  const act = (name: string, more?: Ask) => change(operator, 'POST', `/v1/platform/tenants/${tenant.id}/${name}`, more)
+  for (const [probe, by] of probes) {
+    await eachInTurn(t, probe, [
+      [`suspended, ${by}`, () => act('suspend', { body: { reason: 'Unpaid' } }), '403 tenant_suspended'],
+      [`activated, ${by}`, () => act('activate'), ALLOWED],
+    ])
+  }
+  await act('lockdown')
+  for (const [probe, by, refusal] of probes) t.equal(await probe(), refusal, `locked down, ${by}`)
+  const again = await logIn(email)
+  const made = await change(again, 'POST', `${path}/keys`, { body: wish })
+  t.equal(await byKey(made.key, tenant.id)(), ALLOWED, 'the owner starts anew, with a login and a key')
+  await change(again, 'DELETE', path)
+  t.equal(await byKey(made.key, tenant.id)(), BAD_KEY, 'deleted, by the key')
+  t.equal(await outcome(path, again), DENIED, 'deleted, by the owner')
+})
