@@ -110,10 +110,7 @@ async function answer(
 ) {
   const decision = evaluate(route.access.scopes, holdings)
   const granted_by_roles = decision.allowed ? [] : await rolesThatGrant(request.tenant_store, decision.missing)
-  const blocked =
-    blockedByKind(route, holdings.kind) ??
-    refused_before ??
-    (isOf(request.tenant.id, route, path) ? null : 'tenant_access_denied')
+  const blocked = blockedByKind(route, holdings.kind) ?? blockedHere(request.tenant.id, route, path, refused_before)
   const words =
     blocked !== null
       ? `Refused before scopes are asked: ${blocked}.`
@@ -131,6 +128,18 @@ async function answer(
     denied_by_override: [...decision.denied_by_override],
     granted_by_roles,
   }
+}
+
+/** What stands in the way in this tenant. Open routes ask for nothing, and those of a user for no place in a tenant. */
+function blockedHere(
+  tenant_id: string,
+  route: CataloguedRoute,
+  path: string,
+  refused_before: Explained['refused_before'],
+): string | null {
+  const { kind } = route.access
+  if (kind === 'open' || (kind === 'user' && refused_before === 'tenant_access_denied')) return null
+  return refused_before ?? (isOf(tenant_id, route, path) ? null : 'tenant_access_denied')
 }
 
 /** Whether the path of a member route names this tenant: of a place in another one nothing is said here. */
