@@ -29,9 +29,11 @@ const { prepareValue } = (pg as unknown as { utils: { prepareValue(value: unknow
 
 /** What `pg` calls on a query while it is the running one (its Submittable, with the parts that are overridden here). */
 interface QueryInternals {
-  readonly name: string | undefined
-  readonly values: unknown[]
-  readonly _result: Columns
+  name: string | undefined
+  values: unknown[]
+  queryMode: 'extended'
+  _result: Columns
+  _results: Columns
   _accumulateRows: boolean
   callback: (error: Error | null, result?: pg.QueryResult) => void
   prepare(connection: Connection): void
@@ -47,7 +49,8 @@ interface BoundQueryConfig {
   readonly types?: pg.CustomTypesConfig
 }
 
-const Query = pg.Query as unknown as new (config: object) => QueryInternals
+const Query = pg.Query as unknown as new (text: string) => QueryInternals
+const { Result } = pg as unknown as { Result: new (row_mode: string | undefined, types: unknown) => Columns }
 
 /**
  * Binding and statement under one Sync (PostgreSQL protocol, section 55.2.3): one round trip and one implicit
@@ -63,8 +66,13 @@ export class BoundQuery extends Query {
   constructor(role: string, tenant_id: string, config: BoundQueryConfig) {
     // A value that cannot be sent throws here, where no connection is waiting for the rest of a batch.
     const values = config.values.map((value) => prepareValue(value))
+    // pg copies a config by its property descriptors, with every query; a text it takes as it is.
+    super(config.text)
+    this.name = config.name
+    this.values = values
+    this._result = this._results = new Result(config.rowMode, config.types)
     // Without a name and without values pg would send the text alone, as a simple query: unbound.
-    super({ ...config, values, queryMode: 'extended' })
+    this.queryMode = 'extended'
     this.#role = role
     this.#tenant_id = tenant_id
   }
