@@ -99,12 +99,12 @@ const keyLifecycle: Routes<KeyLifecycleOptions> = async (app, { clock, key_use }
         tags,
         params: KeyParams,
         body: Rotation,
-        response: { 201: CreatedKey, ...problems('not_found', 'rotation_in_progress') },
+        response: { 201: CreatedKey, ...problems('not_found', 'privilege_escalation', 'rotation_in_progress') },
       },
     },
     async (request, reply) => {
       const { record, key } = await request.tenant_store.write('tenant_key.rotated', (store) =>
-        store.key_lifecycle.rotate(request.params.key_id, request.body.overlap_seconds),
+        store.key_lifecycle.rotate(request.params.key_id, request.body.overlap_seconds, request.holdings),
       )
       return reply.code(201).send({ ...shownKey(record, clock()), key })
     },

@@ -41,6 +41,11 @@ export class KeyLifecycleWriter {
         ...values,
         scopes: change.scopes && [...change.scopes],
         allowed_cidrs: change.allowed_cidrs && [...change.allowed_cidrs],
+        // No secret outlives its key, so an overlap that would is cut with it.
+        previous_expires_at:
+          change.expires_at != null && before.previous_expires_at !== null
+            ? earlier(before.previous_expires_at, change.expires_at)
+            : undefined,
         disabled_at: disabled === undefined ? undefined : disabled ? (before.disabled_at ?? this.scope.now) : null,
       })
       .where(this.isThis(id))
@@ -53,10 +58,12 @@ export class KeyLifecycleWriter {
       this.scope.unchanged()
       return after
     }
-    this.tell(id, {
-      before: Object.fromEntries(changed.map((name) => [name, before[name as keyof TenantKeyRow]])),
-      after: Object.fromEntries(changed.map((name) => [name, after[name as keyof KeyRecord]])),
-    })
+    if (changed.length === 0) this.scope.unchanged()
+    else
+      this.tell(id, {
+        before: Object.fromEntries(changed.map((name) => [name, before[name as keyof TenantKeyRow]])),
+        after: Object.fromEntries(changed.map((name) => [name, after[name as keyof KeyRecord]])),
+      })
     return after
   }
 
@@ -64,10 +71,14 @@ export class KeyLifecycleWriter {
    * Gives a key a new secret; the old one goes on working for `overlap_seconds`, but never beyond the key's own expiry.
    * With 0 every old secret ends at once. The row is held, so of two rotations at once the second sees the first.
    *
-   * @throws Problem `not_found`, `rotation_in_progress` when a third secret would have to end one that still works
+   * Whoever rotates a key sees its new secret and can act as the key, so they must hold what it holds.
+   *
+   * @throws Problem `not_found`, `privilege_escalation`, `rotation_in_progress` when a third secret would have to end
+   * one that still works
    */
-  async rotate(id: string, overlap_seconds: number): Promise<{ record: KeyRecord; key: string }> {
+  async rotate(id: string, overlap_seconds: number, actor: Holdings): Promise<{ record: KeyRecord; key: string }> {
     const before = await this.living(id)
+    checkGrantedScopes(actor, before.scopes)
     const { now } = this.scope
     const overlaps = before.previous_expires_at !== null && before.previous_expires_at > now
     if (overlaps && overlap_seconds > 0) {
@@ -75,7 +86,7 @@ export class KeyLifecycleWriter {
     }
     const made = createSecret(id)
     const ends = instantOf(Date.parse(now) + overlap_seconds * 1000)
-    const previous_expires_at = before.expires_at !== null && before.expires_at < ends ? before.expires_at : ends
+    const previous_expires_at = before.expires_at === null ? ends : earlier(before.expires_at, ends)
     const kept =
       overlap_seconds === 0
         ? {
@@ -128,4 +139,9 @@ export class KeyLifecycleWriter {
   private tell(id: string, changes: Record<string, unknown>): void {
     this.scope.changed({ kind: 'tenant_key', id, tenant_id: this.tenant_id, changes })
   }
+}
+
+/** The earlier of two instants, which compare as text. */
+function earlier(one: string, other: string): string {
+  return one < other ? one : other
 }

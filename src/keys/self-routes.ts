@@ -60,7 +60,7 @@ const ownKey: Routes<KeyLifecycleOptions> = async (app, { clock, key_use }) => {
     async (request, reply) => {
       const id = ownKeyId(request)
       const { record, key } = await request.tenant_store.write('tenant_key.rotated', (store) =>
-        store.key_lifecycle.rotate(id, request.body.overlap_seconds),
+        store.key_lifecycle.rotate(id, request.body.overlap_seconds, request.holdings),
       )
       return reply.code(201).send({ ...shownKey(record, clock()), key })
     },

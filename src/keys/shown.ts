@@ -11,7 +11,7 @@ const SecretShown = Type.Object({
   created_at: Nullable(Type.String()),
   expires_at: Nullable(Type.String({ description: 'End of the overlap.' })),
   last_used_at: Nullable(Type.String({ description: 'Written in batches, up to a minute late.' })),
-  requests: Type.Integer({ description: 'Requests that were let in with it.' }),
+  requests: Type.Integer({ description: 'Requests in which it was accepted, whatever they were answered then.' }),
 })
 
 export const Key = Type.Object(
@@ -66,7 +66,7 @@ export function shownKey(record: KeyRecord, now_ms: number) {
     name,
     scopes,
     secrets: is_dead ? [] : overlaps ? [current, previous] : [current],
-    safe_to_retire: !overlaps || isQuiet(record, now_ms),
+    safe_to_retire: is_dead || !overlaps || isQuiet(record, now_ms),
     allowed_cidrs,
     requests_per_minute,
     created_by,

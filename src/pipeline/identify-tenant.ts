@@ -37,7 +37,7 @@ export const identifyTenant: Step = async (gate, request, reply) => {
     throw new Problem('address_not_allowed')
   }
   Object.assign(request.findings, { facts, tenant, key: found })
-  gate.key_use.record(tenant.id, found.id, secret, digestOf(found, secret))
+  gate.key_use.record(tenant.id, found.id, digestOf(found, secret))
   if (secret === 'previous') announceDeprecation(reply, found)
 }
 
