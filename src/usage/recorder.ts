@@ -46,18 +46,22 @@ export function openUsageRecorder(
 ): UsageRecorder {
   let counters = new Map<string, UsageCount>()
   let dropped = 0
-  let writing: Promise<number> | undefined
+  let being_written = 0
+  let writing: Promise<number> = Promise.resolve(0)
 
   async function writeOut(): Promise<number> {
     const taken = counters
     if (taken.size === 0) return 0
     counters = new Map()
+    being_written = taken.size
     try {
       await write([...taken.values()])
       return taken.size
     } catch (error) {
       for (const [key, count] of taken) merge(counters, key, count)
       throw error
+    } finally {
+      being_written = 0
     }
   }
 
@@ -72,7 +76,8 @@ export function openUsageRecorder(
         if (duration_ms > found.duration_ms_max) found.duration_ms_max = duration_ms
         return
       }
-      if (counters.size >= COUNTERS_MAX) {
+      // What is being written comes back when that fails.
+      if (counters.size + being_written >= COUNTERS_MAX) {
         dropped += 1
         return
       }
@@ -88,10 +93,9 @@ export function openUsageRecorder(
         duration_ms_max: duration_ms,
       })
     },
-    async flush() {
-      // One at a time; a second caller waits and then writes what came in between.
-      await writing?.catch(() => undefined)
-      writing = writeOut()
+    flush() {
+      // One at a time: whoever asks while another writes gets an answer that holds for what was counted before.
+      writing = writing.then(writeOut, writeOut)
       return writing
     },
     dropped: () => dropped,

@@ -9,6 +9,9 @@ import { USAGE_GROUPS } from './store.js'
 const DAY_MS = 86_400_000
 const SPAN_DAYS_DEFAULT = 7
 const SPAN_DAYS_MAX = 400
+/** As many hours as one answer has rows. */
+const SPAN_DAYS_OF_HOURS_MAX = 40
+const HOUR_MS = 3_600_000
 
 const UsageAnswer = Type.Object(
   {
@@ -37,7 +40,7 @@ const usage: Routes<{ readonly clock: Clock; readonly recorder: UsageRecorder }>
       schema: {
         operationId: 'getUsage',
         summary: 'Requests, refusals and latency of the tenant',
-        description: `By default the last ${SPAN_DAYS_DEFAULT} days. Hours are whole; to is excluded.`,
+        description: `By default the last ${SPAN_DAYS_DEFAULT} days. Hours are whole: from is taken back to the beginning of its hour, to on to the end of its hour, and the answer says so. Hours one by one are given for ${SPAN_DAYS_OF_HOURS_MAX} days at most, else it is ${SPAN_DAYS_MAX}.`,
         tags: ['tenants'],
         params: TenantParams,
         querystring: closed({
@@ -50,10 +53,11 @@ const usage: Routes<{ readonly clock: Clock; readonly recorder: UsageRecorder }>
     },
     async (request) => {
       const { group_by = 'day' } = request.query
-      const to_ms = request.query.to === undefined ? clock() + 1 : Date.parse(request.query.to)
-      const from_ms =
-        request.query.from === undefined ? to_ms - SPAN_DAYS_DEFAULT * DAY_MS : Date.parse(request.query.from)
-      checkSpan(from_ms, to_ms)
+      const to_ms = endOfHour(request.query.to === undefined ? clock() + 1 : Date.parse(request.query.to))
+      const from_ms = startOfHour(
+        request.query.from === undefined ? to_ms - SPAN_DAYS_DEFAULT * DAY_MS : Date.parse(request.query.from),
+      )
+      checkSpan(from_ms, to_ms, group_by === 'hour' ? SPAN_DAYS_OF_HOURS_MAX : SPAN_DAYS_MAX)
       // What this replica has counted is in the answer; a failure here only makes it a few seconds old.
       await recorder.flush().catch(() => undefined)
       const [from, to] = [instantOf(from_ms), instantOf(to_ms)]
@@ -68,10 +72,17 @@ const usage: Routes<{ readonly clock: Clock; readonly recorder: UsageRecorder }>
 }
 export default usage
 
-function checkSpan(from_ms: number, to_ms: number): void {
+const startOfHour = (time_ms: number) => Math.floor(time_ms / HOUR_MS) * HOUR_MS
+const endOfHour = (time_ms: number) => Math.ceil(time_ms / HOUR_MS) * HOUR_MS
+
+/** Also refuses what is no time at all, such as a leap second, and years that the database cannot read. */
+function checkSpan(from_ms: number, to_ms: number, days_max: number): void {
   const days = (to_ms - from_ms) / DAY_MS
-  if (days > 0 && days <= SPAN_DAYS_MAX) return
+  if (days > 0 && days <= days_max && from_ms >= FIRST_MS && to_ms <= LAST_MS) return
   throw new Problem('validation_failed', {
-    members: { errors: [{ pointer: '/from', message: `must be before to, by at most ${SPAN_DAYS_MAX} days` }] },
+    members: { errors: [{ pointer: '/from', message: `must be before to, by at most ${days_max} days` }] },
   })
 }
+
+const FIRST_MS = Date.parse('2000-01-01T00:00:00Z')
+const LAST_MS = Date.parse('9999-12-31T00:00:00Z')
