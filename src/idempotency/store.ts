@@ -1,4 +1,4 @@
-import { and, eq, lt } from 'drizzle-orm'
+import { and, eq, lte } from 'drizzle-orm'
 import { Problem } from '../http/problems.js'
 import { instantOf } from '../storage/clock.js'
 import type { ReadScope, UnitOfWork } from '../storage/unit-of-work.js'
@@ -52,7 +52,7 @@ export class IdempotencyRecords {
  * @throws Problem `idempotency_in_progress`
  */
 export async function claimRecord({ queries, now }: ReadScope, mark: IdempotencyMark): Promise<void> {
-  await queries.delete(idempotency_records).where(and(isMarked(mark), lt(idempotency_records.expires_at, now)))
+  await queries.delete(idempotency_records).where(and(isMarked(mark), lte(idempotency_records.expires_at, now)))
   const claimed = await queries
     .insert(idempotency_records)
     .values({ ...mark, created_at: now, expires_at: instantOf(Date.parse(now) + KEPT_HOURS * 3_600_000) })
