@@ -5,7 +5,7 @@ import { openTestDatabase } from '../helpers/database.js'
 import { startGateway } from '../helpers/gateway.js'
 import { ask } from '../helpers/requests.js'
 import { buildWorld } from '../helpers/world.js'
-import { askExample, auditViolations, eventsOf, isWriting } from './audit.js'
+import { askExample, auditViolations, eventsOf, isWriting, OF_CHANGES } from './audit.js'
 import { examplesOf, integrationOf } from './examples.js'
 import { guardedRoutes } from './route-table.js'
 
@@ -56,7 +56,7 @@ const examples = examplesOf(gateway, world)
 t.test(
   'every write leaves exactly one event: who, what, whose, from where, under which request, and no secret',
   async (t) => {
-    t.ok(real.length >= 15, `${real.length} writing routes`)
+    t.ok(real.length >= 45, `${real.length} writing routes`)
     t.same(await auditViolations(gateway, real, examples), [])
   },
 )
@@ -87,7 +87,7 @@ t.test('no event tells of a change that was refused', async (t) => {
       if (each.body !== undefined && route.schema.body === undefined && each.body !== example?.body) continue
       const { answer, request_id } = await askExample(gateway, route, each)
       if (answer.status < 400) t.fail(`${route.name} answered ${answer.status}`)
-      const told = (await eventsOf(gateway, request_id)).filter((event) => event.action === example?.event?.action)
+      const told = await eventsOf(gateway, request_id)
       if (told.length > 0) t.fail(`${route.name} was refused with ${answer.status}, and the audit tells of it as done`)
       refused += 1
     }
@@ -122,11 +122,12 @@ t.test('an unchanged wish leaves no event', async (t) => {
 // Stops a change that is kept without its event, and an event that is kept without its change.
 t.test('500 a write that names no event, or two, or breaks after its change, is rolled back as a whole', async (t) => {
   for (const path of ['/guard/silent', '/guard/twice', '/guard/breaks']) {
-    const before = await gateway.sql('select count(*)::int as events from audit_events')
+    const changes = () => gateway.sql(`select count(*)::int as events from audit_events where ${OF_CHANGES}`)
+    const before = await changes()
     const answer = await ask(gateway, path, { method: 'POST', headers: await world.as('owner') })
     t.equal(answer.status, 500)
     t.equal(answer.body.code, 'internal_error')
-    t.same(await gateway.sql('select count(*)::int as events from audit_events'), before, path)
+    t.same(await changes(), before, path)
     t.same(await gateway.sql(`select name from customers where name like 'Rolled back%'`), [], path)
   }
 })

@@ -18,9 +18,12 @@ export function isWriting({ method, operation_id }: GuardedRoute): boolean {
   return method !== 'GET' && operation_id !== ASKING
 }
 
-/** The events that a request left, by its request id. */
+/** Holds for events of changes. Refusals are told too, sampled and whenever they are next written out. */
+export const OF_CHANGES = `action not in ('request.refused', 'login.failed', 'budget.exceeded')`
+
+/** The events of changes that a request left, by its request id. */
 export function eventsOf(gateway: TestGateway, request_id: string): Promise<Row[]> {
-  return gateway.sql(`select * from audit_events where request_id = '${request_id}' order by seq`)
+  return gateway.sql(`select * from audit_events where request_id = '${request_id}' and ${OF_CHANGES} order by seq`)
 }
 
 /** Sends an example under a request id of its own. */

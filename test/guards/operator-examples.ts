@@ -1,12 +1,14 @@
+import { randomBytes } from 'node:crypto'
 import type { Action } from '../../src/audit/actions.js'
 import type { TestGateway } from '../helpers/gateway.js'
-import type { World } from '../helpers/world.js'
-import type { Side } from './example-people.js'
+import { PASSWORD, type World } from '../helpers/world.js'
+import { ownerOf, type Side } from './example-people.js'
 import { type Example, type Examples, makeUser } from './examples.js'
 
-/** Examples of what operators do beyond making and suspending. */
+/** Examples of what operators do. */
 export function operatorExamples(gateway: TestGateway, world: World, side: Side): Examples {
   const read = (params?: Record<string, string>) => async () => ({ headers: await world.bearer('operator'), params })
+  const as_operator = { actor_kind: 'operator', actor_id: world.ids.operator, tenant_id: null } as const
   const change = async (
     action: Action,
     target: { kind: string; id: string; tenant_id: string | null },
@@ -25,11 +27,12 @@ export function operatorExamples(gateway: TestGateway, world: World, side: Side)
       tenant_id: target.tenant_id,
     },
   })
-  const onTenant = async (action: Action, body?: unknown) => {
+  const onTenant = async (action: Action, body?: unknown, arrange?: (id: string) => Promise<unknown>) => {
     const { id: owner_id } = await makeUser(gateway, world)
     const { tenant } = await world.platform.write('tenant.created', (store) =>
       store.tenants.create({ name: 'Example', owner_id }),
     )
+    await arrange?.(tenant.id)
     return change(action, { kind: 'tenant', id: tenant.id, tenant_id: tenant.id }, { id: tenant.id }, body)
   }
   const onUser = async (action: Action, arrange: (id: string) => Promise<unknown> = async () => undefined) => {
@@ -46,6 +49,25 @@ export function operatorExamples(gateway: TestGateway, world: World, side: Side)
   }
 
   return {
+    listPlatformTenants: read(),
+    getPlatformTenant: read({ id: world[side].id }),
+    createPlatformTenant: async () => ({
+      headers: await world.bearer('operator'),
+      body: { name: 'By the operator', owner_id: ownerOf(world, side).id },
+      event: { ...as_operator, action: 'tenant.created', target_kind: 'tenant', tenant_id: undefined },
+    }),
+    suspendTenant: () => onTenant('tenant.suspended', { reason: 'Example' }),
+    activateTenant: () =>
+      onTenant('tenant.activated', undefined, (id) =>
+        world.platform.write('tenant.suspended', (store) => store.tenants.suspend(id, 'Example', undefined)),
+      ),
+    listPlatformUsers: read(),
+    createPlatformUser: async () => ({
+      headers: await world.bearer('operator'),
+      body: { email: `made-${randomBytes(6).toString('hex')}@people.example`, name: 'Made', password: PASSWORD },
+      event: { ...as_operator, action: 'user.created', target_kind: 'user' },
+    }),
+    disableUser: () => onUser('user.disabled'),
     changePlan: () => onTenant('tenant.plan_changed', { plan: 'gold' }),
     lockDownTenant: () => onTenant('tenant.locked_down'),
     listPlatformKeys: read({ id: world[side].id }),

@@ -5,7 +5,7 @@ import { ALLOWED, BAD_KEY, BAD_TOKEN, DENIED, eachInTurn, openReplicas, type Pro
 
 const replicas = await openReplicas()
 t.teardown(() => replicas.close())
-const { operator, outcome, change, logIn, newUser, newMember, byKey, byUser } = replicas
+const { world, operator, outcome, change, logIn, newUser, newMember, byKey, byUser } = replicas
 const NEXT_PASSWORD = 'violet-harbour-candle-93'
 
 // Stops a stolen token from being good for the rest of its hour.
@@ -27,6 +27,17 @@ t.test('a session: logged out, ended from another one, ended by a new password',
   t.equal(await byUser(headers)(), ALLOWED, 'the session that changed it goes on')
   await t.rejects(logIn(email), { message: /401.*invalid_credentials/ }, 'the old password is no login')
   t.equal(await byUser(await logIn(email, NEXT_PASSWORD))(), ALLOWED, 'the new one is')
+})
+
+// Stops whoever has a session from keeping it when its user takes the account back by mail.
+t.test('a password that is set by a link ends every session', async (t) => {
+  const { id, email, headers } = await newMember()
+  const other = await logIn(email)
+  const token = await world.platform.write('user.password_reset_sent', (store) => store.credentials.issueReset(id))
+  const reset = () => change({}, 'PUT', `/v1/auth/password-resets/${token}`, { body: { password: NEXT_PASSWORD } })
+  await eachInTurn(t, byUser(headers), [['password reset', reset, BAD_TOKEN]])
+  t.equal(await byUser(other)(), BAD_TOKEN, 'and the other session too')
+  t.equal(await byUser(await logIn(email, NEXT_PASSWORD))(), ALLOWED, 'the new password is a login')
 })
 
 t.test('a user: disabled, and enabled for a new login', async (t) => {
