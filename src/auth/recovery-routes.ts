@@ -1,3 +1,4 @@
+import { finished } from 'node:stream/promises'
 import { Type } from 'typebox'
 import { Problem } from '../http/problems.js'
 import { closed, NoContent, problems, type Routes } from '../http/schemas.js'
@@ -42,8 +43,9 @@ const recovery: Routes<RecoveryOptions> = async (app, { limiter, passwords, mail
       const { platform_store } = request
       const user_id = await platform_store.read((store) => store.users.activeIdOf(email))
       reply.code(202).send({ status: 'accepted' })
-      // The rest comes after the answer, so that its time says nothing about whether there is such a user.
+      // The rest comes when the answer is gone, so that its time says nothing about whether there is such a user.
       if (user_id === undefined) return reply
+      await finished(reply.raw).catch(() => undefined)
       const token = await platform_store.write('user.password_reset_sent', (store) =>
         store.credentials.issueReset(user_id),
       )
