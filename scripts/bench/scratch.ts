@@ -3,6 +3,10 @@ import pg from 'pg'
 import { migrate } from '../../src/storage/migrate.js'
 import { openPooled } from '../../src/storage/pooled.js'
 
+/** The server, for one who may make databases and logins in it. */
+const SERVER =
+  process.env.BENCH_DATABASE_URL ?? process.env.TEST_DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/test'
+
 /** A migrated database that is there for one run, and is gone afterwards with the login that was made for it. */
 export interface Scratch {
   /** The login that the gateway uses: it holds the two roles and owns nothing, so row-level security binds it. */
@@ -12,17 +16,17 @@ export interface Scratch {
   readonly close: () => Promise<void>
 }
 
-/** Makes the database and the login on a server; `server` names one who may make both. */
-export async function openScratch(server: string): Promise<Scratch> {
+/** Makes the database and the login. */
+export async function openScratch(): Promise<Scratch> {
   const name = `gatehouse_bench_${process.pid}_${randomBytes(4).toString('hex')}`
   const password = randomBytes(18).toString('hex')
-  const owner_url = urlOf(server, name)
-  const close = () => asAdmin(server, [`drop database if exists ${name} with (force)`, `drop role if exists ${name}`])
+  const owner_url = urlOf(name)
+  const close = () => asAdmin([`drop database if exists ${name} with (force)`, `drop role if exists ${name}`])
   try {
-    await asAdmin(server, [`create database ${name}`])
+    await asAdmin([`create database ${name}`])
     const database = openPooled(owner_url, 1, () => undefined)
     await migrate(database).finally(() => database.close())
-    await asAdmin(server, [
+    await asAdmin([
       `create role ${name} login noinherit password '${password}'`,
       `grant gatehouse_tenant, gatehouse_platform to ${name}`,
     ])
@@ -30,11 +34,11 @@ export async function openScratch(server: string): Promise<Scratch> {
     await close()
     throw error
   }
-  return { owner_url, gateway_url: urlOf(server, name, { name, password }), close }
+  return { owner_url, gateway_url: urlOf(name, { name, password }), close }
 }
 
-async function asAdmin(server: string, statements: readonly string[]): Promise<void> {
-  const admin = new pg.Client(server)
+async function asAdmin(statements: readonly string[]): Promise<void> {
+  const admin = new pg.Client(SERVER)
   await admin.connect()
   try {
     for (const statement of statements) await admin.query(statement)
@@ -43,8 +47,8 @@ async function asAdmin(server: string, statements: readonly string[]): Promise<v
   }
 }
 
-function urlOf(server: string, database: string, login?: { name: string; password: string }): string {
-  const url = new URL(server)
+function urlOf(database: string, login?: { name: string; password: string }): string {
+  const url = new URL(SERVER)
   url.pathname = `/${database}`
   if (login !== undefined) {
     url.username = login.name

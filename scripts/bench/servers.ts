@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { generateSigningKeys } from '../../src/config/secrets.js'
 import { BUDGETS } from '../../src/limits/budgets.js'
@@ -8,6 +9,8 @@ import { BUDGETS } from '../../src/limits/budgets.js'
 export const POOL_MAX = 10
 const START_MS_MAX = 20_000
 const POLL_MS = 50
+const SERVER_CORE = 0
+const LOAD_CORE = 1
 
 /** A server in a process of its own. */
 export interface Server {
@@ -18,12 +21,21 @@ export interface Server {
 
 const pathOf = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
 
-/** The gateway as it is deployed, on what was built; its budgets are so wide that they count, but never refuse. */
-export async function startGateway(database_url: string): Promise<Server> {
+type Variables = Readonly<Record<string, string>>
+
+/**
+ * The gateway as it is deployed, on what was built; its budgets are so wide that they count, but never refuse.
+ * `program` is another way to start it: a path beside this file, and arguments of node before it.
+ */
+export async function startGateway(
+  database_url: string,
+  env: Variables = {},
+  program: readonly string[] = [pathOf('../../dist/main.js')],
+): Promise<Server> {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const budgets = Object.values(BUDGETS).map(({ variable }) => [variable, '9999999/60'])
-  return start(url, '/readyz', [pathOf('../../dist/main.js')], {
+  return start(url, '/readyz', program, {
     HOST: '127.0.0.1',
     PORT: String(port),
     PUBLIC_URL: url,
@@ -32,19 +44,20 @@ export async function startGateway(database_url: string): Promise<Server> {
     JWT_SIGNING_KEYS: generateSigningKeys(),
     LOG_LEVEL: 'warn',
     ...Object.fromEntries(budgets),
+    ...env,
   })
 }
 
-/** Fastify and pg, and nothing else. */
-export async function startBare(database_url: string): Promise<Server> {
+/** A script of this folder that the gateway is measured against, or that it speaks to; it answers 2xx on `/`. */
+export async function startScript(name: string, env: Variables): Promise<Server> {
   const port = await freePort()
-  return start(`http://127.0.0.1:${port}`, '/', ['--import', 'tsx', pathOf('./bare.ts')], {
-    PORT: String(port),
-    DATABASE_URL: database_url,
-  })
+  return start(`http://127.0.0.1:${port}`, '/', programOf(name), { PORT: String(port), ...env })
 }
 
-async function start(url: string, probe: string, args: string[], env: Record<string, string>): Promise<Server> {
+/** How node starts a script of this folder. */
+export const programOf = (name: string): readonly string[] => ['--import', 'tsx', pathOf(`./${name}`)]
+
+async function start(url: string, probe: string, args: readonly string[], env: Variables): Promise<Server> {
   const { PATH } = process.env
   const child = spawn(process.execPath, args, {
     env: { ...(PATH !== undefined && { PATH }), NODE_ENV: 'production', ...env },
@@ -59,6 +72,8 @@ async function start(url: string, probe: string, args: string[], env: Record<str
     await close()
     throw error
   }
+  // It was on the core of the load, as everything is that this process starts.
+  if (availableParallelism() > 1) pin(child.pid as number, SERVER_CORE)
   return { url, pid: child.pid as number, close }
 }
 
@@ -81,8 +96,13 @@ async function stop(child: ChildProcess): Promise<void> {
   await ended
 }
 
+/** Keeps this process, which is the load, off the core of the servers. @returns whether that can be done here. */
+export function pinLoad(): boolean {
+  return availableParallelism() > 1 && pin(process.pid, LOAD_CORE)
+}
+
 /** Keeps every thread of a process on one core, where the system has the tool for it. */
-export function pin(pid: number, core: number): boolean {
+function pin(pid: number, core: number): boolean {
   return spawnSync('taskset', ['-a', '-p', '-c', String(core), String(pid)]).status === 0
 }
 

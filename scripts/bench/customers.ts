@@ -1,0 +1,64 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Wanted } from './load.js'
+import { Opened } from './opened.js'
+import { openScratch } from './scratch.js'
+import { type Server, startGateway, startScript } from './servers.js'
+import { inWords, sideBySide } from './side-by-side.js'
+import type { Suite } from './suite.js'
+import { buildWorld, type World } from './world.js'
+
+/** The same request to the gateway and to a bare server. */
+interface Pair extends Wanted {
+  readonly name: string
+  /** The least part of the bare server's rate that the gateway must reach. */
+  readonly at_least?: number
+}
+
+/** Customers, listed, read and made, against Fastify and pg alone. */
+export const customers: Suite = {
+  name: 'customers',
+  needs: 'PostgreSQL',
+  async *run(flags, signal) {
+    const opened = new Opened()
+    try {
+      const scratch = opened.add(await openScratch())
+      const gateway = opened.add(await startGateway(scratch.gateway_url))
+      const bare = opened.add(await startScript('bare.ts', { DATABASE_URL: scratch.owner_url }))
+      const world = await buildWorld(scratch, gateway.url)
+      for (const pair of pairsOf(world).filter(({ name }) => name.includes(flags.only))) {
+        if (pair.body === undefined) await checkSame(pair, gateway, bare)
+        const [ours, theirs] = await sideBySide(pair, [gateway, bare], flags, signal)
+        yield {
+          name: pair.name,
+          measured: `gateway ${inWords(ours)} | bare ${inWords(theirs)}`,
+          figure: ours.rate / theirs.rate,
+          unit: 'ratio',
+          target: { at_least: pair.at_least },
+        }
+      }
+    } finally {
+      await opened.close()
+    }
+  },
+}
+
+function pairsOf({ user, integration, customer_id }: World): readonly Pair[] {
+  const body = JSON.stringify({ name: 'Ada Adeyemi', tags: ['vip'], metadata: { city: 'Oslo', orders: 3 } })
+  const list = '/v1/customers?limit=20'
+  // The writes come last: they would change what the lists are about.
+  return [
+    { name: `GET ${list}`, path: list, headers: user, at_least: 0.45 },
+    { name: `GET ${list}, key alone`, path: list, headers: integration },
+    { name: 'GET /v1/customers/{id}', path: `/v1/customers/${customer_id}`, headers: user },
+    { name: 'POST /v1/customers', path: '/v1/customers', headers: user, body },
+  ]
+}
+
+/** Holds the answers of the two against each other: a rate says nothing when they are not the same. */
+async function checkSame(pair: Pair, gateway: Server, bare: Server): Promise<void> {
+  const ask = async ({ url }: Server) => {
+    const body = (await (await fetch(url + pair.path, { headers: pair.headers })).json()) as { data?: unknown }
+    return body.data ?? body
+  }
+  if (!isDeepStrictEqual(await ask(gateway), await ask(bare))) throw new Error(`${pair.name}: the answers differ`)
+}
