@@ -45,6 +45,7 @@ import tenantControl from './platform/tenant-control-routes.js'
 import platformTenants from './platform/tenants-routes.js'
 import userControl from './platform/user-control-routes.js'
 import platformUsers from './platform/users-routes.js'
+import { openBus } from './realtime/bus.js'
 import roles from './roles/routes.js'
 import type { Clock } from './storage/clock.js'
 import type { Database } from './storage/database.js'
@@ -128,6 +129,7 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
   const passwords = await openPasswords()
   const counting = startCounting(app, database, clock)
   const { key_use } = counting
+  const bus = openBus((error) => app.log.error({ err: error }, 'a listener of the bus failed'))
   if (config.metrics !== undefined) await serveMetrics(app, counting.metrics, config.metrics.host, config.metrics.port)
   const mailer = openMailer(config.mail, app.log)
   app.addHook('onClose', () => mailer.settled())
@@ -142,7 +144,7 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
   observeAnswers(app, counting)
   const methods_of = collectMethods(app)
   const catalogue = collectRoutes(app)
-  const pipeline = installPipeline(app, { database, access_tokens, limiter, key_use, clock })
+  const pipeline = installPipeline(app, { database, access_tokens, limiter, key_use, bus, clock })
   completeSchemas(app)
   installIdempotency(app, answerSeal(secrets.signing_keys))
   await installCors(app, pipeline, config.cors_origins, originLookup(database, clock), clock)

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { AccessTokens } from '../auth/access-tokens.js'
 import type { KeyUseRecorder } from '../keys/use-recorder.js'
 import type { Limiter } from '../limits/limiter.js'
+import type { Bus } from '../realtime/bus.js'
 import type { Clock } from '../storage/clock.js'
 import type { Database } from '../storage/database.js'
 
@@ -11,6 +12,8 @@ export interface Gate {
   readonly access_tokens: AccessTokens
   readonly limiter: Limiter
   readonly key_use: KeyUseRecorder
+  /** Where changes are told after their commit. */
+  readonly bus: Bus
   readonly clock: Clock
 }
 
