@@ -1,10 +1,12 @@
 // Compiles the tests and runs them; the last line that it prints is `N passed, N failed`.
-// Usage: node scripts/test.mjs [part of a test file's path ...]
+// Usage: node scripts/test.mjs [--browser] [part of a test file's path ...]
+// The tests in a browser are another run: not every machine has one, and a test that is there is never passed over.
 import { spawn, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
 
 const OUTPUT = '.build'
+const BROWSER_TESTS = join(OUTPUT, 'test', 'browser', '/')
 const KEPT = /^template-\w+\.tar$/
 /** tap's last word: `# { total: 8, pass: 7, fail: 1 }`, at the beginning of a line; those of files are indented. */
 const SUMMARY = /^# \{ .*\}$/
@@ -12,7 +14,9 @@ const SUMMARY = /^# \{ .*\}$/
 process.exitCode = await main(process.argv.slice(2))
 
 /** @returns {Promise<number>} the exit code */
-async function main(wanted) {
+async function main(words) {
+  const in_browser = words[0] === '--browser'
+  const wanted = in_browser ? words.slice(1) : words
   clean()
   // What does not compile is not run: its old output would be.
   const { status } = spawnSync(
@@ -24,13 +28,16 @@ async function main(wanted) {
   // Compiled files find the migrations where their sources do: two folders up.
   cpSync('migrations', join(OUTPUT, 'migrations'), { recursive: true })
 
-  const files = testFiles().filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
+  const files = testFiles()
+    .filter((file) => file.startsWith(BROWSER_TESTS) === in_browser)
+    .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
   if (files.length === 0) {
     process.stderr.write(`no test file matches: ${wanted.join(' ')}\n`)
     return summarise({ passed: 0, failed: 1 })
   }
   // A part of the tests covers a part of the code.
-  return run(wanted.length === 0 ? [] : ['--disable-coverage', ...files])
+  const is_all = wanted.length === 0 && !in_browser
+  return run(is_all ? files : ['--disable-coverage', ...files])
 }
 
 /** Removes what an earlier run left, but for the database templates, which name the migrations that they hold. */

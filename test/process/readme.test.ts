@@ -48,7 +48,9 @@ t.test('every command of the README has a test that runs it', async (t) => {
     t.equal(code, 0, `${text}\n${stderr}`)
   }
   const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Variables }
-  const named = [...README.matchAll(/npm (?:run (?:--silent )?)?([a-z]+)\b/g)].map(([, name]) => name as string)
+  const named = [...README.matchAll(/npm (?:run (?:--silent )?)?([a-z]+(?::[a-z]+)?)/g)].map(
+    ([, name]) => name as string,
+  )
   for (const name of new Set(named)) t.ok(name === 'ci' || name in scripts, `npm run ${name} exists`)
   const missing = Object.keys(scripts).filter((name) => !name.startsWith('pre') && !named.includes(name))
   t.same(
