@@ -20,6 +20,8 @@ export interface Subject {
   /** The tenant that it concerns; null for the platform alone. */
   readonly tenant_id: string | null
   readonly changes: Readonly<Record<string, unknown>>
+  /** Whose rights it is about, where the id does not say so; not kept. */
+  readonly user_id?: string | undefined
 }
 
 /** An audit event as it is kept, exported and hashed. */

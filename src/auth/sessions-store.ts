@@ -130,9 +130,10 @@ export class SessionsWriter {
       .update(sessions)
       .set({ ended_at: this.scope.now, end_reason: reason })
       .where(and(eq(sessions.id, session_id), isNull(sessions.ended_at)))
-      .returning({ id: sessions.id })
-    if (ended.length === 0) this.scope.unchanged()
-    else this.tell(session_id, { reason })
+      .returning({ user_id: sessions.user_id })
+    const [session] = ended
+    if (session === undefined) this.scope.unchanged()
+    else this.tell(session_id, { reason }, session.user_id)
   }
 
   /** Deletes sessions that were over more than a month ago; at most so many at once, so that no lock is held for long. */
@@ -185,8 +186,8 @@ export class SessionsWriter {
       .values({ digest: digestOfRefreshToken(token), session_id, created_at: this.scope.now })
   }
 
-  private tell(id: string | null, changes: Record<string, unknown>): void {
-    this.scope.changed({ kind: 'session', id, tenant_id: null, changes })
+  private tell(id: string | null, changes: Record<string, unknown>, user_id?: string): void {
+    this.scope.changed({ kind: 'session', id, tenant_id: null, changes, user_id })
   }
 }
 

@@ -102,7 +102,11 @@ export const read_markers = pgTable(
   (t) => [
     primaryKey({ name: 'read_markers_pkey', columns: [t.tenant_id, t.conversation_id, t.user_id] }),
     ofConversation('read_markers', [t.tenant_id, t.conversation_id]),
-    withinTenant('read_markers_membership_fkey', [t.tenant_id, t.user_id], [memberships.tenant_id, memberships.user_id]),
+    withinTenant(
+      'read_markers_membership_fkey',
+      [t.tenant_id, t.user_id],
+      [memberships.tenant_id, memberships.user_id],
+    ),
   ],
 )
 

@@ -70,6 +70,28 @@ export const BUDGETS = {
     counted_by: 'user id of the operator',
     reason: 'A stolen operator token must not be able to walk through every tenant in a minute.',
   },
+  messages_burst: {
+    variable: 'BUDGET_MESSAGES_BURST',
+    quota: 5,
+    window_seconds: 1,
+    counted_by: 'author: user id, or the customer or key that the message is of; messages',
+    reason:
+      'Nobody types five messages in a second. Whoever sends them is a loop, and everybody in the room gets them.',
+  },
+  messages: {
+    variable: 'BUDGET_MESSAGES',
+    quota: 60,
+    window_seconds: 60,
+    counted_by: 'author: user id, or the customer or key that the message is of; messages',
+    reason: 'One a second is a lively talk. More of one author is noise for everybody else in the conversation.',
+  },
+  typing: {
+    variable: 'BUDGET_TYPING',
+    quota: 2,
+    window_seconds: 1,
+    counted_by: 'user id, typing notices',
+    reason: 'A client says once that it begins and once that it stops; each notice goes to every listener.',
+  },
 } as const satisfies Record<string, BudgetDefault>
 
 export type BudgetName = keyof typeof BUDGETS

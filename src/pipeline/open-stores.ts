@@ -8,7 +8,7 @@ import { found } from './findings.js'
 import type { Step } from './gate.js'
 
 /** Gives the request the store of its tenant, bound for good: nothing in a handler can name another one. */
-export const openTenantStore: Step = ({ database, clock }, request) => {
+export const openTenantStore: Step = ({ database, clock, bus }, request) => {
   const tenant = found(request.findings.tenant)
   request.findings.tenant_store = new TenantStore(
     database,
@@ -16,12 +16,19 @@ export const openTenantStore: Step = ({ database, clock }, request) => {
     clock,
     () => originOf(request),
     preludeOf(request),
+    bus.publish,
   )
 }
 
 /** Gives the request the store of the platform. */
-export const openPlatformStore: Step = ({ database, clock }, request) => {
-  request.findings.platform_store = new PlatformStore(database, clock, () => originOf(request), preludeOf(request))
+export const openPlatformStore: Step = ({ database, clock, bus }, request) => {
+  request.findings.platform_store = new PlatformStore(
+    database,
+    clock,
+    () => originOf(request),
+    preludeOf(request),
+    bus.publish,
+  )
 }
 
 /** A change claims the Idempotency-Key of its request in its own transaction. */

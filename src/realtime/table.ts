@@ -32,7 +32,11 @@ export const stream_tickets = pgTable(
       [t.tenant_id, t.conversation_id],
       [conversations.tenant_id, conversations.id],
     ),
-    withinTenant('stream_tickets_membership_fkey', [t.tenant_id, t.user_id], [memberships.tenant_id, memberships.user_id]),
+    withinTenant(
+      'stream_tickets_membership_fkey',
+      [t.tenant_id, t.user_id],
+      [memberships.tenant_id, memberships.user_id],
+    ),
     foreignKey({
       name: 'stream_tickets_session_id_fkey',
       columns: [t.session_id],

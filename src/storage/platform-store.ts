@@ -16,7 +16,7 @@ import { UsageCounter } from '../usage/store.js'
 import type { Clock } from './clock.js'
 import type { Database } from './database.js'
 import { ExpiredRows } from './expired-rows.js'
-import { type Prelude, type ReadScope, UnitOfWork, type WriteScope } from './unit-of-work.js'
+import { type Prelude, type Publish, type ReadScope, UnitOfWork, type WriteScope } from './unit-of-work.js'
 
 /** What can be read of the platform: identities and tenants. */
 class PlatformReaders {
@@ -91,8 +91,8 @@ class PlatformCounters {
 export class PlatformStore {
   readonly #unit: UnitOfWork
 
-  constructor(database: Database, clock: Clock, origin: () => Origin, prelude?: Prelude) {
-    this.#unit = new UnitOfWork(database, { role: 'gatehouse_platform' }, clock, origin, prelude)
+  constructor(database: Database, clock: Clock, origin: () => Origin, prelude?: Prelude, publish?: Publish) {
+    this.#unit = new UnitOfWork(database, { role: 'gatehouse_platform' }, clock, origin, prelude, publish)
   }
 
   /** The records of requests that carried an Idempotency-Key. */

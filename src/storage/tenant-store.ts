@@ -14,7 +14,7 @@ import { TenantReader, TenantWriter } from '../tenants/store.js'
 import { UsageReader } from '../usage/store.js'
 import type { Clock } from './clock.js'
 import type { Database } from './database.js'
-import { type Prelude, type ReadScope, UnitOfWork, type WriteScope } from './unit-of-work.js'
+import { type Prelude, type Publish, type ReadScope, UnitOfWork, type WriteScope } from './unit-of-work.js'
 
 /** What can be read of one tenant. */
 class TenantReaders {
@@ -91,8 +91,15 @@ export class TenantStore {
   readonly #unit: UnitOfWork
   readonly #tenant_id: string
 
-  constructor(database: Database, tenant_id: string, clock: Clock, origin: () => Origin, prelude?: Prelude) {
-    this.#unit = new UnitOfWork(database, { role: 'gatehouse_tenant', tenant_id }, clock, origin, prelude)
+  constructor(
+    database: Database,
+    tenant_id: string,
+    clock: Clock,
+    origin: () => Origin,
+    prelude?: Prelude,
+    publish?: Publish,
+  ) {
+    this.#unit = new UnitOfWork(database, { role: 'gatehouse_tenant', tenant_id }, clock, origin, prelude, publish)
     this.#tenant_id = tenant_id
   }
 

@@ -1,6 +1,8 @@
 import { DrizzleQueryError } from 'drizzle-orm'
 import type { Action } from '../audit/actions.js'
 import { type Origin, recordEvent, type Subject } from '../audit/record.js'
+import type { LiveEvent } from '../realtime/events.js'
+import { rightsChangedBy } from '../realtime/rights.js'
 import { type Clock, instantOf } from './clock.js'
 import type { Binding, Database } from './database.js'
 import { asUnavailable } from './errors.js'
@@ -19,9 +21,12 @@ export interface WriteScope extends ReadScope {
   changed(subject: Subject): void
   /** Says that the wish was already true, so that there is nothing to audit. */
   unchanged(): void
-  /** Runs after the commit, and never when it fails: for what others are told. */
-  afterCommit(effect: () => void): void
+  /** Tells others, after the commit, and never when it fails. */
+  publish(event: LiveEvent): void
 }
+
+/** Where events go once they are facts. */
+export type Publish = (event: LiveEvent) => void
 
 /** What every audited transaction of a request begins with: the claim of its Idempotency-Key, when it has one. */
 export type Prelude = (scope: ReadScope) => Promise<void>
@@ -33,6 +38,7 @@ export class UnitOfWork {
   readonly #clock: Clock
   readonly #origin: () => Origin
   readonly #prelude: Prelude
+  readonly #publish: Publish
   #is_writing = false
 
   constructor(
@@ -41,12 +47,14 @@ export class UnitOfWork {
     clock: Clock,
     origin: () => Origin,
     prelude: Prelude = async () => undefined,
+    publish: Publish = () => undefined,
   ) {
     this.#database = database
     this.#binding = binding
     this.#clock = clock
     this.#origin = origin
     this.#prelude = prelude
+    this.#publish = publish
   }
 
   /** Each statement is a transaction of its own, bound in the same round trip. */
@@ -56,11 +64,14 @@ export class UnitOfWork {
     return answering(() => work({ queries, now: instantOf(this.#clock()) }))
   }
 
-  /** One transaction with its audit event: both are there afterwards, or neither. */
+  /**
+   * One transaction with its audit event: both are there afterwards, or neither. What others are told follows the
+   * commit, and with it whether somebody's rights may have changed.
+   */
   async write<T>(action: Action, work: (scope: WriteScope) => Promise<T>): Promise<T> {
     this.#refuseNesting()
     this.#is_writing = true
-    const effects: (() => void)[] = []
+    const events: LiveEvent[] = []
     try {
       const result = await answering(() =>
         this.#database.transaction(this.#binding, async (run) => {
@@ -75,16 +86,19 @@ export class UnitOfWork {
             actor: origin.actor,
             changed: (subject) => outcome.push(subject),
             unchanged: () => outcome.push('unchanged'),
-            afterCommit: (effect) => effects.push(effect),
+            publish: (event) => events.push(event),
           })
           const [said] = outcome
           if (said === undefined || outcome.length > 1)
             throw new Error(`${action}: a write must say once what it changed`)
-          if (said !== 'unchanged') await recordEvent(queries, action, said, origin, now)
+          if (said === 'unchanged') return value
+          await recordEvent(queries, action, said, origin, now)
+          const rights = rightsChangedBy(action, said)
+          if (rights !== undefined) events.push(rights)
           return value
         }),
       )
-      for (const effect of effects) effect()
+      for (const event of events) this.#publish(event)
       return result
     } finally {
       this.#is_writing = false

@@ -5,6 +5,7 @@ import { checkPreconditions, tablesWithoutWall } from '../../src/storage/precond
 import { startGateway } from '../helpers/gateway.js'
 import { ask } from '../helpers/requests.js'
 import { buildWorld } from '../helpers/world.js'
+import { plantConversation } from './conversation-rows.js'
 import { examplesOf } from './examples.js'
 import { fingerprint, foreignIdViolations, tenantTables, tried, walllessTables } from './isolation.js'
 import { guardedRoutes, parametersOf, pathOf } from './route-table.js'
@@ -51,6 +52,10 @@ for (const [own, user_id, mark] of [
     insert into usage_hours values ('${own.id}', now(), '${mark}', '/${mark}', 200, '', 1, 1, 1);
     insert into idempotency_records values ('${own.id}', '${mark}', '/${mark}', '${mark}', '', 200, '${mark}', now(), now())`)
 }
+const talks = {
+  acme: await plantConversation(sql, acme.id, ids.owner, 'ACMEMARK'),
+  globex: await plantConversation(sql, globex.id, ids.other_owner, 'GLOBEXMARK'),
+}
 const tables = await tenantTables(sql)
 
 // Stops a new table from being born without a wall: nobody would notice until a tenant reads another's rows.
@@ -85,7 +90,7 @@ t.test("404 or 403, another tenant's id is answered exactly like one that names 
   const [key] = await sql(`select id from tenant_keys where tenant_id = '${globex.id}' limit 1`)
   const [role] = await sql(`select id from roles where tenant_id = '${globex.id}' limit 1`)
   const [invitation] = await sql(`select id from invitations where tenant_id = '${globex.id}' limit 1`)
-  const of_globex = [role, key, invitation].map((row) => String(row?.id))
+  const of_globex = [...[role, key, invitation].map((row) => String(row?.id)), ...Object.values(talks.globex)]
   const foreign_ids = [globex.id, rows_of.globex.id, ids.other_owner, ...of_globex]
   const own = routes.filter(({ access, url }) => /tenant|member/.test(access.kind) && parametersOf(url).length > 0)
   t.ok(own.length >= 30, `${own.length} routes`)
@@ -204,6 +209,13 @@ t.test('a foreign key cannot cross from one tenant into another', async (t) => {
     `insert into membership_roles values ('${acme.id}', '${ids.agent}', '${role?.id}')`,
     `insert into membership_roles select '${acme.id}', '${ids.other_owner}', id from roles where tenant_id = '${acme.id}' and system_role = 'agent'`,
     `insert into overrides values ('${acme.id}', '${ids.other_owner}', 'agents:edit', 'grant', '', now())`,
+    `insert into conversation_members values ('${acme.id}', '${talks.globex.id}', '${ids.agent}', 'owner', now())`,
+    `insert into conversation_members values ('${acme.id}', '${talks.acme.id}', '${ids.other_owner}', 'owner', now())`,
+    `update conversations set customer_id = '${rows_of.globex.id}' where id = '${talks.acme.id}'`,
+    `update conversations set assignee_id = '${ids.other_owner}' where id = '${talks.acme.id}'`,
+    `update messages set conversation_id = '${talks.globex.id}' where id = '${talks.acme.message_id}'`,
+    `update messages set reply_to = '${talks.globex.message_id}' where id = '${talks.acme.message_id}'`,
+    `update message_reports set message_id = '${talks.globex.message_id}' where id = '${talks.acme.report_id}'`,
   ]
   for (const statement of crossing) await t.rejects(sql(statement), { code: '23503' }, statement)
 })

@@ -1,6 +1,7 @@
 import { sql as query } from 'drizzle-orm'
 import t from 'tap'
 import { Problem } from '../../src/http/problems.js'
+import type { LiveEvent } from '../../src/realtime/events.js'
 import { TenantStore } from '../../src/storage/tenant-store.js'
 import { UnitOfWork } from '../../src/storage/unit-of-work.js'
 import { startGateway } from '../helpers/gateway.js'
@@ -11,55 +12,86 @@ t.teardown(() => gateway.close())
 const { acme } = await buildWorld(gateway)
 const { database, sql } = gateway
 const NOBODY = { actor: { kind: 'anonymous' as const, id: null }, address: null, user_agent: null, request_id: null }
-const unit = () =>
-  new UnitOfWork(database, { role: 'gatehouse_tenant', tenant_id: acme.id }, gateway.clock.now, () => NOBODY)
+const unit = (told: LiveEvent[] = []) =>
+  new UnitOfWork(
+    database,
+    { role: 'gatehouse_tenant', tenant_id: acme.id },
+    gateway.clock.now,
+    () => NOBODY,
+    async () => undefined,
+    (event) => told.push(event),
+  )
+const typing = (user_id: string): LiveEvent => ({
+  kind: 'chat_typing',
+  tenant_id: acme.id,
+  conversation_id: acme.id,
+  user_id,
+  is_typing: true,
+})
 const store = () => new TenantStore(database, acme.id, gateway.clock.now, () => NOBODY)
 const countOf = async (table: string) => (await sql(`select count(*)::int as count from ${table}`))[0]?.count
 
-t.test('whatever fails in a transaction undoes all of it, its event and its effects', async (t) => {
+t.test('whatever fails in a transaction undoes all of it, its event and what would be told', async (t) => {
   const before = [await countOf('customers'), await countOf('audit_events')]
-  let effects = 0
+  const told: LiveEvent[] = []
   const failures: Record<string, () => unknown> = {
     'an error of ours': () => Promise.reject(new Error('ours')),
     'a refusal': () => Promise.reject(new Problem('last_owner')),
     'nothing at all': () => Promise.reject(undefined),
   }
   for (const [what, fail] of Object.entries(failures)) {
-    const write = unit().write('customer.created', async ({ queries, changed, afterCommit }) => {
+    const write = unit(told).write('customer.created', async ({ queries, changed, publish }) => {
       await queries.execute(
         query.raw(`insert into customers (tenant_id, id, name, created_at, updated_at)
         values ('${acme.id}', gen_random_uuid(), 'Undone', now(), now())`),
       )
       changed({ kind: 'customer', id: null, tenant_id: acme.id, changes: {} })
-      afterCommit(() => {
-        effects += 1
-      })
+      publish(typing('nobody'))
       await fail()
     })
     await t.rejects(write, what)
     t.same([await countOf('customers'), await countOf('audit_events')], before, what)
   }
-  const swallowed = unit().write('customer.created', async ({ queries, changed, afterCommit }) => {
+  const swallowed = unit(told).write('customer.created', async ({ queries, changed, publish }) => {
     await queries.execute(query.raw('select 1 / 0')).catch(() => undefined)
     changed({ kind: 'customer', id: null, tenant_id: acme.id, changes: {} })
-    afterCommit(() => {
-      effects += 1
-    })
+    publish(typing('nobody'))
   })
   await t.rejects(swallowed, 'an error of the database that the work ignored')
   t.same([await countOf('customers'), await countOf('audit_events')], before)
-  t.equal(effects, 0, 'nobody was told')
+  t.same(told, [], 'nobody was told')
 })
 
-t.test('effects run once, after the commit, in their order', async (t) => {
-  const order: unknown[] = []
-  await unit().write('customer.created', async ({ changed, afterCommit }) => {
+// Stops a listener from being told of what is not there yet, and may never be.
+t.test('what is published is told after the commit, once and in order', async (t) => {
+  const told: LiveEvent[] = []
+  const at: unknown[] = []
+  const watched = new UnitOfWork(
+    {
+      ...database,
+      transaction: async (binding, work) => {
+        const result = await database.transaction(binding, work)
+        at.push('committed')
+        return result
+      },
+    },
+    { role: 'gatehouse_tenant', tenant_id: acme.id },
+    gateway.clock.now,
+    () => NOBODY,
+    async () => undefined,
+    (event) => {
+      told.push(event)
+      at.push('told')
+    },
+  )
+  await watched.write('customer.created', async ({ changed, publish }) => {
     changed({ kind: 'customer', id: 'x', tenant_id: acme.id, changes: {} })
-    afterCommit(() => order.push('first'))
-    afterCommit(() => order.push('second'))
-    order.push('work')
+    publish(typing('first'))
+    publish(typing('second'))
+    at.push('worked')
   })
-  t.same(order, ['work', 'first', 'second'])
+  t.same(at, ['worked', 'committed', 'told', 'told'])
+  t.same(told, [typing('first'), typing('second')], 'a customer is nobody whose rights change')
 })
 
 t.test('a write must say once what it changed, or that it changed nothing', async (t) => {
