@@ -1,0 +1,120 @@
+import { WebSocket } from 'ws'
+
+/** Close codes of RFC 6455 section 7.4.1 and of the IANA registry that the relay says by itself. */
+export const CLOSE_CODES = {
+  gone: 1001,
+  restart: 1012,
+  too_slow: 1013,
+  bad_gateway: 1014,
+} as const
+
+/** What one relayed connection may cost. */
+export interface RelayLimits {
+  /** Bytes that wait for a side that reads slowly; beyond them the other side is not read any more. */
+  readonly held_bytes_max: number
+  /** How long one side may keep the other one waiting. */
+  readonly stalled_ms_max: number
+  /** How long there may be nothing at all, no ping either, before a dead peer is assumed. */
+  readonly idle_ms_max: number
+}
+
+export interface Relay {
+  /** Ends both sides. */
+  close(code: number, reason: string): void
+  /** Resolves when both sides are closed. Never rejects. */
+  readonly ended: Promise<void>
+}
+
+/**
+ * Carries messages, pings and pongs between two open sockets, each of which must have been made with `autoPong: false`,
+ * until one of them ends; then the other one ends with the same code and reason.
+ *
+ * It reads a side only as fast as the other side takes it. All listeners are attached before it returns, so nothing is
+ * lost that arrives at once.
+ */
+export function relay(caller: WebSocket, upstream: WebSocket, limits: RelayLimits): Relay {
+  const close = (code: number, reason: string) => {
+    for (const socket of [caller, upstream]) end(socket, code, reason)
+  }
+  const idle = setTimeout(() => close(CLOSE_CODES.gone, 'idle'), limits.idle_ms_max)
+  const stall = (slow: WebSocket) => {
+    // It does not read, so it would not read a closing handshake either.
+    slow.terminate()
+    close(CLOSE_CODES.too_slow, 'the other side does not read')
+  }
+  pump(caller, upstream, limits, () => idle.refresh(), stall)
+  pump(upstream, caller, limits, () => idle.refresh(), stall)
+
+  let is_upstream_broken = false
+  upstream.on('error', () => {
+    is_upstream_broken = true
+  })
+  // ws has sent the code that fits by then, and closes by itself.
+  caller.on('error', () => undefined)
+  const ended = Promise.all([
+    closed(caller).then(({ code, reason }) => end(upstream, isSendable(code) ? code : CLOSE_CODES.gone, reason)),
+    closed(upstream).then(({ code, reason }) => {
+      // Frames that are none are the upstream's mistake, not the caller's.
+      if (isSendable(code) && !is_upstream_broken) end(caller, code, reason)
+      else end(caller, CLOSE_CODES.bad_gateway, 'the upstream broke off')
+    }),
+  ]).then(() => clearTimeout(idle))
+  caller.resume()
+  upstream.resume()
+  return { close, ended }
+}
+
+/** How a socket ended; one that broke before anybody looked has ended too. */
+async function closed(socket: WebSocket): Promise<{ code: number; reason: Buffer }> {
+  if (socket.readyState === WebSocket.CLOSED) return { code: 1006, reason: Buffer.alloc(0) }
+  return new Promise((resolve) => socket.once('close', (code, reason) => resolve({ code, reason })))
+}
+
+/** Hands on what one side says, and stops reading it while the other side is behind. */
+function pump(
+  from: WebSocket,
+  to: WebSocket,
+  { held_bytes_max, stalled_ms_max }: RelayLimits,
+  onFrame: () => void,
+  onStall: (slow: WebSocket) => void,
+): void {
+  let waiting: NodeJS.Timeout | undefined
+  const release = () => {
+    if (waiting === undefined || to.bufferedAmount > held_bytes_max / 2) return
+    clearTimeout(waiting)
+    waiting = undefined
+    from.resume()
+  }
+  const pass = (write: (done: () => void) => void) => {
+    onFrame()
+    if (to.readyState !== WebSocket.OPEN) return
+    write(release)
+    if (waiting === undefined && to.bufferedAmount > held_bytes_max) {
+      from.pause()
+      waiting = setTimeout(onStall, stalled_ms_max, to)
+    }
+  }
+  from.on('message', (data, binary) => pass((done) => to.send(data, { binary }, done)))
+  from.on('ping', (data) => pass((done) => to.ping(data, undefined, done)))
+  from.on('pong', (data) => pass((done) => to.pong(data, undefined, done)))
+  to.once('close', () => {
+    clearTimeout(waiting)
+    waiting = undefined
+    // Paused, it would never see the closing handshake of the other side.
+    from.resume()
+  })
+}
+
+/** Stands for a close frame without a code (RFC 6455 section 7.4.1); it is sent on without one. */
+const NO_CODE = 1005
+
+function end(socket: WebSocket, code: number, reason: string | Buffer): void {
+  if (socket.readyState !== WebSocket.OPEN) return
+  if (code === NO_CODE) socket.close()
+  else socket.close(code, reason)
+}
+
+/** Whether it is how a peer can say goodbye: of 1000 to 1014 all but 1004 and 1006 are, and 3000 to 4999. */
+function isSendable(code: number): boolean {
+  return (code >= 1000 && code <= 1014 && code !== 1004 && code !== 1006) || (code >= 3000 && code <= 4999)
+}
