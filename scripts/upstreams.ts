@@ -1,0 +1,18 @@
+import { parseArgs } from 'node:util'
+import { ConfigurationError } from '../src/config/env.js'
+import { readManifestFile } from '../src/upstreams/manifest-file.js'
+import { run } from './storage.js'
+
+const USAGE = `usage: npm run upstreams -- check FILE
+
+check  says whether FILE can be UPSTREAMS_FILE, as the gateway itself would say it at its start.`
+
+/** Looks at a file of upstreams without starting anything. */
+await run(async () => {
+  const { positionals } = parseArgs({ allowPositionals: true })
+  const [command, file] = positionals
+  if (command !== 'check' || file === undefined || positionals.length !== 2) throw new ConfigurationError(USAGE)
+  const { upstreams, scopes } = readManifestFile(file)
+  const routes = upstreams.reduce((sum, each) => sum + each.routes.length + each.sockets.length, 0)
+  console.log(`${file} is good: ${upstreams.length} upstreams, ${routes} routes, ${scopes.size} scopes of their own`)
+})
