@@ -16,6 +16,7 @@ import { clientErrorHandler, requestIdOf } from './http/client-errors.js'
 import { installCors } from './http/cors.js'
 import { installErrorHandler } from './http/error-handler.js'
 import { answerExpectations } from './http/expectations.js'
+import { GatewayRequest } from './http/handshake.js'
 import { installHeaders } from './http/headers.js'
 import { checkEncoding, decodeUtf8, parseJsonBody } from './http/json-body.js'
 import { collectMethods, refuseOtherMethods, refuseUnrouted } from './http/methods.js'
@@ -24,6 +25,7 @@ import { completeSchemas, installOpenApi } from './http/openapi.js'
 import { collectRoutes } from './http/route-catalogue.js'
 import service from './http/service-routes.js'
 import { checkQuery, routable } from './http/urls.js'
+import { installWebSockets } from './http/web-sockets.js'
 import { installIdempotency } from './idempotency/hook.js'
 import { answerSeal } from './idempotency/sealed-answer.js'
 import invitationAnswers from './invitations/answer-routes.js'
@@ -97,7 +99,7 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
     rewriteUrl: routable,
     routerOptions: { maxParamLength: ROUTER_PARAMETER_CHARACTERS_MAX },
     // Node would refuse a request without Host by itself, with no problem in the answer; the first step does.
-    http: { requireHostHeader: false },
+    http: { requireHostHeader: false, IncomingMessage: GatewayRequest },
     clientErrorHandler: clientErrorHandler(public_url),
     // Input is refused or taken as it is: nothing is dropped in silence, nothing is bent into shape.
     ajv: {
@@ -137,11 +139,12 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
   const stopSweeping = startSweeping(database, clock, (error) => app.log.warn({ err: error }, 'the sweep failed'))
   app.addHook('onClose', async () => stopSweeping())
 
-  installErrorHandler(app, public_url)
   installHeaders(app)
   answerExpectations(app)
   app.addHook('preValidation', checkQuery)
-  observeAnswers(app, counting)
+  const observe = observeAnswers(app, counting)
+  const sockets = await installWebSockets(app, public_url, observe)
+  installErrorHandler(app, public_url, sockets)
   const methods_of = collectMethods(app)
   const catalogue = collectRoutes(app)
   const pipeline = installPipeline(app, { database, access_tokens, limiter, key_use, bus, clock })

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { RefusalRecorder } from '../audit/refusals.js'
 import type { Metrics } from '../metrics/metrics.js'
 import { originOf } from '../pipeline/open-stores.js'
@@ -15,26 +15,34 @@ const AUDITED_STATUS: ReadonlySet<number> = new Set([401, 403, 429])
 /** What has no route has no template; its path is the caller's, and would be a label of its own for each. */
 const NO_ROUTE = '(none)'
 
-/** After each answer: one line in the log, the metrics, the usage of the tenant, and the refusals of the audit. */
-export function observeAnswers(app: FastifyInstance, { metrics, usage, refusals }: Observers): void {
-  app.addHook('onResponse', (request, reply, done) => {
+/** Notes what a request was answered; once for each. */
+export type Observe = (request: FastifyRequest, status: number, duration_ms?: number) => void
+
+/**
+ * After each answer: one line in the log, the metrics, the usage of the tenant, and the refusals of the audit.
+ *
+ * @returns the same for a request that is answered past Fastify: by a socket, or by a stream when it begins.
+ */
+export function observeAnswers(app: FastifyInstance, { metrics, usage, refusals }: Observers): Observe {
+  const observe: Observe = (request, status, duration_ms = 0) => {
     const findings = request.findings ?? {}
+    if (findings.is_observed === true) return
+    findings.is_observed = true
     const route = request.is404 ? NO_ROUTE : (request.routeOptions.url ?? NO_ROUTE)
     const code = findings.problem_code
-    const answer = { method: request.method, route, status: reply.statusCode, code, duration_ms: reply.elapsedTime }
-    log(request, reply)
-    metrics.answered({ ...answer, violated: findings.violated ?? [] })
+    log(request, status, duration_ms)
+    metrics.answered({ method: request.method, route, status, code, duration_ms, violated: findings.violated ?? [] })
     if (findings.tenant !== undefined) {
       usage.record({
         tenant_id: findings.tenant.id,
         key_id: findings.key?.id ?? '',
         route: `${request.method} ${route}`,
-        status: reply.statusCode,
+        status,
         code: code ?? '',
-        duration_ms: reply.elapsedTime,
+        duration_ms,
       })
     }
-    if (code !== undefined && AUDITED_STATUS.has(reply.statusCode)) {
+    if (code !== undefined && AUDITED_STATUS.has(status)) {
       refusals.record({
         tenant_id: findings.tenant?.id ?? null,
         code,
@@ -42,18 +50,22 @@ export function observeAnswers(app: FastifyInstance, { metrics, usage, refusals 
         route: `${request.method} ${route}`,
       })
     }
+  }
+  app.addHook('onResponse', (request, reply, done) => {
+    observe(request, reply.statusCode, reply.elapsedTime)
     done()
   })
+  return observe
 }
 
-function log(request: FastifyRequest, reply: FastifyReply): void {
+function log(request: FastifyRequest, status: number, duration_ms: number): void {
   const { tenant, principal, problem_code } = request.findings ?? {}
   request.log.info(
     {
       req: request,
-      status: reply.statusCode,
+      status,
       code: problem_code,
-      duration_ms: Math.round(reply.elapsedTime * 100) / 100,
+      duration_ms: Math.round(duration_ms * 100) / 100,
       tenant_id: tenant?.id,
       principal_kind: principal?.kind,
       principal_id: principal?.id,

@@ -55,6 +55,7 @@ const OF_EVERY_ROUTE: ProblemCode[] = [
   'malformed_request',
   'duplicate_header',
   'credentials_in_url',
+  'no_web_socket',
   'validation_failed',
   'headers_too_large',
   'rate_limited',

@@ -30,6 +30,13 @@ export const PROBLEMS = {
     explanation:
       'Keys go in X-TENANT-API-KEY and tokens in Authorization. URLs end up in logs, histories and Referer headers. Revoke what was sent and make a new one.',
   },
+  no_web_socket: {
+    status: 400,
+    title: 'No WebSocket here',
+    detail: 'This route does not speak WebSocket. Ask it by plain HTTP.',
+    explanation:
+      'The request was the handshake of a WebSocket, and this route has none. Routes that have one say so in the contract; ask any other one without Upgrade, and again when you want to know what is new.',
+  },
   malformed_json: {
     status: 400,
     title: 'Malformed JSON',

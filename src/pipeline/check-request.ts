@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { Problem } from '../http/problems.js'
 import { isDecodable } from '../http/urls.js'
+import { speaksWebSocket } from '../http/web-sockets.js'
 import type { Step } from './gate.js'
 
 const HEADER_LINES_MAX = 100
@@ -29,6 +30,7 @@ export const checkRequest: Step = (_gate, request) => {
   if (CREDENTIAL_IN_URL.test(request.originalUrl)) throw new Problem('credentials_in_url')
   if (!isDecodable(request.originalUrl)) throw new Problem('malformed_request')
   if (hasLongParameter(request)) throw new Problem('uri_too_long')
+  if (request.ws && !request.is404 && !speaksWebSocket(request)) throw new Problem('no_web_socket')
 }
 
 /** The versions that are spoken here; from 1.1 on a request names its host (RFC 9112 section 3.2). Node also takes 0.9. */

@@ -28,6 +28,8 @@ export interface Findings {
   /** The budgets that were used up. */
   violated?: readonly string[]
   platform_store?: PlatformStore
+  /** Set once the answer was logged and counted. */
+  is_observed?: boolean
 }
 
 declare module 'fastify' {
