@@ -51,6 +51,7 @@ import { openBus } from './realtime/bus.js'
 import roles from './roles/routes.js'
 import type { Clock } from './storage/clock.js'
 import type { Database } from './storage/database.js'
+import { openFactsReader } from './storage/facts-reader.js'
 import { pendingMigrations } from './storage/migrate.js'
 import { PlatformStore } from './storage/platform-store.js'
 import tenants from './tenants/routes.js'
@@ -147,7 +148,15 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
   installErrorHandler(app, public_url, sockets)
   const methods_of = collectMethods(app)
   const catalogue = collectRoutes(app)
-  const pipeline = installPipeline(app, { database, access_tokens, limiter, key_use, bus, clock })
+  const pipeline = installPipeline(app, {
+    database,
+    facts: openFactsReader(database),
+    access_tokens,
+    limiter,
+    key_use,
+    bus,
+    clock,
+  })
   completeSchemas(app)
   installIdempotency(app, answerSeal(secrets.signing_keys))
   await installCors(app, pipeline, config.cors_origins, originLookup(database, clock), clock)

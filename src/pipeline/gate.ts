@@ -5,10 +5,12 @@ import type { Limiter } from '../limits/limiter.js'
 import type { Bus } from '../realtime/bus.js'
 import type { Clock } from '../storage/clock.js'
 import type { Database } from '../storage/database.js'
+import type { FactsReader } from '../storage/facts-reader.js'
 
 /** The process-wide parts that steps work with. */
 export interface Gate {
   readonly database: Database
+  readonly facts: FactsReader
   readonly access_tokens: AccessTokens
   readonly limiter: Limiter
   readonly key_use: KeyUseRecorder

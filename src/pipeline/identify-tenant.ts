@@ -4,7 +4,7 @@ import { Problem } from '../http/problems.js'
 import { digestOfSecret, isSameDigest, type ParsedTenantKey, parseTenantKey } from '../keys/tenant-key.js'
 import type { Secret } from '../keys/use-recorder.js'
 import { isInNetworks } from '../limits/address.js'
-import { isKeyUsable, isSuspended, type KeyFact, readFacts } from '../storage/facts.js'
+import { isKeyUsable, isSuspended, type KeyFact } from '../storage/facts.js'
 import { readBearer } from './bearer.js'
 import type { Step } from './gate.js'
 import { refuseCredentials } from './limit-address.js'
@@ -24,7 +24,7 @@ export const identifyTenant: Step = async (gate, request, reply) => {
   if (!UUID.test(id) || parsed === undefined) return refuseCredentials(gate, request, 'invalid_tenant_credentials')
 
   const claims = typeof bearer === 'object' ? bearer : { session_id: null, user_id: null }
-  const facts = await readFacts(gate.database, { tenant_id: id, key_id: parsed.id, ...pick(claims) })
+  const facts = await gate.facts.read({ tenant_id: id, key_id: parsed.id, ...pick(claims) })
   const { tenant, key: found } = facts
   const secret = found === null ? undefined : matchingSecret(found, parsed, gate.clock())
   if (tenant === null || found === null || secret === undefined) {

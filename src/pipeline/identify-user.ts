@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { Problem } from '../http/problems.js'
-import { isSessionAlive, readFacts, type SessionFact } from '../storage/facts.js'
+import { isSessionAlive, type SessionFact } from '../storage/facts.js'
 import { readBearer } from './bearer.js'
 import { found } from './findings.js'
 import type { Gate, Step } from './gate.js'
@@ -35,7 +35,7 @@ export const identifyUser: Step = async (gate, request) => {
 async function liveSession(gate: Gate, request: FastifyRequest): Promise<SessionFact | undefined> {
   const { findings } = request
   const { session_id, user_id } = found(findings.bearer) as { session_id: string; user_id: string }
-  findings.facts ??= await readFacts(gate.database, {
+  findings.facts ??= await gate.facts.read({
     tenant_id: tenantOfPath(request),
     key_id: null,
     session_id,

@@ -1,0 +1,86 @@
+import type { Facts, KeyFact } from './facts.js'
+
+const TENANT_FACT = `case when t.id is not null then json_build_object(
+    'id', t.id, 'name', t.name, 'allowed_origins', t.allowed_origins, 'requests_per_minute', t.requests_per_minute,
+    'trial_ends_at', t.trial_ends_at, 'suspended_at', t.suspended_at, 'suspended_until', t.suspended_until) end`
+
+const KEY_FACT = `case when k.id is not null then json_build_object(
+    'id', k.id, 'name', k.name, 'scopes', k.scopes, 'secret_digest', encode(k.secret_digest, 'hex'),
+    'secret_created_at', k.secret_created_at, 'previous_digest', encode(k.previous_digest, 'hex'),
+    'previous_expires_at', k.previous_expires_at, 'allowed_cidrs', k.allowed_cidrs,
+    'requests_per_minute', k.requests_per_minute, 'expires_at', k.expires_at, 'disabled_at', k.disabled_at,
+    'revoked_at', k.revoked_at) end`
+
+const sessionFact = (privileges: string) => `case when s.id is not null then json_build_object(
+    'id', s.id, 'user_id', s.user_id, 'expires_at', s.expires_at, 'ended_at', s.ended_at,
+    'user_disabled_at', u.disabled_at, 'privileges', ${privileges}) end`
+
+const MEMBERSHIP_FACT = `case when m.user_id is not null then json_build_object(
+    'state', m.state,
+    'roles', coalesce((
+      select json_agg(json_build_object('name', r.name, 'system_role', r.system_role, 'scopes', r.scopes))
+      from membership_roles mr join roles r on r.tenant_id = mr.tenant_id and r.id = mr.role_id
+      where mr.tenant_id = m.tenant_id and mr.user_id = m.user_id), '[]'),
+    'overrides', coalesce((
+      select json_agg(json_build_object('scope', v.scope, 'effect', v.effect))
+      from overrides v where v.tenant_id = m.tenant_id and v.user_id = m.user_id), '[]')) end`
+
+/** Which claims a request makes: the statement asks for nothing else, for each table costs every request. */
+export interface Shape {
+  readonly tenant: boolean
+  readonly key: boolean
+  readonly session: boolean
+}
+
+/**
+ * The facts of many requests in one statement, so of one moment: a row for each, by its position. Every join repeats the
+ * tenant: the key, the membership, its roles and its overrides are those of the tenant that the request names, or they
+ * are not found. Operators are nobody where a tenant is named: the worlds are apart.
+ *
+ * Each row is one JSON value in the shape of `Facts`: the server builds it in less time than it takes here to read
+ * thirty columns.
+ */
+export function factsStatement({ tenant, key, session }: Shape): string {
+  return `
+select c.position, json_build_object(
+  'tenant', ${tenant ? TENANT_FACT : 'null'},
+  'key', ${key ? KEY_FACT : 'null'},
+  'session', ${session ? sessionFact(tenant ? 'null' : 'o.privileges') : 'null'},
+  'membership', ${tenant && session ? MEMBERSHIP_FACT : 'null'}) as facts
+from unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[])
+  with ordinality as c (tenant_id, key_id, session_id, user_id, position)
+${tenant ? 'left join tenants t on t.id = c.tenant_id and t.deleted_at is null' : ''}
+${key ? 'left join tenant_keys k on k.tenant_id = t.id and k.id = c.key_id' : ''}
+${session ? 'left join sessions s on s.id = c.session_id and s.user_id = c.user_id left join users u on u.id = s.user_id' : ''}
+${session && !tenant ? 'left join operators o on o.user_id = u.id' : ''}
+${tenant && session ? 'left join memberships m on m.tenant_id = t.id and m.user_id = u.id' : ''}`
+}
+
+/** A row of the statement. The facts are as JSON can hold them: digests are hex. */
+export interface FactsRow {
+  /** Counted from 1. */
+  readonly position: number
+  readonly facts: Omit<Facts, 'key'> & {
+    readonly key: (Omit<KeyFact, 'secret_digest' | 'previous_digest'> & WrittenDigests) | null
+  }
+}
+
+interface WrittenDigests {
+  readonly secret_digest: string
+  readonly previous_digest: string | null
+}
+
+/** The facts of a row, as the pipeline wants them. */
+export function factsOf({ facts }: FactsRow): Facts {
+  const { key } = facts
+  if (key === null) return facts as Facts
+  const { secret_digest, previous_digest } = key
+  return {
+    ...facts,
+    key: {
+      ...key,
+      secret_digest: Buffer.from(secret_digest, 'hex'),
+      previous_digest: previous_digest === null ? null : Buffer.from(previous_digest, 'hex'),
+    },
+  }
+}
