@@ -12,6 +12,7 @@ import type { Config } from './config/config.js'
 import type { Secrets } from './config/secrets.js'
 import customers from './customers/routes.js'
 import health from './health/routes.js'
+import { openAfterwards } from './http/afterwards.js'
 import { clientErrorHandler, requestIdOf } from './http/client-errors.js'
 import { installCors } from './http/cors.js'
 import { installErrorHandler } from './http/error-handler.js'
@@ -135,7 +136,12 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
   const bus = openBus((error) => app.log.error({ err: error }, 'a listener of the bus failed'))
   if (config.metrics !== undefined) await serveMetrics(app, counting.metrics, config.metrics.host, config.metrics.port)
   const mailer = openMailer(config.mail, app.log)
-  app.addHook('onClose', () => mailer.settled())
+  const afterwards = openAfterwards(app.log)
+  app.addHook('onClose', async () => {
+    // In this order: what follows an answer may end with a mail.
+    await afterwards.settled()
+    await mailer.settled()
+  })
 
   const stopSweeping = startSweeping(database, clock, (error) => app.log.warn({ err: error }, 'the sweep failed'))
   app.addHook('onClose', async () => stopSweeping())
@@ -173,9 +179,10 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
     refresh_token_seconds: config.refresh_token_seconds,
     allow_registration: config.allow_registration,
     mailer,
+    afterwards,
     public_url,
   })
-  app.register(recovery, { prefix: '/v1/auth', limiter, passwords, mailer, public_url })
+  app.register(recovery, { prefix: '/v1/auth', limiter, passwords, mailer, afterwards, public_url })
   app.register(me, { prefix: '/v1/me' })
   app.register(account, { prefix: '/v1/me', limiter, passwords, mailer, public_url })
   app.register(invitationAnswers, { prefix: '/v1/invitations' })

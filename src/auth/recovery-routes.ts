@@ -1,5 +1,5 @@
-import { finished } from 'node:stream/promises'
 import { Type } from 'typebox'
+import type { Afterwards } from '../http/afterwards.js'
 import { Problem } from '../http/problems.js'
 import { closed, NoContent, problems, type Routes } from '../http/schemas.js'
 import type { Limiter } from '../limits/limiter.js'
@@ -18,11 +18,12 @@ export interface RecoveryOptions {
   readonly limiter: Limiter
   readonly passwords: Passwords
   readonly mailer: Mailer
+  readonly afterwards: Afterwards
   readonly public_url: string
 }
 
 /** Links in mails: a new password, and the proof of an address. */
-const recovery: Routes<RecoveryOptions> = async (app, { limiter, passwords, mailer, public_url }) => {
+const recovery: Routes<RecoveryOptions> = async (app, { limiter, passwords, mailer, afterwards, public_url }) => {
   app.post(
     '/password-resets',
     {
@@ -39,18 +40,19 @@ const recovery: Routes<RecoveryOptions> = async (app, { limiter, passwords, mail
     },
     async (request, reply) => {
       await limitLogins(limiter, request, reply)
+      afterwards.checkRoom()
       const email = normaliseEmail(request.body.email)
       const { platform_store } = request
       const user_id = await platform_store.read((store) => store.users.activeIdOf(email))
-      reply.code(202).send({ status: 'accepted' })
-      // The rest comes when the answer is gone, so that its time says nothing about whether there is such a user.
-      if (user_id === undefined) return reply
-      await finished(reply.raw).catch(() => undefined)
-      const token = await platform_store.write('user.password_reset_sent', (store) =>
-        store.credentials.issueReset(user_id),
-      )
-      mailer.send(passwordResetMail(email, token, public_url))
-      return reply
+      if (user_id !== undefined) {
+        afterwards.follow(reply, async () => {
+          const token = await platform_store.write('user.password_reset_sent', (store) =>
+            store.credentials.issueReset(user_id),
+          )
+          mailer.send(passwordResetMail(email, token, public_url))
+        })
+      }
+      return reply.code(202).send({ status: 'accepted' })
     },
   )
 

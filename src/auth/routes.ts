@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import type { Afterwards } from '../http/afterwards.js'
 import { Problem } from '../http/problems.js'
 import { NoContent, problems, type Routes } from '../http/schemas.js'
 import { addressBucket } from '../limits/address.js'
@@ -17,6 +18,7 @@ export interface AuthOptions extends LoginParts {
   readonly refresh_token_seconds: number
   readonly allow_registration: boolean
   readonly mailer: Mailer
+  readonly afterwards: Afterwards
   readonly public_url: string
 }
 
@@ -119,7 +121,7 @@ const auth: Routes<AuthOptions> = async (app, options) => {
         operationId: 'register',
         summary: 'Register; off unless ALLOW_REGISTRATION',
         description:
-          'The answer is the same whether or not the address has an account. A new one is sent a link to prove the address.',
+          'The answer is the same whether or not the address has an account. A new account is there in a moment, and its address is sent a link to prove it.',
         tags,
         body: Registration,
         response: { 202: Accepted, ...problems('registration_disabled', 'rate_limited') },
@@ -128,14 +130,18 @@ const auth: Routes<AuthOptions> = async (app, options) => {
     async (request, reply) => {
       if (!options.allow_registration) throw new Problem('registration_disabled')
       await limitLogins(limiter, request, reply)
+      options.afterwards.checkRoom()
       const { name, password } = request.body
       const email = normaliseEmail(request.body.email)
       checkNewPassword(password, [email, name])
       const password_hash = await passwords.hash(password)
-      const token = await request.platform_store.write('user.registered', (store) =>
-        store.users.register({ email, name, password_hash }),
-      )
-      if (token !== undefined) options.mailer.send(verificationMail(email, token, options.public_url))
+      const { platform_store } = request
+      options.afterwards.follow(reply, async () => {
+        const token = await platform_store.write('user.registered', (store) =>
+          store.users.register({ email, name, password_hash }),
+        )
+        if (token !== undefined) options.mailer.send(verificationMail(email, token, options.public_url))
+      })
       return reply.code(202).send({ status: 'accepted' })
     },
   )
