@@ -19,6 +19,7 @@ import { installErrorHandler } from './http/error-handler.js'
 import { answerExpectations } from './http/expectations.js'
 import { GatewayRequest } from './http/handshake.js'
 import { installHeaders } from './http/headers.js'
+import { isInstant } from './http/instants.js'
 import { checkEncoding, decodeUtf8, parseJsonBody } from './http/json-body.js'
 import { collectMethods, refuseOtherMethods, refuseUnrouted } from './http/methods.js'
 import { observeAnswers } from './http/observe.js'
@@ -113,6 +114,7 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
         allowUnionTypes: true,
         keywords: ['x-documented-as'],
       },
+      onCreate: (ajv) => ajv.addFormat('date-time', isInstant),
     },
   }).withTypeProvider<TypeBoxTypeProvider>()
   // Node drops header lines beyond this in silence; our own check counts all of them, within 16 KiB.

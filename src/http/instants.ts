@@ -1,0 +1,20 @@
+/** RFC 3339 section 5.6, with offsets that are in use somewhere: the database refuses what is beyond 15:59. */
+const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-](0\d|1[0-4]):[0-5]\d)$/i
+const FIRST_MS = Date.parse('0001-01-01T00:00:00Z')
+const LAST_MS = Date.parse('9999-12-31T23:59:59.999Z')
+
+/**
+ * Whether a text is a point in time for everybody who reads it here: for JavaScript, and for the database, which know
+ * different ones of the year 0, of leap seconds and of offsets. What only one of them knows would be a 500.
+ */
+export function isInstant(text: string): boolean {
+  if (!INSTANT.test(text)) return false
+  const time_ms = Date.parse(text)
+  return time_ms >= FIRST_MS && time_ms <= LAST_MS && isDayOfMonth(text)
+}
+
+/** JavaScript takes the 30th of February for the 2nd of March. */
+function isDayOfMonth(text: string): boolean {
+  const day = text.slice(0, 10)
+  return new Date(`${day}T00:00:00Z`).toISOString().startsWith(day)
+}
