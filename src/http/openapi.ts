@@ -2,6 +2,7 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
 import type { TSchema } from 'typebox'
+import { isCreating } from '../idempotency/creating.js'
 import { SCOPES } from '../permissions/scopes.js'
 import { type Access, open } from '../pipeline/access.js'
 import type { Pipeline } from '../pipeline/index.js'
@@ -62,6 +63,7 @@ const OF_EVERY_ROUTE: ProblemCode[] = [
   'internal_error',
   'service_unavailable',
 ]
+const OF_CREATING: ProblemCode[] = ['idempotency_in_progress', 'idempotency_answer_lost', 'idempotency_mismatch']
 const OF_BODIES: ProblemCode[] = ['malformed_json', 'body_too_large', 'unsupported_media_type']
 
 /** Every code that a route can answer with: of its access, of its shape, and its own. */
@@ -72,6 +74,7 @@ function codesOf(route: RouteOptions, access: Access): ProblemCode[] {
     ...OF_EVERY_ROUTE,
     ...OF_ACCESS[access.kind],
     ...(has_body ? OF_BODIES : []),
+    ...(isCreating(route) ? OF_CREATING : []),
     ...(route.url.includes(':') ? (['not_found', 'uri_too_long'] as const) : []),
     ...own.flatMap((response) => response['x-problem-codes'] ?? []),
   ]
@@ -145,6 +148,19 @@ const SECURITY_SCHEMES = {
   tenant_key: { type: 'apiKey', in: 'header', name: 'X-TENANT-API-KEY', description: 'A key of the tenant' },
 } as const
 
+/** For the document alone: the header is checked where it is read. */
+const CREATING_HEADERS = {
+  type: 'object',
+  properties: {
+    'Idempotency-Key': {
+      type: 'string',
+      pattern: '^[!-~]{1,255}$',
+      description:
+        'The same request with the same key gets the same answer for 24 hours, with `Idempotency-Replayed: true`, and nothing is created twice.',
+    },
+  },
+}
+
 /** A limit travels as text in a URL, and is a whole number to whoever calls. */
 function documented(schema: FastifySchema | undefined, route: RouteOptions): FastifySchema {
   const described = structuredClone(schema ?? {}) as FastifySchema & {
@@ -158,6 +174,7 @@ function documented(schema: FastifySchema | undefined, route: RouteOptions): Fas
     }
   }
   if (Object.keys(properties).length === 0) delete described.querystring
+  if (isCreating(route)) described.headers = CREATING_HEADERS
   // The routes that only say 405 are no part of the contract.
   return route.url === '*' ? ({ ...described, hide: true } as FastifySchema) : described
 }

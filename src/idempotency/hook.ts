@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import canonicalize from 'canonicalize'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../http/problems.js'
+import { isCreating } from './creating.js'
 import type { AnswerSeal } from './sealed-answer.js'
 import {
   type IdempotencyMark,
@@ -30,8 +31,7 @@ interface Answer {
  */
 export function installIdempotency(app: FastifyInstance, seal: AnswerSeal): void {
   app.addHook('onRoute', (route) => {
-    const creates = route.method === 'POST' && Object.hasOwn((route.schema?.response ?? {}) as object, '201')
-    if (!creates) return
+    if (!isCreating(route)) return
     route.preHandler = [recall(seal), ...[route.preHandler ?? []].flat()]
     route.onSend = [keep(seal), ...[route.onSend ?? []].flat()]
   })

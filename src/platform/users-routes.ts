@@ -45,10 +45,12 @@ const platformUsers: Routes<{ readonly passwords: Passwords }> = async (app, { p
       const email = normaliseEmail(request.body.email)
       checkNewPassword(password, [email, name])
       const password_hash = await passwords.hash(password)
-      const created = await request.platform_store.write('user.created', (store) =>
-        store.users.create({ email, name, password_hash, is_verified: true }),
-      )
-      if (created === undefined) throw new Problem('already_exists', { members: { conflicting_field: 'email' } })
+      const created = await request.platform_store.write('user.created', async (store) => {
+        const made = await store.users.create({ email, name, password_hash, is_verified: true })
+        // Refused inside of the transaction: a refusal must not leave the claim of an Idempotency-Key behind.
+        if (made === undefined) throw new Problem('already_exists', { members: { conflicting_field: 'email' } })
+        return made
+      })
       return reply.code(201).send(created)
     },
   )

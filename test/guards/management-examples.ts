@@ -79,7 +79,7 @@ export function managementExamples(gateway: TestGateway, world: World, side: Sid
     rotateKey: () => onKey('tenant_key.rotated', { overlap_seconds: 60 }),
     getOwnKey: async () => ({ headers: keyHeaders({ id: own.id, key: (await makeKey()).key }) }),
     revokeOwnKey: () => byItself('tenant_key.revoked'),
-    rotateOwnKey: () => byItself('tenant_key.rotated', { overlap_seconds: 0 }),
+    rotateOwnKey: () => byItself('tenant_key.rotated', { overlap_seconds: 60 }),
     removeMember: async () => {
       const user_id = await makeMember(gateway, world, side)
       return change('member.removed', 'member', user_id, { user_id })
