@@ -31,12 +31,12 @@ export const identifyTenant: Step = async (gate, request, reply) => {
     return refuseCredentials(gate, request, 'invalid_tenant_credentials')
   }
 
-  const now = gate.clock()
-  if (isSuspended(tenant, now)) throw new Problem('tenant_suspended')
+  // Before what may refuse: a good key that is used from elsewhere stands in the audit and in the usage of its tenant.
+  Object.assign(request.findings, { facts, tenant, key: found })
+  if (isSuspended(tenant, gate.clock())) throw new Problem('tenant_suspended')
   if (found.allowed_cidrs !== null && !isInNetworks(request.ip, found.allowed_cidrs)) {
     throw new Problem('address_not_allowed')
   }
-  Object.assign(request.findings, { facts, tenant, key: found })
   gate.key_use.record(tenant.id, found.id, digestOf(found, secret))
   if (secret === 'previous') announceDeprecation(reply, found)
 }
