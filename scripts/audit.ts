@@ -1,45 +1,52 @@
-import { readFileSync } from 'node:fs'
-import { type ChainedEvent, verifyChain } from '../src/audit/chain.js'
+import { createReadStream } from 'node:fs'
+import { StringDecoder } from 'node:string_decoder'
+import { verifyChain } from '../src/audit/chain.js'
 
 const USAGE = 'usage: npm run audit -- verify FILE   (an NDJSON export of /v1/tenants/{tenant_id}/audit-events/export)'
 
 /** Checks an export of audit events without the gateway, and says plainly what that does not prove. */
-function main([command, file]: string[]): void {
-  if (command !== 'verify' || file === undefined) throw new Error(USAGE)
-  const verdict = verifyChain(readEvents(file))
-  if (!verdict.ok) throw new Error(`NOT INTACT at position ${verdict.at}: ${verdict.reason}`)
-  console.log(
-    `intact: ${verdict.events} events, positions ${verdict.first} to ${verdict.last} of one chain, none missing or changed`,
-  )
+async function main([command, file, ...more]: string[]): Promise<void> {
+  if (command !== 'verify' || file === undefined || more.length > 0) throw new Error(USAGE)
+  const verdict = await verifyChain(linesOf(file))
+  if (!verdict.ok) throw new Error(`NOT INTACT${verdict.line > 0 ? ` at line ${verdict.line}` : ''}: ${verdict.reason}`)
+  const { events, first, last, is_whole } = verdict
+  const proved = is_whole
+    ? ['intact, from the first event on:', 'none of them is missing, changed, or out of order.']
+    : ['intact as a piece:', `between these positions no line is missing, changed, or out of order.`]
+  console.log(`${proved[0]} ${events} events, positions ${first} to ${last} of one chain; ${proved[1]}`)
   console.log('This does not prove:')
-  if (!verdict.is_whole)
-    console.log(
-      `- anything about positions 1 to ${verdict.first - 1}, which are not in the file, nor about what the first line says`,
-    )
-  console.log(
-    `- that nothing follows position ${verdict.last}: compare it with the newest position that you noted elsewhere`,
-  )
-  console.log(
-    '- that the chain was not written anew as a whole by whoever owns the database: keep hashes in a place that they do not own',
-  )
-  console.log('- that what was never recorded did not happen')
+  for (const limit of limitsOf(first, last, is_whole)) console.log(`- ${limit}`)
 }
 
-function readEvents(file: string): ChainedEvent[] {
-  const lines = readFileSync(file, 'utf8').split('\n')
-  if (lines.pop() !== '')
-    throw new Error('NOT INTACT: the file does not end with a whole line; the export was interrupted')
-  return lines.map((line, position) => {
-    try {
-      return JSON.parse(line) as ChainedEvent
-    } catch {
-      throw new Error(`NOT INTACT: line ${position + 1} is not JSON`)
-    }
-  })
+/** What nobody can know from a file alone. */
+function limitsOf(first: number, last: number, is_whole: boolean): string[] {
+  const of_a_piece = [
+    `anything about positions 1 to ${first - 1}: the end of the export may have been cut off`,
+    `what the line of position ${first} says, for the hash that it was made from is not in the file`,
+  ]
+  return [
+    ...(is_whole ? [] : of_a_piece),
+    `that nothing follows position ${last}: compare it with the newest position that you noted elsewhere`,
+    'that the chain was not written anew as a whole by whoever owns the database: keep hashes in a place that they do not own',
+    'that what was never recorded did not happen',
+  ]
+}
+
+/** The lines of a file, each of which must be whole. */
+async function* linesOf(file: string): AsyncGenerator<string> {
+  const decoder = new StringDecoder('utf8')
+  let rest = ''
+  for await (const bytes of createReadStream(file)) {
+    const lines = (rest + decoder.write(bytes as Buffer)).split('\n')
+    rest = lines.pop() ?? ''
+    yield* lines
+  }
+  rest += decoder.end()
+  if (rest !== '') throw new Error('NOT INTACT: the file does not end with a whole line; the export was interrupted')
 }
 
 try {
-  main(process.argv.slice(2))
+  await main(process.argv.slice(2))
 } catch (error) {
   console.error((error as Error).message)
   process.exitCode = 1

@@ -15,41 +15,61 @@ export type Verdict =
       readonly last: number
       readonly is_whole: boolean
     }
-  | { readonly ok: false; readonly at: number; readonly reason: string }
+  | { readonly ok: false; readonly line: number; readonly reason: string }
 
 /**
- * Checks that exported events are an unbroken piece of one chain: positions without gap or repeat, one tenant, and each
- * hash that of the hash before it and the event's own digest. Order does not matter.
+ * Checks that the lines of an export, newest first as they were written, are an unbroken piece of one chain: positions
+ * without gap or repeat, one tenant, and each hash that of the hash before it and the event's own digest. Two lines are
+ * held at a time, so an export may be as long as it likes.
  */
-export function verifyChain(events: readonly ChainedEvent[]): Verdict {
-  const sorted = [...events].sort((left, right) => left.chain_seq - right.chain_seq)
-  const [first] = sorted
-  if (first === undefined) return { ok: false, at: 0, reason: 'there are no events in it' }
-  let before: ChainedEvent | undefined
-  for (const event of sorted) {
-    const reason = wrongWith(event, before)
-    if (reason !== undefined) return { ok: false, at: event.chain_seq, reason }
-    before = event
+export async function verifyChain(lines: AsyncIterable<string>): Promise<Verdict> {
+  let newest: ChainedEvent | undefined
+  let after: ChainedEvent | undefined
+  let line = 0
+  for await (const text of lines) {
+    line += 1
+    const event = eventOf(text)
+    if (event === undefined) return { ok: false, line, reason: 'it is not an event as an export writes it' }
+    const reason = after && misplaced(event, after)
+    if (reason !== undefined) return { ok: false, line, reason }
+    if (after !== undefined && !follows(after, event.hash)) return { ok: false, line: line - 1, reason: BAD_HASH }
+    newest ??= event
+    after = event
   }
-  return {
-    ok: true,
-    events: sorted.length,
-    first: first.chain_seq,
-    last: before?.chain_seq ?? first.chain_seq,
-    is_whole: first.chain_seq === 1,
-  }
+  if (newest === undefined || after === undefined) return { ok: false, line: 0, reason: 'there are no events in it' }
+  const is_whole = after.chain_seq === 1
+  // The oldest event of a piece has no predecessor to be held against, unless it begins the chain.
+  if (is_whole && !follows(after, '')) return { ok: false, line, reason: BAD_HASH }
+  return { ok: true, events: line, first: after.chain_seq, last: newest.chain_seq, is_whole }
 }
 
-function wrongWith(event: ChainedEvent, before: ChainedEvent | undefined): string | undefined {
-  if (before !== undefined && event.tenant_id !== before.tenant_id)
-    return 'it belongs to another tenant than the one before it'
-  if (before !== undefined && event.chain_seq === before.chain_seq) return 'its position stands there twice'
-  if (before !== undefined && event.chain_seq !== before.chain_seq + 1) {
-    return `events ${before.chain_seq + 1} to ${event.chain_seq - 1} are missing before it`
+const BAD_HASH = 'its hash is not that of the event before it and of what it says'
+
+/** The event of a line; undefined for what no export wrote: a name that stands twice would be read in two ways. */
+function eventOf(text: string): ChainedEvent | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return undefined
   }
-  // The first event of a piece has no predecessor to be held against, unless it begins the chain.
-  if (before === undefined && event.chain_seq !== 1) return undefined
+  if (typeof value !== 'object' || value === null || JSON.stringify(value) !== text) return undefined
+  const { chain_seq, hash: given } = value as Partial<ChainedEvent>
+  const is_event = Number.isSafeInteger(chain_seq) && (chain_seq as number) >= 1 && /^[0-9a-f]{64}$/.test(String(given))
+  return is_event ? (value as ChainedEvent) : undefined
+}
+
+/** What is wrong with the place of an event, which stands behind the one that came after it. */
+function misplaced(event: ChainedEvent, after: ChainedEvent): string | undefined {
+  if (event.tenant_id !== after.tenant_id) return 'it belongs to another tenant than the line before it'
+  if (event.chain_seq === after.chain_seq) return 'its position stands there twice'
+  if (event.chain_seq > after.chain_seq) return 'it is out of order: an export is written newest first'
+  if (event.chain_seq === after.chain_seq - 1) return undefined
+  return `positions ${after.chain_seq - 1} down to ${event.chain_seq + 1} are missing before it`
+}
+
+/** Whether the hash of an event is that of the hash before it and of what it says. */
+function follows(event: ChainedEvent, hash_before: string): boolean {
   const { chain_seq: _chain_seq, hash: given, ...told } = event
-  const expected = hash('sha256', Buffer.concat([Buffer.from(before?.hash ?? '', 'hex'), digestOfEvent(told)]), 'hex')
-  return expected === given ? undefined : 'its hash is not that of the event before it and of what it says'
+  return given === hash('sha256', Buffer.concat([Buffer.from(hash_before, 'hex'), digestOfEvent(told)]), 'hex')
 }

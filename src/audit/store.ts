@@ -1,7 +1,7 @@
 import { and, desc, eq, gte, lt, type SQL } from 'drizzle-orm'
 import { type Page, pageOf, type Rows } from '../http/pagination.js'
 import type { ReadScope } from '../storage/unit-of-work.js'
-import { audit_events } from './table.js'
+import { type AuditEventRow, audit_events } from './table.js'
 
 /** Which events; all given ones must fit. */
 export interface AuditFilters {
@@ -41,32 +41,27 @@ export class AuditReader {
   async list(filters: AuditFilters, page: Page): Promise<Rows<AuditRecord>> {
     const after = page.after_id === undefined ? undefined : lt(audit_events.seq, await this.seqOf(page.after_id))
     const rows = await this.select(and(this.matching(filters), after), page.limit + 1)
-    return pageOf(rows, page.limit)
+    return pageOf(rows.map(auditRecord), page.limit)
   }
 
   /**
    * Events newest first, batch by batch, each in its own short transaction: an export of a million events holds no
-   * transaction open and no more than a batch in memory.
+   * transaction open and no more than a batch in memory. Whoever stops taking them leaves nothing behind.
    */
   async *all(filters: AuditFilters, batch: number): AsyncGenerator<AuditRecord[]> {
     let before: SQL | undefined
     for (;;) {
       const rows = await this.select(and(this.matching(filters), before), batch)
-      if (rows.length === 0) return
-      yield rows
+      const last = rows.at(-1)
+      if (last === undefined) return
+      yield rows.map(auditRecord)
       if (rows.length < batch) return
-      before = lt(audit_events.seq, await this.seqOf(rows.at(-1)?.id ?? ''))
+      before = lt(audit_events.seq, last.seq)
     }
   }
 
-  private async select(where: SQL | undefined, limit: number): Promise<AuditRecord[]> {
-    const rows = await this.scope.queries
-      .select()
-      .from(audit_events)
-      .where(where)
-      .orderBy(desc(audit_events.seq))
-      .limit(limit)
-    return rows.map(({ seq: _seq, digest: _digest, hash, ...event }) => ({ ...event, hash: hash.toString('hex') }))
+  private select(where: SQL | undefined, limit: number): Promise<AuditEventRow[]> {
+    return this.scope.queries.select().from(audit_events).where(where).orderBy(desc(audit_events.seq)).limit(limit)
   }
 
   /** The position of an event in the order of writing; 0, before all of them, for one that is not there. */
@@ -92,4 +87,9 @@ export class AuditReader {
   private ofTenant(): SQL | undefined {
     return this.tenant_id === undefined ? undefined : eq(audit_events.tenant_id, this.tenant_id)
   }
+}
+
+/** An event as it goes out: all but its place among those of others, and what the hash was made from. */
+function auditRecord({ seq: _seq, digest: _digest, hash, ...event }: AuditEventRow): AuditRecord {
+  return { ...event, hash: hash.toString('hex') }
 }

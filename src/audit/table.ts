@@ -45,3 +45,5 @@ export const audit_chains = pgTable('audit_chains', {
   length: bigint('length', { mode: 'number' }).notNull(),
   hash: bytes('hash').notNull(),
 })
+
+export type AuditEventRow = typeof audit_events.$inferSelect

@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
-import { until as pollUntil } from '../helpers/until.js'
 
 /** Compiled tests start the compiled gateway; a test that is run from its source starts the source. */
 const COMPILED = import.meta.url.endsWith('.js')
@@ -125,9 +124,13 @@ export async function whenReady({ child, stdout, stderr }: RunningProcess, port:
   })
 }
 
-/** Waits for what a process does; it may have to start first. */
-export function until(isTrue: () => boolean | Promise<boolean>, milliseconds_max = START_MS_MAX): Promise<void> {
-  return pollUntil(isTrue, milliseconds_max, 20)
+/** Asks again and again, without a pause that would have to be long enough. */
+export async function until(isTrue: () => boolean | Promise<boolean>, milliseconds_max = START_MS_MAX): Promise<void> {
+  const give_up_at = Date.now() + milliseconds_max
+  while (!(await isTrue())) {
+    if (Date.now() > give_up_at) throw new Error(`it did not happen within ${milliseconds_max} ms`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
 }
 
 /** A port that nobody listens on. */
