@@ -18,7 +18,7 @@ const userOf = async (email: string) => (await gateway.sql(`select * from users 
 /** The account is made after the answer. One after another, so when this one is there the earlier ones are done too. */
 const made = async (email: string, more: object = {}) => {
   const answer = await register({ email, ...more })
-  await until(async () => (await userOf(email)) !== undefined)
+  await until('the account', () => userOf(email))
   return answer
 }
 
