@@ -1,4 +1,4 @@
-import type { Page } from 'playwright-core'
+import type { Frame, Page } from 'playwright-core'
 import t from 'tap'
 import { ORIGIN_REMEMBERED_MS } from '../../src/http/cors.js'
 import { startGateway } from '../helpers/gateway.js'
@@ -43,7 +43,7 @@ interface Sent {
 }
 
 /** Lets a page ask the gateway, by the fetch of the browser. */
-function fetchIn(page: Page, path: string, sent: Sent = {}): Promise<Seen> {
+function fetchIn(page: Page | Frame, path: string, sent: Sent = {}): Promise<Seen> {
   return page.evaluate(
     async ({ url, sent }): Promise<Seen> => {
       try {
@@ -64,7 +64,8 @@ const json = (body: unknown) => ({
   headers: { 'Content-Type': 'application/json' },
   body: JSON.stringify(body),
 })
-const loginIn = (page: Page) => fetchIn(page, '/v1/auth/login', json({ email: emailOf('agent'), password: PASSWORD }))
+const loginIn = (page: Page | Frame) =>
+  fetchIn(page, '/v1/auth/login', json({ email: emailOf('agent'), password: PASSWORD }))
 
 async function listOrigins(tenant_id: string, owner: 'owner' | 'other_owner', allowed_origins: string[]) {
   const headers = await world.bearer(owner)
@@ -160,9 +161,12 @@ t.test('an origin that no tenant lists is refused by the browser, before anythin
 
 // Attack: a page without an origin, in a sandbox or from a file, says `null` and hopes that it is reflected.
 t.test('a page of no origin is refused', async (t) => {
-  const page = await openPage(browser, `data:text/html,${HTML}`)
-  t.equal(await page.evaluate('origin'), 'null')
-  t.match(await loginIn(page), { refused: /TypeError/ })
+  const sandbox = await servePage(t, '<iframe sandbox="allow-scripts" srcdoc="<title>Nowhere</title>"></iframe>')
+  const frame = (await openPage(browser, sandbox)).frames()[1] as Frame
+  t.equal(await frame.evaluate('origin'), 'null')
+  const before = arrived.length
+  t.match(await loginIn(frame), { refused: /TypeError/ })
+  t.same(arrived.slice(before), ['OPTIONS /v1/auth/login'])
 })
 
 // Attack: the page of one tenant acts for another, whose key and member it knows.
