@@ -26,6 +26,13 @@ export const PageQuery = {
   ),
 }
 
+/** What the ids of a list look like. Whatever else a cursor carries was never ours, and no column could be asked for it. */
+const ID_OF = {
+  uuid: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
+  key: /^[0-9A-Za-z]{12}$/,
+  position: /^[1-9][0-9]{0,14}$/,
+}
+
 /** Where a list goes on: after the object with this id, in the order of the list. */
 export interface Page {
   readonly limit: number
@@ -44,18 +51,18 @@ interface Query {
 }
 
 /**
- * Reads limit and cursor of a list.
+ * Reads limit and cursor of a list, whose ids are UUIDs if nothing else is said.
  *
  * A cursor carries the id that the page before ended with, and a digest of the list that it belongs to: tenant, route
  * and filters. It is no credential: whatever it names is still looked up behind the wall of the tenant.
  *
  * @throws Problem `invalid_cursor` for a cursor of another list, or none of ours.
  */
-export function readPage(request: FastifyRequest): Page {
+export function readPage(request: FastifyRequest, ids: keyof typeof ID_OF = 'uuid'): Page {
   const { limit, cursor } = request.query as Query
   return {
     limit: limit === undefined ? LIMIT_DEFAULT : Number(limit),
-    after_id: cursor === undefined ? undefined : readCursor(cursor, listDigest(request)),
+    after_id: cursor === undefined ? undefined : readCursor(cursor, listDigest(request), ID_OF[ids]),
   }
 }
 
@@ -78,13 +85,9 @@ export function pageOf<T>(rows: readonly T[], limit: number): Rows<T> {
   return { rows: rows.slice(0, limit), has_more: rows.length > limit }
 }
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
-const KEY_ID = /^[0-9A-Za-z]{12}$/
-
-function readCursor(cursor: string, digest: string): string {
+function readCursor(cursor: string, digest: string, pattern: RegExp): string {
   const [given_digest, id] = Buffer.from(cursor, 'base64url').toString('latin1').split('.')
-  if (given_digest !== digest || id === undefined || !(UUID.test(id) || KEY_ID.test(id)))
-    throw new Problem('invalid_cursor')
+  if (given_digest !== digest || id === undefined || !pattern.test(id)) throw new Problem('invalid_cursor')
   return id
 }
 

@@ -27,7 +27,7 @@ const keys: Routes<{ readonly clock: Clock }> = async (app, { clock }) => {
       },
     },
     async (request, reply) => {
-      const page = await request.tenant_store.read((store) => store.keys.list(readPage(request)))
+      const page = await request.tenant_store.read((store) => store.keys.list(readPage(request, 'key')))
       const rows = page.rows.map((record) => shownKey(record, clock()))
       return sendPage(request, reply, { ...page, rows }, (key) => key.id)
     },

@@ -56,7 +56,7 @@ const tenantControl: Routes<{ readonly clock: Clock }> = async (app, { clock }) 
     },
     async (request, reply) => {
       const page = await request.platform_store.read((store) =>
-        store.tenants.keysOf(request.params.id, readPage(request)),
+        store.tenants.keysOf(request.params.id, readPage(request, 'key')),
       )
       const rows = page.rows.map((record) => shownKey(record, clock()))
       return sendPage(request, reply, { ...page, rows }, (key) => key.id)

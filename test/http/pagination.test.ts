@@ -53,6 +53,8 @@ t.test('pages of any size, joined, are the whole list once, in the same order', 
     ['/v1/tenants', bearer],
     ['/v1/platform/users', await world.bearer('operator')],
     ['/v1/platform/tenants', await world.bearer('operator')],
+    [`/v1/tenants/${acme.id}/audit-events`, bearer],
+    ['/v1/platform/audit-events', await world.bearer('operator')],
   ]
   for (const [path, headers] of lists) {
     const separator = path.includes('?') ? '&' : '?'
@@ -117,6 +119,8 @@ t.test('400 a cursor that is forged, cut, or of another tenant, list or filter',
     'no id': encode(`${digest}.`),
     'an id that is none': encode(`${digest}.' or 1=1 --`),
     'an id and more': encode(`${digest}.${id}' --`),
+    'the id of a key': encode(`${digest}.AAAAbbbb0000`),
+    'a position': encode(`${digest}.7`),
     'NUL in the id': encode(`${digest}.${id.slice(0, -1)}\0`),
     'of another tenant': await cursor('/v1/customers?limit=2', await world.as('other_owner', globex)),
     'of another filter': await cursor('/v1/customers?limit=2&tag=even'),
@@ -140,6 +144,28 @@ t.test('400 a cursor that is forged, cut, or of another tenant, list or filter',
     'invalid_cursor',
     'of another principal',
   )
+})
+
+// Attack: an id of another make reaches a column that cannot be compared with it, and the database fails.
+t.test('400 a cursor with an id that the list could not have', async (t) => {
+  const audit = `/v1/tenants/${acme.id}/audit-events`
+  const lists = [
+    [`/v1/tenants/${acme.id}/keys`, '7', world.ids.owner],
+    [audit, world.ids.owner, '0', '-1', '1e3', '9'.repeat(19), 'NaN'],
+  ] as const
+  for (const [path, ...ids] of lists) {
+    const { next_cursor } = (await get(`${path}?limit=2`, bearer)).body
+    const [digest] = Buffer.from(next_cursor, 'base64url').toString().split('.')
+    for (const id of ids) {
+      const cursor = Buffer.from(`${digest}.${id}`).toString('base64url')
+      expectProblem(t, await get(`${path}?cursor=${cursor}`, bearer), 400, 'invalid_cursor', `${path} ${id}`)
+    }
+  }
+  const [digest] = Buffer.from((await get(`${audit}?limit=2`, bearer)).body.next_cursor, 'base64url')
+    .toString()
+    .split('.')
+  const beyond = Buffer.from(`${digest}.999999999999999`).toString('base64url')
+  t.match(await get(`${audit}?cursor=${beyond}`, bearer), { status: 200, body: { data: [], next_cursor: null } })
 })
 
 // Attack: a cursor says where to go on, so it is made to say the id of another tenant's row.
