@@ -68,9 +68,9 @@ export const tenantAudit: Routes = async (app) => {
     },
     async (request, reply) => {
       const page = await request.tenant_store.read((store) =>
-        store.audit.list(filtersOf(request.query), readPage(request)),
+        store.audit.list(filtersOf(request.query), readPage(request, 'position')),
       )
-      return sendPage(request, reply, page, (event) => event.id)
+      return sendPage(request, reply, page, (event) => event.position)
     },
   )
 
@@ -118,9 +118,9 @@ export const platformAudit: Routes = async (app) => {
     },
     async (request, reply) => {
       const page = await request.platform_store.read((store) =>
-        store.audit.list(filtersOf(request.query), readPage(request)),
+        store.audit.list(filtersOf(request.query), readPage(request, 'position')),
       )
-      return sendPage(request, reply, page, (event) => event.id)
+      return sendPage(request, reply, page, (event) => event.position)
     },
   )
 }

@@ -30,6 +30,11 @@ export interface AuditRecord {
   readonly hash: string
 }
 
+/** An event of a list, which goes on after its position: in the chain of the tenant, or in the order of all writing. */
+export interface PlacedEvent extends AuditRecord {
+  readonly position: string
+}
+
 /** Reads the audit of one tenant, or, for operators, of all. */
 export class AuditReader {
   constructor(
@@ -38,10 +43,12 @@ export class AuditReader {
   ) {}
 
   /** Events, newest first. */
-  async list(filters: AuditFilters, page: Page): Promise<Rows<AuditRecord>> {
-    const after = page.after_id === undefined ? undefined : lt(audit_events.seq, await this.seqOf(page.after_id))
-    const rows = await this.select(and(this.matching(filters), after), page.limit + 1)
-    return pageOf(rows.map(auditRecord), page.limit)
+  async list(filters: AuditFilters, page: Page): Promise<Rows<PlacedEvent>> {
+    const rows = await this.select(filters, page.after_id, page.limit + 1)
+    return pageOf(
+      rows.map((row) => ({ ...auditRecord(row), position: this.positionOf(row) })),
+      page.limit,
+    )
   }
 
   /**
@@ -49,28 +56,34 @@ export class AuditReader {
    * transaction open and no more than a batch in memory. Whoever stops taking them leaves nothing behind.
    */
   async *all(filters: AuditFilters, batch: number): AsyncGenerator<AuditRecord[]> {
-    let before: SQL | undefined
+    let position: string | undefined
     for (;;) {
-      const rows = await this.select(and(this.matching(filters), before), batch)
+      const rows = await this.select(filters, position, batch)
       const last = rows.at(-1)
       if (last === undefined) return
       yield rows.map(auditRecord)
       if (rows.length < batch) return
-      before = lt(audit_events.seq, last.seq)
+      position = this.positionOf(last)
     }
   }
 
-  private select(where: SQL | undefined, limit: number): Promise<AuditEventRow[]> {
-    return this.scope.queries.select().from(audit_events).where(where).orderBy(desc(audit_events.seq)).limit(limit)
+  private select(filters: AuditFilters, after: string | undefined, limit: number): Promise<AuditEventRow[]> {
+    const order = audit_events[this.order]
+    return this.scope.queries
+      .select()
+      .from(audit_events)
+      .where(and(this.matching(filters), after === undefined ? undefined : lt(order, Number(after))))
+      .orderBy(desc(order))
+      .limit(limit)
   }
 
-  /** The position of an event in the order of writing; 0, before all of them, for one that is not there. */
-  private async seqOf(id: string): Promise<number> {
-    const [row] = await this.scope.queries
-      .select({ seq: audit_events.seq })
-      .from(audit_events)
-      .where(and(this.ofTenant(), eq(audit_events.id, id)))
-    return row?.seq ?? 0
+  private positionOf(row: AuditEventRow): string {
+    return String(row[this.order])
+  }
+
+  /** A tenant learns where an event stands in its own chain, and not how many the platform has written. */
+  private get order(): 'seq' | 'chain_seq' {
+    return this.tenant_id === undefined ? 'seq' : 'chain_seq'
   }
 
   private matching(filters: AuditFilters): SQL | undefined {

@@ -3,7 +3,7 @@ import { bigint, index, jsonb, pgTable, text, uniqueIndex, uuid } from 'drizzle-
 import { bytes, instant } from '../storage/columns.js'
 
 /** Stands for the platform where a tenant's id would stand. */
-const NIL = sql.raw("'00000000-0000-0000-0000-000000000000'")
+export const NIL = sql.raw("'00000000-0000-0000-0000-000000000000'")
 
 /**
  * Who did what, when, from where. Append-only: no database role of the running gateway may update or delete here.
