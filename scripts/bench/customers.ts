@@ -27,7 +27,11 @@ export const customers: Suite = {
       const world = await buildWorld(scratch, gateway.url)
       for (const pair of pairsOf(world).filter(({ name }) => name.includes(flags.only))) {
         if (pair.body === undefined) await checkSame(pair, gateway, bare)
-        const [ours, theirs] = await sideBySide(pair, [gateway, bare], flags, signal)
+        const sides = [
+          { ...pair, server: gateway },
+          { ...pair, server: bare },
+        ] as const
+        const [ours, theirs] = await sideBySide(sides, flags, signal)
         yield {
           name: pair.name,
           measured: `gateway ${inWords(ours)} | bare ${inWords(theirs)}`,

@@ -4,18 +4,23 @@ import type { Flags } from './suite.js'
 
 const WARM_UP_SECONDS = 2
 
-/** Loads two servers in turn, so that whatever else the machine does meets both, and gives the median of each. */
+/** A request, and who gets it. */
+export interface Side extends Wanted {
+  readonly server: Server
+}
+
+/** Loads two sides in turn, so that whatever else the machine does meets both, and gives the median of each. */
 export async function sideBySide(
-  wanted: Wanted,
-  [one, other]: readonly [Server, Server],
+  [one, other]: readonly [Side, Side],
   flags: Flags,
   signal: AbortSignal,
 ): Promise<[Measured, Measured]> {
+  const measure = (side: Side, seconds: number) => load(side.server.url, side, { ...flags, seconds }, signal)
   const rounds: [Measured[], Measured[]] = [[], []]
-  for (const server of [one, other]) await load(server.url, wanted, { ...flags, seconds: WARM_UP_SECONDS }, signal)
+  for (const side of [one, other]) await measure(side, WARM_UP_SECONDS)
   for (let round = 0; round < flags.rounds; round += 1) {
-    rounds[0].push(await load(one.url, wanted, flags, signal))
-    rounds[1].push(await load(other.url, wanted, flags, signal))
+    rounds[0].push(await measure(one, flags.seconds))
+    rounds[1].push(await measure(other, flags.seconds))
   }
   return [medianOf(rounds[0]), medianOf(rounds[1])]
 }

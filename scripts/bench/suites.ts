@@ -1,5 +1,6 @@
+import { audit } from './audit.js'
 import { customers } from './customers.js'
 import type { Suite } from './suite.js'
 
 /** Every suite, in the order of `npm run bench -- all`; the first is the one that is run when none is named. */
-export const SUITES: readonly [Suite, ...Suite[]] = [customers]
+export const SUITES: readonly [Suite, ...Suite[]] = [customers, audit]

@@ -2,6 +2,7 @@ import pg from 'pg'
 import { v7 as uuidv7 } from 'uuid'
 import type { Origin } from '../../src/audit/record.js'
 import { openPasswords } from '../../src/auth/passwords.js'
+import { ALL_PRIVILEGES } from '../../src/permissions/scopes.js'
 import { PlatformStore } from '../../src/storage/platform-store.js'
 import { openPooled } from '../../src/storage/pooled.js'
 import { TenantStore } from '../../src/storage/tenant-store.js'
@@ -20,6 +21,10 @@ export interface World {
   /** The tenant and a key that holds the scopes itself. */
   readonly integration: Headers
   readonly customer_id: string
+  readonly tenant_id: string
+  /** Bearers alone, for the management plane and the platform. */
+  readonly owner: Headers
+  readonly operator: Headers
 }
 
 /** Two tenants with their customers, of which one is asked for; made through the stores, with a real login. */
@@ -42,6 +47,8 @@ export async function buildWorld({ gateway_url, owner_url }: Scratch, url: strin
     }
     const owner_id = await createUser('owner@bench.example')
     const agent_id = await createUser('agent@bench.example')
+    const operator_id = await createUser('operator@bench.example')
+    await platform.write('operator.created', (store) => store.operators.appoint(operator_id, ALL_PRIVILEGES))
     const acme = await createTenant('Acme', owner_id)
     const globex = await createTenant('Globex', owner_id)
     const store = new TenantStore(database, acme['x-tenant-id'], Date.now, () => SYSTEM)
@@ -56,10 +63,14 @@ export async function buildWorld({ gateway_url, owner_url }: Scratch, url: strin
       writers.keys.create({ name: 'Integration', scopes: ['conversations:view', 'customers:edit'] }),
     )
     const [customer_id] = await insertCustomers(owner_url, [acme['x-tenant-id'], globex['x-tenant-id']])
+    const bearer = async (name: string) => ({ authorization: `Bearer ${await login(url, `${name}@bench.example`)}` })
     return {
-      user: { ...acme, authorization: `Bearer ${await login(url, 'agent@bench.example')}` },
+      user: { ...acme, ...(await bearer('agent')) },
       integration: { ...acme, 'x-tenant-api-key': key },
       customer_id: customer_id as string,
+      tenant_id: acme['x-tenant-id'],
+      owner: await bearer('owner'),
+      operator: await bearer('operator'),
     }
   } finally {
     await database.close()
