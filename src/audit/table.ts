@@ -3,7 +3,7 @@ import { bigint, index, jsonb, pgTable, text, uniqueIndex, uuid } from 'drizzle-
 import { bytes, instant } from '../storage/columns.js'
 
 /** Stands for the platform where a tenant's id would stand. */
-export const NIL = sql.raw("'00000000-0000-0000-0000-000000000000'")
+const NIL = sql.raw("'00000000-0000-0000-0000-000000000000'")
 
 /**
  * Who did what, when, from where. Append-only: no database role of the running gateway may update or delete here.
@@ -34,7 +34,7 @@ export const audit_events = pgTable(
     hash: bytes('hash').notNull(),
   },
   (t) => [
-    index('audit_events_tenant_id_index').on(t.tenant_id, t.seq),
+    index('audit_events_tenant_chain_index').on(t.tenant_id, t.chain_seq),
     uniqueIndex('audit_events_chain_key').on(sql`coalesce(${t.tenant_id}, ${NIL}::uuid)`, t.chain_seq),
   ],
 )
