@@ -5,7 +5,7 @@ import type { CataloguedRoute, RouteCatalogue } from '../http/route-catalogue.js
 import { closed, Nullable, problems, type Routes, TenantParams, Uuid } from '../http/schemas.js'
 import { evaluate } from '../permissions/evaluate.js'
 import { scopesOfRole } from '../permissions/roles.js'
-import { ALL_SCOPES, SCOPES } from '../permissions/scopes.js'
+import { allScopes, isScope, meaningOf } from '../permissions/scopes.js'
 import { member } from '../pipeline/access.js'
 import { explainInWords, rolesThatGrant } from '../pipeline/enforce-scopes.js'
 import type { Explained } from './explain-store.js'
@@ -40,6 +40,9 @@ const Explanation = Type.Object(
 const CataloguedScope = Type.Object({
   scope: Type.String(),
   meaning: Type.String(),
+  is_known: Type.Boolean({
+    description: 'false: it stands in a role, but no part of the gateway knows it any more; it gives nothing.',
+  }),
   routes: Type.Array(Type.String()),
   roles: Type.Array(Type.String()),
 })
@@ -87,9 +90,11 @@ const explain: Routes<{ readonly catalogue: RouteCatalogue }> = async (app, { ca
     },
     async (request) => {
       const roles = await request.tenant_store.read((store) => store.roles.list())
-      const data = ALL_SCOPES.map((scope) => ({
+      const forgotten = roles.flatMap(scopesOfRole).filter((scope) => !isScope(scope))
+      const data = [...allScopes(), ...new Set(forgotten)].map((scope) => ({
         scope,
-        meaning: SCOPES[scope],
+        meaning: meaningOf(scope) ?? 'Unknown: what it belonged to is gone',
+        is_known: isScope(scope),
         routes: catalogue
           .list()
           .filter(({ access }) => access.scopes.some((asked) => asked === scope))

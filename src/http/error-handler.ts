@@ -81,6 +81,9 @@ function describe({ instancePath, keyword, message, params }: SchemaError): { po
   if (keyword === 'required') return { pointer, message: 'is required' }
   if (keyword === 'enum')
     return { pointer, message: `must be one of ${(params.allowedValues as unknown[]).join(', ')}` }
+  if (keyword === 'format' && params.format === 'scope') {
+    return { pointer, message: 'is not a scope of this gateway; GET /v1/tenants/{tenant_id}/scopes lists them' }
+  }
   return { pointer, message: message ?? 'is not valid' }
 }
 
@@ -92,7 +95,7 @@ function escapePointer(name: string): string {
 function logProblem(problem: Problem, error: FastifyError, request: FastifyRequest): void {
   const fields = { code: problem.code, status: problem.status }
   if (problem.status === 500) request.log.error({ ...fields, err: causeOf(error) }, 'request failed')
-  else if (problem.status === 503)
+  else if (problem.status > 500)
     request.log.warn({ ...fields, reason: problem.message, err: causeOf(problem.cause) }, 'unavailable')
   else request.log.debug(fields, 'request refused')
 }

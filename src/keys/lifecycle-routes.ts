@@ -1,6 +1,5 @@
 import { Type } from 'typebox'
-import { closed, Instant, Name, Nullable, problems, type Routes, TenantParams } from '../http/schemas.js'
-import { ALL_SCOPES } from '../permissions/scopes.js'
+import { closed, Instant, Name, Nullable, problems, type Routes, ScopeName, TenantParams } from '../http/schemas.js'
 import { member } from '../pipeline/access.js'
 import type { Clock } from '../storage/clock.js'
 import { checkedKey } from './checks.js'
@@ -14,7 +13,7 @@ const OVERLAP_SECONDS_MAX = 2_592_000
 const KeyChange = closed(
   {
     name: Type.Optional(Name),
-    scopes: Type.Optional(Type.Array(Type.Enum(ALL_SCOPES), { uniqueItems: true, maxItems: 200 })),
+    scopes: Type.Optional(Type.Array(ScopeName, { uniqueItems: true, maxItems: 200 })),
     expires_at: Type.Optional(Nullable(Instant)),
     allowed_cidrs: Type.Optional(Nullable(Type.Array(Type.String({ maxLength: 50 }), { minItems: 1, maxItems: 50 }))),
     requests_per_minute: Type.Optional(Nullable(Type.Integer({ minimum: 1, maximum: 1_000_000 }))),

@@ -1,11 +1,10 @@
 import { Type } from 'typebox'
-import { closed, Instant, Name } from '../http/schemas.js'
-import { ALL_SCOPES } from '../permissions/scopes.js'
+import { closed, Instant, Name, ScopeName } from '../http/schemas.js'
 
 export const NewKey = closed({
   name: Name,
   scopes: Type.Optional(
-    Type.Array(Type.Enum(ALL_SCOPES), {
+    Type.Array(ScopeName, {
       uniqueItems: true,
       maxItems: 100,
       description: 'What the key may do on its own. None if not given: then it only says which tenant a user acts in.',

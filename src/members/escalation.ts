@@ -1,5 +1,5 @@
 import { Problem } from '../http/problems.js'
-import { effectiveScopes, type Holdings } from '../permissions/evaluate.js'
+import { type Holdings, holds } from '../permissions/evaluate.js'
 import { type RoleFact, scopesOfRole } from '../permissions/roles.js'
 
 /** Somebody who gives or takes: what they hold decides what they may give. */
@@ -34,8 +34,7 @@ export function checkGrant(actor: Actor, granted: readonly RoleFact[]): void {
 
 /** @throws Problem `privilege_escalation` with `exceeding_scopes` */
 export function checkGrantedScopes(actor: Actor, scopes: readonly string[]): void {
-  const held = new Set(effectiveScopes(actor).map(({ scope }) => scope))
-  const exceeding_scopes = [...new Set(scopes)].filter((scope) => !held.has(scope))
+  const exceeding_scopes = [...new Set(scopes)].filter((scope) => !holds(actor, scope))
   if (exceeding_scopes.length > 0) throw new Problem('privilege_escalation', { members: { exceeding_scopes } })
 }
 

@@ -1,6 +1,5 @@
 import { Type } from 'typebox'
-import { closed, NoContent, problems, type Routes, TenantParams, Uuid } from '../http/schemas.js'
-import { ALL_SCOPES } from '../permissions/scopes.js'
+import { closed, NoContent, problems, type Routes, ScopeName, TenantParams, Uuid } from '../http/schemas.js'
 import { member } from '../pipeline/access.js'
 
 const tags = ['tenants']
@@ -49,7 +48,7 @@ const overrides: Routes = async (app) => {
         operationId: 'setOverride',
         summary: 'Grant or deny one scope to one member',
         tags,
-        params: closed({ ...TenantParams.properties, user_id: Uuid, scope: Type.Enum(ALL_SCOPES) }),
+        params: closed({ ...TenantParams.properties, user_id: Uuid, scope: ScopeName }),
         body: Wish,
         response: { 200: Override, ...problems('not_found', 'owner_required', 'privilege_escalation') },
       },

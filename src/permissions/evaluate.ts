@@ -1,4 +1,5 @@
-import { type RoleFact, scopesOfRole } from './roles.js'
+import { type RoleFact, roleGives, scopesOfRole } from './roles.js'
+import { isScope } from './scopes.js'
 
 /** A grant or a deny on one membership; the deny beats every role, every grant, and Owner. */
 export interface OverrideFact {
@@ -43,9 +44,12 @@ export interface Decision {
 
 /**
  * Effective scopes: `(roles' scopes ∪ grants) − denies` for a user, its own scopes for a key, privileges for an operator.
+ * A scope that nobody knows any more gives nothing, so it is none of them.
  */
 export function effectiveScopes(holdings: Holdings): EffectiveScope[] {
-  if (holdings.kind === 'key') return holdings.scopes.map((scope) => ({ scope, from: [{ key: true }] }))
+  if (holdings.kind === 'key') {
+    return holdings.scopes.filter(isScope).map((scope) => ({ scope, from: [{ key: true }] }))
+  }
   if (holdings.kind === 'operator') {
     return holdings.privileges.map((scope) => ({ scope, from: [{ privilege: true }] }))
   }
@@ -58,7 +62,7 @@ export function effectiveScopes(holdings: Holdings): EffectiveScope[] {
   for (const role of holdings.roles) for (const scope of scopesOfRole(role)) add(scope, { role: role.name })
   for (const override of holdings.overrides) if (override.effect === 'grant') add(override.scope, { override: 'grant' })
   for (const override of holdings.overrides) if (override.effect === 'deny') sources.delete(override.scope)
-  return [...sources].map(([scope, from]) => ({ scope, from }))
+  return [...sources].filter(([scope]) => isScope(scope)).map(([scope, from]) => ({ scope, from }))
 }
 
 /**
@@ -82,7 +86,7 @@ export function holds(holdings: Holdings, scope: string): boolean {
   if (holdings.kind === 'operator') return holdings.privileges.includes(scope)
   if (isDenied(holdings, scope)) return false
   return (
-    holdings.roles.some((role) => scopesOfRole(role).includes(scope)) ||
+    holdings.roles.some((role) => roleGives(role, scope)) ||
     holdings.overrides.some((override) => override.effect === 'grant' && override.scope === scope)
   )
 }

@@ -1,4 +1,7 @@
-import { ALL_SCOPES, type Scope } from './scopes.js'
+import { allScopes, type Scope } from './scopes.js'
+
+/** What only these two roles give: every scope, those of upstreams and of later releases too. */
+const EVERY = 'every'
 
 /**
  * The roles that every tenant has and nobody can change.
@@ -7,8 +10,8 @@ import { ALL_SCOPES, type Scope } from './scopes.js'
  * its first request on. A row of the tenant only says which of these it is.
  */
 export const SYSTEM_ROLES = {
-  owner: { name: 'Owner', scopes: ALL_SCOPES },
-  admin: { name: 'Admin', scopes: ALL_SCOPES },
+  owner: { name: 'Owner', scopes: EVERY },
+  admin: { name: 'Admin', scopes: EVERY },
   support_lead: {
     name: 'Support Lead',
     scopes: [
@@ -23,7 +26,7 @@ export const SYSTEM_ROLES = {
   },
   agent: { name: 'Agent', scopes: ['conversations:view', 'conversations:reply', 'customers:edit'] },
   analyst: { name: 'Analyst', scopes: ['analytics:view', 'audit:view'] },
-} as const satisfies Record<string, { name: string; scopes: readonly Scope[] }>
+} as const satisfies Record<string, { name: string; scopes: readonly Scope[] | typeof EVERY }>
 
 export type SystemRole = keyof typeof SYSTEM_ROLES
 
@@ -38,5 +41,13 @@ export interface RoleFact {
 
 /** The scopes that a role gives. */
 export function scopesOfRole(role: RoleFact): readonly string[] {
-  return role.system_role === null ? role.scopes : SYSTEM_ROLES[role.system_role].scopes
+  const scopes = role.system_role === null ? role.scopes : SYSTEM_ROLES[role.system_role].scopes
+  return scopes === EVERY ? allScopes() : scopes
+}
+
+/** Whether a role gives a scope; the same rule, without a list, and for scopes that nobody knows any more too. */
+export function roleGives(role: RoleFact, scope: string): boolean {
+  const scopes: readonly string[] | typeof EVERY =
+    role.system_role === null ? role.scopes : SYSTEM_ROLES[role.system_role].scopes
+  return scopes === EVERY || scopes.includes(scope)
 }

@@ -20,11 +20,38 @@ export type Scope = keyof typeof SCOPES
 
 export const ALL_SCOPES = Object.keys(SCOPES) as Scope[]
 
-const known: ReadonlySet<string> = new Set(ALL_SCOPES)
+/**
+ * What upstreams add to the catalogue, by whoever declared it. It is one for the process, like the catalogue itself, and
+ * changes while the process runs; so it is always asked, and never copied.
+ */
+const declared = new Map<object, ReadonlyMap<string, string>>()
+let meanings: ReadonlyMap<string, string> = new Map(Object.entries(SCOPES))
+let names: readonly string[] = ALL_SCOPES
 
-/** Whether a text is a scope of the catalogue. */
-export function isScope(text: string): text is Scope {
-  return known.has(text)
+/**
+ * Adds scopes and their meanings to the catalogue, in place of those that the same owner declared before; undefined
+ * takes them out. A scope that is gone stays where somebody wrote it down, in roles and keys, and gives nothing.
+ */
+export function declareScopes(owner: object, scopes: ReadonlyMap<string, string> | undefined): void {
+  if (scopes === undefined) declared.delete(owner)
+  else declared.set(owner, scopes)
+  meanings = new Map([...[...declared.values()].flatMap((each) => [...each]), ...Object.entries(SCOPES)])
+  names = [...ALL_SCOPES, ...[...meanings.keys()].filter((scope) => !Object.hasOwn(SCOPES, scope)).sort()]
+}
+
+/** Every scope of this moment: the gateway's own, and those of upstreams. */
+export function allScopes(): readonly string[] {
+  return names
+}
+
+/** What a scope allows, in words; undefined for one that nobody knows. */
+export function meaningOf(scope: string): string | undefined {
+  return meanings.get(scope)
+}
+
+/** Whether a text is a scope of the catalogue at this moment. */
+export function isScope(text: string): boolean {
+  return meanings.has(text)
 }
 
 /** What an operator of the platform may do; the scopes of the other world, never mixed with those of tenants. */

@@ -3,9 +3,8 @@ import { type Static, Type } from 'typebox'
 import { demandedVersions, etagOf } from '../http/etag.js'
 import { Problem } from '../http/problems.js'
 import type { RouteCatalogue } from '../http/route-catalogue.js'
-import { closed, NoContent, problems, type Routes, TenantParams, Uuid } from '../http/schemas.js'
+import { closed, NoContent, problems, type Routes, ScopeName, TenantParams, Uuid } from '../http/schemas.js'
 import { checkGrantedScopes } from '../members/escalation.js'
-import { ALL_SCOPES } from '../permissions/scopes.js'
 import { member } from '../pipeline/access.js'
 import { effectsOf } from './dry-run.js'
 import { checkRoleName } from './names.js'
@@ -14,7 +13,7 @@ import type { RoleRecord } from './store.js'
 const tags = ['tenants']
 const RoleParams = closed({ ...TenantParams.properties, role_id: Uuid })
 const RoleName = Type.String({ minLength: 1, maxLength: 60 })
-const Scopes = Type.Array(Type.Enum(ALL_SCOPES), { uniqueItems: true, maxItems: 200 })
+const Scopes = Type.Array(ScopeName, { uniqueItems: true, maxItems: 200 })
 const DryRunQuery = closed({
   dry_run: Type.Optional(
     Type.Enum(['true', 'false'], { description: 'true: say who would gain and lose what, and change nothing.' }),

@@ -197,6 +197,7 @@ t.test(
     t.strictSame(of('customers:edit'), {
       scope: 'customers:edit',
       meaning: 'Create, change and delete customers',
+      is_known: true,
       routes: ['POST /v1/customers', 'PATCH /v1/customers/:id', 'DELETE /v1/customers/:id'],
       roles: ['Owner', 'Admin', 'Support Lead', 'Agent', 'Clerk'],
     })
