@@ -4,7 +4,7 @@ import { configure } from '../src/config/config.js'
 import { readEnvironment } from '../src/config/env.js'
 import { generateSigningKeys, parseSigningKeys } from '../src/config/secrets.js'
 import { createGateway } from '../src/gateway.js'
-import { openApiYaml } from '../src/http/openapi.js'
+import { openApiYaml } from '../src/http/openapi-document.js'
 import type { Database } from '../src/storage/database.js'
 import { run } from './storage.js'
 

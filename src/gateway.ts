@@ -42,6 +42,7 @@ import me from './me/routes.js'
 import overrides from './members/overrides-routes.js'
 import members from './members/routes.js'
 import { serveMetrics } from './metrics/server.js'
+import { isScope } from './permissions/scopes.js'
 import { installPipeline } from './pipeline/index.js'
 import analytics from './platform/analytics-routes.js'
 import operators from './platform/operators-routes.js'
@@ -58,6 +59,8 @@ import { pendingMigrations } from './storage/migrate.js'
 import { PlatformStore } from './storage/platform-store.js'
 import tenants from './tenants/routes.js'
 import tenantSettings from './tenants/settings-routes.js'
+import { forwardToUpstreams } from './upstreams/routes.js'
+import type { Upstreams } from './upstreams/upstreams.js'
 import { startCounting } from './usage/counting.js'
 import tenantUsage from './usage/routes.js'
 
@@ -79,14 +82,17 @@ export interface Parts {
   readonly clock: Clock
   readonly logger: FastifyServerOptions['logger']
   readonly isDraining: () => boolean
+  /** Services behind the gateway; whoever opens them may also read their manifest again. */
+  readonly upstreams?: Upstreams | undefined
   /** More routes, under the same pipeline; registered last. For tests of the pipeline itself. */
   readonly more?: (app: FastifyInstance) => Promise<void>
 }
 
 /** Assembles the service. Whatever is wrong with a route stops it here. */
 export async function createGateway(parts: Parts): Promise<FastifyInstance> {
-  const { config, secrets, database, clock } = parts
+  const { config, secrets, database, clock, upstreams } = parts
   const { public_url } = config
+  const declared = () => upstreams?.current().routes
   const app = fastify({
     logger: parts.logger ?? false,
     // One line a request, of fields chosen in logging.ts; request_id as in answers and in the audit.
@@ -113,6 +119,7 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
         allErrors: false,
         allowUnionTypes: true,
         keywords: ['x-documented-as'],
+        formats: { scope: isScope },
       },
       onCreate: (ajv) => ajv.addFormat('date-time', isInstant),
     },
@@ -155,7 +162,7 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
   const sockets = await installWebSockets(app, public_url, observe)
   installErrorHandler(app, public_url, sockets)
   const methods_of = collectMethods(app)
-  const catalogue = collectRoutes(app)
+  const catalogue = collectRoutes(app, upstreams)
   const pipeline = installPipeline(app, {
     database,
     facts: openFactsReader(database),
@@ -169,10 +176,10 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
   installIdempotency(app, answerSeal(secrets.signing_keys))
   await installCors(app, pipeline, config.cors_origins, originLookup(database, clock), clock)
   refuseUnrouted(app)
-  await installOpenApi(app, pipeline)
+  await installOpenApi(app, pipeline, declared)
 
   app.register(health, { pendingMigrations: () => pendingMigrations(database), isDraining: parts.isDraining })
-  app.register(service, { public_jwks: secrets.signing_keys.map((key) => key.public_jwk) })
+  app.register(service, { public_jwks: secrets.signing_keys.map((key) => key.public_jwk), declared })
   app.register(auth, {
     prefix: '/v1/auth',
     limiter,
@@ -212,6 +219,13 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
   app.register(operators, { prefix: '/v1/platform/operators' })
   app.register(analytics, { prefix: '/v1/platform/analytics', clock })
   app.register(platformAudit, { prefix: '/v1/platform/audit-events' })
+  if (upstreams !== undefined) {
+    const { signing_keys } = secrets
+    const { metrics } = counting
+    app.register(async (scope) =>
+      forwardToUpstreams(scope, { upstreams, signing_keys, public_url, metrics, observe, clock }),
+    )
+  }
   if (parts.more !== undefined) app.register(parts.more)
   app.register(async (scope) => refuseOtherMethods(scope, methods_of))
 

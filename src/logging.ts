@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { LoggerOptions } from 'pino'
+import { templateOf } from './pipeline/route-of.js'
 
 /** Whatever looks like a credential, wherever it stands: tenant keys, refresh tokens, JWTs, passwords of URLs. */
 const CREDENTIALS = /gh[krt]_[\w-]{8,}|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|(?<=:\/\/[^:/@\s"]*:)[^@/\s"]+(?=@)/g
@@ -39,7 +40,7 @@ export function logOptions(level: string): LoggerOptions {
 export function requestFields(request: FastifyRequest): Record<string, unknown> {
   return {
     method: request.method,
-    route: request.routeOptions?.url ?? pathOf(request),
+    route: templateOf(request) ?? pathOf(request),
     address: request.ip,
   }
 }

@@ -10,6 +10,7 @@ import { createGateway } from './gateway.js'
 import { logOptions } from './logging.js'
 import { openDatabase } from './storage/open.js'
 import { checkPreconditions } from './storage/preconditions.js'
+import { openUpstreams, reloadUpstreams } from './upstreams/upstreams.js'
 
 /**
  * A stop has three parts, and ends within 10 s, before whoever stops us loses patience. First readiness fails while
@@ -26,6 +27,8 @@ async function main(): Promise<void> {
   const environment = readEnvironment()
   const config = configure(environment)
   const logger = pino(logOptions(config.log_level))
+  // Before anything is opened, for the same reason: a mistake in it should not leave a new database behind.
+  const upstreams = config.upstreams_file === undefined ? undefined : openUpstreams(config.upstreams_file, Date.now)
   // Read before anything is opened: a mistake in them should not leave a new database behind.
   const given = environment.JWT_SIGNING_KEYS === undefined ? undefined : await loadSecrets(environment, config.storage)
   const database = await openDatabase(config.storage, (error) =>
@@ -42,6 +45,7 @@ async function main(): Promise<void> {
       clock: Date.now,
       logger: logOptions(config.log_level),
       isDraining: () => is_draining,
+      upstreams,
     })
     if (config.redis_url !== undefined) {
       app.log.warn('REDIS_URL is set, but this release counts in memory: each replica counts for itself')
@@ -62,6 +66,7 @@ async function main(): Promise<void> {
     })
     // A terminal sends Ctrl-C to npm and to us, and npm passes its own on: the second one must not cut the stop short.
     for (const signal of SIGNALS) process.on(signal, () => void (is_draining || close()))
+    if (upstreams !== undefined) process.on('SIGHUP', () => reloadUpstreams(upstreams, app.log))
     if (demo !== undefined) process.stdout.write(demoCommands(demo, await accessOf(app, demo)))
   } catch (error) {
     await database.close()

@@ -24,6 +24,8 @@ export interface Config {
   readonly trusted_proxies: readonly string[]
   readonly cors_origins: readonly string[]
   readonly allow_registration: boolean
+  /** The manifest of upstreams; undefined: there are none. */
+  readonly upstreams_file: string | undefined
   /** Where Prometheus reads; undefined: nowhere. */
   readonly metrics: { readonly host: string; readonly port: number } | undefined
   readonly mail: MailConfig
@@ -55,6 +57,7 @@ export function configure(environment: Environment): Config {
     trusted_proxies: list(environment.TRUST_PROXY).map(checkedNetwork),
     cors_origins: list(environment.CORS_ORIGINS).map((origin) => checkedOrigin('CORS_ORIGINS', origin)),
     allow_registration: environment.ALLOW_REGISTRATION,
+    upstreams_file: environment.UPSTREAMS_FILE,
     metrics:
       environment.METRICS_PORT === undefined
         ? undefined

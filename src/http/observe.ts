@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { RefusalRecorder } from '../audit/refusals.js'
 import type { Metrics } from '../metrics/metrics.js'
 import { originOf } from '../pipeline/open-stores.js'
+import { templateOf } from '../pipeline/route-of.js'
 import type { UsageRecorder } from '../usage/recorder.js'
 
 export interface Observers {
@@ -28,7 +29,7 @@ export function observeAnswers(app: FastifyInstance, { metrics, usage, refusals 
     const findings = request.findings ?? {}
     if (findings.is_observed === true) return
     findings.is_observed = true
-    const route = request.is404 ? NO_ROUTE : (request.routeOptions.url ?? NO_ROUTE)
+    const route = templateOf(request) ?? NO_ROUTE
     const code = findings.problem_code
     log(request, status, duration_ms)
     metrics.answered({ method: request.method, route, status, code, duration_ms, violated: findings.violated ?? [] })
@@ -59,7 +60,7 @@ export function observeAnswers(app: FastifyInstance, { metrics, usage, refusals 
 }
 
 function log(request: FastifyRequest, status: number, duration_ms: number): void {
-  const { tenant, principal, problem_code } = request.findings ?? {}
+  const { tenant, principal, problem_code, upstream } = request.findings ?? {}
   request.log.info(
     {
       req: request,
@@ -69,6 +70,8 @@ function log(request: FastifyRequest, status: number, duration_ms: number): void
       tenant_id: tenant?.id,
       principal_kind: principal?.kind,
       principal_id: principal?.id,
+      // Whose answer it is: with a status here, the upstream's, passed on as it was.
+      upstream,
     },
     'request',
   )

@@ -6,6 +6,8 @@ import { isCreating } from '../idempotency/creating.js'
 import { SCOPES } from '../permissions/scopes.js'
 import { type Access, open } from '../pipeline/access.js'
 import type { Pipeline } from '../pipeline/index.js'
+import type { DeclaredRoute } from '../upstreams/manifest.js'
+import { openApiDocument } from './openapi-document.js'
 import { PROBLEMS, type ProblemCode } from './problems.js'
 import { PROBLEM_SCHEMA, problems } from './schemas.js'
 
@@ -14,8 +16,8 @@ const DESCRIPTION = `Gatehouse is a multi-tenant API gateway. Data plane routes 
 type Content = Record<string, unknown>
 
 /** Which credentials an access asks for, as security requirements: any one of them is enough. */
-function securityOf(access: Access): Record<string, string[]>[] {
-  switch (access.kind) {
+export function securityOf(kind: Access['kind']): Record<string, string[]>[] {
+  switch (kind) {
     case 'open':
       return []
     case 'tenant':
@@ -66,13 +68,17 @@ const OF_EVERY_ROUTE: ProblemCode[] = [
 const OF_CREATING: ProblemCode[] = ['idempotency_in_progress', 'idempotency_answer_lost', 'idempotency_mismatch']
 const OF_BODIES: ProblemCode[] = ['malformed_json', 'body_too_large', 'unsupported_media_type']
 
+/** The codes that every route of an access can answer with, whatever its shape. */
+export function codesOfAccess(kind: Access['kind']): ProblemCode[] {
+  return [...OF_EVERY_ROUTE, ...OF_ACCESS[kind]]
+}
+
 /** Every code that a route can answer with: of its access, of its shape, and its own. */
 function codesOf(route: RouteOptions, access: Access): ProblemCode[] {
   const own = Object.values((route.schema?.response ?? {}) as Record<string, { 'x-problem-codes'?: ProblemCode[] }>)
   const has_body = ['POST', 'PUT', 'PATCH', 'DELETE'].some((method) => [route.method].flat().includes(method))
   return [
-    ...OF_EVERY_ROUTE,
-    ...OF_ACCESS[access.kind],
+    ...codesOfAccess(access.kind),
     ...(has_body ? OF_BODIES : []),
     ...(isCreating(route) ? OF_CREATING : []),
     ...(route.url.includes(':') ? (['not_found', 'uri_too_long'] as const) : []),
@@ -94,7 +100,7 @@ export function completeSchemas(app: FastifyInstance): void {
     route.schema = {
       ...schema,
       querystring: schema.querystring ?? { type: 'object', properties: {}, additionalProperties: false },
-      security: securityOf(access),
+      security: securityOf(access.kind),
       'x-required-scopes': access.scopes,
       'x-access': access.kind,
       response: { ...kept, ...problems(...new Set(codesOf(route, access))) },
@@ -103,7 +109,11 @@ export function completeSchemas(app: FastifyInstance): void {
 }
 
 /** Generates the OpenAPI document from the routes that follow, and serves it with a page to read it. */
-export async function installOpenApi(app: FastifyInstance, pipeline: Pipeline): Promise<void> {
+export async function installOpenApi(
+  app: FastifyInstance,
+  pipeline: Pipeline,
+  declared: () => readonly DeclaredRoute[] | undefined,
+): Promise<void> {
   await pipeline.admit(open().access, () =>
     app.register(swagger, {
       openapi: {
@@ -123,7 +133,13 @@ export async function installOpenApi(app: FastifyInstance, pipeline: Pipeline): 
     }),
   )
   await pipeline.admit(open().access, () =>
-    app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true, uiConfig: { persistAuthorization: false } }),
+    app.register(swaggerUi, {
+      routePrefix: '/docs',
+      staticCSP: true,
+      uiConfig: { persistAuthorization: false },
+      transformSpecification: () => openApiDocument(app, declared()) as unknown as Record<string, unknown>,
+      transformSpecificationClone: false,
+    }),
   )
 }
 
@@ -186,9 +202,4 @@ export function problemPage(code: ProblemCode): string {
 <html lang="en"><head><meta charset="utf-8"><title>${title} (${code})</title></head>
 <body><h1>${title}</h1><p>Status ${status}, code <code>${code}</code></p><p>${explanation}</p></body></html>
 `
-}
-
-/** The document as it is committed in openapi.yaml: the same for the same routes. */
-export function openApiYaml(app: FastifyInstance): string {
-  return app.swagger({ yaml: true })
 }

@@ -16,6 +16,13 @@ export const PROBLEMS = {
     detail: 'The request is not valid HTTP.',
     explanation: 'The bytes that arrived are no HTTP request that can be read in one way only. Check what builds them.',
   },
+  ambiguous_path: {
+    status: 400,
+    title: 'Ambiguous path',
+    detail: 'The path, or the query, could be read in two ways: send it in its plain form.',
+    explanation:
+      'Paths to services behind the gateway are sent on exactly as they are checked, so nothing may stand in them that two servers read differently: no . or .. as a part, no //, no backslash, no ;, no #, no whole URL, no encoded slash, percent sign or control character, and no encoding of letters, digits, - . _ ~, which need none.',
+  },
   duplicate_header: {
     status: 400,
     title: 'Duplicate header',
@@ -317,6 +324,34 @@ export const PROBLEMS = {
     title: 'Internal error',
     detail: 'Something broke that is not your fault. Quote request_id to the operator.',
     explanation: 'The operator finds the cause in the log under the request id.',
+  },
+  upstream_unreachable: {
+    status: 502,
+    title: 'Upstream unreachable',
+    detail: 'The service behind the gateway does not take connections.',
+    explanation:
+      'The request was allowed, but the service that should answer it cannot be reached. Nothing was sent to it. Its operator finds the reason in the log under the request id.',
+  },
+  upstream_bad_answer: {
+    status: 502,
+    title: 'Bad answer of an upstream',
+    detail: 'The service behind the gateway gave no answer that can be passed on.',
+    explanation:
+      'The service broke the connection before it answered, or what it sent is no HTTP. Whether it has done what was asked is not known. Its operator finds the reason in the log under the request id.',
+  },
+  upstream_timeout: {
+    status: 504,
+    title: 'Upstream timeout',
+    detail: 'The service behind the gateway did not answer in time.',
+    explanation:
+      'The service may still be working on the request, or may never have got it. Look before you repeat what must not be done twice.',
+  },
+  upstream_unavailable: {
+    status: 503,
+    title: 'Upstream unavailable',
+    detail: 'The service behind the gateway is not asked at the moment; retry after the seconds in Retry-After.',
+    explanation:
+      'It failed again and again, its health check fails, or it has as many requests as it can take. Nothing was sent to it.',
   },
   service_unavailable: {
     status: 503,

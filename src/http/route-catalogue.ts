@@ -1,13 +1,16 @@
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import findMyWay from 'find-my-way'
-import type { Access } from '../pipeline/access.js'
+import type { Demand } from '../pipeline/access.js'
+import { targetOf } from '../upstreams/path.js'
+import type { Upstreams } from '../upstreams/upstreams.js'
+import { Problem } from './problems.js'
 
 /** A route as callers know it. */
 export interface CataloguedRoute {
   readonly method: string
   /** The template, such as `/v1/customers/:id`. */
   readonly url: string
-  readonly access: Access
+  readonly access: Demand
 }
 
 /** Every route of the gateway, for whoever explains access. */
@@ -20,8 +23,8 @@ export interface RouteCatalogue {
   allowedBy(scopes: ReadonlySet<string>): string[]
 }
 
-/** Collects the routes that are registered after it. */
-export function collectRoutes(app: FastifyInstance): RouteCatalogue {
+/** Collects the routes that are registered after it; those of upstreams are asked for each time, for they change. */
+export function collectRoutes(app: FastifyInstance, upstreams?: Upstreams): RouteCatalogue {
   const registered: RouteOptions[] = []
   app.addHook('onRoute', (route) => void registered.push(route))
   let built: { routes: CataloguedRoute[]; router: ReturnType<typeof findMyWay> } | undefined
@@ -29,16 +32,17 @@ export function collectRoutes(app: FastifyInstance): RouteCatalogue {
     built ??= build(registered)
     return built
   }
+  const list = () => [...catalogue().routes, ...(upstreams?.current().routes ?? [])]
   return {
-    list: () => catalogue().routes,
+    list,
     find(method, path) {
       const wanted = method === 'HEAD' ? 'GET' : method
       const match = catalogue().router.find(wanted as 'GET', path.split('?')[0] ?? '')
-      return match === null ? undefined : (match.store as CataloguedRoute)
+      return match === null ? declaredRoute(upstreams, method, path) : (match.store as CataloguedRoute)
     },
     allowedBy: (scopes) =>
-      catalogue()
-        .routes.filter(({ access }) => access.kind === 'member' || access.kind === 'tenant')
+      list()
+        .filter(({ access }) => access.kind === 'member' || access.kind === 'tenant')
         .filter(({ access }) => access.scopes.length > 0 && access.scopes.every((scope) => scopes.has(scope)))
         .map(({ method, url }) => `${method} ${url}`),
   }
@@ -51,10 +55,20 @@ function build(registered: readonly RouteOptions[]) {
     // Routes that only say 405 are no routes to whoever calls; they are hidden and have no operation.
     if (url === '*' || (schema as { operationId?: string } | undefined)?.operationId === undefined) continue
     for (const each of [method].flat().filter((name) => name !== 'HEAD')) {
-      const route: CataloguedRoute = { method: each, url, access: config?.access as Access }
+      const route: CataloguedRoute = { method: each, url, access: config?.access as Demand }
       routes.push(route)
       router.on(each as 'GET', url, () => undefined, route)
     }
   }
   return { routes, router }
+}
+
+/** By the same rules as a request: a path that would be refused as ambiguous is nobody's. */
+function declaredRoute(upstreams: Upstreams | undefined, method: string, path: string): CataloguedRoute | undefined {
+  try {
+    return upstreams?.current().find(method, targetOf(path).path)
+  } catch (error) {
+    if (error instanceof Problem) return undefined
+    throw error
+  }
 }

@@ -1,19 +1,23 @@
 import type { JWK } from 'jose'
 import { Type } from 'typebox'
 import { open } from '../pipeline/access.js'
-import { openApiYaml, problemPage } from './openapi.js'
+import type { DeclaredRoute } from '../upstreams/manifest.js'
+import { problemPage } from './openapi.js'
+import { openApiDocument, openApiYaml } from './openapi-document.js'
 import { PROBLEMS, Problem, type ProblemCode } from './problems.js'
 import { closed, problems, type Routes } from './schemas.js'
 
 export interface ServiceOptions {
   readonly public_jwks: readonly JWK[]
+  /** The routes of upstreams at this moment. */
+  readonly declared: () => readonly DeclaredRoute[] | undefined
 }
 
 const PUBLIC_CACHE = 'public, max-age=300'
 const tags = ['service']
 
 /** What the gateway says about itself: its key set, its contract, and what its refusals mean. */
-const service: Routes<ServiceOptions> = async (app, { public_jwks }) => {
+const service: Routes<ServiceOptions> = async (app, { public_jwks, declared }) => {
   const KeySet = Type.Object({ keys: Type.Array(Type.Object({}, { additionalProperties: true })) })
   const Document = Type.Object({}, { additionalProperties: true })
 
@@ -35,7 +39,7 @@ const service: Routes<ServiceOptions> = async (app, { public_jwks }) => {
       config: open(),
       schema: { operationId: 'getOpenApiJson', summary: 'This contract as JSON', tags, response: { 200: Document } },
     },
-    async (_request, reply) => reply.header('cache-control', PUBLIC_CACHE).send(app.swagger()),
+    async (_request, reply) => reply.header('cache-control', PUBLIC_CACHE).send(openApiDocument(app, declared())),
   )
 
   app.get(
@@ -51,7 +55,10 @@ const service: Routes<ServiceOptions> = async (app, { public_jwks }) => {
       },
     },
     async (_request, reply) =>
-      reply.header('cache-control', PUBLIC_CACHE).type('application/yaml; charset=utf-8').send(openApiYaml(app)),
+      reply
+        .header('cache-control', PUBLIC_CACHE)
+        .type('application/yaml; charset=utf-8')
+        .send(openApiYaml(app, declared())),
   )
 
   app.get(

@@ -63,6 +63,13 @@ export const BUDGETS = {
     counted_by: 'tenant key id; 0 means none unless the key itself says',
     reason: 'An owner may hold one integration to less than the whole budget of the tenant.',
   },
+  upstream_route: {
+    variable: 'BUDGET_UPSTREAM_ROUTE',
+    quota: 0,
+    window_seconds: 60,
+    counted_by: 'tenant id and route of an upstream; 0 means none unless the manifest says',
+    reason: 'Some routes of a service cost it far more than others. Its operator knows which, and what a tenant needs.',
+  },
   operator: {
     variable: 'BUDGET_OPERATOR',
     quota: 100,
@@ -105,7 +112,7 @@ export interface Budget {
 export type Budgets = Readonly<Record<BudgetName, Budget>>
 
 /**
- * `<requests>/<seconds>`: up to ten million requests in up to a day. Only the budget of a key can be 0, for none: any
+ * `<requests>/<seconds>`: up to ten million requests in up to a day. Only those whose default is none can be 0, for none: any
  * other at 0 would refuse everybody.
  */
 export function budgetPattern(budget: BudgetDefault): string {

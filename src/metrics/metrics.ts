@@ -18,6 +18,8 @@ export interface Metrics {
   /** The page that Prometheus reads. */
   page(): Promise<string>
   readonly content_type: string
+  /** For parts that have metrics of their own. */
+  readonly registry: Registry
 }
 
 /** Rate, errors and duration by route template; refusals by code; budgets; database connections; the process. */
@@ -79,5 +81,6 @@ export function openMetrics(database: Database, usageDropped: () => number): Met
     },
     page: () => registry.metrics(),
     content_type: registry.contentType,
+    registry,
   }
 }

@@ -11,6 +11,12 @@ export type Access =
   | { readonly kind: 'tenant'; readonly scopes: readonly Scope[] }
   | { readonly kind: 'operator'; readonly scopes: readonly Privilege[] }
 
+/** What is asked of a caller, wherever it was declared: scopes of upstreams are known only at run time. */
+export interface Demand {
+  readonly kind: AccessKind
+  readonly scopes: readonly string[]
+}
+
 export type AccessKind = Access['kind']
 
 /** The config of a route that declares its access. */

@@ -4,11 +4,12 @@ import { scopesOfRole } from '../permissions/roles.js'
 import type { TenantStore } from '../storage/tenant-store.js'
 import { found } from './findings.js'
 import type { Step } from './gate.js'
+import { demandOf } from './route-of.js'
 
 /** Refuses what the principal lacks, and says what, why, and which role would change it. */
 export const enforceScopes: Step = async (_gate, request) => {
   const { findings } = request
-  const decision = evaluate(request.routeOptions.config.access.scopes, found(findings.holdings))
+  const decision = evaluate(demandOf(request).scopes, found(findings.holdings))
   findings.decision = decision
   if (decision.allowed) return
   if (decision.principal.kind === 'operator') throw platformAccessDenied(decision)

@@ -5,6 +5,7 @@ import type { Decision, Holdings } from '../permissions/evaluate.js'
 import type { Facts, KeyFact, SessionFact, TenantFact } from '../storage/facts.js'
 import type { PlatformStore } from '../storage/platform-store.js'
 import type { TenantStore } from '../storage/tenant-store.js'
+import type { Forwarded, Forwarding } from '../upstreams/forwarding.js'
 import type { Principal } from './principal.js'
 
 /** What the Authorization header holds: nothing; something that is no token of ours; one that was good; a good one. */
@@ -30,6 +31,10 @@ export interface Findings {
   platform_store?: PlatformStore
   /** Set once the answer was logged and counted. */
   is_observed?: boolean
+  /** The route of an upstream that the request matched, and where it goes. */
+  forwarding?: Forwarding
+  /** What became of it there. */
+  upstream?: Forwarded
 }
 
 declare module 'fastify' {

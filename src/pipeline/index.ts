@@ -8,6 +8,7 @@ import type { Gate, Step } from './gate.js'
 import { identifyTenant } from './identify-tenant.js'
 import { identifyUser } from './identify-user.js'
 import { limitAddress } from './limit-address.js'
+import { limitRoute } from './limit-route.js'
 import { limitTenant } from './limit-tenant.js'
 import { loadMembership } from './load-membership.js'
 import { limitOperator, loadOperator } from './load-operator.js'
@@ -32,6 +33,7 @@ const TABLE: readonly (readonly [Step, ...Column[]])[] = [
   [identifyTenant,                     T                ],     // 401 403
   [checkOrigin,                        T                ],     // 403
   [limitTenant,                        T                ],     // 429
+  [limitRoute,                         T                ],     // 429
   [identifyUser,           U,   M,     T,     P         ],     // 401
   [loadMembership,              M,     T                ],     // 403
   [loadOperator,                              P         ],     // 403
@@ -58,6 +60,8 @@ const COLUMNS = Object.fromEntries(
 declare module 'fastify' {
   interface FastifyContextConfig {
     access: Access
+    /** For a route that stands for many: finds out which of them it is, before anybody is asked who they are. */
+    identify_route?: Step
   }
 }
 
@@ -84,7 +88,9 @@ export function installPipeline(app: FastifyInstance, gate: Gate): Pipeline {
     const access = route.config?.access ?? admitted
     checkAccess(route, access)
     route.config = { ...route.config, access }
-    const steps = COLUMNS[access.kind]
+    const { identify_route } = route.config
+    const column = COLUMNS[access.kind]
+    const steps = identify_route === undefined ? column : [identify_route, ...column]
     route.onRequest = [
       (request: FastifyRequest, reply: FastifyReply) => run(steps, gate, request, reply),
       ...[route.onRequest ?? []].flat(),

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { openApiYaml } from '../../src/http/openapi.js'
+import { openApiDocument, openApiYaml } from '../../src/http/openapi-document.js'
 import { open } from '../../src/pipeline/access.js'
 import { startGateway } from '../helpers/gateway.js'
 import { ask } from '../helpers/requests.js'
@@ -10,7 +10,7 @@ import { guardedRoutes } from './route-table.js'
 const gateway = await startGateway()
 t.teardown(() => gateway.close())
 const routes = guardedRoutes(gateway.routes)
-const document = gateway.app.swagger() as unknown as Document
+const document = openApiDocument(gateway.app) as unknown as Document
 
 t.test('openapi.yaml is what the routes say today: run npm run openapi', async (t) => {
   const generated = openApiYaml(gateway.app)

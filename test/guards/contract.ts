@@ -75,7 +75,7 @@ function wrongResponses(responses: NonNullable<Operation['responses']>, kind: Ac
   const wrong = missing.map((status) => `does not declare ${status}`)
   if (!statuses.some((status) => status >= 200 && status < 300)) wrong.push('declares no success')
   for (const [status, response] of Object.entries(responses)) {
-    if (Number(status) < 400) continue
+    if (!(Number(status) >= 400)) continue
     const problem = response.content?.['application/problem+json']?.schema?.$ref
     if (problem !== '#/components/schemas/Problem') wrong.push(`${status} is no problem: ${JSON.stringify(response)}`)
   }

@@ -5,6 +5,7 @@ import { readEnvironment } from '../../src/config/env.js'
 import { generateSigningKeys, parseSigningKeys } from '../../src/config/secrets.js'
 import { createGateway, type Parts } from '../../src/gateway.js'
 import { logOptions } from '../../src/logging.js'
+import { openUpstreams } from '../../src/upstreams/upstreams.js'
 import { movableClock } from './clock.js'
 import { openTestDatabase, type TestDatabase } from './database.js'
 
@@ -53,6 +54,7 @@ export async function startGateway(options: GatewayOptions = {}) {
   const undeclared: string[] = []
   const routes: KnownRoute[] = []
   const draining = { is: false }
+  const upstreams = config.upstreams_file === undefined ? undefined : openUpstreams(config.upstreams_file, clock.now)
 
   const observe = (message: unknown) =>
     observeAnswers((message as { fastify: FastifyInstance }).fastify, routes, undeclared)
@@ -64,6 +66,7 @@ export async function startGateway(options: GatewayOptions = {}) {
     clock: clock.now,
     logger: { ...logOptions(config.log_level), stream: { write: (line: string) => void lines.push(line) } },
     isDraining: () => draining.is,
+    upstreams,
     more: options.more,
   }).finally(() => unsubscribe('fastify.initialization', observe))
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
@@ -80,6 +83,7 @@ export async function startGateway(options: GatewayOptions = {}) {
     /** Every route that was registered. */
     routes,
     draining,
+    upstreams,
     signing_keys,
     test_database,
     database: test_database.database,

@@ -1,0 +1,99 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import type { BreakerState } from './breaker.js'
+import type { Reports } from './generation.js'
+import type { Upstreams } from './upstreams.js'
+
+/**
+ * How a request to an upstream went: it was answered, whatever the answer; it broke off in the middle of its answer; it
+ * failed; nobody could be asked; the caller left; or the caller's body was refused on its way.
+ */
+export type ForwardOutcome = 'answered' | 'broken' | 'failed' | 'timeout' | 'unavailable' | 'aborted' | 'refused'
+
+export interface UpstreamMetrics extends Reports {
+  /** `duration_ms` until the outcome was known: the head of the answer, or the failure. */
+  forwarded(upstream: string, outcome: ForwardOutcome, duration_ms: number, tries: number): void
+}
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+const STATES: readonly BreakerState[] = ['closed', 'open', 'half_open']
+
+/** Metrics of upstreams, by names of the manifest alone, so there are as many of them as it has. */
+export function openUpstreamMetrics(registry: Registry, upstreams: Upstreams): UpstreamMetrics {
+  const registers = [registry]
+  const requests = new Counter({
+    name: 'gatehouse_upstream_requests_total',
+    help: 'Requests that were to be forwarded, by upstream and outcome.',
+    labelNames: ['upstream', 'outcome'],
+    registers,
+  })
+  const durations = new Histogram({
+    name: 'gatehouse_upstream_duration_seconds',
+    help: 'Time until an upstream began its answer, or failed.',
+    labelNames: ['upstream'],
+    buckets: SECONDS,
+    registers,
+  })
+  const retries = new Counter({
+    name: 'gatehouse_upstream_retries_total',
+    help: 'Further tries after a connection failed.',
+    labelNames: ['upstream'],
+    registers,
+  })
+  const changes = new Counter({
+    name: 'gatehouse_upstream_breaker_changes_total',
+    help: 'How often the breaker of an origin came into a state.',
+    labelNames: ['upstream', 'origin', 'state'],
+    registers,
+  })
+  const ofOrigins = (name: string, help: string, labels: string[], collect: (gauge: Gauge) => void) =>
+    new Gauge({
+      name,
+      help,
+      labelNames: ['upstream', 'origin', ...labels],
+      registers,
+      collect() {
+        this.reset()
+        collect(this)
+      },
+    })
+  const each = () =>
+    [...upstreams.current().upstreams.values()].flatMap(({ declared, origins }) =>
+      origins.map((origin) => ({ labels: { upstream: declared.name, origin: origin.url }, origin })),
+    )
+  ofOrigins(
+    'gatehouse_upstream_breaker_state',
+    '1 for the state that the breaker of an origin is in.',
+    ['state'],
+    (gauge) => {
+      for (const { labels, origin } of each()) {
+        for (const state of STATES) gauge.set({ ...labels, state }, origin.breaker.state === state ? 1 : 0)
+      }
+    },
+  )
+  ofOrigins(
+    'gatehouse_upstream_healthy',
+    'Whether the health check of an origin lets requests go there.',
+    [],
+    (gauge) => {
+      for (const { labels, origin } of each()) gauge.set(labels, origin.is_healthy ? 1 : 0)
+    },
+  )
+  ofOrigins(
+    'gatehouse_upstream_in_flight',
+    'Requests that are with an origin, or wait for a connection.',
+    [],
+    (gauge) => {
+      for (const { labels, origin } of each()) gauge.set(labels, origin.in_flight)
+    },
+  )
+
+  return {
+    forwarded(upstream, outcome, duration_ms, tries) {
+      requests.inc({ upstream, outcome })
+      durations.observe({ upstream }, duration_ms / 1000)
+      if (tries > 1) retries.inc({ upstream }, tries - 1)
+    },
+    breakerChanged: (upstream, origin, state) => changes.inc({ upstream, origin, state }),
+    healthSaid: () => undefined,
+  }
+}

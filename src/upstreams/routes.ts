@@ -1,0 +1,112 @@
+import type { FastifyInstance } from 'fastify'
+import type { SigningKeys } from '../config/secrets.js'
+import type { Observe } from '../http/observe.js'
+import { Problem } from '../http/problems.js'
+import type { Metrics } from '../metrics/metrics.js'
+import { tenant } from '../pipeline/access.js'
+import { found } from '../pipeline/findings.js'
+import type { Step } from '../pipeline/gate.js'
+import type { Clock } from '../storage/clock.js'
+import { Exchange } from './forward.js'
+import { identityTokens } from './identity.js'
+import { openUpstreamMetrics, type UpstreamMetrics } from './metrics.js'
+import { outgoingHeaders, type PublicPlace } from './outgoing.js'
+import { targetOf } from './path.js'
+import { checkBodyLength, hasBody, RequestBody } from './request-body.js'
+import type { RunningUpstream } from './running-upstream.js'
+import type { Upstreams } from './upstreams.js'
+
+/**
+ * The whole of a forwarded request until its answer begins: a body (30 s, as for every request), and the longest
+ * timeout of a manifest twice, to connect and to be answered. Each part has a timeout of its own; this is the last net.
+ */
+const HANDLER_TIMEOUT_MS = 150_000
+/** Every method that a path may be asked with; what a manifest declares decides which of them it answers. */
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'TRACE']
+
+export interface UpstreamOptions {
+  readonly upstreams: Upstreams
+  readonly signing_keys: SigningKeys
+  readonly public_url: string
+  readonly metrics: Metrics
+  readonly observe: Observe
+  readonly clock: Clock
+}
+
+/**
+ * The routes of upstreams. To the router they are one, which takes what no other route takes: routes cannot come and go
+ * while it runs, and manifests can. Which declared route it is decides `matchDeclared`, before the first step of the
+ * pipeline's column; from then on the request has the access line and the template of that route.
+ */
+export async function forwardToUpstreams(app: FastifyInstance, options: UpstreamOptions): Promise<void> {
+  const { upstreams, signing_keys, public_url, clock } = options
+  const tokens = await identityTokens(app, signing_keys, public_url, clock)
+  const { protocol, host } = new URL(public_url)
+  const place: PublicPlace = { protocol: protocol.slice(0, -1), host }
+  const metrics = openUpstreamMetrics(options.metrics.registry, upstreams)
+  upstreams.reportTo(reportsOf(app, metrics))
+  app.addHook('onClose', () => upstreams.close())
+
+  // The body is the upstream's business, whatever it is; it is read as it is sent on.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined))
+  app.route({
+    method: METHODS,
+    url: '*',
+    config: { ...tenant(), identify_route: matchDeclared(upstreams) },
+    exposeHeadRoute: false,
+    handlerTimeout: HANDLER_TIMEOUT_MS,
+    schema: { hide: true, querystring: { type: 'object', additionalProperties: true } },
+    handler(request, reply) {
+      const { upstream, route, path } = found(request.findings.forwarding)
+      if (!('method' in route)) throw new Error('a socket is not forwarded')
+      checkBodyLength(request.raw, route.body_bytes_max)
+      const headers = outgoingHeaders(request, upstream, tokens, place)
+      const length = request.headers['content-length']
+      if (length !== undefined) headers.push('content-length', length)
+      const body = hasBody(request.raw) ? new RequestBody(request.raw, route.body_bytes_max) : undefined
+      new Exchange(
+        request,
+        reply,
+        { upstream, path, headers, body, timeout_ms: route.timeout_ms },
+        { metrics, observe: options.observe },
+      ).start()
+    },
+  })
+}
+
+/** What becomes of origins is counted, and said. */
+function reportsOf({ log }: FastifyInstance, metrics: UpstreamMetrics): UpstreamMetrics {
+  return {
+    ...metrics,
+    breakerChanged(upstream, origin, state) {
+      metrics.breakerChanged(upstream, origin, state)
+      log.warn({ upstream, origin, state }, 'the breaker of an origin changed')
+    },
+    healthSaid(upstream, origin, is_healthy) {
+      log.warn({ upstream, origin, is_healthy }, 'the health of an origin changed')
+    },
+  }
+}
+
+/**
+ * Which declared route it is. What is not declared does not exist, for anybody: it is refused before credentials are
+ * looked at, and long before anything is forwarded.
+ *
+ * @throws Problem `ambiguous_path`, `not_found`, `method_not_allowed`
+ */
+function matchDeclared(upstreams: Upstreams): Step {
+  return (_gate, request, reply) => {
+    const { path, query } = targetOf(request.originalUrl)
+    const generation = upstreams.current()
+    const route = generation.find(request.method, path)
+    if (route === undefined) {
+      const allow = generation.methodsOf(path).join(', ')
+      throw allow === '' ? new Problem('not_found') : new Problem('method_not_allowed', { headers: { allow } })
+    }
+    const upstream = generation.upstreams.get(route.upstream) as RunningUpstream
+    generation.enter()
+    reply.raw.once('close', () => generation.leave())
+    request.findings.forwarding = { route, upstream, path: upstream.pathOf(path) + query }
+  }
+}
