@@ -51,7 +51,8 @@ function problemOf(error: FastifyError, request: FastifyRequest): Problem {
   if (error.code === 'FST_ERR_HANDLER_TIMEOUT') return unavailable('the handler took too long', 2, error)
   const code = FRAMEWORK_CODES[error.code]
   if (code !== undefined) return new Problem(code, { cause: error })
-  if (request.raw.destroyed) return new Problem('malformed_request', { cause: error })
+  // A request that was read to its end is destroyed too: only one that broke off is the caller's doing.
+  if (request.raw.destroyed && !request.raw.complete) return new Problem('malformed_request', { cause: error })
   return new Problem('internal_error', { cause: error, internal: error.message })
 }
 
