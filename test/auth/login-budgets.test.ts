@@ -132,3 +132,40 @@ t.test('a good login does not give an attacker back what was spent', async (t) =
   gateway.clock.advance(3_600_000)
   t.equal((await login(email, PASSWORD)).status, 200)
 })
+
+// Whoever calls the help desk gets in at once, and so does nobody else: what was guessed before stays guessed in vain.
+t.test(
+  '204 an operator ends the pause of an account, on every replica, and its failures are counted anew',
+  async (t) => {
+    const env = { BUDGET_LOGIN_ACCOUNT: '3/3600' }
+    const replicas = [await start(t, env), await start(t, env)]
+    const email = emailOf('owner')
+    const [user] = await base.sql(`select id from users where email = '${email}'`)
+    const statuses = async (password: string) => {
+      const answers = []
+      for (const { login } of replicas) answers.push((await login(email, password)).status)
+      return answers
+    }
+    for (let tries = 0; tries < 4; tries += 1) await statuses(WRONG)
+    t.same(await statuses(PASSWORD), [429, 429], 'both pause, even for the right password')
+    const [{ gateway, login }] = replicas as [(typeof replicas)[number]]
+    const unlock = async (by: string) => {
+      const { access } = (await login(emailOf(by as 'operator'), PASSWORD, HOME)).body
+      const path = `/v1/platform/users/${user?.id}/unlock`
+      return ask(gateway, path, { method: 'POST', headers: { authorization: `Bearer ${access}` } })
+    }
+    t.equal((await unlock('owner')).status, 403, 'an Owner cannot')
+    t.equal((await unlock('operator')).status, 204)
+    t.same(await statuses(PASSWORD), [200, 200], 'from the very place that paused')
+    for (let tries = 0; tries < 3; tries += 1) t.same(await statuses(WRONG), [401, 401], 'counted anew')
+    t.same(await statuses(WRONG), [429, 429], 'and not for ever')
+    const events = await base.sql(`select actor_kind from audit_events where action = 'user.unlocked'`)
+    t.same(events, [{ actor_kind: 'operator' }])
+    const nobody = '/v1/platform/users/00000000-0000-4000-8000-000000000000/unlock'
+    const { access } = (await login(emailOf('operator'), PASSWORD, HOME)).body
+    t.equal(
+      (await ask(gateway, nobody, { method: 'POST', headers: { authorization: `Bearer ${access}` } })).status,
+      404,
+    )
+  },
+)
