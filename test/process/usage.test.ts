@@ -1,0 +1,41 @@
+import t from 'tap'
+import { FILE_MS_MAX, readDemo, scratchFolder, startGatewayProcess } from './gateway-process.js'
+
+t.setTimeout(FILE_MS_MAX)
+
+// Stops each deployment from losing what was counted since the last writing: use, refusals, and when a key was used.
+t.test('what was counted is written on SIGTERM, and is there after the next start', async (t) => {
+  const DATA_DIR = scratchFolder(t)
+  const first = await startGatewayProcess(t, { DATA_DIR })
+  const demo = readDemo(DATA_DIR)
+  const headers = { 'x-tenant-id': String(demo.TENANT_ID), 'x-tenant-api-key': String(demo.TENANT_API_KEY) }
+  for (let number = 0; number < 7; number += 1) await fetch(`${first.url}/v1/access`, { headers })
+  for (let number = 0; number < 3; number += 1) await fetch(`${first.url}/v1/customers`, { headers })
+  first.child.kill('SIGTERM')
+  t.match(await first.exit, { code: 0 })
+
+  const second = await startGatewayProcess(t, { DATA_DIR })
+  const login = await fetch(`${second.url}/v1/auth/login`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ email: demo.OWNER_EMAIL, password: demo.OWNER_PASSWORD }),
+  })
+  const { access } = (await login.json()) as { access: string }
+  const get = async (path: string) => {
+    const answer = await fetch(`${second.url}/v1/tenants/${demo.TENANT_ID}${path}`, {
+      headers: { authorization: `Bearer ${access}` },
+    })
+    return JSON.parse(await answer.text())
+  }
+  const { data } = await get('/usage?group_by=route')
+  const of = (route: string) => data.find(({ group }: { group: string }) => group === route)
+  t.match(of('GET /v1/access'), { requests: 7, refusals: 0 })
+  t.match(of('GET /v1/customers'), { requests: 3, refusals: 3 })
+  const events = await get('/audit-events?action=request.refused')
+  t.match(events.data, [{ changes: { code: 'insufficient_scope', count: 3 } }])
+  const key_id = headers['x-tenant-api-key'].slice(4, 16)
+  const { secrets } = await get(`/keys/${key_id}`)
+  t.match(secrets, [{ requests: 10, last_used_at: /Z$/ }])
+  second.child.kill('SIGTERM')
+  t.match(await second.exit, { code: 0 })
+})
