@@ -39,6 +39,18 @@ export interface Page {
   readonly after_id: string | undefined
 }
 
+/** A place in a list whose order is a number first, such as a time or a seq, and the id among equals. */
+export interface Place {
+  readonly order: number
+  readonly id: string
+}
+
+/** Where a list goes on that is not ordered by the id alone. */
+export interface OrderedPage {
+  readonly limit: number
+  readonly after: Place | undefined
+}
+
 /** A page as a store returns it. */
 export interface Rows<T> {
   readonly rows: readonly T[]
@@ -66,16 +78,33 @@ export function readPage(request: FastifyRequest, ids: keyof typeof ID_OF = 'uui
   }
 }
 
+/**
+ * Reads limit and cursor of a list that is ordered by a number and then by the id.
+ * @throws Problem `invalid_cursor` as `readPage` does.
+ */
+export function readOrderedPage(request: FastifyRequest): OrderedPage {
+  const { limit, cursor } = request.query as Query
+  return {
+    limit: limit === undefined ? LIMIT_DEFAULT : Number(limit),
+    after: cursor === undefined ? undefined : readPlace(cursor, listDigest(request)),
+  }
+}
+
+/** A place as a cursor carries it: what `sendPage` is told of the last row of an ordered list. */
+export function placeOf(order: number, id: string): string {
+  return `${order}.${id}`
+}
+
 /** Sends a page: `{data, next_cursor}` and a Link to the next one (RFC 8288). */
 export function sendPage<T extends object>(
   request: FastifyRequest,
   reply: FastifyReply,
   { rows, has_more }: Rows<T>,
-  id_of: (row: T) => string,
+  place_of: (row: T) => string,
 ): { data: T[]; next_cursor: string | null } {
   const last = rows.at(-1)
   if (!has_more || last === undefined) return { data: [...rows], next_cursor: null }
-  const next_cursor = Buffer.from(`${listDigest(request)}.${id_of(last)}`).toString('base64url')
+  const next_cursor = Buffer.from(`${listDigest(request)}.${place_of(last)}`).toString('base64url')
   addLink(reply, nextUrl(request, next_cursor), 'next')
   return { data: [...rows], next_cursor }
 }
@@ -85,10 +114,27 @@ export function pageOf<T>(rows: readonly T[], limit: number): Rows<T> {
   return { rows: rows.slice(0, limit), has_more: rows.length > limit }
 }
 
+/** A seq, or milliseconds of a time that a date can hold, up to the year 2286. */
+const ORDER = /^(0|[1-9][0-9]{0,12})$/
+
 function readCursor(cursor: string, digest: string, pattern: RegExp): string {
-  const [given_digest, id] = Buffer.from(cursor, 'base64url').toString('latin1').split('.')
-  if (given_digest !== digest || id === undefined || !pattern.test(id)) throw new Problem('invalid_cursor')
+  const [id, ...more] = partsOf(cursor, digest)
+  if (id === undefined || more.length > 0 || !pattern.test(id)) throw new Problem('invalid_cursor')
   return id
+}
+
+function readPlace(cursor: string, digest: string): Place {
+  const [order, id, ...more] = partsOf(cursor, digest)
+  const is_place = order !== undefined && id !== undefined && more.length === 0
+  if (!is_place || !ORDER.test(order) || !ID_OF.uuid.test(id)) throw new Problem('invalid_cursor')
+  return { order: Number(order), id }
+}
+
+/** What a cursor of this list carries behind its digest. */
+function partsOf(cursor: string, digest: string): string[] {
+  const [given_digest, ...parts] = Buffer.from(cursor, 'base64url').toString('latin1').split('.')
+  if (given_digest !== digest) throw new Problem('invalid_cursor')
+  return parts
 }
 
 /** Which list a cursor belongs to. Each part stands in JSON, so that two different lists never spell the same. */
