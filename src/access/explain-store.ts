@@ -1,9 +1,7 @@
-import { and, eq, sql } from 'drizzle-orm'
-import { users } from '../auth/table.js'
+import { and, eq } from 'drizzle-orm'
 import { tenant_keys } from '../keys/table.js'
-import { type MembershipState, memberships } from '../members/table.js'
-import type { Holdings, OverrideFact } from '../permissions/evaluate.js'
-import type { RoleFact } from '../permissions/roles.js'
+import { findHoldings } from '../members/holdings.js'
+import type { Holdings } from '../permissions/evaluate.js'
 import type { ReadScope } from '../storage/unit-of-work.js'
 
 /** What somebody would hold, and why they could not come that far. */
@@ -12,15 +10,6 @@ export interface Explained {
   /** The code of the refusal that comes before scopes are asked; null when nothing stands in the way. */
   readonly refused_before: 'invalid_token' | 'tenant_access_denied' | 'invalid_tenant_credentials' | null
 }
-
-const rolesOf = sql<RoleFact[]>`coalesce((
-  select jsonb_agg(jsonb_build_object('name', r.name, 'system_role', r.system_role, 'scopes', r.scopes) order by r.id)
-  from membership_roles mr join roles r on r.tenant_id = mr.tenant_id and r.id = mr.role_id
-  where mr.tenant_id = "memberships"."tenant_id" and mr.user_id = "memberships"."user_id"), '[]')`
-
-const overridesOf = sql<OverrideFact[]>`coalesce((
-  select jsonb_agg(jsonb_build_object('scope', v.scope, 'effect', v.effect))
-  from overrides v where v.tenant_id = "memberships"."tenant_id" and v.user_id = "memberships"."user_id"), '[]')`
 
 /** Reads what a decision about somebody else is made from. */
 export class ExplainReader {
@@ -31,16 +20,12 @@ export class ExplainReader {
 
   /** A member of the tenant; undefined for anybody else. */
   async member(user_id: string): Promise<Explained | undefined> {
-    const [row] = await this.scope.queries
-      .select({ state: memberships.state, disabled_at: users.disabled_at, roles: rolesOf, overrides: overridesOf })
-      .from(memberships)
-      .innerJoin(users, eq(users.id, memberships.user_id))
-      .where(and(eq(memberships.tenant_id, this.tenant_id), eq(memberships.user_id, user_id)))
-    if (row === undefined) return undefined
-    const is_active = (row.state satisfies MembershipState) === 'active'
+    const member = await findHoldings(this.scope, this.tenant_id, user_id)
+    if (member === undefined) return undefined
+    const { holdings, state, is_user_disabled } = member
     return {
-      holdings: { kind: 'user', id: user_id, roles: row.roles, overrides: row.overrides },
-      refused_before: row.disabled_at !== null ? 'invalid_token' : is_active ? null : 'tenant_access_denied',
+      holdings,
+      refused_before: is_user_disabled ? 'invalid_token' : state === 'active' ? null : 'tenant_access_denied',
     }
   }
 

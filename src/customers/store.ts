@@ -6,6 +6,7 @@ import { type Page, pageOf, type Rows } from '../http/pagination.js'
 import { Problem } from '../http/problems.js'
 import { brokenUniqueConstraint } from '../storage/errors.js'
 import { compiled } from '../storage/queries.js'
+import { anywhere } from '../storage/search.js'
 import type { ReadScope, WriteScope } from '../storage/unit-of-work.js'
 import { type CustomerRow, customers } from './table.js'
 
@@ -65,11 +66,6 @@ const ONE = compiled<{ readonly tenant_id: string; readonly id: string }, Custom
     .where(and(eq(customers.tenant_id, tenant_id), eq(customers.id, id))),
 )
 
-/** The text anywhere, case aside. What LIKE takes as a pattern is escaped. */
-function patternOf(search: string): string {
-  return `%${search.replaceAll(/[\\%_]/g, '\\$&')}%`
-}
-
 export class CustomersReader {
   constructor(
     protected readonly scope: ReadScope,
@@ -84,7 +80,7 @@ export class CustomersReader {
         limit: page.limit + 1,
         after_id: page.after_id,
         tags: filters.tag === undefined ? undefined : [filters.tag],
-        pattern: filters.search === undefined ? undefined : patternOf(filters.search),
+        pattern: filters.search === undefined ? undefined : anywhere(filters.search),
       }),
     )
     return pageOf(rows, page.limit)

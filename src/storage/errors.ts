@@ -19,6 +19,12 @@ export function brokenUniqueConstraint(error: unknown): string | undefined {
   return cause?.code === '23505' ? cause.constraint : undefined
 }
 
+/** The name of the foreign key that a write would have broken, or undefined. */
+export function brokenForeignKey(error: unknown): string | undefined {
+  const cause = driverError(error)
+  return cause?.code === '23503' ? cause.constraint : undefined
+}
+
 /**
  * SQLSTATE classes and socket errors after which the same request may succeed later: connection (08), insufficient
  * resources (53), operator intervention (57: shutdown, cancelled by timeout), serialization and deadlock (40).
