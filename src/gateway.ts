@@ -10,6 +10,10 @@ import auth from './auth/routes.js'
 import { startSweeping } from './auth/sweep.js'
 import type { Config } from './config/config.js'
 import type { Secrets } from './config/secrets.js'
+import conversationMembers from './conversations/members-routes.js'
+import messages from './conversations/messages-routes.js'
+import reports, { reporting } from './conversations/reports-routes.js'
+import conversations from './conversations/routes.js'
 import customers from './customers/routes.js'
 import health from './health/routes.js'
 import { openAfterwards } from './http/afterwards.js'
@@ -211,6 +215,11 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
   app.register(access, { prefix: '/v1/access', limiter })
   app.register(ownKey, { prefix: '/v1/key', clock, key_use })
   app.register(customers, { prefix: '/v1/customers' })
+  app.register(conversations, { prefix: '/v1/conversations' })
+  app.register(conversationMembers, { prefix: '/v1/conversations/:id/members' })
+  app.register(messages, { prefix: '/v1/conversations/:id/messages', limiter })
+  app.register(reporting, { prefix: '/v1/conversations/:id/messages' })
+  app.register(reports, { prefix: '/v1/reports' })
 
   app.register(platformTenants, { prefix: '/v1/platform/tenants', clock })
   app.register(tenantControl, { prefix: '/v1/platform/tenants', clock })

@@ -149,6 +149,7 @@ const TAGS = [
   { name: 'tenants', description: 'Management plane: tenants, keys and members' },
   { name: 'access', description: 'Who am I, and what may I do' },
   { name: 'customers', description: 'Data plane: customers' },
+  { name: 'conversations', description: 'Data plane: conversations, their members and messages, and reports' },
   { name: 'platform', description: 'Operators of the platform' },
   { name: 'service', description: 'Health, key set, documentation' },
 ]

@@ -167,6 +167,27 @@ export const PROBLEMS = {
     explanation:
       'A script may look at, rotate and revoke its own key under /v1/key. A signed-in user manages keys under /v1/tenants/{tenant_id}/keys, where scopes decide.',
   },
+  user_required: {
+    status: 403,
+    title: 'For a signed-in user',
+    detail: 'This is done by a person: send the access token of a user as well.',
+    explanation:
+      'A key alone has no read marker, reports nobody and asks for no ticket, for each of these belongs to one user.',
+  },
+  conversation_role_required: {
+    status: 403,
+    title: 'Role in the conversation required',
+    detail: 'Only an owner or a moderator of the conversation may do this; see required_roles.',
+    explanation:
+      'Owners and moderators of a conversation add, remove and rename. Nobody makes, demotes or removes an owner but an owner, and only an owner changes who sees it. required_roles says who may. A scope of the tenant does not replace a role in the conversation.',
+  },
+  not_author: {
+    status: 403,
+    title: 'Not the author',
+    detail: 'Only its author may change a message.',
+    explanation:
+      'A message is edited by whoever wrote it. It is deleted by its author, by an owner or moderator of the conversation, or by whoever holds conversations:moderate.',
+  },
   invitation_not_for_you: {
     status: 403,
     title: 'Invitation for somebody else',
@@ -217,6 +238,25 @@ export const PROBLEMS = {
     title: 'Not possible in this state',
     detail: 'The object is in a state in which this cannot be done.',
     explanation: 'The detail says which state it is in and what would have to happen first.',
+  },
+  conversation_closed: {
+    status: 409,
+    title: 'Conversation closed',
+    detail: 'The conversation is closed. Set its status to open first.',
+    explanation:
+      'A closed conversation takes no new messages, no edits and no handoff. Whoever holds conversations:edit can open it again; messages in it can still be read, reported and deleted.',
+  },
+  already_reported: {
+    status: 409,
+    title: 'Already reported',
+    detail: 'You have reported this message before.',
+    explanation: 'A person reports a message once. GET /v1/reports/mine shows what became of it.',
+  },
+  already_decided: {
+    status: 409,
+    title: 'Already decided',
+    detail: 'This report was reviewed or dismissed before.',
+    explanation: 'A report is decided once. Its status, and who decided, stand in the report.',
   },
   rotation_in_progress: {
     status: 409,

@@ -2,6 +2,13 @@ import { ExplainReader } from '../access/explain-store.js'
 import type { Action } from '../audit/actions.js'
 import type { Origin } from '../audit/record.js'
 import { AuditReader } from '../audit/store.js'
+import { ReadMarkersWriter } from '../conversations/markers-store.js'
+import { ConversationMembersReader, ConversationMembersWriter } from '../conversations/members-store.js'
+import { MessagesReader } from '../conversations/messages-reader.js'
+import { MessagesWriter } from '../conversations/messages-store.js'
+import { ConversationsReader } from '../conversations/reader.js'
+import { ReportsReader, ReportsWriter } from '../conversations/reports-store.js'
+import { ConversationsWriter } from '../conversations/store.js'
 import { CustomersReader, CustomersWriter } from '../customers/store.js'
 import { IdempotencyRecords } from '../idempotency/store.js'
 import { InvitationsReader, InvitationsWriter } from '../invitations/store.js'
@@ -52,6 +59,18 @@ class TenantReaders {
   get customers() {
     return new CustomersReader(this.scope, this.tenant_id)
   }
+  get conversations() {
+    return new ConversationsReader(this.scope, this.tenant_id)
+  }
+  get conversation_members() {
+    return new ConversationMembersReader(this.scope, this.tenant_id)
+  }
+  get messages() {
+    return new MessagesReader(this.scope, this.tenant_id)
+  }
+  get reports() {
+    return new ReportsReader(this.scope, this.tenant_id)
+  }
 }
 
 /** What can be changed in one tenant, inside of one transaction. */
@@ -83,6 +102,21 @@ class TenantWriters {
   }
   get customers() {
     return new CustomersWriter(this.scope, this.tenant_id)
+  }
+  get conversations() {
+    return new ConversationsWriter(this.scope, this.tenant_id)
+  }
+  get conversation_members() {
+    return new ConversationMembersWriter(this.scope, this.tenant_id)
+  }
+  get messages() {
+    return new MessagesWriter(this.scope, this.tenant_id)
+  }
+  get read_markers() {
+    return new ReadMarkersWriter(this.scope, this.tenant_id)
+  }
+  get reports() {
+    return new ReportsWriter(this.scope, this.tenant_id)
   }
 }
 

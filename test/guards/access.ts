@@ -41,6 +41,7 @@ export const fillers = (tenant_id: string): Record<string, string> => ({
   role_id: randomUUID(),
   invitation_id: randomUUID(),
   session_id: randomUUID(),
+  message_id: randomUUID(),
   scope: 'agents:view',
   token: 'none',
 })

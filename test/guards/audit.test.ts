@@ -106,6 +106,12 @@ t.test('an unchanged wish leaves no event', async (t) => {
     updateKey: 200,
     logout: 401,
     revokeOwnKey: 401,
+    updateConversation: 200,
+    handOffConversation: 200,
+    markRead: 200,
+    updateConversationMember: 200,
+    updateMessage: 200,
+    deleteMessage: 204,
   }
   const idle = real.filter((each) => again[each.operation_id] !== undefined)
   t.equal(idle.length, Object.keys(again).length)

@@ -3,6 +3,7 @@ import type { Action } from '../../src/audit/actions.js'
 import type { TestGateway } from '../helpers/gateway.js'
 import { keyHeaders, type World } from '../helpers/world.js'
 import { accountExamples } from './account-examples.js'
+import { conversationExamples } from './conversation-examples.js'
 import { ownerOf, type Side } from './example-people.js'
 import { managementExamples } from './management-examples.js'
 import { operatorExamples } from './operator-examples.js'
@@ -63,6 +64,7 @@ export function examplesOf(gateway: TestGateway, world: World, side: Side = 'acm
     ...managementExamples(gateway, world, side),
     ...accountExamples(gateway, world, side),
     ...operatorExamples(gateway, world, side),
+    ...conversationExamples(gateway, world, side),
     getAccess: async () => ({ headers: await tenant() }),
     listCustomers: async () => ({ headers: await tenant() }),
     getCustomer: async () => ({ headers: await tenant(), params: { id: await customer() } }),

@@ -72,9 +72,13 @@ export async function foreignIdViolations(
         body: example.body,
       })
     for (const parameter of parametersOf(route.url)) {
+      // Ids of one shape that name nothing are answered alike, so one of them is asked for.
+      const missing_by_shape = new Map<number, Answer>()
       for (const id of foreign_ids) {
         const foreign = await send({ ...example.params, [parameter]: id })
-        const missing = await send({ ...example.params, [parameter]: randomLike(id) })
+        const missing =
+          missing_by_shape.get(id.length) ?? (await send({ ...example.params, [parameter]: randomLike(id) }))
+        missing_by_shape.set(id.length, missing)
         asked += 1
         const where = `${route.name} with ${parameter}=${id}`
         if (foreign.status < 400) violations.push(`${where}: ${foreign.status} ${foreign.text}`)

@@ -22,6 +22,7 @@ const MEMBERS = ['analyst', 'agent', 'lead', 'admin', 'owner'] as const
 const MANAGERS = ['admin', 'owner'] as const
 const AUDITORS = ['analyst', 'admin', 'owner'] as const
 const SUPPORTERS = ['agent', 'lead', 'admin', 'owner'] as const
+const LEADS = ['lead', 'admin', 'owner'] as const
 const OPERATOR = ['operator'] as const
 
 /**
@@ -102,6 +103,28 @@ export const POLICY: Readonly<Record<string, readonly CallerName[]>> = {
   updateCustomer: SUPPORTERS,
   deleteCustomer: SUPPORTERS,
 
+  listConversations: SUPPORTERS,
+  createConversation: LEADS,
+  getConversation: SUPPORTERS,
+  updateConversation: LEADS,
+  handOffConversation: LEADS,
+  markRead: SUPPORTERS,
+  listConversationMembers: SUPPORTERS,
+  addConversationMember: LEADS,
+  updateConversationMember: LEADS,
+  removeConversationMember: LEADS,
+  listMessages: SUPPORTERS,
+  createMessage: SUPPORTERS,
+  getMessage: SUPPORTERS,
+  updateMessage: SUPPORTERS,
+  deleteMessage: SUPPORTERS,
+  reportMessage: SUPPORTERS,
+  listReports: LEADS,
+  listMyReports: SUPPORTERS,
+  getReport: LEADS,
+  reviewReport: LEADS,
+  dismissReport: LEADS,
+
   listPlatformTenants: OPERATOR,
   createPlatformTenant: OPERATOR,
   getPlatformTenant: OPERATOR,
@@ -172,6 +195,6 @@ export function planeOf(url: string): Plane {
   if (url.startsWith('/v1/platform/')) return 'platform'
   if (url.startsWith('/v1/tenants/:tenant_id')) return 'management'
   if (/^\/v1\/(me|invitations|tenants)(\/|$)/.test(url) || url === '/v1/auth/logout') return 'own'
-  if (/^\/v1\/(access|key|customers)(\/|$)/.test(url)) return 'data'
+  if (/^\/v1\/(access|key|customers|conversations|reports)(\/|$)/.test(url)) return 'data'
   return 'open'
 }

@@ -1,0 +1,24 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { announce, type Limiter, rateLimited } from '../limits/limiter.js'
+
+/**
+ * Spends the budgets of the author of a message: a user, or the customer or key whose message it is. A key that passes on
+ * the words of many customers has one of each.
+ *
+ * @throws Problem `rate_limited`
+ */
+export async function spendMessage(
+  limiter: Limiter,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  customer_id: string | undefined,
+): Promise<void> {
+  const { principal, tenant } = request
+  const author = customer_id === undefined ? `${principal.kind}:${principal.id}` : `customer:${customer_id}`
+  const counted_by = principal.kind === 'user' ? principal.id : `${tenant.id}:${author}`
+  for (const name of ['messages_burst', 'messages'] as const) {
+    const standing = await limiter.count(name, counted_by)
+    announce(reply, name, standing)
+    if (standing.is_exceeded) throw rateLimited(name, standing.reset_seconds)
+  }
+}

@@ -1,0 +1,130 @@
+import { pageSchema, placeOf, readOrderedPage, sendPage } from '../http/pagination.js'
+import { closed, NoContent, problems, type Routes } from '../http/schemas.js'
+import type { Limiter } from '../limits/limiter.js'
+import { tenant } from '../pipeline/access.js'
+import { callerOf } from './caller.js'
+import { spendMessage } from './message-budgets.js'
+import { Message, MessageChange, MessageParams, MessageQuery, NewMessage } from './messages-schema.js'
+import { ConversationParams } from './schema.js'
+
+const tags = ['conversations']
+
+interface MessagesOptions {
+  readonly limiter: Limiter
+}
+
+/** The messages of a conversation. They are written here, and told to whoever listens once they are there. */
+const messages: Routes<MessagesOptions> = async (app, { limiter }) => {
+  app.get(
+    '',
+    {
+      config: tenant('conversations:view'),
+      schema: {
+        operationId: 'listMessages',
+        summary: 'Messages: newest first, or what came after a seq',
+        tags,
+        params: ConversationParams,
+        querystring: closed(MessageQuery),
+        response: { 200: pageSchema(Message), ...problems('invalid_cursor', 'not_found') },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params
+      const { after } = request.query
+      const page = await request.tenant_store.read(async (store) => {
+        await store.conversations.visible(id, request.principal)
+        return store.messages.list(id, after === undefined ? undefined : Number(after), readOrderedPage(request))
+      })
+      return sendPage(request, reply, page, (message) => placeOf(message.seq, message.id))
+    },
+  )
+
+  app.post(
+    '',
+    {
+      config: tenant('conversations:reply'),
+      schema: {
+        operationId: 'createMessage',
+        summary: 'Write a message',
+        description:
+          'It gets the next seq of its conversation. Its author is the user, or the key that calls without one, or the customer whose words the key passes on.',
+        tags,
+        params: ConversationParams,
+        body: NewMessage,
+        response: { 201: Message, ...problems('key_required', 'not_found', 'conversation_closed') },
+      },
+    },
+    async (request, reply) => {
+      await spendMessage(limiter, request, reply, request.body.customer_id)
+      const { id } = request.params
+      const message = await request.tenant_store.write('message.created', (store) =>
+        store.messages.create(id, request.body, callerOf(request)),
+      )
+      return reply.code(201).header('location', `/v1/conversations/${id}/messages/${message.id}`).send(message)
+    },
+  )
+
+  app.get(
+    '/:message_id',
+    {
+      config: tenant('conversations:view'),
+      schema: {
+        operationId: 'getMessage',
+        summary: 'One message',
+        tags,
+        params: MessageParams,
+        response: { 200: Message, ...problems('not_found') },
+      },
+    },
+    (request) =>
+      request.tenant_store.read(async (store) => {
+        await store.conversations.visible(request.params.id, request.principal)
+        return store.messages.get(request.params.id, request.params.message_id)
+      }),
+  )
+
+  app.patch(
+    '/:message_id',
+    {
+      config: tenant('conversations:reply'),
+      schema: {
+        operationId: 'updateMessage',
+        summary: 'Edit my message',
+        tags,
+        params: MessageParams,
+        body: MessageChange,
+        response: {
+          200: Message,
+          ...problems('not_author', 'not_found', 'conversation_closed', 'invalid_state'),
+        },
+      },
+    },
+    (request) =>
+      request.tenant_store.write('message.updated', (store) =>
+        store.messages.update(request.params.id, request.params.message_id, request.body.content, callerOf(request)),
+      ),
+  )
+
+  app.delete(
+    '/:message_id',
+    {
+      config: tenant('conversations:view'),
+      schema: {
+        operationId: 'deleteMessage',
+        summary: 'Delete a message',
+        description:
+          'By its author, an owner or moderator of the conversation, or whoever holds conversations:moderate. Its place and its seq stay; what it said is gone.',
+        tags,
+        params: MessageParams,
+        response: { 204: NoContent, ...problems('not_author', 'not_found') },
+      },
+    },
+    async (request, reply) => {
+      await request.tenant_store.write('message.deleted', (store) =>
+        store.messages.delete(request.params.id, request.params.message_id, callerOf(request)),
+      )
+      return reply.code(204).send(null)
+    },
+  )
+}
+export default messages
