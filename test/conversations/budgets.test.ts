@@ -4,7 +4,9 @@ import { startGateway } from '../helpers/gateway.js'
 import { buildWorld } from '../helpers/world.js'
 
 // Longer windows than the real ones: the clock of a busy machine goes on while a test is at work.
-const gateway = await startGateway({ env: { BUDGET_MESSAGES_BURST: '5/100', BUDGET_MESSAGES: '12/6000' } })
+const gateway = await startGateway({
+  env: { BUDGET_MESSAGES_BURST: '5/100', BUDGET_MESSAGES: '12/6000', ACCESS_TOKEN_SECONDS: '86400' },
+})
 t.teardown(() => gateway.close())
 const world = await buildWorld(gateway)
 const { call, open, say, keyWith } = conversationCalls(gateway, world)
