@@ -8,6 +8,7 @@ import { ALL_PRIVILEGES } from '../permissions/scopes.js'
 import type { Database } from '../storage/database.js'
 import { PlatformStore } from '../storage/platform-store.js'
 import { TenantStore } from '../storage/tenant-store.js'
+import { plantConversations } from './conversations.js'
 import { demoCustomers } from './people.js'
 
 const FILE = 'demo.env'
@@ -86,7 +87,9 @@ async function plant(database: Database, platform: PlatformStore, public_url: st
   await store.write('member.added', (writers) =>
     writers.members.add({ user_id: analyst.id }, ['Analyst'], owner_holdings),
   )
-  await plantCustomers(store, ACME_CUSTOMERS, 'ACME')
+  const customer_ids = await plantCustomers(store, ACME_CUSTOMERS, 'ACME')
+  const speakers = { owner_id: owner.id, agent_id: agent.id, key_id: integration.record.id, customer_ids }
+  await plantConversations(store, speakers)
   await plantCustomers(new TenantStore(database, globex.id, Date.now, () => SYSTEM), GLOBEX_CUSTOMERS, 'GLX')
 
   return {
@@ -122,10 +125,13 @@ async function createTenant(
   return { id: tenant.id, key: key as string }
 }
 
-async function plantCustomers(store: TenantStore, count: number, prefix: string): Promise<void> {
+async function plantCustomers(store: TenantStore, count: number, prefix: string): Promise<string[]> {
+  const ids: string[] = []
   for (const customer of demoCustomers(count, prefix)) {
-    await store.write('customer.created', (writers) => writers.customers.create(customer))
+    const { id } = await store.write('customer.created', (writers) => writers.customers.create(customer))
+    ids.push(id)
   }
+  return ids
 }
 
 function writeVariables(variables: Variables): string {

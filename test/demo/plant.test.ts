@@ -102,6 +102,22 @@ t.test('120 customers of Acme look real, and their phones can exist', async (t) 
   )
 })
 
+t.test('the agent finds conversations to answer, one of them among colleagues', async (t) => {
+  const agent = { ...(await bearer('AGENT')), ...keyHeaders(acme) }
+  const { status, body } = await ask(gateway, '/v1/conversations?mine=true', { headers: agent })
+  t.equal(status, 200)
+  t.match(body.data[0], {
+    title: 'Kettle arrived broken',
+    unread_count: 2,
+    last_message: { author: { kind: 'customer' } },
+  })
+  t.equal(body.data.length, 4)
+  t.ok(new Set(body.data.map((each: { status: string }) => each.status)).size >= 3, 'in different states')
+  const integration = keyHeaders({ id: acme.id, key: demo.INTEGRATION_API_KEY as string })
+  const alone = await ask(gateway, '/v1/conversations', { headers: integration })
+  t.equal(alone.body.data.length, 3, 'what only members see is not there for a key')
+})
+
 t.test('a second start plants nothing and changes no password', async (t) => {
   const before = readFileSync(file, 'utf8')
   const users = await gateway.sql('select count(*) from users')
