@@ -31,6 +31,9 @@ const NOT_CREATING: Readonly<Record<string, string>> = {
   disableUser: 'a state',
   enableUser: 'a state',
   unlockUser: 'a state',
+  handOffConversation: 'a state',
+  reviewReport: 'decided once; a second decision is refused',
+  dismissReport: 'decided once; a second decision is refused',
 }
 
 t.test('every POST takes an Idempotency-Key, or says why it needs none', async (t) => {
