@@ -22,10 +22,19 @@ ask() {
   for argument in "$@"; do
     case $argument in -H | -d) ;; *) printf '>   %s\n' "$argument" ;; esac
   done
+  : >"$work/asked"
   status=$(curl -sS -X "$method" -D "$work/headers" -o "$work/body" -w '%{http_code}' "$@" "$GATEWAY_URL$path")
   answer=$(cat "$work/body")
   printf '< %s\n' "$status"
-  grep -iE '^(etag|location|www-authenticate|retry-after):' "$work/headers" | tr -d '\r' | sed 's/^/<   /'
+  # Ten logins a minute: whoever runs all the scripts is told when to come back, and does.
+  if [ "$status" = 429 ] && [ "$expected" != 429 ]; then
+    wait_seconds=$(header '[Rr]etry-[Aa]fter')
+    printf '  waiting for %s s\n' "$wait_seconds"
+    sleep "$wait_seconds"
+    ask "$expected" "$method" "$path" "$@"
+    return
+  fi
+  grep -iE '^(etag|location|www-authenticate|retry-after|deprecation|sunset):' "$work/headers" | tr -d '\r' | sed 's/^/<   /'
   printf '%s\n' "$answer" | cut -c 1-600
   if [ "$status" != "$expected" ]; then
     echo "expected $expected, got $status" >&2
@@ -49,6 +58,17 @@ expect() {
     *"$1"*) ;;
     *) echo "expected the answer to say: $1" >&2; exit 1 ;;
   esac
+}
+
+# mail_to ADDRESS: the mail that the last request caused, once it is written; lines that were broken are whole again.
+mail_to() {
+  folder=$(dirname "$demo")/mail
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    mail=$(find "$folder" -name '*.eml' -newer "$work/asked" -exec grep -l "^To: .*$1" {} + 2>/dev/null | tail -n 1)
+    if [ -n "$mail" ]; then break; fi
+    sleep 1
+  done
+  sed -e ':join' -e '/=$/{' -e 'N' -e 's/=\n//' -e 'b join' -e '}' "$mail"
 }
 
 # login EMAIL PASSWORD: afterwards $access and $refresh are the tokens.
