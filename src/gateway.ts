@@ -66,6 +66,7 @@ import tenantSettings from './tenants/settings-routes.js'
 import { forwardToUpstreams } from './upstreams/routes.js'
 import type { Upstreams } from './upstreams/upstreams.js'
 import { startCounting } from './usage/counting.js'
+import type { openUsageRecorder } from './usage/recorder.js'
 import tenantUsage from './usage/routes.js'
 
 const BODY_BYTES_MAX = 262_144
@@ -90,6 +91,8 @@ export interface Parts {
   readonly upstreams?: Upstreams | undefined
   /** More routes, under the same pipeline; registered last. For tests of the pipeline itself. */
   readonly more?: (app: FastifyInstance) => Promise<void>
+  /** Another recorder of usage. For the bench, which asks what counting costs; there is no setting for it. */
+  readonly openUsage?: typeof openUsageRecorder
 }
 
 /** Assembles the service. Whatever is wrong with a route stops it here. */
@@ -144,7 +147,7 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
   const limiter = await openLimiter(app, config.budgets, clock)
   const access_tokens = await accessTokens(app, secrets.signing_keys, public_url, config.access_token_seconds, clock)
   const passwords = await openPasswords()
-  const counting = startCounting(app, database, clock)
+  const counting = startCounting(app, database, clock, parts.openUsage)
   const { key_use } = counting
   const bus = openBus((error) => app.log.error({ err: error }, 'a listener of the bus failed'))
   if (config.metrics !== undefined) await serveMetrics(app, counting.metrics, config.metrics.host, config.metrics.port)

@@ -34,10 +34,13 @@ export async function load(
   })
   const stop = () => (running as unknown as { stop(): void }).stop()
   signal.addEventListener('abort', stop, { once: true })
-  const { requests, latency, non2xx, errors, duration } = await running
+  const { requests, latency, non2xx, errors, duration, statusCodeStats = {} } = await running
   signal.removeEventListener('abort', stop)
   signal.throwIfAborted()
-  if (non2xx > 0 || errors > 0) throw new Error(`${path}: ${non2xx} answers were not 2xx, ${errors} never came`)
+  if (non2xx > 0 || errors > 0) {
+    const statuses = Object.keys(statusCodeStats).join(' ')
+    throw new Error(`${path}: ${non2xx} answers were not 2xx (${statuses}), ${errors} never came`)
+  }
   return { rate: requests.total / duration, p50_ms: latency.p50, p99_ms: latency.p99 }
 }
 

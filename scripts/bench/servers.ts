@@ -7,7 +7,7 @@ import { generateSigningKeys } from '../../src/config/secrets.js'
 import { BUDGETS } from '../../src/limits/budgets.js'
 
 export const POOL_MAX = 10
-const START_MS_MAX = 20_000
+const START_MS_MAX = 60_000
 const POLL_MS = 50
 const SERVER_CORE = 0
 const LOAD_CORE = 1

@@ -23,10 +23,15 @@ export interface Counting {
 }
 
 /** Begins to count, and writes what was counted now and then, and at the end. */
-export function startCounting(app: FastifyInstance, database: Database, clock: Clock): Counting {
+export function startCounting(
+  app: FastifyInstance,
+  database: Database,
+  clock: Clock,
+  openUsage: typeof openUsageRecorder = openUsageRecorder,
+): Counting {
   const storeFor = (origin: Origin) => new PlatformStore(database, clock, () => origin)
   const counters = storeFor(NOBODY)
-  const usage = openUsageRecorder(clock, (counts) => counters.count((store) => store.usage.add(counts)))
+  const usage = openUsage(clock, (counts) => counters.count((store) => store.usage.add(counts)))
   const key_use = openKeyUseRecorder(clock, (uses) => counters.count((store) => store.key_use.add(uses)))
   const refusals = openRefusalRecorder(clock, (refusal) =>
     storeFor(refusal.origin).write(refusal.action, (store) => store.refusals.add(refusal)),

@@ -1,0 +1,31 @@
+import { configure } from '../../src/config/config.js'
+import { readEnvironment } from '../../src/config/env.js'
+import { loadSecrets } from '../../src/config/secrets.js'
+import { createGateway } from '../../src/gateway.js'
+import { logOptions } from '../../src/logging.js'
+import { openDatabase } from '../../src/storage/open.js'
+import type { UsageRecorder } from '../../src/usage/recorder.js'
+
+/**
+ * The gateway as main.ts starts it, or, with the argument `uncounted`, with a recorder of usage that does nothing: the
+ * two differ in nothing else. The product has no such switch.
+ */
+const nothing: UsageRecorder = { record: () => undefined, flush: async () => 0, dropped: () => 0 }
+
+const environment = readEnvironment()
+const config = configure(environment)
+const database = await openDatabase(config.storage, (error) => console.error(`a connection broke: ${error.message}`))
+const app = await createGateway({
+  config,
+  secrets: await loadSecrets(environment, config.storage),
+  database,
+  clock: Date.now,
+  logger: logOptions(config.log_level),
+  isDraining: () => false,
+  ...(process.argv[2] === 'uncounted' && { openUsage: () => nothing }),
+})
+process.once('SIGTERM', async () => {
+  await app.close()
+  await database.close()
+})
+await app.listen({ host: config.host, port: config.port })

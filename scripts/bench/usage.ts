@@ -1,0 +1,90 @@
+import { generateSigningKeys } from '../../src/config/secrets.js'
+import { openUsageRecorder, type Served } from '../../src/usage/recorder.js'
+import { Opened } from './opened.js'
+import { openScratch } from './scratch.js'
+import { programOf, startGateway } from './servers.js'
+import { inWords, sideBySide } from './side-by-side.js'
+import type { Flags, Row, Suite } from './suite.js'
+import { buildWorld } from './world.js'
+
+const RECORDS = 1_000_000
+const ANSWERS = 5_000
+
+/** What it costs that every answer is counted: of the rate, beside a gateway that counts nothing, and by itself. */
+export const usage: Suite = {
+  name: 'usage',
+  needs: 'PostgreSQL',
+  // Many short rounds: the difference is smaller than what the machine does meanwhile.
+  defaults: { rounds: 15, seconds: 2 },
+  async *run(flags, signal) {
+    const rows = [
+      { name: `usage.record, ${ANSWERS} counters`, measure: async () => costOfRecording(flags) },
+      { name: 'GET /v1/customers?limit=20, counted to not counted', measure: () => costInRate(flags, signal) },
+    ]
+    for (const { name, measure } of rows.filter((row) => row.name.includes(flags.only))) {
+      yield { name, ...(await measure()) }
+    }
+  },
+}
+
+async function costInRate(flags: Flags, signal: AbortSignal): Promise<Omit<Row, 'name'>> {
+  const opened = new Opened()
+  try {
+    const scratch = opened.add(await openScratch())
+    // One token is good for both.
+    const shared = { JWT_SIGNING_KEYS: generateSigningKeys(), PUBLIC_URL: 'http://bench.example' }
+    const started = (...args: string[]) =>
+      startGateway(scratch.gateway_url, shared, [...programOf('assembled.ts'), ...args])
+    const counted = opened.add(await started())
+    const uncounted = opened.add(await started('uncounted'))
+    const { user: headers } = await buildWorld(scratch, counted.url)
+    const path = '/v1/customers?limit=20'
+    const sides = [
+      { server: counted, path, headers },
+      { server: uncounted, path, headers },
+    ] as const
+    const [on, off] = await sideBySide(sides, flags, signal)
+    return {
+      measured: `counted ${inWords(on)} | not counted ${inWords(off)}`,
+      figure: on.rate / off.rate,
+      unit: 'ratio',
+      target: { at_least: 0.97 },
+    }
+  } finally {
+    await opened.close()
+  }
+}
+
+/** The same answers counted again and again, and as a floor, only looked at; the median of the rounds. */
+function costOfRecording({ rounds }: Flags): Omit<Row, 'name'> {
+  const recorder = openUsageRecorder(Date.now, async () => undefined)
+  const answers = Array.from({ length: ANSWERS }, (_, number) => answerOf(number))
+  const microsecondsOf = (work: (answer: Served) => void) => {
+    // Of the processor, not of the clock: others may run meanwhile.
+    const began_at = process.cpuUsage()
+    for (let number = 0; number < RECORDS; number += 1) work({ ...(answers[number % ANSWERS] as Served) })
+    return process.cpuUsage(began_at).user / RECORDS
+  }
+  let seen = 0
+  const costs = Array.from({ length: rounds }, () => {
+    const floor = microsecondsOf(({ status }) => {
+      seen += status
+    })
+    return microsecondsOf(recorder.record) - floor
+  })
+  if (recorder.dropped() > 0 || seen === 0) throw new Error('not everything was counted')
+  const cost = costs.sort((left, right) => left - right)[Math.floor(rounds / 2)] as number
+  return { measured: `${RECORDS} answers a round`, figure: cost, unit: 'µs', target: { at_most: 3 } }
+}
+
+/** Tenants, keys, routes and statuses, as a busy hour has them. */
+function answerOf(number: number): Served {
+  return {
+    tenant_id: `01a21757-e5a2-7182-95cc-${String(number % 100).padStart(12, '0')}`,
+    key_id: `s4nPxzdIl${String(number % 5).padStart(3, '0')}`,
+    route: `GET /v1/customers/:id/${number % 10}`,
+    status: number % 7 === 0 ? 403 : 200,
+    code: number % 7 === 0 ? 'insufficient_scope' : '',
+    duration_ms: number % 50,
+  }
+}
