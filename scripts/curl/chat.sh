@@ -1,0 +1,55 @@
+#!/bin/sh
+# A conversation: opened, written in, read from a seq on, a message reported, reviewed and deleted.
+. "$(dirname "$0")/common.sh"
+
+# as TOKEN STATUS METHOD PATH [curl arguments]: what people of Acme ask with the key of its app.
+as() {
+  token=$1 expected=$2 method=$3 path=$4
+  shift 4
+  ask "$expected" "$method" "$path" -H "Authorization: Bearer $token" -H "X-TENANT-ID: $TENANT_ID" -H "X-TENANT-API-KEY: $TENANT_API_KEY" "$@"
+}
+login "$OWNER_EMAIL" "$OWNER_PASSWORD"
+owner=$access
+login "$AGENT_EMAIL" "$AGENT_PASSWORD"
+agent=$access
+json='Content-Type: application/json'
+
+as "$owner" 201 POST /v1/conversations -H "$json" -d '{"title":"A question about the shop","channel":"web"}'
+id=$(field id)
+talk=/v1/conversations/$id
+
+as "$agent" 201 POST "$talk/messages" -H "$json" -H "Idempotency-Key: $id-1" -d '{"content":"Hello, <b>how</b> can I help?"}'
+location=$(header location)
+message=${location##*/}
+expect '"seq":1'
+
+# The same request again is the same message.
+as "$agent" 201 POST "$talk/messages" -H "$json" -H "Idempotency-Key: $id-1" -d '{"content":"Hello, <b>how</b> can I help?"}'
+expect '"seq":1'
+as "$owner" 201 POST "$talk/messages" -H "$json" -d "{\"content\":\"Never mind\",\"reply_to\":\"$message\"}"
+expect '"seq":2'
+as "$agent" 200 PUT "$talk/read" -H "$json" -d '{"seq":2}'
+
+# What was missed, for whoever polls.
+as "$agent" 200 GET "$talk/messages?after=1"
+expect '"content":"Never mind"'
+
+as "$owner" 201 POST "$talk/messages/$message/reports" -H "$json" -d '{"reason":"To see how it works"}'
+report=$(field id)
+as "$owner" 409 POST "$talk/messages/$message/reports" -H "$json" -d '{"reason":"Once more"}'
+expect '"code":"already_reported"'
+as "$agent" 403 GET '/v1/reports?status=pending'
+expect '"missing":["conversations:moderate"]'
+as "$owner" 200 GET '/v1/reports?status=pending&limit=1'
+expect "\"id\":\"$report\""
+as "$owner" 200 POST "/v1/reports/$report/review" -H "$json" -d '{"note":"Nothing wrong with it"}'
+as "$owner" 409 POST "/v1/reports/$report/dismiss" -H "$json" -d '{"note":"Changed my mind"}'
+expect '"code":"already_decided"'
+
+as "$agent" 204 DELETE "$talk/messages/$message"
+as "$owner" 200 GET "$talk/messages/$message"
+expect '"content":null'
+
+as "$owner" 200 PATCH "$talk" -H "$json" -d '{"status":"closed"}'
+as "$agent" 409 POST "$talk/messages" -H "$json" -d '{"content":"One more thing"}'
+expect '"code":"conversation_closed"'
