@@ -12,9 +12,9 @@ const COMPILED = import.meta.url.endsWith('.js')
 const here = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 const nodeArguments = (path: string) => (COMPILED ? [here(`${path}.js`)] : ['--import', 'tsx', here(`${path}.ts`)])
 
-const START_MS_MAX = 60_000
+const START_MS_MAX = 120_000
 /** Processes that start one after another, on a machine that may have other things to do. */
-export const FILE_MS_MAX = 110_000
+export const FILE_MS_MAX = 280_000
 
 export type Variables = Record<string, string>
 
