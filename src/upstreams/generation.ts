@@ -23,7 +23,7 @@ export class Generation {
   private readonly of_sockets: Matcher<DeclaredSocket>
   private readonly stopWatching: () => void
   private requests = 0
-  private is_retired = false
+  private whenEmpty: (() => void) | undefined
 
   constructor(
     readonly manifest: Manifest,
@@ -66,14 +66,14 @@ export class Generation {
   /** It is over. */
   leave(): void {
     this.requests -= 1
-    if (this.is_retired && this.requests === 0) void this.close()
+    if (this.requests === 0) this.whenEmpty?.()
   }
 
   /** Another generation has taken its place: connections are closed after the last request. */
-  retire(): void {
-    this.is_retired = true
+  retire(closed: () => void): void {
     this.stopWatching()
-    if (this.requests === 0) void this.close()
+    this.whenEmpty = () => void this.close().then(closed)
+    if (this.requests === 0) this.whenEmpty()
   }
 
   /** Closes all connections, and breaks off whatever is still going on. */

@@ -99,7 +99,8 @@ function matchDeclared(upstreams: Upstreams): Step {
   return (_gate, request, reply) => {
     const { path, query } = targetOf(request.originalUrl)
     const generation = upstreams.current()
-    const route = generation.find(request.method, path)
+    // A handshake is for a socket alone: forwarded as a request it would be answered into a connection that is none.
+    const route = request.ws ? undefined : generation.find(request.method, path)
     if (route === undefined) {
       const allow = generation.methodsOf(path).join(', ')
       throw allow === '' ? new Problem('not_found') : new Problem('method_not_allowed', { headers: { allow } })

@@ -35,12 +35,14 @@ export function openUpstreams(file: string, clock: Clock): Upstreams {
     return next
   }
   let generation = read()
+  const retired = new Set<Generation>()
   return {
     current: () => generation,
     reload() {
       const before = generation
       generation = read()
-      before.retire()
+      retired.add(before)
+      before.retire(() => retired.delete(before))
       return generation
     },
     reportTo(reports) {
@@ -48,7 +50,7 @@ export function openUpstreams(file: string, clock: Clock): Upstreams {
     },
     async close() {
       declareScopes(owner, undefined)
-      await generation.close()
+      await Promise.all([generation, ...retired].map((each) => each.close()))
     },
   }
 }
