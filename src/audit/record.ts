@@ -22,6 +22,8 @@ export interface Subject {
   readonly changes: Readonly<Record<string, unknown>>
   /** Whose rights it is about, where the id does not say so; not kept. */
   readonly user_id?: string | undefined
+  /** Whether who did it, and from where, stays out of the audit: those whom it protects may be those it is about. */
+  readonly is_confidential?: boolean
 }
 
 /** An audit event as it is kept, exported and hashed. */
@@ -53,17 +55,18 @@ export async function recordEvent(
   origin: Origin,
   created_at: string,
 ): Promise<void> {
+  const { is_confidential = false } = subject
   const event: AuditEvent = {
     id: uuidv7(),
     tenant_id: subject.tenant_id,
     action,
     actor_kind: origin.actor.kind,
-    actor_id: origin.actor.id,
+    actor_id: is_confidential ? null : origin.actor.id,
     target_kind: subject.kind,
     target_id: subject.id,
     changes: subject.changes,
-    address: origin.address,
-    user_agent: origin.user_agent?.slice(0, USER_AGENT_CHARACTERS_MAX) ?? null,
+    address: is_confidential ? null : origin.address,
+    user_agent: is_confidential ? null : (origin.user_agent?.slice(0, USER_AGENT_CHARACTERS_MAX) ?? null),
     request_id: origin.request_id,
     created_at,
   }

@@ -14,6 +14,15 @@ export function callerOf({ principal, holdings }: FastifyRequest): Caller {
   return { principal, moderates: holds(holdings, 'conversations:moderate') }
 }
 
+/** What a write answers: nothing that a read would refuse to somebody who may change a conversation and not view it. */
+export function asAnswerOf<T extends { readonly last_message: unknown; readonly unread_count: unknown }>(
+  { holdings }: FastifyRequest,
+  conversation: T,
+): T {
+  if (holds(holdings, 'conversations:view')) return conversation
+  return { ...conversation, last_message: null, unread_count: null }
+}
+
 /** Stands for no user where a query needs one. */
 const NOBODY = '00000000-0000-0000-0000-000000000000'
 

@@ -2,7 +2,7 @@ import { and, eq, lt } from 'drizzle-orm'
 import { Problem } from '../http/problems.js'
 import type { WriteScope } from '../storage/unit-of-work.js'
 import { type Caller, userOf } from './caller.js'
-import { ConversationsReader } from './reader.js'
+import { holdVisible } from './reader.js'
 import { type ReadMarkerRow, read_markers } from './table.js'
 
 export type ReadMarkerRecord = Omit<ReadMarkerRow, 'tenant_id'>
@@ -17,8 +17,7 @@ export class ReadMarkersWriter {
   /** @throws Problem `user_required`, `not_found`, `validation_failed` for a message that is not there yet */
   async mark(conversation_id: string, seq: number, { principal }: Caller): Promise<ReadMarkerRecord> {
     const user_id = userOf(principal)
-    const conversations = new ConversationsReader(this.scope, this.tenant_id)
-    const { last_seq } = await conversations.visible(conversation_id, principal)
+    const { last_seq } = await holdVisible(this.scope, this.tenant_id, conversation_id, principal)
     if (seq > last_seq) {
       const errors = [{ pointer: '/seq', message: `must be at most ${last_seq}, the newest message` }]
       throw new Problem('validation_failed', { members: { errors } })

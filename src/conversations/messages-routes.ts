@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify'
 import { pageSchema, placeOf, readOrderedPage, sendPage } from '../http/pagination.js'
 import { closed, NoContent, problems, type Routes } from '../http/schemas.js'
 import type { Limiter } from '../limits/limiter.js'
@@ -6,6 +7,7 @@ import { callerOf } from './caller.js'
 import { spendMessage } from './message-budgets.js'
 import { Message, MessageChange, MessageParams, MessageQuery, NewMessage } from './messages-schema.js'
 import { ConversationParams } from './schema.js'
+import type { MessageShown } from './shown.js'
 
 const tags = ['conversations']
 
@@ -42,7 +44,8 @@ const messages: Routes<MessagesOptions> = async (app, { limiter }) => {
   app.post(
     '',
     {
-      config: tenant('conversations:reply'),
+      // What was deleted since stays deleted, and whoever was removed since sees nothing.
+      config: { ...tenant('conversations:reply'), replayed: messageNow },
       schema: {
         operationId: 'createMessage',
         summary: 'Write a message',
@@ -76,11 +79,7 @@ const messages: Routes<MessagesOptions> = async (app, { limiter }) => {
         response: { 200: Message, ...problems('not_found') },
       },
     },
-    (request) =>
-      request.tenant_store.read(async (store) => {
-        await store.conversations.visible(request.params.id, request.principal)
-        return store.messages.get(request.params.id, request.params.message_id)
-      }),
+    (request) => messageNow(request, { id: request.params.message_id }),
   )
 
   app.patch(
@@ -128,3 +127,12 @@ const messages: Routes<MessagesOptions> = async (app, { limiter }) => {
   )
 }
 export default messages
+
+/** A message as it is now. @throws Problem `not_found` */
+function messageNow(request: FastifyRequest, message: { readonly id: string }): Promise<MessageShown> {
+  const { id } = request.params as { id: string }
+  return request.tenant_store.read(async (store) => {
+    await store.conversations.visible(id, request.principal)
+    return store.messages.get(id, message.id)
+  })
+}

@@ -81,7 +81,7 @@ export const OwnReport = Type.Object(of_report, { $id: 'OwnReport' })
 export const Report = Type.Object(
   {
     ...of_report,
-    reporter_id: Type.String(),
+    reporter_id: Nullable(Type.String({ description: 'Null for a key without a user.' })),
     message: Type.Object(
       {
         content: Type.String(),

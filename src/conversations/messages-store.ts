@@ -7,7 +7,7 @@ import type { WriteScope } from '../storage/unit-of-work.js'
 import type { Caller } from './caller.js'
 import { MessagesReader } from './messages-reader.js'
 import { type MessageRow, messages } from './messages-table.js'
-import { ConversationsReader } from './reader.js'
+import { ConversationsReader, holdVisible } from './reader.js'
 import { type MessageShown, messageShown } from './shown.js'
 import { conversations } from './table.js'
 
@@ -59,7 +59,7 @@ export class MessagesWriter extends MessagesReader {
 
   /** @throws Problem `not_found`, `not_author`, `conversation_closed`, `invalid_state` for a deleted one */
   async update(conversation_id: string, id: string, content: string, { principal }: Caller): Promise<MessageShown> {
-    const { status } = await this.#conversations.visible(conversation_id, principal)
+    const { status } = await holdVisible(this.scope, this.tenant_id, conversation_id, principal)
     const before = await this.hold(conversation_id, id)
     if (!isAuthor(before, principal)) throw new Problem('not_author')
     if (status === 'closed') throw new Problem('conversation_closed')
@@ -76,7 +76,7 @@ export class MessagesWriter extends MessagesReader {
    * @throws Problem `not_found`, `not_author`
    */
   async delete(conversation_id: string, id: string, caller: Caller): Promise<void> {
-    const { my_role } = await this.#conversations.visible(conversation_id, caller.principal)
+    const { my_role } = await holdVisible(this.scope, this.tenant_id, conversation_id, caller.principal)
     const before = await this.hold(conversation_id, id)
     const moderates = caller.moderates || my_role === 'owner' || my_role === 'moderator'
     if (!moderates && !isAuthor(before, caller.principal)) {

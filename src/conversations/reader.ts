@@ -5,7 +5,7 @@ import { Problem } from '../http/problems.js'
 import type { Principal } from '../pipeline/principal.js'
 import { instantOf } from '../storage/clock.js'
 import { anywhere } from '../storage/search.js'
-import type { ReadScope } from '../storage/unit-of-work.js'
+import type { ReadScope, WriteScope } from '../storage/unit-of-work.js'
 import { readerOf } from './caller.js'
 import { messages } from './messages-table.js'
 import { type ConversationShown, messageShown } from './shown.js'
@@ -110,6 +110,26 @@ export class ConversationsReader {
       filters.search === undefined ? undefined : is_found,
     )
   }
+}
+
+/**
+ * A conversation as its reader sees it, held against a removal, a change of visibility and a close until the
+ * transaction ends: what was checked is still so when the write is there. Messages may be written meanwhile.
+ *
+ * @throws Problem `not_found`
+ */
+export async function holdVisible(
+  scope: WriteScope,
+  tenant_id: string,
+  id: string,
+  principal: Principal,
+): Promise<ConversationShown> {
+  await scope.queries
+    .select({ id: conversations.id })
+    .from(conversations)
+    .where(and(eq(conversations.tenant_id, tenant_id), eq(conversations.id, id)))
+    .for('key share')
+  return new ConversationsReader(scope, tenant_id).visible(id, principal)
 }
 
 function isAssigned(assignee_id: string | undefined): SQL | undefined {

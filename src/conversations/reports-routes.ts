@@ -1,6 +1,7 @@
 import { PageQuery, pageSchema, readPage, sendPage } from '../http/pagination.js'
 import { closed, problems, type Routes } from '../http/schemas.js'
 import { tenant } from '../pipeline/access.js'
+import type { Principal } from '../pipeline/principal.js'
 import { callerOf } from './caller.js'
 import { Decision, MessageParams, NewReport, OwnReport, Report, ReportParams, ReportQuery } from './messages-schema.js'
 import type { ReportRecord } from './reports-store.js'
@@ -56,7 +57,12 @@ const reports: Routes = async (app) => {
       const { rows, has_more } = await request.tenant_store.read((store) =>
         store.reports.list(request.query.status, readPage(request), request.principal),
       )
-      return sendPage(request, reply, { rows: rows.map(shown), has_more }, (report) => report.id)
+      return sendPage(
+        request,
+        reply,
+        { rows: rows.map((row) => shown(row, request.principal)), has_more },
+        (report) => report.id,
+      )
     },
   )
 
@@ -93,7 +99,10 @@ const reports: Routes = async (app) => {
       },
     },
     async (request) =>
-      shown(await request.tenant_store.read((store) => store.reports.get(request.params.id, request.principal))),
+      shown(
+        await request.tenant_store.read((store) => store.reports.get(request.params.id, request.principal)),
+        request.principal,
+      ),
   )
 
   for (const [path, status, operationId, summary] of [
@@ -119,7 +128,7 @@ const reports: Routes = async (app) => {
         const report = await request.tenant_store.write(`message_report.${status}`, (store) =>
           store.reports.decide(id, status, request.body.note, request.principal),
         )
-        return shown(report)
+        return shown(report, request.principal)
       },
     )
   }
@@ -132,11 +141,12 @@ function ownShown(report: ReportRecord) {
   return { id, conversation_id, message_id, reason, status, created_at, decided_at }
 }
 
-function shown(report: ReportRecord) {
+/** Whoever holds a key may be anybody, and so the one who was reported: a key alone is not told who did it. */
+function shown(report: ReportRecord, { kind }: Principal) {
   const { content, author_kind, author_id, decided_by_kind, decided_by, reporter_id, note } = report
   return {
     ...ownShown(report),
-    reporter_id,
+    reporter_id: kind === 'key' ? null : reporter_id,
     message: { content, author: { kind: author_kind, id: author_id } },
     note,
     decided_by: decided_by_kind === null || decided_by === null ? null : { kind: decided_by_kind, id: decided_by },

@@ -7,7 +7,7 @@ import { brokenUniqueConstraint } from '../storage/errors.js'
 import type { ReadScope, WriteScope } from '../storage/unit-of-work.js'
 import { type Caller, userOf } from './caller.js'
 import { message_reports, messages, type ReportRow, type ReportStatus } from './messages-table.js'
-import { ConversationsReader } from './reader.js'
+import { holdVisible } from './reader.js'
 
 export type ReportRecord = Omit<ReportRow, 'tenant_id'>
 
@@ -68,8 +68,8 @@ export class ReportsWriter extends ReportsReader {
   }
 
   /**
-   * Reports a message, once per person. The audit names the report alone: whoever reads the audit and was reported would
-   * see there who did it.
+   * Reports a message, once per person. The audit names the report and nobody: whoever reads the audit and was reported
+   * would see there who did it, if only by what they do not see in the queue.
    *
    * @throws Problem `user_required`, `not_found`, `invalid_state` for a deleted message, `already_reported`
    */
@@ -80,7 +80,7 @@ export class ReportsWriter extends ReportsReader {
     { principal }: Caller,
   ): Promise<ReportRecord> {
     const reporter_id = userOf(principal)
-    await new ConversationsReader(this.scope, this.tenant_id).visible(conversation_id, principal)
+    await holdVisible(this.scope, this.tenant_id, conversation_id, principal)
     const [message] = await this.scope.queries
       .select()
       .from(messages)
@@ -103,7 +103,8 @@ export class ReportsWriter extends ReportsReader {
         .values({ ...values, ...copy, status: 'pending', created_at: this.scope.now })
         .returning(),
     )
-    this.tell(values.id, { after: { status: 'pending' } })
+    const subject = { kind: 'message_report', id: values.id, tenant_id: this.tenant_id, is_confidential: true }
+    this.scope.changed({ ...subject, changes: { after: { status: 'pending' } } })
     return row as ReportRow
   }
 

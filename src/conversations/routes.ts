@@ -2,7 +2,7 @@ import { demandedVersions, etagOf } from '../http/etag.js'
 import { pageSchema, placeOf, readOrderedPage, sendPage } from '../http/pagination.js'
 import { closed, problems, type Routes } from '../http/schemas.js'
 import { tenant } from '../pipeline/access.js'
-import { callerOf } from './caller.js'
+import { asAnswerOf, callerOf } from './caller.js'
 import {
   Conversation,
   ConversationChange,
@@ -106,7 +106,7 @@ const conversations: Routes = async (app) => {
         store.conversations.update(request.params.id, request.body, demandedVersions(request), callerOf(request)),
       )
       reply.header('etag', etagOf(conversation.version))
-      return conversation
+      return asAnswerOf(request, conversation)
     },
   )
 
@@ -131,7 +131,7 @@ const conversations: Routes = async (app) => {
         store.conversations.handOff(request.params.id, assignee_id, demandedVersions(request), callerOf(request)),
       )
       reply.header('etag', etagOf(conversation.version))
-      return conversation
+      return asAnswerOf(request, conversation)
     },
   )
 

@@ -53,7 +53,7 @@ export class ConversationsWriter extends ConversationsReader {
     }
     const conversation = await this.visible(id, principal)
     await this.checkAssignee(conversation)
-    this.tell(id, { after: { title, customer_id, assignee_id, channel, visibility } })
+    this.tell(id, { after: { customer_id, assignee_id, channel, visibility } })
     return conversation
   }
 
@@ -148,8 +148,9 @@ export class ConversationsWriter extends ConversationsReader {
     )
     const after = await this.visible(before.id, principal)
     if (fields.includes('assignee_id') || fields.includes('visibility')) await this.checkAssignee(after)
-    const pick = (from: ConversationShown) => Object.fromEntries(fields.map((field) => [field, from[field]]))
-    this.tell(before.id, { before: pick(before), after: pick(after) })
+    const told = fields.filter((field) => field !== 'title')
+    const pick = (from: ConversationShown) => Object.fromEntries(told.map((field) => [field, from[field]]))
+    this.tell(before.id, { fields, before: pick(before), after: pick(after) })
     return after
   }
 
@@ -184,6 +185,7 @@ export class ConversationsWriter extends ConversationsReader {
     return and(eq(conversations.tenant_id, this.tenant_id), eq(conversations.id, id))
   }
 
+  /** A title is words of people, of whom some write for members alone: the audit says that it changed, and not what it says. */
   private tell(id: string, changes: Record<string, unknown>): void {
     this.scope.changed({ kind: 'conversation', id, tenant_id: this.tenant_id, changes })
   }

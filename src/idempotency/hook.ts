@@ -19,6 +19,16 @@ const ANSWER_EXPECTED_MS = 60_000
 /** Of the answer's headers, those that belong to its body. */
 const KEPT_HEADERS = ['content-type', 'etag', 'location']
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /**
+     * For answers that must not outlive what they tell of: makes the body of a replay from what is there now.
+     * @throws Problem when it is not there any more for this caller
+     */
+    readonly replayed?: (request: FastifyRequest, body: { readonly id: string }) => Promise<object>
+  }
+}
+
 interface Answer {
   readonly headers: Readonly<Record<string, unknown>>
   readonly payload: string
@@ -46,7 +56,11 @@ function recall(seal: AnswerSeal) {
       request.findings.idempotency = mark
       return
     }
-    return replay(reply, answerOf(seal, mark, record))
+    const answer = answerOf(seal, mark, record)
+    const { replayed } = request.routeOptions.config
+    if (replayed === undefined) return replay(reply, answer)
+    const body = await replayed(request, JSON.parse(answer.payload))
+    return replay(reply, { ...answer, payload: JSON.stringify(body) })
   }
 }
 

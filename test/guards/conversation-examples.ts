@@ -107,8 +107,12 @@ export function conversationExamples(gateway: TestGateway, world: World, side: S
     getMessage: read(say),
     updateMessage: () => onMessage('message.updated', { content: 'Changed' }),
     deleteMessage: () => onMessage('message.deleted'),
-    reportMessage: async () =>
-      change('message_report.created', { kind: 'message_report' }, await say(), { reason: 'Example' }),
+    reportMessage: async () => {
+      const { event, ...asked } = await change('message_report.created', { kind: 'message_report' }, await say(), {
+        reason: 'Example',
+      })
+      return { ...asked, event: event && { ...event, actor_id: null, is_confidential: true } }
+    },
     listReports: async () => ({ headers: await headers() }),
     listMyReports: async () => ({ headers: await headers() }),
     getReport: read(async () => ({ id: (await report()).id })),

@@ -27,6 +27,8 @@ export interface ExpectedEvent {
   readonly target_id?: string
   /** Undefined for the tenant that the answer tells. */
   readonly tenant_id?: string | null
+  /** It names nobody, and no place. */
+  readonly is_confidential?: boolean
 }
 
 /** Arranges what its request needs, so that it can be asked for again and again. */
