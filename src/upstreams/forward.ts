@@ -13,6 +13,8 @@ import type { RunningUpstream } from './running-upstream.js'
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PUT', 'DELETE'])
 /** The caller was gone before there was an answer: no status of HTTP, but a common one in logs. */
 const CLIENT_GONE = 499
+/** How long a caller may leave what it was sent unread: a connection to the upstream waits for it all the while. */
+const DRAIN_MS_MAX = 30_000
 
 export interface ExchangeObservers {
   readonly metrics: UpstreamMetrics
@@ -40,6 +42,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   private origin: Origin | undefined
   private abort: ((error?: Error) => void) | undefined
   private waiting: NodeJS.Timeout | undefined
+  private draining: NodeJS.Timeout | undefined
+  private has_share = false
   private has_begun = false
   private is_over = false
   private resume: (() => void) | undefined
@@ -56,6 +60,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
   /** Sends it to an origin that may be asked. */
   start(): void {
     const { upstream, path, headers, body, timeout_ms } = this.errand
+    // Whoever left before the listener was there is never heard of again.
+    if (this.reply.raw.destroyed) this.callerGone()
+    if (this.is_over || !this.takeShare()) return
     const origin = upstream.choose(this.tried)
     if (origin === undefined) {
       const retry_after = { 'retry-after': String(upstream.retrySeconds()) }
@@ -90,10 +97,18 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const { upstream } = this.errand
     const { reply } = this
     this.origin?.breaker.succeed()
+    if (reply.raw.destroyed) {
+      this.callerGone()
+      return true
+    }
     this.has_begun = true
     this.resume = resume
     const headers = answeredHeaders(reply.getHeaders(), raw_headers, upstream.response_headers)
-    if (typeof headers.location === 'string') headers.location = upstream.publicLocation(headers.location)
+    if (typeof headers.location === 'string') {
+      const place = upstream.publicLocation(headers.location)
+      if (place === undefined) delete headers.location
+      else headers.location = place
+    }
     this.note('answered', status)
     reply.hijack()
     reply.raw.writeHead(status, headers)
@@ -102,8 +117,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onData(chunk: Buffer): boolean {
     const { raw } = this.reply
-    if (raw.write(chunk)) return true
-    raw.once('drain', this.resume as () => void)
+    if (raw.destroyed) this.callerGone()
+    if (this.is_over || raw.write(chunk)) return true
+    this.draining = setTimeout(() => raw.destroy(), DRAIN_MS_MAX)
+    raw.once('drain', () => {
+      clearTimeout(this.draining)
+      this.resume?.()
+    })
     return false
   }
 
@@ -126,7 +146,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
       this.refuse('refused', refused)
       return
     }
-    origin?.breaker.fail()
+    // While a body is on its way, whoever sends it may be the one who lets wait.
+    if (this.abort !== undefined && this.errand.body?.readableEnded === false) origin?.breaker.leave()
+    else origin?.breaker.fail()
     const problem = problemOfFailure(error)
     if (this.has_begun) this.breakOff(problem)
     else if (this.isTriedAgain(problem)) this.start()
@@ -145,12 +167,15 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   private waitedTooLong(): void {
-    this.origin?.breaker.fail()
+    // Says nothing about the origin: those who came before may keep its connections busy.
+    this.origin?.breaker.leave()
     this.refuse('timeout', problemOfFailure(new Error('no connection was free in time'), 'upstream_timeout'))
   }
 
   private callerGone(): void {
     clearTimeout(this.waiting)
+    clearTimeout(this.draining)
+    this.leaveShare()
     if (this.is_over || this.reply.raw.writableFinished) return
     this.is_over = true
     this.note('aborted', undefined)
@@ -183,6 +208,23 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const duration_ms = performance.now() - this.started_ms
     this.request.findings.upstream = { name, outcome, status, tries: this.tried.length }
     this.observers.metrics.forwarded(name, outcome, duration_ms, this.tried.length)
+  }
+
+  /** One tenant may not use up the connections of an upstream that others need too. */
+  private takeShare(): boolean {
+    if (this.has_share) return true
+    const { upstream } = this.errand
+    this.has_share = upstream.shares.enter(this.request.tenant.id)
+    if (this.has_share) return true
+    const detail =
+      'This tenant has as many requests under way to this service as it may; retry after the seconds in Retry-After.'
+    this.refuse('unavailable', new Problem('upstream_unavailable', { detail, headers: { 'retry-after': '1' } }))
+    return false
+  }
+
+  private leaveShare(): void {
+    if (this.has_share) this.errand.upstream.shares.leave(this.request.tenant.id)
+    this.has_share = false
   }
 
   private release(): Origin | undefined {

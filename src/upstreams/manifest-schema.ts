@@ -20,7 +20,7 @@ export const DEFAULTS = {
   retries: 1,
   /** As for the gateway's own routes. */
   body_bytes_max: 262_144,
-  connections_max: 64,
+  connections_max: 256,
   breaker: { failures: 5, open_ms: 10_000 },
   health: { interval_ms: 10_000, timeout_ms: 2_000, failures: 2 },
   sockets_per_tenant_max: 100,
@@ -124,7 +124,12 @@ const UpstreamSchema = closed(
       }),
     ),
     connections_max: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 1_024, default: DEFAULTS.connections_max, description: 'To each origin.' }),
+      Type.Integer({
+        minimum: 1,
+        maximum: 1_024,
+        default: DEFAULTS.connections_max,
+        description: 'To each origin. One tenant may have half of them.',
+      }),
     ),
     breaker: Type.Optional(
       closed(

@@ -33,6 +33,7 @@ export class RequestBody extends Readable {
     source.on('data', this.count)
     source.on('end', this.finish)
     source.on('close', this.breakOff)
+    if (source.destroyed) this.breakOff()
   }
 
   override _read(): void {

@@ -106,8 +106,11 @@ function matchDeclared(upstreams: Upstreams): Step {
       throw allow === '' ? new Problem('not_found') : new Problem('method_not_allowed', { headers: { allow } })
     }
     const upstream = generation.upstreams.get(route.upstream) as RunningUpstream
-    generation.enter()
-    reply.raw.once('close', () => generation.leave())
+    // A caller who left already is never heard of again, and nobody is left to be answered.
+    if (!reply.raw.destroyed) {
+      generation.enter()
+      reply.raw.once('close', () => generation.leave())
+    }
     request.findings.forwarding = { route, upstream, path: upstream.pathOf(path) + query }
   }
 }

@@ -3,12 +3,15 @@ import type { BreakerState } from './breaker.js'
 import type { Upstream } from './manifest.js'
 import { Origin } from './origin.js'
 import { requestHeaderNames, responseHeaderNames } from './pass-headers.js'
+import { Shares } from './shares.js'
 
 /** An upstream of the current manifest, or of one before it that still answers. */
 export class RunningUpstream {
   readonly origins: readonly Origin[]
   readonly request_headers: readonly string[]
   readonly response_headers: ReadonlySet<string>
+  /** Half of all connections for one tenant: another one always finds some. */
+  readonly shares: Shares
   private turn = 0
 
   constructor(
@@ -19,6 +22,7 @@ export class RunningUpstream {
     this.origins = declared.origins.map(
       (url) => new Origin(url, declared, clock, (origin, to) => breakerChanged(declared.name, origin.url, to)),
     )
+    this.shares = new Shares(Math.max(1, Math.floor((declared.connections_max * declared.origins.length) / 2)))
     this.request_headers = requestHeaderNames(declared.headers.request)
     this.response_headers = responseHeaderNames(declared.headers.response)
   }
@@ -52,12 +56,14 @@ export class RunningUpstream {
     return sent === '' ? '/' : sent
   }
 
-  /** A place of the upstream as callers find it; anything else as it is. */
-  publicLocation(location: string): string {
+  /** A place of the upstream as callers find it; undefined for one that they cannot find; anything else as it is. */
+  publicLocation(location: string): string | undefined {
     const { prefix, rewrite, origins } = this.declared
-    const origin = origins.find((each) => location.startsWith(`${each}/`)) ?? ''
+    const origin = origins.find((each) => `${location}/`.startsWith(`${each}/`)) ?? ''
     const path = location.slice(origin.length)
-    if (!path.startsWith('/') || path.startsWith('//') || !`${path}/`.startsWith(`${rewrite}/`)) return location
+    if (!path.startsWith('/') || path.startsWith('//') || !`${path}/`.startsWith(`${rewrite}/`)) {
+      return origin === '' ? location : undefined
+    }
     return prefix + path.slice(rewrite.length)
   }
 }
