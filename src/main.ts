@@ -98,5 +98,7 @@ function explain(error: unknown): string {
   if (error instanceof ConfigurationError || !(error instanceof Error)) return String(error)
   const { code, message } = error as NodeJS.ErrnoException
   const is_from_outside = code !== undefined && /^(E[A-Z]+|[0-9A-Z]{5})$/.test(code)
-  return is_from_outside ? `${code}${message === '' ? '' : `: ${message}`}` : String(error.stack)
+  if (!is_from_outside) return String(error.stack)
+  if (code === 'EADDRINUSE') return `${message}; stop what listens there, or set another PORT or METRICS_PORT`
+  return message.includes(code) ? message : `${code}${message === '' ? '' : `: ${message}`}`
 }

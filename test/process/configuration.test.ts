@@ -61,12 +61,15 @@ t.test('what the system says to a start is one line too', async (t) => {
     JWT_SIGNING_KEYS: generateSigningKeys(),
   }).exit
   t.equal(unreachable.code, 1)
-  t.equal(unreachable.stderr, 'gatehouse: ECONNREFUSED: connect ECONNREFUSED 127.0.0.1:1\n')
+  t.equal(unreachable.stderr, 'gatehouse: connect ECONNREFUSED 127.0.0.1:1\n')
 
   const gateway = await startGatewayProcess(t, { DATA_DIR: scratchFolder(t) })
   const taken = await startScript(t, 'src/main', [], { DATA_DIR: scratchFolder(t), PORT: gateway.port }).exit
   t.equal(taken.code, 1)
-  t.match(taken.stderr, /^gatehouse: EADDRINUSE: [^\n]+\n$/)
+  t.match(
+    taken.stderr,
+    /^gatehouse: listen EADDRINUSE: [^\n]+:\d+; stop what listens there, or set another PORT[^\n]+\n$/,
+  )
 })
 
 /** Two at once: one core each on a small machine. */
