@@ -7,7 +7,8 @@ import { evaluate } from '../permissions/evaluate.js'
 import { scopesOfRole } from '../permissions/roles.js'
 import { allScopes, isScope, meaningOf } from '../permissions/scopes.js'
 import { member } from '../pipeline/access.js'
-import { explainInWords, rolesThatGrant } from '../pipeline/enforce-scopes.js'
+import { rolesThatGrant } from '../pipeline/enforce-scopes.js'
+import { explainInWords } from '../pipeline/insufficient-scope.js'
 import type { Explained } from './explain-store.js'
 
 const tags = ['access']

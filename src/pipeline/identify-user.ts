@@ -1,10 +1,11 @@
 import type { FastifyRequest } from 'fastify'
 import { Problem } from '../http/problems.js'
-import { isSessionAlive, type SessionFact } from '../storage/facts.js'
+import type { SessionFact } from '../storage/facts.js'
 import { readBearer } from './bearer.js'
 import { found } from './findings.js'
 import type { Gate, Step } from './gate.js'
 import { refuseCredentials } from './limit-address.js'
+import { livingSession } from './standing.js'
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
@@ -41,8 +42,7 @@ async function liveSession(gate: Gate, request: FastifyRequest): Promise<Session
     session_id,
     user_id,
   })
-  const { session } = findings.facts
-  return session !== null && isSessionAlive(session, gate.clock()) ? session : undefined
+  return livingSession(findings.facts, gate.clock())
 }
 
 /** The tenant that a member route names. What is no id names no tenant. */
