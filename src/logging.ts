@@ -2,8 +2,8 @@ import type { FastifyRequest } from 'fastify'
 import type { LoggerOptions } from 'pino'
 import { templateOf } from './pipeline/route-of.js'
 
-/** Whatever looks like a credential, wherever it stands: tenant keys, refresh tokens, JWTs, passwords of URLs. */
-const CREDENTIALS = /gh[krt]_[\w-]{8,}|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|(?<=:\/\/[^:/@\s"]*:)[^@/\s"]+(?=@)/g
+/** Whatever looks like a credential, wherever it stands: tenant keys, refresh tokens, tickets, JWTs, passwords of URLs. */
+const CREDENTIALS = /gh[krst]_[\w-]{8,}|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|(?<=:\/\/[^:/@\s"]*:)[^@/\s"]+(?=@)/g
 const REDACTED = '[redacted]'
 const PATH_CHARACTERS_MAX = 200
 

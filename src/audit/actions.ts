@@ -16,6 +16,7 @@ export const ACTIONS = {
   'message_report.created': 'A message was reported to the moderators',
   'message_report.reviewed': 'A report of a message was accepted',
   'message_report.dismissed': 'A report of a message was dismissed',
+  'stream_ticket.created': 'A ticket to listen to a conversation was made',
   'tenant_key.created': 'A tenant key was created',
   'tenant_key.revoked': 'A tenant key was revoked',
   'tenant_key.updated': 'A tenant key was changed, disabled or enabled',

@@ -16,14 +16,17 @@ const DESCRIPTION = `Gatehouse is a multi-tenant API gateway. Data plane routes 
 type Content = Record<string, unknown>
 
 /** Which credentials an access asks for, as security requirements: any one of them is enough. */
-export function securityOf(kind: Access['kind']): Record<string, string[]>[] {
-  switch (kind) {
+export function securityOf(
+  access: Pick<Access, 'kind'> & { readonly takes_ticket?: true },
+): Record<string, string[]>[] {
+  switch (access.kind) {
     case 'open':
       return []
     case 'tenant':
       return [
         { tenant_id: [], tenant_key: [], access_token: [] },
         { tenant_id: [], tenant_key: [] },
+        ...(access.takes_ticket === true ? [{ ticket: [] }] : []),
       ]
     default:
       return [{ access_token: [] }]
@@ -100,7 +103,7 @@ export function completeSchemas(app: FastifyInstance): void {
     route.schema = {
       ...schema,
       querystring: schema.querystring ?? { type: 'object', properties: {}, additionalProperties: false },
-      security: securityOf(access.kind),
+      security: securityOf(access),
       'x-required-scopes': access.scopes,
       'x-access': access.kind,
       response: { ...kept, ...problems(...new Set(codesOf(route, access))) },
@@ -163,6 +166,12 @@ const SECURITY_SCHEMES = {
   },
   tenant_id: { type: 'apiKey', in: 'header', name: 'X-TENANT-ID', description: 'The id of the tenant' },
   tenant_key: { type: 'apiKey', in: 'header', name: 'X-TENANT-API-KEY', description: 'A key of the tenant' },
+  ticket: {
+    type: 'apiKey',
+    in: 'query',
+    name: 'token',
+    description: 'A ticket of POST /v1/conversations/{id}/tickets: works once, for 30 seconds, for that conversation.',
+  },
 } as const
 
 /** For the document alone: the header is checked where it is read. */

@@ -106,6 +106,13 @@ export const PROBLEMS = {
     explanation:
       'Unknown tenant, unknown key, key of another tenant, revoked, disabled and expired key all get this same answer. Compare the id with the one in your dashboard; make a new key with POST /v1/tenants/{tenant_id}/keys if the old one is gone.',
   },
+  invalid_ticket: {
+    status: 401,
+    title: 'Invalid ticket',
+    detail: 'The ticket is unknown, too old, was used before, or is for another conversation. Ask for a new one.',
+    explanation:
+      'A ticket opens one stream of one conversation, once, within 30 seconds. Ask for a new one with POST /v1/conversations/{id}/tickets each time that you connect.',
+  },
   tenant_suspended: {
     status: 403,
     title: 'Tenant suspended',
@@ -219,6 +226,26 @@ export const PROBLEMS = {
     detail: 'The request did not arrive in time.',
     explanation: 'The whole request must arrive within 30 seconds.',
   },
+  not_acceptable: {
+    status: 406,
+    title: 'Not acceptable',
+    detail: 'What the Accept header asks for is not to be had here.',
+    explanation: 'The detail says what this route answers with. Ask for that in Accept.',
+  },
+  connection_silent: {
+    status: 408,
+    title: 'Connection silent',
+    detail: 'Nothing was heard on this connection for a minute.',
+    explanation:
+      'A socket answers the pings of the gateway, which every WebSocket library does by itself, or sends {"type":"ping"}. One that does neither for 60 seconds is taken to be dead.',
+  },
+  connection_slow: {
+    status: 503,
+    title: 'Reader too slow',
+    detail: 'More was waiting to be read on this connection than is kept for one reader.',
+    explanation:
+      'What a client does not read is kept in memory, within a bound. Connect again with ?after=<seq> of the last message that you have: nothing is lost.',
+  },
   already_exists: {
     status: 409,
     title: 'Already exists',
@@ -321,6 +348,13 @@ export const PROBLEMS = {
     detail: 'Send If-Match with the ETag of what you read, so that nobody overwrites the change of somebody else.',
     explanation: 'Roles decide what many people may do. A change to one must say which version it is a change of.',
   },
+  upgrade_required: {
+    status: 426,
+    title: 'Upgrade required',
+    detail: 'This is a stream: open it as a WebSocket, or ask for Accept: text/event-stream.',
+    explanation:
+      'A stream is a WebSocket (RFC 6455, version 13) or a stream of server-sent events, not one answer. curl -N -H "Accept: text/event-stream" listens too. Where neither can be had, poll GET /v1/conversations/{id}/messages?after=<seq>&wait=25.',
+  },
   idempotency_mismatch: {
     status: 422,
     title: 'Idempotency-Key used for something else',
@@ -358,6 +392,13 @@ export const PROBLEMS = {
     detail: 'A budget is used up; retry after the seconds in Retry-After.',
     explanation:
       'violated_policies names the budget. RateLimit-Policy tells its size and RateLimit what is left of it.',
+  },
+  too_many_connections: {
+    status: 429,
+    title: 'Too many open connections',
+    detail: 'As many connections as one may have are open; close one first.',
+    explanation:
+      'A user and a tenant may have so many sockets, streams and waiting polls at once. A client that reconnects without closing the old connection finds itself here; what is silent for a minute is closed by the gateway.',
   },
   internal_error: {
     status: 500,
@@ -444,6 +485,7 @@ function challenge(code: ProblemCode): Record<string, string> {
       return { 'www-authenticate': 'Bearer realm="gateway", error="invalid_token"' }
     case 'tenant_credentials_required':
     case 'invalid_tenant_credentials':
+    case 'invalid_ticket':
       return { 'www-authenticate': 'TenantKey realm="gateway"' }
     default:
       return {}

@@ -8,7 +8,12 @@ export type Access =
   | { readonly kind: 'open'; readonly scopes: readonly [] }
   | { readonly kind: 'user'; readonly scopes: readonly [] }
   | { readonly kind: 'member'; readonly scopes: readonly Scope[] }
-  | { readonly kind: 'tenant'; readonly scopes: readonly Scope[] }
+  | {
+      readonly kind: 'tenant'
+      readonly scopes: readonly Scope[]
+      /** Whether a ticket for the conversation in the path may stand for the headers; see redeem-ticket.ts. */
+      readonly takes_ticket?: true
+    }
   | { readonly kind: 'operator'; readonly scopes: readonly Privilege[] }
 
 /** What is asked of a caller, wherever it was declared: scopes of upstreams are known only at run time. */
@@ -34,7 +39,11 @@ export const user = (): Declared => ({ access: { kind: 'user', scopes: [] } })
 export const member = (...scopes: Scope[]): Declared => ({ access: { kind: 'member', scopes } })
 
 /** A tenant key, and a signed-in member unless the key itself holds the scopes. */
-export const tenant = (...scopes: Scope[]): Declared => ({ access: { kind: 'tenant', scopes } })
+export const tenant = (...scopes: Scope[]) => ({ access: { kind: 'tenant', scopes } }) as const satisfies Declared
+
+/** The same for a caller who cannot send headers, as a browser opening a socket: `?token=<ticket>` stands for them. */
+export const orTicket = ({ access }: ReturnType<typeof tenant>) =>
+  ({ access: { ...access, takes_ticket: true } }) as const satisfies Declared
 
 /** An operator of the platform who holds the privileges. */
 export const operator = (...privileges: Privilege[]): Declared => ({ access: { kind: 'operator', scopes: privileges } })

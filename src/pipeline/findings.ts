@@ -2,11 +2,13 @@ import type { FastifyRequest } from 'fastify'
 import type { AccessTokenClaims } from '../auth/access-tokens.js'
 import type { IdempotencyMark } from '../idempotency/store.js'
 import type { Decision, Holdings } from '../permissions/evaluate.js'
+import type { Admission } from '../realtime/live.js'
 import type { Facts, KeyFact, SessionFact, TenantFact } from '../storage/facts.js'
 import type { PlatformStore } from '../storage/platform-store.js'
 import type { TenantStore } from '../storage/tenant-store.js'
 import type { Forwarded, Forwarding } from '../upstreams/forwarding.js'
 import type { Principal } from './principal.js'
+import type { Credential } from './standing.js'
 
 /** What the Authorization header holds: nothing; something that is no token of ours; one that was good; a good one. */
 export type Bearer = 'absent' | 'bad' | 'expired' | AccessTokenClaims
@@ -14,6 +16,8 @@ export type Bearer = 'absent' | 'bad' | 'expired' | AccessTokenClaims
 /** What the steps have found out about one request so far. Each step adds its part and reads those before it. */
 export interface Findings {
   bearer?: Bearer
+  /** What the caller of a tenant route has proved, by headers or by a ticket. */
+  credential?: Credential
   facts?: Facts
   tenant?: TenantFact
   key?: KeyFact
@@ -29,6 +33,8 @@ export interface Findings {
   /** The budgets that were used up. */
   violated?: readonly string[]
   platform_store?: PlatformStore
+  /** The conversation that it may listen to. */
+  admission?: Admission
   /** Set once the answer was logged and counted. */
   is_observed?: boolean
   /** The route of an upstream that the request matched, and where it goes. */

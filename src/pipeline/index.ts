@@ -13,6 +13,7 @@ import { limitTenant } from './limit-tenant.js'
 import { loadMembership } from './load-membership.js'
 import { limitOperator, loadOperator } from './load-operator.js'
 import { openPlatformStore, openTenantStore } from './open-stores.js'
+import { redeemTicket } from './redeem-ticket.js'
 
 /** A column: the access kinds, and the requests that no route took. */
 type Column = AccessKind | 'unrouted'
@@ -30,6 +31,7 @@ const TABLE: readonly (readonly [Step, ...Column[]])[] = [
   //                  open user member tenant operator unrouted   refuses with
   [checkRequest,      O,   U,   M,     T,     P,       X],     // 400 431
   [limitAddress,      O,   U,   M,     T,     P,       X],     // 429
+  [redeemTicket,                       T                ],     // 400 401
   [identifyTenant,                     T                ],     // 401 403
   [checkOrigin,                        T                ],     // 403
   [limitTenant,                        T                ],     // 429

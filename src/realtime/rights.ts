@@ -35,6 +35,7 @@ const HARMLESS: ReadonlySet<Action> = new Set<Action>([
   'message_report.created',
   'message_report.reviewed',
   'message_report.dismissed',
+  'stream_ticket.created',
 ])
 
 /** Writes that reach beyond the tenant that they name: a lockdown ends sessions that are used in other tenants too. */

@@ -19,6 +19,10 @@ export const stream_tickets = pgTable(
     session_id: uuid('session_id').notNull(),
     /** The tenant key that the ticket was asked for with: when it is revoked, the stream ends. */
     key_id: text('key_id').notNull(),
+    /** Of the secret of that key: a rotation ends the streams of the old secret. */
+    key_digest: bytes('key_digest').notNull(),
+    /** When the access token ends that the ticket was asked for with; the stream ends with it. */
+    token_expires_at: instant('token_expires_at').notNull(),
     created_at: instant('created_at').notNull(),
     expires_at: instant('expires_at').notNull(),
     used_at: instant('used_at'),

@@ -12,6 +12,7 @@ import { AnalyticsReader } from '../platform/analytics-store.js'
 import { OperatorsReader, OperatorsWriter } from '../platform/operators-store.js'
 import { TenantControlWriter } from '../platform/tenant-control-store.js'
 import { TenantsReader, TenantsWriter } from '../platform/tenants-store.js'
+import { TicketRedeemer } from '../realtime/tickets-store.js'
 import { UsageCounter } from '../usage/store.js'
 import type { Clock } from './clock.js'
 import type { Database } from './database.js'
@@ -81,6 +82,9 @@ class PlatformCounters {
   }
   get usage() {
     return new UsageCounter(this.scope)
+  }
+  get tickets() {
+    return new TicketRedeemer(this.scope)
   }
   get key_use() {
     return new KeyUseCounter(this.scope)

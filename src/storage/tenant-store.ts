@@ -16,6 +16,7 @@ import { KeyLifecycleWriter } from '../keys/lifecycle-store.js'
 import { KeysReader, KeysWriter } from '../keys/store.js'
 import { OverridesReader, OverridesWriter } from '../members/overrides-store.js'
 import { MembersReader, MembersWriter } from '../members/store.js'
+import { TicketsWriter } from '../realtime/tickets-store.js'
 import { RolesReader, RolesWriter } from '../roles/store.js'
 import { TenantReader, TenantWriter } from '../tenants/store.js'
 import { UsageReader } from '../usage/store.js'
@@ -117,6 +118,9 @@ class TenantWriters {
   }
   get reports() {
     return new ReportsWriter(this.scope, this.tenant_id)
+  }
+  get tickets() {
+    return new TicketsWriter(this.scope, this.tenant_id)
   }
 }
 

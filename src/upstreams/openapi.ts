@@ -54,7 +54,7 @@ function operationOf({ operation_id, url, method, access, summary, upstream }: D
     tags: [upstream],
     ...(parameters.length > 0 && { parameters }),
     ...(method !== 'GET' && method !== 'DELETE' && { requestBody: { content: { '*/*': {} } } }),
-    security: securityOf(access.kind),
+    security: securityOf(access),
     'x-required-scopes': access.scopes,
     'x-access': access.kind,
     responses: {

@@ -18,6 +18,6 @@ export async function plantConversation(
     insert into message_reports (tenant_id, id, conversation_id, message_id, reporter_id, reason, content, author_kind, author_id, status, created_at)
       values ('${tenant_id}', '${report_id}', '${id}', '${message_id}', '${user_id}', '${mark} reason', '${mark} said', 'customer', '${randomUUID()}', 'pending', now());
     insert into sessions (id, user_id, created_at, expires_at) values ('${session_id}', '${user_id}', now(), now() + interval '1 day');
-    insert into stream_tickets values ('${tenant_id}', gen_random_uuid(), '${mark}', '${id}', '${user_id}', '${session_id}', 'AAAAAAAAAAAA', now(), now() + interval '1 day')`)
+    insert into stream_tickets values ('${tenant_id}', gen_random_uuid(), '${mark}', '${id}', '${user_id}', '${session_id}', 'AAAAAAAAAAAA', now(), now() + interval '1 day', null, '${mark}', now())`)
   return { id: id as string, message_id: message_id as string, report_id: report_id as string }
 }
