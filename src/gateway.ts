@@ -55,6 +55,9 @@ import platformTenants from './platform/tenants-routes.js'
 import userControl from './platform/user-control-routes.js'
 import platformUsers from './platform/users-routes.js'
 import { openBus } from './realtime/bus.js'
+import { openLive } from './realtime/live.js'
+import { conversationLog } from './realtime/log.js'
+import realtime from './realtime/routes.js'
 import roles from './roles/routes.js'
 import type { Clock } from './storage/clock.js'
 import type { Database } from './storage/database.js'
@@ -170,9 +173,10 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
   installErrorHandler(app, public_url, sockets)
   const methods_of = collectMethods(app)
   const catalogue = collectRoutes(app, upstreams)
+  const facts = openFactsReader(database)
   const pipeline = installPipeline(app, {
     database,
-    facts: openFactsReader(database),
+    facts,
     access_tokens,
     limiter,
     key_use,
@@ -184,6 +188,7 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
   await installCors(app, pipeline, config.cors_origins, originLookup(database, clock), clock)
   refuseUnrouted(app)
   await installOpenApi(app, pipeline, declared)
+  const live = openLive(app, { bus, log: conversationLog(database, clock), facts, clock, limits: config.connections })
 
   app.register(health, { pendingMigrations: () => pendingMigrations(database), isDraining: parts.isDraining })
   app.register(service, { public_jwks: secrets.signing_keys.map((key) => key.public_jwk), declared })
@@ -220,7 +225,8 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
   app.register(customers, { prefix: '/v1/customers' })
   app.register(conversations, { prefix: '/v1/conversations' })
   app.register(conversationMembers, { prefix: '/v1/conversations/:id/members' })
-  app.register(messages, { prefix: '/v1/conversations/:id/messages', limiter })
+  app.register(messages, { prefix: '/v1/conversations/:id/messages', limiter, live })
+  app.register(realtime, { prefix: '/v1/conversations', live, limiter, public_url, observe })
   app.register(reporting, { prefix: '/v1/conversations/:id/messages' })
   app.register(reports, { prefix: '/v1/reports' })
 

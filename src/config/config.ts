@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import ipaddr from 'ipaddr.js'
-import { type Budgets, readBudgets } from '../limits/budgets.js'
+import { type Budgets, type ConnectionLimits, readBudgets } from '../limits/budgets.js'
 import type { MailConfig } from '../mail/mailer.js'
 import { ConfigurationError, type Environment } from './env.js'
 
@@ -33,6 +33,7 @@ export interface Config {
   /** Set, but not used before the release that shares counters between replicas; said in the log at boot. */
   readonly redis_url: string | undefined
   readonly budgets: Budgets
+  readonly connections: ConnectionLimits
 }
 
 /**
@@ -69,6 +70,7 @@ export function configure(environment: Environment): Config {
     log_level: environment.LOG_LEVEL,
     redis_url: environment.REDIS_URL,
     budgets: readBudgets(environment),
+    connections: { user: environment.CONNECTIONS_USER, tenant: environment.CONNECTIONS_TENANT },
   }
 }
 

@@ -1,6 +1,6 @@
 import envSchema from 'env-schema'
 import { type Static, Type } from 'typebox'
-import { BUDGETS, budgetPattern } from '../limits/budgets.js'
+import { BUDGETS, budgetPattern, CONNECTION_LIMITS } from '../limits/budgets.js'
 
 /**
  * The only file that reads the environment.
@@ -28,6 +28,8 @@ const EnvironmentSchema = Type.Object({
   METRICS_HOST: Type.String({ minLength: 1, default: '127.0.0.1' }),
   SMTP_URL: Type.Optional(Type.String({ pattern: '^smtps?://' })),
   MAIL_FROM: Type.String({ minLength: 3, default: 'Gatehouse <gatehouse@localhost>' }),
+  CONNECTIONS_USER: Type.Integer({ minimum: 1, maximum: 100000, default: CONNECTION_LIMITS.user.count }),
+  CONNECTIONS_TENANT: Type.Integer({ minimum: 1, maximum: 100000, default: CONNECTION_LIMITS.tenant.count }),
   LOG_LEVEL: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], { default: 'info' }),
   ...Object.fromEntries(
     Object.values(BUDGETS).map((budget) => [

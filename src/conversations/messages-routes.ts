@@ -1,8 +1,12 @@
 import type { FastifyRequest } from 'fastify'
 import { pageSchema, placeOf, readOrderedPage, sendPage } from '../http/pagination.js'
+import { Problem } from '../http/problems.js'
 import { closed, NoContent, problems, type Routes } from '../http/schemas.js'
 import type { Limiter } from '../limits/limiter.js'
 import { tenant } from '../pipeline/access.js'
+import { WAIT_SECONDS_MAX } from '../realtime/limits.js'
+import type { Live } from '../realtime/live.js'
+import { waitForMessage } from '../realtime/long-poll.js'
 import { callerOf } from './caller.js'
 import { spendMessage } from './message-budgets.js'
 import { Message, MessageChange, MessageParams, MessageQuery, NewMessage } from './messages-schema.js'
@@ -11,28 +15,36 @@ import type { MessageShown } from './shown.js'
 
 const tags = ['conversations']
 
+/** The longest wait, and time to answer. */
+const HANDLER_TIMEOUT_MS = (WAIT_SECONDS_MAX + 10) * 1000
+
 interface MessagesOptions {
   readonly limiter: Limiter
+  readonly live: Live
 }
 
 /** The messages of a conversation. They are written here, and told to whoever listens once they are there. */
-const messages: Routes<MessagesOptions> = async (app, { limiter }) => {
+const messages: Routes<MessagesOptions> = async (app, { limiter, live }) => {
   app.get(
     '',
     {
       config: tenant('conversations:view'),
+      handlerTimeout: HANDLER_TIMEOUT_MS,
       schema: {
         operationId: 'listMessages',
         summary: 'Messages: newest first, or what came after a seq',
+        description:
+          'With after and wait it is a long poll: for clients that can open neither a socket nor a stream. While it waits it counts as a connection.',
         tags,
         params: ConversationParams,
         querystring: closed(MessageQuery),
-        response: { 200: pageSchema(Message), ...problems('invalid_cursor', 'not_found') },
+        response: { 200: pageSchema(Message), ...problems('invalid_cursor', 'not_found', 'too_many_connections') },
       },
     },
     async (request, reply) => {
       const { id } = request.params
-      const { after } = request.query
+      const { after, wait } = request.query
+      if (wait !== undefined) await waitForMessage(live, request, id, checkedAfter(after), Number(wait))
       const page = await request.tenant_store.read(async (store) => {
         await store.conversations.visible(id, request.principal)
         return store.messages.list(id, after === undefined ? undefined : Number(after), readOrderedPage(request))
@@ -135,4 +147,11 @@ function messageNow(request: FastifyRequest, message: { readonly id: string }): 
     await store.conversations.visible(id, request.principal)
     return store.messages.get(id, message.id)
   })
+}
+
+/** @throws Problem `validation_failed` for a wait for nothing in particular */
+function checkedAfter(after: string | undefined): number {
+  if (after !== undefined) return Number(after)
+  const errors = [{ pointer: '/wait', message: 'needs after: the seq of the last message that you have' }]
+  throw new Problem('validation_failed', { members: { errors } })
 }

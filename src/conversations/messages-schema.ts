@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import { PageQuery } from '../http/pagination.js'
 import { closed, Nullable, Uuid } from '../http/schemas.js'
+import { WAIT_SECONDS_MAX } from '../realtime/limits.js'
 import { AUTHOR_KINDS, REPORT_STATUSES } from './messages-table.js'
 
 const CONTENT_CHARACTERS_MAX = 4_000
@@ -53,6 +54,14 @@ export const MessageQuery = {
       'x-documented-as': { type: 'integer', minimum: 0 },
       pattern: '^(0|[1-9][0-9]{0,8})$',
       description: 'A seq: the messages behind it, oldest first. Without it, the newest first.',
+    }),
+  ),
+  wait: Type.Optional(
+    Type.String({
+      'x-documented-as': { type: 'integer', minimum: 0, maximum: WAIT_SECONDS_MAX },
+      pattern: '^(1?[0-9]|2[0-5])$',
+      description:
+        'With after: seconds to wait for a message when there is none yet. It is answered as soon as there is one.',
     }),
   ),
 }

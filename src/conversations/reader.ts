@@ -1,4 +1,4 @@
-import { and, desc, eq, getTableColumns, ilike, isNull, or, type SQL, sql } from 'drizzle-orm'
+import { and, desc, eq, getTableColumns, ilike, inArray, isNull, or, type SQL, sql } from 'drizzle-orm'
 import { customers } from '../customers/table.js'
 import { type OrderedPage, pageOf, type Rows } from '../http/pagination.js'
 import { Problem } from '../http/problems.js'
@@ -54,19 +54,22 @@ export class ConversationsReader {
     return shown(row, principal)
   }
 
+  /** Of these conversations, those that the principal sees, and how far each is: for whoever listens. */
+  async seen(ids: readonly string[], principal: Principal): Promise<{ id: string; last_seq: number }[]> {
+    const { id, last_seq } = conversations
+    return this.scope.queries
+      .select({ id, last_seq })
+      .from(conversations)
+      .leftJoin(conversation_members, isMembership(readerOf(principal)))
+      .where(and(this.isVisible(), inArray(conversations.id, [...ids])))
+  }
+
   private select(principal: Principal) {
     const reader = readerOf(principal)
     return this.scope.queries
       .select({ ...columns, last: messages, my_role: conversation_members.role, unread_count: unreadBy(reader) })
       .from(conversations)
-      .leftJoin(
-        conversation_members,
-        and(
-          eq(conversation_members.tenant_id, conversations.tenant_id),
-          eq(conversation_members.conversation_id, conversations.id),
-          eq(conversation_members.user_id, reader),
-        ),
-      )
+      .leftJoin(conversation_members, isMembership(reader))
       .leftJoin(
         read_markers,
         and(
@@ -135,6 +138,15 @@ export async function holdVisible(
 function isAssigned(assignee_id: string | undefined): SQL | undefined {
   if (assignee_id === undefined) return undefined
   return assignee_id === 'none' ? isNull(conversations.assignee_id) : isAssignedTo(assignee_id)
+}
+
+/** The membership of a reader in the conversation of the row. */
+function isMembership(reader: string): SQL | undefined {
+  return and(
+    eq(conversation_members.tenant_id, conversations.tenant_id),
+    eq(conversation_members.conversation_id, conversations.id),
+    eq(conversation_members.user_id, reader),
+  )
 }
 
 function isAssignedTo(user_id: string): SQL {

@@ -18,13 +18,15 @@ const REFUSED_LINGERING_MAX = 256
 /** When the gateway goes down, whoever comes back should find the next one up, and not all at once. */
 const RETRY_AFTER_SECONDS = { least: 1, most: 5 }
 
-const CLOSE = {
+/** Close codes (RFC 6455 section 7.4), and our own. */
+export const CLOSE = {
   broken: 1008,
   failed: 1011,
   restart: 1012,
   later: 1013,
   unauthenticated: 4401,
   forbidden: 4403,
+  silent: 4408,
   flood: 4429,
 }
 

@@ -129,3 +129,19 @@ export function readBudgets(environment: Readonly<Record<string, unknown>>): Bud
   })
   return Object.fromEntries(entries)
 }
+
+/** How many connections may be open at once; each can be set in the environment variable named here. */
+export const CONNECTION_LIMITS = {
+  user: {
+    variable: 'CONNECTIONS_USER',
+    count: 50,
+    reason: 'A person has a few tabs and devices. More of one user is a loop that reconnects and forgets to close.',
+  },
+  tenant: {
+    variable: 'CONNECTIONS_TENANT',
+    count: 1000,
+    reason: 'One tenant must not be able to use up the sockets and the memory of the others.',
+  },
+} as const
+
+export type ConnectionLimits = Readonly<Record<keyof typeof CONNECTION_LIMITS, number>>

@@ -45,3 +45,8 @@ export type ConversationEvent = MessageEvent | ReadEvent | TypingEvent
 
 /** A fact that others are told, after its commit and never before. */
 export type LiveEvent = ConversationEvent | RightsEvent
+
+/** Whether an event is about a message that was told before. */
+export function isEdit(event: ConversationEvent): event is MessageEvent {
+  return event.kind === 'chat_message_updated' || event.kind === 'chat_message_deleted'
+}

@@ -113,6 +113,14 @@ export function conversationExamples(gateway: TestGateway, world: World, side: S
       })
       return { ...asked, event: event && { ...event, actor_id: null, is_confidential: true } }
     },
+    createStreamTicket: async () => {
+      const { id } = await say()
+      return change('stream_ticket.created', { kind: 'stream_ticket' }, { id })
+    },
+    streamConversation: async () => ({
+      headers: { ...(await headers()), accept: 'text/event-stream' },
+      params: { id: (await say()).id },
+    }),
     listReports: async () => ({ headers: await headers() }),
     listMyReports: async () => ({ headers: await headers() }),
     getReport: read(async () => ({ id: (await report()).id })),

@@ -28,8 +28,17 @@ export async function ask(
     body: body === undefined ? undefined : JSON.stringify(body),
     redirect: 'manual',
   })
-  const text = await response.text()
+  const is_stream = response.headers.get('content-type')?.startsWith('text/event-stream') === true
+  const text = is_stream ? await firstEvents(response) : await response.text()
   return { status: response.status, headers: response.headers, body: parsed(text), text }
+}
+
+/** What a stream of events says first; it would go on for as long as somebody reads. */
+async function firstEvents(response: Response): Promise<string> {
+  const reader = response.body?.getReader()
+  const chunk = await reader?.read()
+  await reader?.cancel()
+  return new TextDecoder().decode(chunk?.value)
 }
 
 /** Sends exactly these header lines, duplicates and all, which fetch would not. */

@@ -119,6 +119,8 @@ export const POLICY: Readonly<Record<string, readonly CallerName[]>> = {
   updateMessage: SUPPORTERS,
   deleteMessage: SUPPORTERS,
   reportMessage: SUPPORTERS,
+  createStreamTicket: SUPPORTERS,
+  streamConversation: SUPPORTERS,
   listReports: LEADS,
   listMyReports: SUPPORTERS,
   getReport: LEADS,
