@@ -11,6 +11,9 @@ import type { RunningUpstream } from './running-upstream.js'
 
 /** Sent again without harm (RFC 9110 section 9.2.2). */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PUT', 'DELETE'])
+const NOT_MODIFIED = 304
+/** Interim answers (1xx) to one request; each begins the time for the answer anew. */
+const INTERIM_MAX = 16
 /** The caller was gone before there was an answer: no status of HTTP, but a common one in logs. */
 const CLIENT_GONE = 499
 /** How long a caller may leave what it was sent unread: a connection to the upstream waits for it all the while. */
@@ -44,6 +47,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   private waiting: NodeJS.Timeout | undefined
   private draining: NodeJS.Timeout | undefined
   private has_share = false
+  private interim = 0
   private has_begun = false
   private is_over = false
   private resume: (() => void) | undefined
@@ -93,7 +97,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onHeaders(status: number, raw_headers: Buffer[], resume: () => void): boolean {
     // Interim answers (1xx) are of this connection, and say nothing about the request.
-    if (status < 200) return true
+    if (status < 200) {
+      this.interim += 1
+      if (this.interim > INTERIM_MAX) this.abort?.(new Error('interim answers without an end'))
+      return true
+    }
     const { upstream } = this.errand
     const { reply } = this
     this.origin?.breaker.succeed()
@@ -112,6 +120,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.note('answered', status)
     reply.hijack()
     reply.raw.writeHead(status, headers)
+    if (status === NOT_MODIFIED) {
+      // It is whole without a body. The client below would miss the bytes that its Content-Length tells of.
+      this.is_over = true
+      reply.raw.end()
+    }
     return true
   }
 
