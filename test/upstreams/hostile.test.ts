@@ -1,8 +1,11 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import t, { type Test } from 'tap'
 import { keyHeaders } from '../helpers/world.js'
 import { until } from '../process/gateway-process.js'
-import { everything, startBehindGateway } from './behind-gateway.js'
+import { everything, startBehindGateway, startInFront } from './behind-gateway.js'
 import { startHostile } from './hostile.js'
 import { DRIP_BYTES, HUGE_BYTES, STOLEN } from './hostile-answers.js'
 
@@ -156,6 +159,29 @@ t.test('a caller that goes away takes its request with it', async (t) => {
   outgoing.destroy()
   await until(() => hostile.connections() < open, TIMEOUT_MS * 20)
   await stillWorks(t)
+})
+
+// Attack: to leave while the gateway still finds out who asks. Nobody would be there to end what is then sent on, and
+// each of them would keep a connection until a timeout.
+t.test('a caller that left before it was known who it is never reaches the upstream', async (t) => {
+  const wait = async ({ url, raw }: FastifyRequest) => {
+    if (url.includes('/leaving') && !raw.socket.destroyed) await once(raw.socket, 'close')
+  }
+  const hold = (message: unknown) => {
+    ;(message as { fastify: FastifyInstance }).fastify.addHook('preValidation', wait)
+  }
+  subscribe('fastify.initialization', hold)
+  const other = await startInFront(t, [everything(hostile.origin)], { on: gateway.test_database })
+  unsubscribe('fastify.initialization', hold)
+  const before = hostile.received.length
+  const outgoing = httpRequest(`${other.url}/hostile/leaving`, { headers: identified })
+  outgoing.on('error', () => undefined).end()
+  await once(outgoing, 'finish')
+  setTimeout(() => outgoing.destroy(), 100)
+  const outcome = () => other.lines.find((line) => line.includes('"outcome"'))
+  await until(() => outcome() !== undefined)
+  t.match(JSON.parse(String(outcome())), { status: 499, upstream: { name: 'hostile', outcome: 'aborted', tries: 0 } })
+  t.equal(hostile.received.length, before)
 })
 
 /** The pool is as good as before: the next requests get answers of their own. */
