@@ -1,12 +1,13 @@
 // Compiles the tests and runs them; the last line that it prints is `N passed, N failed`.
-// Usage: node scripts/test.mjs [--browser] [part of a test file's path ...]
-// The tests in a browser are another run: not every machine has one, and a test that is there is never passed over.
+// Usage: node scripts/test.mjs [--browser | --foreign] [part of a test file's path ...]
+// The tests in a browser, and those with other people's programs, are runs of their own: not every machine has them, and
+// a test that is there is never passed over.
 import { spawn, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
 
 const OUTPUT = '.build'
-const BROWSER_TESTS = join(OUTPUT, 'test', 'browser', '/')
+const APART = ['browser', 'foreign']
 const KEPT = /^template-\w+\.tar$/
 /** tap's last word: `# { total: 8, pass: 7, fail: 1 }`, at the beginning of a line; those of files are indented. */
 const SUMMARY = /^# \{ .*\}$/
@@ -15,8 +16,8 @@ process.exitCode = await main(process.argv.slice(2))
 
 /** @returns {Promise<number>} the exit code */
 async function main(words) {
-  const in_browser = words[0] === '--browser'
-  const wanted = in_browser ? words.slice(1) : words
+  const apart = APART.find((name) => words[0] === `--${name}`)
+  const wanted = apart === undefined ? words : words.slice(1)
   clean()
   // What does not compile is not run: its old output would be.
   const { status } = spawnSync(
@@ -29,14 +30,14 @@ async function main(words) {
   cpSync('migrations', join(OUTPUT, 'migrations'), { recursive: true })
 
   const files = testFiles()
-    .filter((file) => file.startsWith(BROWSER_TESTS) === in_browser)
+    .filter((file) => APART.find((name) => file.startsWith(join(OUTPUT, 'test', name, '/'))) === apart)
     .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
   if (files.length === 0) {
     process.stderr.write(`no test file matches: ${wanted.join(' ')}\n`)
     return summarise({ passed: 0, failed: 1 })
   }
   // A part of the tests covers a part of the code.
-  const is_all = wanted.length === 0 && !in_browser
+  const is_all = wanted.length === 0 && apart === undefined
   return run(is_all ? files : ['--disable-coverage', ...files])
 }
 
