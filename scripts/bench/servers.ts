@@ -48,23 +48,44 @@ export async function startGateway(
   })
 }
 
-/** A script of this folder that the gateway is measured against, or that it speaks to; it answers 2xx on `/`. */
+/** A script of this folder that the gateway is measured against; it answers 2xx on `/`. */
 export async function startScript(name: string, env: Variables): Promise<Server> {
   const port = await freePort()
   return start(`http://127.0.0.1:${port}`, '/', programOf(name), { PORT: String(port), ...env })
 }
 
+/** A script of this folder that what is measured speaks to; it shares the core of the load. */
+export async function startBehind(name: string, env: Variables): Promise<Server> {
+  const port = await freePort()
+  const variables = { PORT: String(port), ...env }
+  return start(`http://127.0.0.1:${port}`, '/', programOf(name), variables, { core: LOAD_CORE })
+}
+
 /** How node starts a script of this folder. */
 export const programOf = (name: string): readonly string[] => ['--import', 'tsx', pathOf(`./${name}`)]
 
-async function start(url: string, probe: string, args: readonly string[], env: Variables): Promise<Server> {
+interface Where {
+  /** A program that is not node. */
+  readonly command?: string
+  readonly core?: number
+}
+
+/** Starts a program, and waits until it answers 2xx. */
+export async function start(
+  url: string,
+  probe: string,
+  args: readonly string[],
+  env: Variables,
+  { command = process.execPath, core = SERVER_CORE }: Where = {},
+): Promise<Server> {
   const { PATH } = process.env
-  const child = spawn(process.execPath, args, {
+  const child = spawn(command, args, {
     env: { ...(PATH !== undefined && { PATH }), NODE_ENV: 'production', ...env },
     stdio: ['ignore', 'inherit', 'inherit'],
     // Not in our process group: an interrupt at the terminal is ours, and they are stopped after the load.
     detached: true,
   })
+  child.on('error', () => undefined)
   const close = () => stop(child)
   try {
     await untilAnswering(child, url + probe)
@@ -73,14 +94,15 @@ async function start(url: string, probe: string, args: readonly string[], env: V
     throw error
   }
   // It was on the core of the load, as everything is that this process starts.
-  if (availableParallelism() > 1) pin(child.pid as number, SERVER_CORE)
+  if (availableParallelism() > 1) pin(child.pid as number, core)
   return { url, pid: child.pid as number, close }
 }
 
 async function untilAnswering(child: ChildProcess, url: string): Promise<void> {
   const deadline = Date.now() + START_MS_MAX
   while (Date.now() < deadline) {
-    if (child.exitCode !== null || child.signalCode !== null) throw new Error('a server ended before it answered')
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null)
+      throw new Error('a server ended before it answered')
     const answer = await fetch(url).catch(() => undefined)
     await answer?.body?.cancel()
     if (answer?.ok) return
@@ -90,11 +112,15 @@ async function untilAnswering(child: ChildProcess, url: string): Promise<void> {
 }
 
 async function stop(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined) return
   if (child.exitCode !== null || child.signalCode !== null) return
   const ended = once(child, 'exit')
   child.kill('SIGTERM')
   await ended
 }
+
+/** Puts a process of somebody else beside the load. */
+export const pinBesideLoad = (pid: number): boolean => availableParallelism() > 1 && pin(pid, LOAD_CORE)
 
 /** Keeps this process, which is the load, off the core of the servers. @returns whether that can be done here. */
 export function pinLoad(): boolean {
@@ -106,7 +132,7 @@ function pin(pid: number, core: number): boolean {
   return spawnSync('taskset', ['-a', '-p', '-c', String(core), String(pid)]).status === 0
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as { port: number }

@@ -9,20 +9,19 @@ export interface Side extends Wanted {
   readonly server: Server
 }
 
-/** Loads two sides in turn, so that whatever else the machine does meets both, and gives the median of each. */
-export async function sideBySide(
-  [one, other]: readonly [Side, Side],
+/** Loads sides in turn, so that whatever else the machine does meets all of them, and gives the median of each. */
+export async function sideBySide<Sides extends readonly Side[]>(
+  sides: readonly [...Sides],
   flags: Flags,
   signal: AbortSignal,
-): Promise<[Measured, Measured]> {
+): Promise<{ [Each in keyof Sides]: Measured }> {
   const measure = (side: Side, seconds: number) => load(side.server.url, side, { ...flags, seconds }, signal)
-  const rounds: [Measured[], Measured[]] = [[], []]
-  for (const side of [one, other]) await measure(side, WARM_UP_SECONDS)
+  const rounds = sides.map((): Measured[] => [])
+  for (const side of sides) await measure(side, WARM_UP_SECONDS)
   for (let round = 0; round < flags.rounds; round += 1) {
-    rounds[0].push(await measure(one, flags.seconds))
-    rounds[1].push(await measure(other, flags.seconds))
+    for (const [position, side] of sides.entries()) rounds[position]?.push(await measure(side, flags.seconds))
   }
-  return [medianOf(rounds[0]), medianOf(rounds[1])]
+  return rounds.map(medianOf) as { [Each in keyof Sides]: Measured }
 }
 
 export function inWords({ rate, p50_ms, p99_ms }: Measured): string {

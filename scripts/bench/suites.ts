@@ -1,7 +1,8 @@
 import { audit } from './audit.js'
 import { customers } from './customers.js'
 import type { Suite } from './suite.js'
+import { upstream } from './upstream.js'
 import { usage } from './usage.js'
 
 /** Every suite, in the order of `npm run bench -- all`; the first is the one that is run when none is named. */
-export const SUITES: readonly [Suite, ...Suite[]] = [customers, audit, usage]
+export const SUITES: readonly [Suite, ...Suite[]] = [customers, audit, usage, upstream]
