@@ -39,6 +39,8 @@ export async function waitForMessage(
   }
   const hangUp = () => settle()
   request.raw.socket.once('close', hangUp)
+  // Whoever left before this line has been announced already.
+  if (request.raw.socket.destroyed) settle()
   try {
     follower.listen(hear)
     await follower.reach(admission.last_seq)

@@ -51,6 +51,8 @@ export function openEventStream(options: RealtimeOptions, request: FastifyReques
   reply.raw.on('close', () => opened.connection.gone())
   stream.begin()
   observe(request, 200, reply.elapsedTime)
+  // Who left before we listened for it will not leave again, and would stay counted for ever.
+  if (reply.raw.destroyed) opened.connection.gone()
   subscription = new Subscription(opened.follower, live.log, opened.connection, stream)
   begin(request, opened, subscription)
 }

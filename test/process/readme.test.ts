@@ -12,7 +12,7 @@ import {
 import { join, resolve } from 'node:path'
 import pg from 'pg'
 import t, { type Test } from 'tap'
-import { BUDGETS } from '../../src/limits/budgets.js'
+import { BUDGETS, CONNECTION_LIMITS } from '../../src/limits/budgets.js'
 import {
   FILE_MS_MAX,
   freePort,
@@ -175,8 +175,10 @@ t.test('Configuration: the table names every variable, and no other', async (t) 
     t.equal(documented.get(variable), `\`${quota}/${window_seconds}\``)
   }
   for (const [, name, type] of read) {
-    const [, text, number] = /default: (?:'([^']*)'|(\w+))/.exec(type as string) ?? []
-    const fallback = text ?? number
+    const [, text, limit, number] =
+      /default: (?:'([^']*)'|CONNECTION_LIMITS\.(\w+)\.count|(\w+))/.exec(type as string) ?? []
+    const count = limit && CONNECTION_LIMITS[limit as keyof typeof CONNECTION_LIMITS].count
+    const fallback = text ?? count ?? number
     if (fallback !== undefined) t.equal(documented.get(name as string), `\`${fallback}\``, `default of ${name}`)
   }
 })

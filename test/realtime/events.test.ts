@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { until } from '../helpers/until.js'
 import { startListening } from './world.js'
@@ -142,4 +143,26 @@ t.test('a poll whose client is gone holds no place', async (t) => {
     async () => (await call('agent', 'POST', `/v1/conversations/${id}/tickets`)).status === 201,
   )
   t.pass()
+})
+
+// Stops whoever resets their requests early from filling up the places of a user, or of a tenant, for good.
+t.test('a stream whose client left before it began gives its place back', async (t) => {
+  const { id } = await open()
+  await Promise.all(
+    Array.from({ length: 160 }, async (_, number) => {
+      const stream = await events('agent', id)
+      await sleep(number % 40)
+      stream.close()
+    }),
+  )
+  await until('a place is free', async () => {
+    const stream = await events('agent', id)
+    const { statusCode } = await stream.response()
+    stream.close()
+    return statusCode === 200
+  })
+  const all = await Promise.all(Array.from({ length: 50 }, () => events('agent', id)))
+  const statuses = await Promise.all(all.map(async (stream) => (await stream.response()).statusCode))
+  t.ok(statuses.filter((status) => status === 200).length >= 45, `${statuses}`)
+  for (const stream of all) stream.close()
 })
