@@ -240,9 +240,8 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
   if (upstreams !== undefined) {
     const { signing_keys } = secrets
     const { metrics } = counting
-    app.register(async (scope) =>
-      forwardToUpstreams(scope, { upstreams, signing_keys, public_url, metrics, observe, clock }),
-    )
+    const options = { upstreams, signing_keys, public_url, metrics, clock, facts, bus, observe }
+    app.register(async (scope) => forwardToUpstreams(scope, options))
   }
   if (parts.more !== undefined) app.register(parts.more)
   app.register(async (scope) => refuseOtherMethods(scope, methods_of))

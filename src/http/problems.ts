@@ -420,6 +420,13 @@ export const PROBLEMS = {
     explanation:
       'The service broke the connection before it answered, or what it sent is no HTTP. Whether it has done what was asked is not known. Its operator finds the reason in the log under the request id.',
   },
+  upstream_no_web_socket: {
+    status: 502,
+    title: 'The upstream has no such WebSocket',
+    detail: 'The service behind the gateway refused the handshake: it has no such WebSocket. Poll its routes instead.',
+    explanation:
+      'The handshake was allowed and handed on, and the service answered it with something else than an upgrade: upstream_status is what. Trying again will not help. poll lists the routes of that service that can be asked instead, now and then.',
+  },
   upstream_timeout: {
     status: 504,
     title: 'Upstream timeout',

@@ -37,9 +37,11 @@ declare module 'fastify' {
   }
 }
 
-/** Whether the route of a request accepts handshakes. */
-export function speaksWebSocket(request: FastifyRequest): boolean {
-  return request.routeOptions.config?.speaks_web_socket === true
+/** Whether the route of a request accepts handshakes: one of the code, or one of an upstream. */
+export function speaksWebSocket({ routeOptions, findings }: FastifyRequest): boolean {
+  if (routeOptions.config?.speaks_web_socket === true) return true
+  const route = findings?.forwarding?.route
+  return route !== undefined && !('method' in route)
 }
 
 /** Refuses handshakes in their own language. */

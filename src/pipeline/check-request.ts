@@ -30,7 +30,7 @@ export const checkRequest: Step = (_gate, request) => {
   if (CREDENTIAL_IN_URL.test(request.originalUrl)) throw new Problem('credentials_in_url')
   if (!isDecodable(request.originalUrl)) throw new Problem('malformed_request')
   if (hasLongParameter(request)) throw new Problem('uri_too_long')
-  if (request.ws && !request.is404 && !speaksWebSocket(request)) throw new Problem('no_web_socket')
+  if (request.ws && !request.is404 && !mayBeSocket(request)) throw new Problem('no_web_socket')
 }
 
 /** The versions that are spoken here; from 1.1 on a request names its host (RFC 9112 section 3.2). Node also takes 0.9. */
@@ -42,4 +42,9 @@ function isReadable(version: string, has_host: boolean): boolean {
 function hasLongParameter({ params }: FastifyRequest): boolean {
   const parts = Object.entries((params ?? {}) as Record<string, string>)
   return parts.some(([name, value]) => name !== '*' && value.length > PATH_PARAMETER_CHARACTERS_MAX)
+}
+
+/** A route that stands for many says itself which of them it is, and whether that one accepts handshakes. */
+function mayBeSocket(request: FastifyRequest): boolean {
+  return speaksWebSocket(request) || request.routeOptions.config.identify_route !== undefined
 }

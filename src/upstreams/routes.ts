@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { SigningKeys } from '../config/secrets.js'
 import type { Observe } from '../http/observe.js'
 import { Problem } from '../http/problems.js'
@@ -6,7 +6,9 @@ import type { Metrics } from '../metrics/metrics.js'
 import { tenant } from '../pipeline/access.js'
 import { found } from '../pipeline/findings.js'
 import type { Step } from '../pipeline/gate.js'
+import type { Bus } from '../realtime/bus.js'
 import type { Clock } from '../storage/clock.js'
+import type { FactsReader } from '../storage/facts-reader.js'
 import { Exchange } from './forward.js'
 import { identityTokens } from './identity.js'
 import { openUpstreamMetrics, type UpstreamMetrics } from './metrics.js'
@@ -14,6 +16,7 @@ import { outgoingHeaders, type PublicPlace } from './outgoing.js'
 import { targetOf } from './path.js'
 import { checkBodyLength, hasBody, RequestBody } from './request-body.js'
 import type { RunningUpstream } from './running-upstream.js'
+import { noSocket, relaySockets } from './sockets.js'
 import type { Upstreams } from './upstreams.js'
 
 /**
@@ -31,6 +34,8 @@ export interface UpstreamOptions {
   readonly metrics: Metrics
   readonly observe: Observe
   readonly clock: Clock
+  readonly facts: FactsReader
+  readonly bus: Bus
 }
 
 /**
@@ -43,6 +48,10 @@ export async function forwardToUpstreams(app: FastifyInstance, options: Upstream
   const tokens = await identityTokens(app, signing_keys, public_url, clock)
   const { protocol, host } = new URL(public_url)
   const place: PublicPlace = { protocol: protocol.slice(0, -1), host }
+  const { facts, bus, observe } = options
+  const headersOf = (request: FastifyRequest, upstream: RunningUpstream) =>
+    outgoingHeaders(request, upstream, tokens, place)
+  const relaySocket = relaySockets(app, { upstreams, facts, bus, clock, public_url, observe, headersOf })
   const metrics = openUpstreamMetrics(options.metrics.registry, upstreams)
   upstreams.reportTo(reportsOf(app, metrics))
   app.addHook('onClose', () => upstreams.close())
@@ -56,12 +65,15 @@ export async function forwardToUpstreams(app: FastifyInstance, options: Upstream
     config: { ...tenant(), identify_route: matchDeclared(upstreams) },
     exposeHeadRoute: false,
     handlerTimeout: HANDLER_TIMEOUT_MS,
+    async preHandler(request, reply) {
+      if (request.ws) await relaySocket(request, reply)
+    },
     schema: { hide: true, querystring: { type: 'object', additionalProperties: true } },
     handler(request, reply) {
       const { upstream, route, path } = found(request.findings.forwarding)
       if (!('method' in route)) throw new Error('a socket is not forwarded')
       checkBodyLength(request.raw, route.body_bytes_max)
-      const headers = outgoingHeaders(request, upstream, tokens, place)
+      const headers = headersOf(request, upstream)
       const length = request.headers['content-length']
       if (length !== undefined) headers.push('content-length', length)
       const body = hasBody(request.raw) ? new RequestBody(request.raw, route.body_bytes_max) : undefined
@@ -99,9 +111,15 @@ function matchDeclared(upstreams: Upstreams): Step {
   return (_gate, request, reply) => {
     const { path, query } = targetOf(request.originalUrl)
     const generation = upstreams.current()
-    // A handshake is for a socket alone: forwarded as a request it would be answered into a connection that is none.
-    const route = request.ws ? undefined : generation.find(request.method, path)
+    const route = request.ws ? generation.findSocket(path) : generation.find(request.method, path)
     if (route === undefined) {
+      if (request.ws) throw noSocket(generation, path)
+      if (request.method === 'GET' && generation.findSocket(path) !== undefined) {
+        throw new Problem('upgrade_required', {
+          detail: 'This is a WebSocket of a service behind the gateway: open it as one.',
+          headers: { upgrade: 'websocket', connection: 'upgrade' },
+        })
+      }
       const allow = generation.methodsOf(path).join(', ')
       throw allow === '' ? new Problem('not_found') : new Problem('method_not_allowed', { headers: { allow } })
     }
