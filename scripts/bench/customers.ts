@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Wanted } from './load.js'
+import { load, type Wanted } from './load.js'
 import { Opened } from './opened.js'
-import { openScratch } from './scratch.js'
+import { openScratch, pinBackends } from './scratch.js'
 import { type Server, startGateway, startScript } from './servers.js'
 import { inWords, sideBySide } from './side-by-side.js'
 import type { Suite } from './suite.js'
@@ -31,6 +31,9 @@ export const customers: Suite = {
           { ...pair, server: gateway },
           { ...pair, server: bare },
         ] as const
+        // Every connection of both pools is open then.
+        for (const side of sides) await load(side.server.url, side, { ...flags, seconds: 1 }, signal)
+        await pinBackends(scratch.owner_url)
         const [ours, theirs] = await sideBySide(sides, flags, signal)
         yield {
           name: pair.name,

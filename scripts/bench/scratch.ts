@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { migrate } from '../../src/storage/migrate.js'
 import { openPooled } from '../../src/storage/pooled.js'
+import { pinBesideLoad } from './servers.js'
 
 /** The server, for one who may make databases and logins in it. */
 const SERVER =
@@ -35,6 +36,22 @@ export async function openScratch(): Promise<Scratch> {
     throw error
   }
   return { owner_url, gateway_url: urlOf(name, { name, password }), close }
+}
+
+/**
+ * Puts what the database does beside the load, where the database is on this machine: else it would take turns with the
+ * server that is measured, on its core or not, as chance has it. For connections that are open already.
+ */
+export async function pinBackends(owner_url: string): Promise<void> {
+  const owner = new pg.Client(owner_url)
+  await owner.connect()
+  try {
+    const text = 'select pid from pg_stat_activity where datname = current_database()'
+    const { rows } = await owner.query<{ pid: number }>(text)
+    for (const { pid } of rows) pinBesideLoad(pid)
+  } finally {
+    await owner.end()
+  }
 }
 
 async function asAdmin(statements: readonly string[]): Promise<void> {

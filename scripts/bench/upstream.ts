@@ -1,13 +1,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import pg from 'pg'
 import { load, type Measured } from './load.js'
 import { Opened } from './opened.js'
 import { EXPRESS_GATEWAY_HEADERS, startExpressGateway } from './proxies/express-gateway.js'
 import { startNginx } from './proxies/nginx.js'
-import { openScratch } from './scratch.js'
-import { pinBesideLoad, type Server, startBehind, startGateway, startScript } from './servers.js'
+import { openScratch, pinBackends } from './scratch.js'
+import { type Server, startBehind, startGateway, startScript } from './servers.js'
 import { inWords, sideBySide } from './side-by-side.js'
 import type { Row, Suite } from './suite.js'
 import { buildWorld } from './world.js'
@@ -76,17 +75,4 @@ function writeManifest(origin: string) {
 `,
   )
   return { file, close: async () => rmSync(folder, { recursive: true, force: true }) }
-}
-
-/** Puts what the database does for the gateway beside the load, where the database is on this machine. */
-async function pinBackends(owner_url: string): Promise<void> {
-  const owner = new pg.Client(owner_url)
-  await owner.connect()
-  try {
-    const text = 'select pid from pg_stat_activity where datname = current_database()'
-    const { rows } = await owner.query<{ pid: number }>(text)
-    for (const { pid } of rows) pinBesideLoad(pid)
-  } finally {
-    await owner.end()
-  }
 }
