@@ -88,7 +88,9 @@ t.test('a second start finds the same tenants, passwords and signing keys', asyn
     t.match(operator.stderr, /^DATA_DIR: .* is in use by process \d+; stop it.*\n$/)
   })
 
-  const scripts = readdirSync('scripts/curl').filter((name) => name !== 'common.sh')
+  // The one of a service behind the gateway needs that service: upstream-demo.test.ts runs it.
+  const others = ['common.sh', 'upstream.sh']
+  const scripts = readdirSync('scripts/curl').filter((name) => !others.includes(name))
   t.ok(scripts.length >= 9)
   for (const script of scripts) {
     t.test(`scripts/curl/${script} gets the answers that it expects`, async (t) => {
