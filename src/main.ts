@@ -55,7 +55,9 @@ async function main(): Promise<void> {
         ? await plantDemo(database, config.storage.data_dir, config.public_url)
         : undefined
     await app.listen({ host: config.host, port: config.port })
-    const { close } = closeWithGrace({ delay: STOP_MS_MAX, logger: false, skip: [...SIGNALS] }, async ({ err }) => {
+    // Where there are upstreams a hang-up reads them again; elsewhere it is an end like any other.
+    const skip = upstreams === undefined ? [...SIGNALS] : [...SIGNALS, 'SIGHUP' as const]
+    const { close } = closeWithGrace({ delay: STOP_MS_MAX, logger: false, skip }, async ({ err }) => {
       is_draining = true
       app.log.info('draining')
       if (err !== undefined) app.log.error({ err }, 'the process breaks off')
