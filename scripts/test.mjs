@@ -3,11 +3,15 @@
 // The tests in a browser, and those with other people's programs, are runs of their own: not every machine has them, and
 // a test that is there is never passed over.
 import { spawn, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 
 const OUTPUT = '.build'
+const COVERAGE = join(OUTPUT, 'coverage')
 const APART = ['browser', 'foreign']
+/** These start gateways on embedded databases of their own, whatever the tests are given: the same runs on any server. */
+const EMBEDDED_ALONE =
+  /\/process\/(boot|configuration|crash|rotation|shutdown|upstream-demo|upstreams|usage)\.|\/upstreams\/streams\./
 const KEPT = /^template-\w+\.tar$/
 /** tap's last word: `# { total: 8, pass: 7, fail: 1 }`, at the beginning of a line; those of files are indented. */
 const SUMMARY = /^# \{ .*\}$/
@@ -20,25 +24,22 @@ async function main(words) {
   const wanted = apart === undefined ? words : words.slice(1)
   clean()
   // What does not compile is not run: its old output would be.
-  const { status } = spawnSync(
-    process.execPath,
-    ['node_modules/typescript7/bin/tsc', '-p', 'tsconfig.test.json', '--pretty', 'false'],
-    { stdio: 'inherit' },
-  )
-  if (status !== 0) return summarise({ passed: 0, failed: 1 })
-  // Compiled files find the migrations where their sources do: two folders up.
-  cpSync('migrations', join(OUTPUT, 'migrations'), { recursive: true })
+  if (!compile()) return summarise({ passed: 0, failed: 1 })
 
-  const files = testFiles()
+  let files = testFiles()
     .filter((file) => APART.find((name) => file.startsWith(join(OUTPUT, 'test', name, '/'))) === apart)
     .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
   if (files.length === 0) {
     process.stderr.write(`no test file matches: ${wanted.join(' ')}\n`)
     return summarise({ passed: 0, failed: 1 })
   }
-  // A part of the tests covers a part of the code.
-  const is_all = wanted.length === 0 && apart === undefined
-  return run(is_all ? files : ['--disable-coverage', ...files])
+  const is_on_server = process.env.TEST_DATABASE_URL !== undefined
+  if (is_on_server && wanted.length === 0) files = files.filter((file) => !EMBEDDED_ALONE.test(file))
+  // A part of the tests covers a part of the code, and on a server the code is the same.
+  const is_all = wanted.length === 0 && apart === undefined && !is_on_server
+  const result = await run(files, is_all ? { NODE_V8_COVERAGE: COVERAGE } : {})
+  if (is_all && !isCovered()) result.failed += 1
+  return summarise(result)
 }
 
 /** Removes what an earlier run left, but for the database templates, which name the migrations that they hold. */
@@ -47,6 +48,17 @@ function clean() {
   for (const name of readdirSync(OUTPUT)) {
     if (!KEPT.test(name)) rmSync(join(OUTPUT, name), { recursive: true, force: true })
   }
+}
+
+function compile() {
+  if (!succeeds('typescript7/bin/tsc', '-p', 'tsconfig.test.json', '--pretty', 'false')) return false
+  // Compiled files find the migrations where their sources do: two folders up.
+  cpSync('migrations', join(OUTPUT, 'migrations'), { recursive: true })
+  const tap = join(OUTPUT, 'node_modules', 'tap')
+  mkdirSync(tap, { recursive: true })
+  cpSync('scripts/testing/tap.mjs', join(tap, 'index.js'))
+  writeFileSync(join(tap, 'package.json'), JSON.stringify({ type: 'module', main: 'index.js' }))
+  return true
 }
 
 function testFiles() {
@@ -58,10 +70,11 @@ function testFiles() {
     .sort()
 }
 
-/** Runs tap, shows what it says, and counts by its own summary. @returns {Promise<number>} the exit code */
-function run(args) {
-  const tap = spawn(process.execPath, ['node_modules/tap/dist/esm/run.mjs', '--reporter=tap', ...args], {
+/** Runs the files, shows what they say, and counts by tap's own summary. */
+function run(files, env) {
+  const tap = spawn(process.execPath, ['scripts/testing/run.mjs', ...files], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...env },
   })
   let summary = ''
   let tail = ''
@@ -79,14 +92,23 @@ function run(args) {
       const count = (name) => Number(new RegExp(`\\b${name}: (\\d+)`).exec(summary)?.[1] ?? 0)
       const passed = count('pass')
       const failed = count('fail')
-      // Too little coverage, a file that died, a run that was stopped: red, though no assertion was.
+      // A file that died, a run that was stopped: red, though no assertion was.
       const is_red = code !== 0 || passed === 0
-      resolve(summarise({ passed, failed: is_red ? Math.max(failed, 1) : failed }, code ?? 1))
+      resolve({ passed, failed: is_red ? Math.max(failed, 1) : failed })
     })
   })
 }
 
-function summarise({ passed, failed }, code = 1) {
+/** Whether the tests ran through as much of the code as .c8rc.json asks; prints what they did not. */
+function isCovered() {
+  return succeeds('c8/bin/c8.js', 'report', '--temp-directory', COVERAGE)
+}
+
+function succeeds(script, ...words) {
+  return spawnSync(process.execPath, [join('node_modules', script), ...words], { stdio: 'inherit' }).status === 0
+}
+
+function summarise({ passed, failed }) {
   process.stdout.write(`${passed} passed, ${failed} failed\n`)
-  return failed > 0 ? code || 1 : code
+  return failed > 0 ? 1 : 0
 }

@@ -18,6 +18,7 @@ import customers from './customers/routes.js'
 import health from './health/routes.js'
 import { openAfterwards } from './http/afterwards.js'
 import { clientErrorHandler, requestIdOf } from './http/client-errors.js'
+import { sharingCompilers } from './http/compilers.js'
 import { installCors } from './http/cors.js'
 import { installErrorHandler } from './http/error-handler.js'
 import { answerExpectations } from './http/expectations.js'
@@ -120,6 +121,7 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
     // Node would refuse a request without Host by itself, with no problem in the answer; the first step does.
     http: { requireHostHeader: false, IncomingMessage: GatewayRequest },
     clientErrorHandler: clientErrorHandler(public_url),
+    schemaController: sharingCompilers(),
     // Input is refused or taken as it is: nothing is dropped in silence, nothing is bent into shape.
     ajv: {
       customOptions: {

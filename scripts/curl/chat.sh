@@ -1,5 +1,5 @@
 #!/bin/sh
-# A conversation: opened, written in, read from a seq on, a message reported, reviewed and deleted.
+# A conversation: opened, listened to, written in, read from a seq on, a message reported, reviewed and deleted.
 . "$(dirname "$0")/common.sh"
 
 # as TOKEN STATUS METHOD PATH [curl arguments]: what people of Acme ask with the key of its app.
@@ -8,6 +8,29 @@ as() {
   shift 4
   ask "$expected" "$method" "$path" -H "Authorization: Bearer $token" -H "X-TENANT-ID: $TENANT_ID" -H "X-TENANT-API-KEY: $TENANT_API_KEY" "$@"
 }
+# listen TOKEN: writes down what happens in the conversation, as it happens; -N lets curl hold nothing back.
+listen() {
+  printf '\n> GET %s (in the background)\n' "$GATEWAY_URL$talk/stream"
+  curl -sSN "$GATEWAY_URL$talk/stream" -H 'Accept: text/event-stream' -H "Authorization: Bearer $1" \
+    -H "X-TENANT-ID: $TENANT_ID" -H "X-TENANT-API-KEY: $TENANT_API_KEY" >"$work/heard" &
+  listener=$!
+  trap 'kill "$listener" 2>/dev/null; rm -rf "$work"' EXIT
+  hear 'event: ready'
+}
+
+# hear TEXT: waits until the stream has said it, and shows the line.
+hear() {
+  tries=0
+  until grep -F "$1" "$work/heard" 2>/dev/null; do
+    tries=$((tries + 1))
+    if [ "$tries" -gt 100 ]; then
+      echo "the stream did not say: $1" >&2
+      exit 1
+    fi
+    sleep 0.1
+  done
+}
+
 login "$OWNER_EMAIL" "$OWNER_PASSWORD"
 owner=$access
 login "$AGENT_EMAIL" "$AGENT_PASSWORD"
@@ -17,17 +40,21 @@ json='Content-Type: application/json'
 as "$owner" 201 POST /v1/conversations -H "$json" -d '{"title":"A question about the shop","channel":"web"}'
 id=$(field id)
 talk=/v1/conversations/$id
+listen "$owner"
 
 as "$agent" 201 POST "$talk/messages" -H "$json" -H "Idempotency-Key: $id-1" -d '{"content":"Hello, <b>how</b> can I help?"}'
 location=$(header location)
 message=${location##*/}
 expect '"seq":1'
 
+hear '"content":"Hello, <b>how</b> can I help?"'
+
 # The same request again is the same message.
 as "$agent" 201 POST "$talk/messages" -H "$json" -H "Idempotency-Key: $id-1" -d '{"content":"Hello, <b>how</b> can I help?"}'
 expect '"seq":1'
 as "$owner" 201 POST "$talk/messages" -H "$json" -d "{\"content\":\"Never mind\",\"reply_to\":\"$message\"}"
 expect '"seq":2'
+hear '"content":"Never mind"'
 as "$agent" 200 PUT "$talk/read" -H "$json" -d '{"seq":2}'
 
 # What was missed, for whoever polls.
@@ -47,6 +74,7 @@ as "$owner" 409 POST "/v1/reports/$report/dismiss" -H "$json" -d '{"note":"Chang
 expect '"code":"already_decided"'
 
 as "$agent" 204 DELETE "$talk/messages/$message"
+hear 'event: chat_message_deleted'
 as "$owner" 200 GET "$talk/messages/$message"
 expect '"content":null'
 

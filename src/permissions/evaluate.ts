@@ -82,8 +82,9 @@ export function evaluate(required: readonly string[], holdings: Holdings): Decis
 
 /** Whether somebody holds one scope; the same rule as `effectiveScopes`, without building the list. */
 export function holds(holdings: Holdings, scope: string): boolean {
-  if (holdings.kind === 'key') return holdings.scopes.includes(scope)
   if (holdings.kind === 'operator') return holdings.privileges.includes(scope)
+  if (!isScope(scope)) return false
+  if (holdings.kind === 'key') return holdings.scopes.includes(scope)
   if (isDenied(holdings, scope)) return false
   return (
     holdings.roles.some((role) => roleGives(role, scope)) ||

@@ -45,7 +45,7 @@ export function scopesOfRole(role: RoleFact): readonly string[] {
   return scopes === EVERY ? allScopes() : scopes
 }
 
-/** Whether a role gives a scope; the same rule, without a list, and for scopes that nobody knows any more too. */
+/** Whether a role gives a scope of the catalogue; the same rule, without a list. */
 export function roleGives(role: RoleFact, scope: string): boolean {
   const scopes: readonly string[] | typeof EVERY =
     role.system_role === null ? role.scopes : SYSTEM_ROLES[role.system_role].scopes

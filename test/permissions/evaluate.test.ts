@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { effectiveScopes, evaluate, type Holdings, holds, type OverrideFact } from '../../src/permissions/evaluate.js'
 import { ALL_SYSTEM_ROLES, type RoleFact, type SystemRole } from '../../src/permissions/roles.js'
-import { ALL_SCOPES, isScope } from '../../src/permissions/scopes.js'
+import { ALL_SCOPES, declareScopes, isScope } from '../../src/permissions/scopes.js'
 
 /** Contract section 6, written down a second time: the tests compare the product with this and not with itself. */
 const EVERY =
@@ -17,19 +17,26 @@ const ROLE_TABLE: Record<SystemRole, string> = {
 }
 const HOSTILE = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', '', '*', 'conversations:*', 'Keys:manage']
 
+/** A scope of an upstream that is gone: it stands in roles and keys, and gives nothing. */
+const GONE = 'upstream:gone'
+/** A scope of an upstream that is there: Owner and Admin hold it like every other. */
+const DECLARED = 'upstream:later'
+declareScopes({}, new Map([[DECLARED, 'Something of an upstream']]))
+
 function naiveScopes(holdings: Holdings): Set<string> {
-  if (holdings.kind === 'key') return new Set(holdings.scopes)
+  if (holdings.kind === 'key') return new Set(holdings.scopes.filter((scope) => scope !== GONE))
   if (holdings.kind === 'operator') return new Set(holdings.privileges)
   const scopes: string[] = []
   for (const { system_role, scopes: own } of holdings.roles) {
     scopes.push(...(system_role === null ? own : ROLE_TABLE[system_role].split(' ')))
+    if (system_role === 'owner' || system_role === 'admin') scopes.push(DECLARED)
   }
   for (const { effect, scope } of holdings.overrides) if (effect === 'grant') scopes.push(scope)
   const denied = holdings.overrides.filter(({ effect }) => effect === 'deny').map(({ scope }) => scope)
-  return new Set(scopes.filter((scope) => !denied.includes(scope)))
+  return new Set(scopes.filter((scope) => scope !== GONE && !denied.includes(scope)))
 }
 
-const scope = fc.constantFrom(...ALL_SCOPES, 'upstream:later')
+const scope = fc.constantFrom(...ALL_SCOPES, DECLARED, GONE)
 const asked = fc.oneof({ weight: 4, arbitrary: scope }, fc.constantFrom(...HOSTILE), fc.string())
 const role: fc.Arbitrary<RoleFact> = fc.oneof(
   fc.record({
@@ -69,7 +76,8 @@ t.test('the catalogue and the roles are those of the contract', async (t) => {
       roles: [{ name: 'x', system_role: code, scopes: [] }],
       overrides: [],
     })
-    t.strictSame([...held].sort(), ROLE_TABLE[code].split(' ').sort(), code)
+    const declared = code === 'owner' || code === 'admin' ? [DECLARED] : []
+    t.strictSame([...held].sort(), [...ROLE_TABLE[code].split(' '), ...declared].sort(), code)
   }
 })
 
@@ -163,7 +171,8 @@ t.test('a key never consults roles or overrides that ride along', async (t) => {
     t,
     fc.property(key, user, asked, (held, { roles, overrides }, name) => {
       const laden = { ...held, roles, overrides } as Holdings
-      return holds(laden, name) === held.scopes.includes(name as never) && isSame(namesOf(laden), new Set(held.scopes))
+      const own = new Set(held.scopes.filter((each) => each !== GONE))
+      return holds(laden, name) === own.has(name as never) && isSame(namesOf(laden), own)
     }),
   )
 })

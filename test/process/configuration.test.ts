@@ -1,6 +1,7 @@
 import t from 'tap'
 import { generateSigningKeys } from '../../src/config/secrets.js'
 import {
+  demoFolder,
   FILE_MS_MAX,
   type Finished,
   scratchFolder,
@@ -63,8 +64,8 @@ t.test('what the system says to a start is one line too', async (t) => {
   t.equal(unreachable.code, 1)
   t.equal(unreachable.stderr, 'gatehouse: connect ECONNREFUSED 127.0.0.1:1\n')
 
-  const gateway = await startGatewayProcess(t, { DATA_DIR: scratchFolder(t) })
-  const taken = await startScript(t, 'src/main', [], { DATA_DIR: scratchFolder(t), PORT: gateway.port }).exit
+  const gateway = await startGatewayProcess(t, { DATA_DIR: await demoFolder(t) })
+  const taken = await startScript(t, 'src/main', [], { DATA_DIR: await demoFolder(t), PORT: gateway.port }).exit
   t.equal(taken.code, 1)
   t.match(
     taken.stderr,

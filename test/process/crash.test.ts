@@ -1,9 +1,9 @@
 import t from 'tap'
 import {
+  demoFolder,
   FILE_MS_MAX,
   type GatewayProcess,
   readDemo,
-  scratchFolder,
   startGatewayProcess,
   until,
   type Variables,
@@ -17,7 +17,7 @@ t.setTimeout(FILE_MS_MAX)
 
 // Attack: the power of a kill. What was answered with 201 must not depend on a stop in good order.
 t.test('every customer that was acknowledged is there after kill -9 during writes', async (t) => {
-  const DATA_DIR = scratchFolder(t)
+  const DATA_DIR = await demoFolder(t)
   const acknowledged: string[] = []
   let gateway = await startGatewayProcess(t, { DATA_DIR })
   const demo = readDemo(DATA_DIR)

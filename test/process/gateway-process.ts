@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -148,6 +148,32 @@ export function scratchFolder(t: Test): string {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-'))
   t.teardown(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }))
   return join(folder, 'data')
+}
+
+const DEMO_FOLDER = '.build/demo-folder'
+
+/**
+ * A data folder as a first start leaves it, removed with the test. It is a copy: making it is most of a first start, and
+ * a test of something else need not wait for that.
+ */
+export async function demoFolder(t: Test): Promise<string> {
+  if (!existsSync(DEMO_FOLDER)) await makeDemoFolder(t)
+  const folder = scratchFolder(t)
+  cpSync(DEMO_FOLDER, folder, { recursive: true })
+  return folder
+}
+
+/** Makes it beside its place, and moves it there whole: another test file may be at it too, and then theirs is as good. */
+async function makeDemoFolder(t: Test): Promise<void> {
+  const unfinished = `${DEMO_FOLDER}.${process.pid}`
+  const { child, exit } = await startGatewayProcess(t, { DATA_DIR: unfinished })
+  child.kill('SIGTERM')
+  await exit
+  try {
+    renameSync(unfinished, DEMO_FOLDER)
+  } catch {
+    rmSync(unfinished, { recursive: true, force: true })
+  }
 }
 
 /** The variables of a demo. */

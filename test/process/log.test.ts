@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { generateSigningKeys } from '../../src/config/secrets.js'
-import { FILE_MS_MAX, scratchFolder, startGatewayProcess, startScript } from './gateway-process.js'
+import { demoFolder, FILE_MS_MAX, startGatewayProcess, startScript } from './gateway-process.js'
 
 t.setTimeout(FILE_MS_MAX)
 
@@ -11,7 +11,7 @@ const plant = (where: string) => `${where}${randomBytes(9).toString('hex')}`
 // Attack: whoever reads the log signs in with what stands in it. Two nets keep secrets out, fields by choice and a
 // search for what looks like a credential; the words planted here look like nothing, so only the first can hold them.
 t.test('no secret reaches a line of the log, at the level that says everything', async (t) => {
-  const DATA_DIR = scratchFolder(t)
+  const DATA_DIR = await demoFolder(t)
   const email = 'root@people.example'
   const password = plant('password')
   const signing_keys = generateSigningKeys()

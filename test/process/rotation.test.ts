@@ -1,14 +1,14 @@
 import { writeFileSync } from 'node:fs'
 import t from 'tap'
 import { generateSigningKeys } from '../../src/config/secrets.js'
-import { FILE_MS_MAX, readDemo, scratchFolder, startGatewayProcess, until } from './gateway-process.js'
+import { demoFolder, FILE_MS_MAX, readDemo, startGatewayProcess, until } from './gateway-process.js'
 
 t.setTimeout(FILE_MS_MAX)
 
 // Attack: a signing key that leaked. It must be possible to replace it without signing everybody out, and then to
 // take it away, so that what was signed with it is worth nothing.
 t.test('signing keys rotate: the new one signs, the old one verifies until it is taken away', async (t) => {
-  const DATA_DIR = scratchFolder(t)
+  const DATA_DIR = await demoFolder(t)
   const file = `${DATA_DIR}-keys.json`
   const [old_key] = JSON.parse(generateSigningKeys()).keys
   const [new_key] = JSON.parse(generateSigningKeys()).keys

@@ -3,10 +3,10 @@ import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:h
 import t from 'tap'
 import { generateSigningKeys } from '../../src/config/secrets.js'
 import {
+  demoFolder,
   FILE_MS_MAX,
   type GatewayProcess,
   readDemo,
-  scratchFolder,
   startGatewayProcess,
   until,
   type Variables,
@@ -22,7 +22,7 @@ const PRODUCTION = {
 const NAME = JSON.stringify({ name: 'Sent in two halves' })
 
 t.setTimeout(FILE_MS_MAX)
-const DATA_DIR = scratchFolder(t)
+const DATA_DIR = await demoFolder(t)
 let demo: Variables = {}
 
 t.test('a folder to start from', async (t) => {

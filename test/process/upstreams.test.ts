@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { FILE_MS_MAX, scratchFolder, startGatewayProcess, startScript, until } from './gateway-process.js'
+import { demoFolder, FILE_MS_MAX, scratchFolder, startGatewayProcess, startScript, until } from './gateway-process.js'
 
 t.setTimeout(FILE_MS_MAX)
 
@@ -33,7 +33,7 @@ t.test('a manifest that is not good: the command and the start say the same, and
 
 t.test('SIGHUP reads the manifest again while it runs', async (t) => {
   const file = join(t.testdir({ 'upstreams.yaml': GOOD }), 'upstreams.yaml')
-  const running = await startGatewayProcess(t, { UPSTREAMS_FILE: file, DATA_DIR: scratchFolder(t) })
+  const running = await startGatewayProcess(t, { UPSTREAMS_FILE: file, DATA_DIR: await demoFolder(t) })
   const status = async (path: string) => (await fetch(running.url + path)).status
   const hangUp = async (manifest: string, said: RegExp) => {
     const before = running.stdout().length

@@ -1,11 +1,11 @@
 import t from 'tap'
-import { FILE_MS_MAX, readDemo, scratchFolder, startGatewayProcess } from './gateway-process.js'
+import { demoFolder, FILE_MS_MAX, readDemo, startGatewayProcess } from './gateway-process.js'
 
 t.setTimeout(FILE_MS_MAX)
 
 // Stops each deployment from losing what was counted since the last writing: use, refusals, and when a key was used.
 t.test('what was counted is written on SIGTERM, and is there after the next start', async (t) => {
-  const DATA_DIR = scratchFolder(t)
+  const DATA_DIR = await demoFolder(t)
   const first = await startGatewayProcess(t, { DATA_DIR })
   const demo = readDemo(DATA_DIR)
   const headers = { 'x-tenant-id': String(demo.TENANT_ID), 'x-tenant-api-key': String(demo.TENANT_API_KEY) }

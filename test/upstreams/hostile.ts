@@ -31,6 +31,8 @@ export interface Hostile {
   readonly received: readonly Received[]
   /** Connections that are open now. */
   connections(): number
+  /** Whether one connection, as a request names it, is open. */
+  isOpen(connection: number): boolean
   close(): Promise<void>
 }
 
@@ -40,11 +42,11 @@ export interface Hostile {
  */
 export async function startHostile(): Promise<Hostile> {
   const received: Received[] = []
-  const sockets = new Set<Socket>()
+  const sockets = new Map<Socket, number>()
   let connections = 0
   const server = createServer({ noDelay: true }, (socket) => {
-    sockets.add(socket)
     connections += 1
+    sockets.set(socket, connections)
     socket.on('error', () => undefined)
     socket.on('close', () => sockets.delete(socket))
     // A connection that breaks is what these tests are about.
@@ -56,8 +58,9 @@ export async function startHostile(): Promise<Hostile> {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     received,
     connections: () => sockets.size,
+    isOpen: (connection) => [...sockets.values()].includes(connection),
     async close() {
-      for (const socket of sockets) socket.destroy()
+      for (const socket of sockets.keys()) socket.destroy()
       server.close()
       await once(server, 'close')
     },

@@ -5,7 +5,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import t from 'tap'
-import { FILE_MS_MAX, readDemo, scratchFolder, startGatewayProcess } from '../process/gateway-process.js'
+import { demoFolder, FILE_MS_MAX, readDemo, startGatewayProcess } from '../process/gateway-process.js'
 import { everything, writeManifest } from './behind-gateway.js'
 import { startHostile } from './hostile.js'
 import { GIGABYTE } from './hostile-answers.js'
@@ -18,20 +18,20 @@ const BLOCK = Buffer.alloc(262_144, 'u')
 
 const hostile = await startHostile()
 t.teardown(() => hostile.close())
-const DATA_DIR = scratchFolder(t)
+const DATA_DIR = await demoFolder(t)
 const gateway = await startGatewayProcess(t, { DATA_DIR, UPSTREAMS_FILE: writeManifest(t, everything(hostile.origin)) })
 const demo = readDemo(DATA_DIR)
 const headers = { 'x-tenant-id': `${demo.TENANT_ID}`, 'x-tenant-api-key': `${demo.TENANT_API_KEY}` }
 
 t.test('a gigabyte comes down, and the memory of the gateway hardly grows', async (t) => {
-  // What the process needs for any stream at all is there after that.
-  await download('huge')
+  // What the process needs for any stream at all is there after that: its heap grows to a size that it keeps.
+  for (let round = 0; round < 3; round += 1) await download('huge')
   const growth = await growthWhile(async () => t.equal(await download('gigabyte'), GIGABYTE))
   t.ok(growth < GROWTH_MIB_MAX, `${growth.toFixed(1)} MiB`)
 })
 
 t.test('a gigabyte goes up, and the memory of the gateway hardly grows', async (t) => {
-  await upload(GIGABYTE / 16)
+  for (let round = 0; round < 3; round += 1) await upload(GIGABYTE / 16)
   const growth = await growthWhile(async () => {
     const { sent_sha256, said } = await upload(GIGABYTE)
     t.match(said, { body_bytes: GIGABYTE, body_sha256: sent_sha256 })

@@ -1,0 +1,11 @@
+/** How many processes run tests at once: as many as the smallest machine has cores. */
+export const JOBS = 2
+
+/** The longest that one file may take, in milliseconds. */
+export const FILE_MS_MAX = 300_000
+
+/** How many files share a process: enough to share what they load, few enough that its memory stays small. */
+export const GROUP_FILES_MAX = 8
+
+/** Files that get a process of their own: they start others, or measure time or memory. */
+export const ALONE = ['/process/', '/upstreams/streams', '/auth/timing', '/auth/flood', '/browser/', '/foreign/']

@@ -1,0 +1,13 @@
+// What `import t from 'tap'` is in a compiled test: the test of the file that is being run. It is copied to where Node
+// looks first, .build/node_modules/tap, which the path below starts from; a file run by itself gets tap's own root.
+import { t as root } from '../../../node_modules/tap/dist/esm/index.js'
+
+const CURRENT = Symbol.for('gatehouse.test.current')
+
+export default new Proxy(root, {
+  get(_, name) {
+    const current = globalThis[CURRENT] ?? root
+    const value = Reflect.get(current, name, current)
+    return typeof value === 'function' ? value.bind(current) : value
+  },
+})
