@@ -7,5 +7,8 @@ export const FILE_MS_MAX = 300_000
 /** How many files share a process: enough to share what they load, few enough that its memory stays small. */
 export const GROUP_FILES_MAX = 8
 
-/** Files that get a process of their own: they start others, or measure time or memory. */
-export const ALONE = ['/process/', '/upstreams/streams', '/auth/timing', '/auth/flood', '/browser/', '/foreign/']
+/** Files that get a process of their own: they start others, or measure memory. */
+export const ALONE = ['/process/', '/upstreams/streams', '/browser/', '/foreign/']
+
+/** Files that get the machine for themselves: they measure time, or load it as far as it goes. */
+export const QUIET = ['/auth/timing', '/auth/flood']

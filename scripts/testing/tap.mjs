@@ -1,6 +1,6 @@
 // What `import t from 'tap'` is in a compiled test: the test of the file that is being run. It is copied to where Node
 // looks first, .build/node_modules/tap, which the path below starts from; a file run by itself gets tap's own root.
-import { t as root } from '../../../node_modules/tap/dist/esm/index.js'
+const { t: root } = await import(new URL('../../../node_modules/tap/dist/esm/index.js', import.meta.url).href)
 
 const CURRENT = Symbol.for('gatehouse.test.current')
 
