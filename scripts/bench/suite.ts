@@ -17,7 +17,7 @@ export interface Row {
   /** The one number that the row is about. */
   readonly figure: number
   /** What the figure is: `ratio` of two things measured side by side, or a unit. */
-  readonly unit: 'ratio' | 'µs' | 'ms' | '/s' | 'MiB'
+  readonly unit: 'ratio' | 'µs' | 'ms' | '/s' | 'KiB' | 'MiB' | '%' | 'deliveries'
   /** Where the figure has to be; without one, it is only printed. */
   readonly target?: { readonly at_least?: number; readonly at_most?: number }
 }

@@ -1,8 +1,9 @@
 import { audit } from './audit.js'
 import { customers } from './customers.js'
+import { realtime } from './realtime.js'
 import type { Suite } from './suite.js'
 import { upstream } from './upstream.js'
 import { usage } from './usage.js'
 
 /** Every suite, in the order of `npm run bench -- all`; the first is the one that is run when none is named. */
-export const SUITES: readonly [Suite, ...Suite[]] = [customers, audit, usage, upstream]
+export const SUITES: readonly [Suite, ...Suite[]] = [customers, audit, usage, realtime, upstream]

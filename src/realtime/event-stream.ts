@@ -60,6 +60,8 @@ export class EventStream implements Transport {
   }
 
   tick(now_ms: number): void {
+    // Its end is on the way to us; nothing written from here on would be read.
+    if (this.#response.destroyed) return
     if (this.#congestion.isTooLong(this.#response.writableLength, now_ms)) {
       this.end_connection(tooSlow())
       return

@@ -2,6 +2,8 @@ import { once } from 'node:events'
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http'
 import t from 'tap'
 import { generateSigningKeys } from '../../src/config/secrets.js'
+import { openEvents } from '../helpers/event-streams.js'
+import { openSocket } from '../helpers/sockets.js'
 import {
   demoFolder,
   FILE_MS_MAX,
@@ -79,6 +81,45 @@ t.test('a client that never finishes cannot hold the process', async (t) => {
   await cut
 })
 
+// Listeners never finish by themselves: a deployment must not wait for them, and they must know where they stand.
+t.test('whoever listens is told that the gateway goes down, whichever way, and the process ends well', async (t) => {
+  const gateway = await startGatewayProcess(t, { DATA_DIR })
+  const login = { email: demo.AGENT_EMAIL, password: demo.AGENT_PASSWORD }
+  const { access } = (await send(gateway, '/v1/auth/login', {}, login)) as { access: string }
+  const key = { 'x-tenant-id': String(demo.TENANT_ID), 'x-tenant-api-key': String(demo.TENANT_API_KEY) }
+  const headers = { ...key, authorization: `Bearer ${access}` }
+  const list = (await send(gateway, '/v1/conversations?limit=1', headers)) as {
+    data: { id: string; last_seq: number }[]
+  }
+  const [{ id, last_seq } = { id: '', last_seq: 0 }] = list.data
+  const path = `/v1/conversations/${id}`
+
+  const socket = openSocket(gateway, `${path}/stream`, { headers })
+  await socket.frame('ready')
+  const events = openEvents(gateway, `${path}/stream`, headers)
+  await events.event('ready')
+  const polled = fetch(`${gateway.url}${path}/messages?after=${last_seq}&wait=25`, { headers })
+  // That one is on its way before this one is, and the door stays open a moment after the signal.
+  await send(gateway, '/v1/me', { authorization: headers.authorization })
+
+  const signalled_at = Date.now()
+  gateway.child.kill('SIGTERM')
+  t.match(await socket.closed(), { code: 1012, reason: /^service_unavailable; Retry-After: \d+$/ })
+  await events.closed()
+  t.match(
+    events.state.text,
+    /\nretry: \d+\nevent: error\ndata: \{"type":"error","payload":\{[^\n]*"status":503[^\n]*\n\n$/,
+  )
+  const poll = await polled
+  t.equal(poll.status, 503)
+  t.match(poll.headers.get('retry-after'), /^\d+$/)
+  const { code, stdout, stderr } = await gateway.exit
+  t.equal(code, 0)
+  t.equal(stderr, '')
+  t.match(stdout, /"msg":"stopped"/)
+  t.ok(Date.now() - signalled_at < STOP_MS_MAX, `${Date.now() - signalled_at} ms`)
+})
+
 /** Sends the head and the first half of a body, and returns when the gateway has taken them. */
 async function beginPost(gateway: GatewayProcess): Promise<ClientRequest> {
   const outgoing = request(`${gateway.url}/v1/customers`, {
@@ -96,6 +137,13 @@ async function beginPost(gateway: GatewayProcess): Promise<ClientRequest> {
   await once(outgoing, 'continue')
   outgoing.write(NAME.slice(0, 5))
   return outgoing
+}
+
+/** A request that is answered with JSON: a GET, or a POST of a body. */
+async function send({ url }: GatewayProcess, path: string, headers: Record<string, string>, body?: object) {
+  const type = { 'content-type': 'application/json' }
+  const init = body === undefined ? { headers } : { method: 'POST', headers: type, body: JSON.stringify(body) }
+  return (await fetch(url + path, init)).json()
 }
 
 const finishPost = (outgoing: ClientRequest) => answerOf(outgoing.end(NAME.slice(5)))

@@ -1,0 +1,54 @@
+import { once } from 'node:events'
+import { WebSocket } from 'ws'
+
+/** So many handshakes at once: a gateway that starts is met by its clients in turn, not all in the same moment. */
+const HANDSHAKES_AT_ONCE = 50
+
+/** One message as it arrived on one socket. */
+interface Heard {
+  readonly seq: number
+  readonly delay_ms: number
+}
+
+/** A socket on a conversation, and what it heard. */
+export interface Listener {
+  readonly conversation_id: string
+  readonly heard: readonly Heard[]
+  readonly close: () => void
+}
+
+/** Connects so many sockets to each conversation, and waits until all of them are told that they are ready. */
+export async function connectAll(
+  url: string,
+  conversation_ids: readonly string[],
+  each: number,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<Listener[]> {
+  const wanted = conversation_ids.flatMap((id) => Array.from({ length: each }, () => id))
+  const listeners: Listener[] = []
+  while (listeners.length < wanted.length) {
+    signal.throwIfAborted()
+    const next = wanted.slice(listeners.length, listeners.length + HANDSHAKES_AT_ONCE)
+    listeners.push(...(await Promise.all(next.map((id) => connect(url, id, headers)))))
+  }
+  return listeners
+}
+
+async function connect(url: string, conversation_id: string, headers: Readonly<Record<string, string>>) {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/conversations/${conversation_id}/stream`, { headers })
+  const heard: Heard[] = []
+  const ready = new Promise<void>((resolve, reject) => {
+    socket.on('error', reject)
+    socket.on('close', (code, reason) => reject(new Error(`a socket was closed: ${code} ${reason}`)))
+    socket.on('message', (data) => {
+      const { type, payload } = JSON.parse(String(data))
+      if (type === 'ready') resolve()
+      if (type === 'chat_message')
+        heard.push({ seq: payload.seq, delay_ms: performance.now() - Number(payload.content) })
+    })
+  })
+  await once(socket, 'open')
+  await ready
+  return { conversation_id, heard, close: () => socket.terminate() }
+}
