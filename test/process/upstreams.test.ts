@@ -1,9 +1,21 @@
+import { once } from 'node:events'
 import { existsSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import t from 'tap'
-import { demoFolder, FILE_MS_MAX, scratchFolder, startGatewayProcess, startScript, until } from './gateway-process.js'
+import t, { type Test } from 'tap'
+import {
+  demoFolder,
+  FILE_MS_MAX,
+  readDemo,
+  scratchFolder,
+  startGatewayProcess,
+  startScript,
+  until,
+} from './gateway-process.js'
 
 t.setTimeout(FILE_MS_MAX)
+const HANG_UPS = 15
 
 const GOOD = `upstreams:
   - name: files
@@ -50,3 +62,69 @@ t.test('SIGHUP reads the manifest again while it runs', async (t) => {
   running.child.kill('SIGTERM')
   t.equal((await running.exit).code, 0)
 })
+
+// Attack: none, but what an operator fears of a change at noon: requests that fail because the file was read.
+t.test('SIGHUP under load: no request fails, whatever the change', async (t) => {
+  const origins = [await startService(t), await startService(t)]
+  const manifest = (origin: string, more = '') => `upstreams:
+  - name: files
+    prefix: /files
+    ${origin}
+    routes: [{ method: GET, path: /one, scopes: [conversations:view] }, { method: POST, path: /one, scopes: [conversations:view] }${more}]
+`
+  const [first, second] = origins as [string, string]
+  const changes = [
+    manifest(`origin: ${first}`, ', { method: GET, path: /two, scopes: [] }'),
+    manifest(`origin: [${first}, ${second}]`),
+    manifest(`origin: ${second}`),
+    manifest(`origin: ${second}\n    connections_max: 64`),
+    manifest(`origin: ${first}`),
+  ]
+  const file = join(t.testdir({ 'upstreams.yaml': manifest(`origin: ${first}`) }), 'upstreams.yaml')
+  const DATA_DIR = await demoFolder(t)
+  const running = await startGatewayProcess(t, { UPSTREAMS_FILE: file, DATA_DIR })
+  const demo = readDemo(DATA_DIR)
+  const headers = { 'x-tenant-id': String(demo.TENANT_ID), 'x-tenant-api-key': String(demo.INTEGRATION_API_KEY) }
+
+  const outcomes: Record<string, number> = {}
+  let is_over = false
+  const caller = async (number: number) => {
+    while (!is_over) {
+      const body = number % 2 === 0 ? undefined : 'x'.repeat(50_000)
+      const outcome = await fetch(
+        `${running.url}/files/one`,
+        body === undefined ? { headers } : { headers, method: 'POST', body },
+      )
+        .then(async (answer) => `${answer.status} ${await answer.text()}`)
+        .catch((error: Error) => String(error.cause ?? error))
+      outcomes[outcome] = (outcomes[outcome] ?? 0) + 1
+    }
+  }
+  const answered = () => outcomes['200 served'] ?? 0
+  const callers = Array.from({ length: 12 }, (_, number) => caller(number))
+  for (let round = 0; round < HANG_UPS; round += 1) {
+    const [before, said] = [answered(), running.stdout().length]
+    // In the middle of things, each time.
+    await until(() => answered() >= before + 30)
+    writeFileSync(file, changes[round % changes.length] as string)
+    running.child.kill('SIGHUP')
+    await until(() => running.stdout().slice(said).includes('the upstreams were read again'))
+  }
+  is_over = true
+  await Promise.all(callers)
+  t.same(Object.keys(outcomes), ['200 served'], JSON.stringify(outcomes))
+  t.ok(answered() >= HANG_UPS * 30, `${answered()} requests through ${HANG_UPS} changes`)
+})
+
+/** A service that takes its time, so that there is always something under way. */
+async function startService(t: Test): Promise<string> {
+  const server = createServer((request, response) => {
+    request.resume().on('end', () => setTimeout(() => response.end('served'), 15))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
