@@ -1,5 +1,5 @@
 import { Problem } from '../http/problems.js'
-import { type Holdings, holds } from '../permissions/evaluate.js'
+import { type Holdings, wouldHold } from '../permissions/evaluate.js'
 import { type RoleFact, scopesOfRole } from '../permissions/roles.js'
 
 /** Somebody who gives or takes: what they hold decides what they may give. */
@@ -34,7 +34,7 @@ export function checkGrant(actor: Actor, granted: readonly RoleFact[]): void {
 
 /** @throws Problem `privilege_escalation` with `exceeding_scopes` */
 export function checkGrantedScopes(actor: Actor, scopes: readonly string[]): void {
-  const exceeding_scopes = [...new Set(scopes)].filter((scope) => !holds(actor, scope))
+  const exceeding_scopes = [...new Set(scopes)].filter((scope) => !wouldHold(actor, scope))
   if (exceeding_scopes.length > 0) throw new Problem('privilege_escalation', { members: { exceeding_scopes } })
 }
 

@@ -82,8 +82,15 @@ export function evaluate(required: readonly string[], holdings: Holdings): Decis
 
 /** Whether somebody holds one scope; the same rule as `effectiveScopes`, without building the list. */
 export function holds(holdings: Holdings, scope: string): boolean {
+  return (holdings.kind === 'operator' || isScope(scope)) && wouldHold(holdings, scope)
+}
+
+/**
+ * Whether somebody would hold a scope, were it in the catalogue: what counts where something is given to others. A scope
+ * of an upstream that is gone gives nothing today, and may be back tomorrow, in the hands of whoever has it by then.
+ */
+export function wouldHold(holdings: Holdings, scope: string): boolean {
   if (holdings.kind === 'operator') return holdings.privileges.includes(scope)
-  if (!isScope(scope)) return false
   if (holdings.kind === 'key') return holdings.scopes.includes(scope)
   if (isDenied(holdings, scope)) return false
   return (

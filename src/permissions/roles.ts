@@ -45,7 +45,7 @@ export function scopesOfRole(role: RoleFact): readonly string[] {
   return scopes === EVERY ? allScopes() : scopes
 }
 
-/** Whether a role gives a scope of the catalogue; the same rule, without a list. */
+/** Whether a role gives a scope, in the catalogue or not; the same rule, without a list. */
 export function roleGives(role: RoleFact, scope: string): boolean {
   const scopes: readonly string[] | typeof EVERY =
     role.system_role === null ? role.scopes : SYSTEM_ROLES[role.system_role].scopes
