@@ -19,6 +19,12 @@ export interface Statement {
 /** Runs one statement in the place that the caller was given: a batch of its own, or an open transaction. */
 export type Run = (statement: Statement) => Promise<unknown[]>
 
+/**
+ * What is done in one transaction. `finish` runs its last statement and commits in the same breath, so that what the
+ * statement locks is held no longer than the server needs; nothing may be run after it.
+ */
+export type Work<T> = (run: Run, finish: Run) => Promise<T>
+
 export interface Database {
   readonly engine: 'embedded' | 'pooled'
   /**
@@ -27,7 +33,7 @@ export interface Database {
    */
   readOne(binding: Binding, statement: Statement): Promise<unknown[]>
   /** Runs `work` in one bound transaction; whatever it throws rolls everything back. */
-  transaction<T>(binding: Binding, work: (run: Run) => Promise<T>): Promise<T>
+  transaction<T>(binding: Binding, work: Work<T>): Promise<T>
   /** Statements of the owner: migrations, and the checks before the start. Unbound. */
   readonly owner: OwnerConnection
   /** Connections that are busy and that wait, for readiness and metrics. */

@@ -62,7 +62,7 @@ export function asDatabase(client: PGlite, unlock: () => void = () => undefined)
       await tx.query(BIND_STATEMENT.text, [binding.role, boundTenant(binding)])
       const run: Run = async ({ text, values, row_mode }) =>
         (await tx.query(text, values as unknown[], { rowMode: row_mode })).rows
-      return work(run)
+      return work(run, run)
     })
   const query = async (text: string) => (await client.exec(text)).at(-1)?.rows as Row[]
   return {

@@ -9,7 +9,10 @@ import {
   type OwnerConnection,
   type Row,
   type Run,
+  type Statement,
+  type Work,
 } from './database.js'
+import { FinalQuery } from './final-query.js'
 import { statementName } from './statement-names.js'
 
 const CONNECT_TIMEOUT_MS = 3_000
@@ -81,7 +84,7 @@ export function openPooled(url: string, connections_max: number, on_error: (erro
   }
 }
 
-async function inTransaction<T>(pool: pg.Pool, binding: Binding, work: (run: Run) => Promise<T>): Promise<T> {
+async function inTransaction<T>(pool: pg.Pool, binding: Binding, work: Work<T>): Promise<T> {
   const client = await pool.connect()
   // pg-pool takes its own error listener away while a client is out; a dying connection must not end the process.
   let broken: Error | undefined
@@ -91,11 +94,14 @@ async function inTransaction<T>(pool: pg.Pool, binding: Binding, work: (run: Run
   client.on('error', onError)
   try {
     await client.query(beginBound(binding))
-    const result = await work(async ({ text, values, row_mode }) => {
-      const query = { name: statementName(text), text, values: [...values], types: TYPES }
-      if (row_mode === 'object') return (await client.query<Row>(query)).rows
-      return (await client.query({ ...query, rowMode: 'array' as const })).rows
+    let is_committed = false
+    const run: Run = async (statement) => (await client.query<Row>(queryOf(statement))).rows
+    const result = await work(run, async (statement) => {
+      const rows = await new FinalQuery(queryOf(statement)).sendOn(client)
+      is_committed = true
+      return rows
     })
+    if (is_committed) return result
     const { command } = await client.query('commit')
     // After an error that the work swallowed, the server answers a commit with ROLLBACK: nothing is there.
     if (command !== 'COMMIT') throw new Error('the transaction was rolled back at its commit')
@@ -110,6 +116,11 @@ async function inTransaction<T>(pool: pg.Pool, binding: Binding, work: (run: Run
     // A connection whose rollback failed is in a state that nobody knows: it does not go back (true destroys it).
     client.release(broken !== undefined)
   }
+}
+
+function queryOf({ text, values, row_mode }: Statement): pg.QueryConfig {
+  const query = { name: statementName(text), text, values: [...values], types: TYPES }
+  return row_mode === 'object' ? query : ({ ...query, rowMode: 'array' } as pg.QueryConfig)
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/

@@ -74,7 +74,7 @@ export class UnitOfWork {
     const events: LiveEvent[] = []
     try {
       const result = await answering(() =>
-        this.#database.transaction(this.#binding, async (run) => {
+        this.#database.transaction(this.#binding, async (run, finish) => {
           const queries = queriesOn(run)
           const outcome: (Subject | 'unchanged')[] = []
           const origin = this.#origin()
@@ -92,9 +92,10 @@ export class UnitOfWork {
           if (said === undefined || outcome.length > 1)
             throw new Error(`${action}: a write must say once what it changed`)
           if (said === 'unchanged') return value
-          await recordEvent(queries, action, said, origin, now)
           const rights = rightsChangedBy(action, said)
           if (rights !== undefined) events.push(rights)
+          // The end of the chain is held from here to the commit, and every write of this tenant waits for it.
+          await recordEvent(queriesOn(finish), action, said, origin, now)
           return value
         }),
       )

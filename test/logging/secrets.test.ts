@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { open } from '../../src/pipeline/access.js'
-import type { Database } from '../../src/storage/database.js'
+import type { Database, Run } from '../../src/storage/database.js'
 import { openTestDatabase } from '../helpers/database.js'
 import { startGateway } from '../helpers/gateway.js'
 import { type Answer, ask } from '../helpers/requests.js'
@@ -19,9 +19,14 @@ const database: Database = {
     failingOr(statement.values, () => test_database.database.readOne(binding, statement)),
   transaction: (binding, work) =>
     failingOr([], () =>
-      test_database.database.transaction(binding, (run) =>
-        work((statement) => failingOr(statement.values, () => run(statement))),
-      ),
+      test_database.database.transaction(binding, (...ways) => {
+        const [run, finish] = ways.map(
+          (way): Run =>
+            (statement) =>
+              failingOr(statement.values, () => way(statement)),
+        )
+        return work(run as Run, finish as Run)
+      }),
     ),
 }
 function failingOr<T>(values: readonly unknown[], work: () => Promise<T>): Promise<T> {

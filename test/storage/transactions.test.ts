@@ -94,6 +94,46 @@ t.test('what is published is told after the commit, once and in order', async (t
   t.same(told, [typing('first'), typing('second')], 'a customer is nobody whose rights change')
 })
 
+// The end of a tenant's chain is what its writes queue on: nobody may hold it while an answer is on its way to us.
+t.test('the last statement of a write commits it, and what fails with it leaves nothing', async (t) => {
+  const binding = { role: 'gatehouse_tenant', tenant_id: acme.id } as const
+  const rename = (name: string) => ({
+    text: 'update tenants set name = $1 where id = $2 returning name',
+    values: [name, acme.id],
+    row_mode: 'object' as const,
+  })
+  const names = async () =>
+    (await gateway.sql(`select name from tenants where id = '${acme.id}'`)).map(({ name }) => name)
+  const [before] = await names()
+  let seen: unknown[] = []
+  const rows = await database.transaction(binding, async (_run, finish) => {
+    const answered = await finish(rename('Committed with it'))
+    // One connection is all that the embedded engine has: whoever asks now would wait for this transaction's end.
+    if (database.engine === 'pooled') seen = await names()
+    return answered
+  })
+  t.same(rows, [{ name: 'Committed with it' }])
+  if (database.engine === 'pooled') t.same(seen, ['Committed with it'], 'it is there before the work ends')
+  const failing = { text: 'select 1 / $1::int', values: [0], row_mode: 'object' as const }
+  await t.rejects(
+    database.transaction(binding, async (run, finish) => {
+      await run(rename('Not to be seen'))
+      await finish(failing)
+    }),
+    { code: '22012' },
+  )
+  await t.rejects(
+    database.transaction(binding, async (run, finish) => {
+      await run(failing).catch(() => undefined)
+      await finish(rename('Not to be seen either'))
+    }),
+    'after an error that nobody minded',
+  )
+  t.same(await names(), ['Committed with it'])
+  await database.transaction(binding, (_run, finish) => finish(rename(String(before))))
+  t.same(await names(), [before])
+})
+
 t.test('a write must say once what it changed, or that it changed nothing', async (t) => {
   await t.rejects(
     unit().write('customer.created', async () => undefined),
