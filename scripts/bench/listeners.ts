@@ -10,6 +10,12 @@ interface Heard {
   readonly delay_ms: number
 }
 
+/** A conversation, and the headers of somebody who may listen to it and write in it. */
+export interface Talk {
+  readonly conversation_id: string
+  readonly headers: Readonly<Record<string, string>>
+}
+
 /** A socket on a conversation, and what it heard. */
 export interface Listener {
   readonly conversation_id: string
@@ -20,22 +26,21 @@ export interface Listener {
 /** Connects so many sockets to each conversation, and waits until all of them are told that they are ready. */
 export async function connectAll(
   url: string,
-  conversation_ids: readonly string[],
+  talks: readonly Talk[],
   each: number,
-  headers: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<Listener[]> {
-  const wanted = conversation_ids.flatMap((id) => Array.from({ length: each }, () => id))
+  const wanted = talks.flatMap((talk) => Array.from({ length: each }, () => talk))
   const listeners: Listener[] = []
   while (listeners.length < wanted.length) {
     signal.throwIfAborted()
     const next = wanted.slice(listeners.length, listeners.length + HANDSHAKES_AT_ONCE)
-    listeners.push(...(await Promise.all(next.map((id) => connect(url, id, headers)))))
+    listeners.push(...(await Promise.all(next.map((talk) => connect(url, talk)))))
   }
   return listeners
 }
 
-async function connect(url: string, conversation_id: string, headers: Readonly<Record<string, string>>) {
+async function connect(url: string, { conversation_id, headers }: Talk): Promise<Listener> {
   const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/conversations/${conversation_id}/stream`, { headers })
   const heard: Heard[] = []
   const ready = new Promise<void>((resolve, reject) => {

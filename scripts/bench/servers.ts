@@ -11,6 +11,8 @@ const START_MS_MAX = 60_000
 const POLL_MS = 50
 const SERVER_CORE = 0
 const LOAD_CORE = 1
+/** Asked before this process keeps to one of them: afterwards it is told that there is one. */
+const CORES = availableParallelism()
 
 /** A server in a process of its own. */
 export interface Server {
@@ -94,7 +96,7 @@ export async function start(
     throw error
   }
   // It was on the core of the load, as everything is that this process starts.
-  if (availableParallelism() > 1) pin(child.pid as number, core)
+  if (CORES > 1) pin(child.pid as number, core)
   return { url, pid: child.pid as number, close }
 }
 
@@ -120,11 +122,11 @@ async function stop(child: ChildProcess): Promise<void> {
 }
 
 /** Puts a process of somebody else beside the load. */
-export const pinBesideLoad = (pid: number): boolean => availableParallelism() > 1 && pin(pid, LOAD_CORE)
+export const pinBesideLoad = (pid: number): boolean => CORES > 1 && pin(pid, LOAD_CORE)
 
 /** Keeps this process, which is the load, off the core of the servers. @returns whether that can be done here. */
 export function pinLoad(): boolean {
-  return availableParallelism() > 1 && pin(process.pid, LOAD_CORE)
+  return CORES > 1 && pin(process.pid, LOAD_CORE)
 }
 
 /** Keeps every thread of a process on one core, where the system has the tool for it. */
