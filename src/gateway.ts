@@ -20,6 +20,7 @@ import { openAfterwards } from './http/afterwards.js'
 import { clientErrorHandler, requestIdOf } from './http/client-errors.js'
 import { sharingCompilers } from './http/compilers.js'
 import { installCors } from './http/cors.js'
+import { installDeadlines } from './http/deadlines.js'
 import { installErrorHandler } from './http/error-handler.js'
 import { answerExpectations } from './http/expectations.js'
 import { GatewayRequest } from './http/handshake.js'
@@ -77,7 +78,6 @@ const BODY_BYTES_MAX = 262_144
 /** The whole request must have arrived by then; a client that drips cannot hold a socket for ever. */
 const REQUEST_TIMEOUT_MS = 30_000
 /** Longer than any statement may take. */
-const HANDLER_TIMEOUT_MS = 20_000
 const CONNECTION_IDLE_MS = 60_000
 const KEEP_ALIVE_MS = 72_000
 /** Longer than Node lets a URL be: the router would refuse by itself, so the first step of the pipeline does. */
@@ -112,7 +112,6 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
     trustProxy: config.trusted_proxies.length > 0 ? [...config.trusted_proxies] : false,
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    handlerTimeout: HANDLER_TIMEOUT_MS,
     connectionTimeout: CONNECTION_IDLE_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     return503OnClosing: false,
@@ -168,6 +167,7 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
   app.addHook('onClose', async () => stopSweeping())
 
   installHeaders(app)
+  installDeadlines(app)
   answerExpectations(app)
   app.addHook('preValidation', checkQuery)
   const observe = observeAnswers(app, counting)

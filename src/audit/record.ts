@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto'
 import canonicalize from 'canonicalize'
-import { sql } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import type { Queries } from '../storage/queries.js'
 import type { Action } from './actions.js'
@@ -42,6 +41,8 @@ export interface AuditEvent {
   readonly created_at: string
 }
 
+/** Written by hand, because every write ends with it, and building it anew took as long as running it. */
+const APPEND = 'select append_audit_event($1::jsonb, $2)'
 const USER_AGENT_CHARACTERS_MAX = 256
 
 /**
@@ -71,7 +72,7 @@ export async function recordEvent(
     created_at,
   }
   const written = JSON.stringify(event)
-  await queries.execute(sql`select append_audit_event(${written}::jsonb, ${digestOfEvent(JSON.parse(written))})`)
+  await queries.run({ text: APPEND, values: [written, digestOfEvent(JSON.parse(written))], row_mode: 'object' })
 }
 
 /** SHA-256 of an event in canonical JSON (RFC 8785): what anybody can compute again from an export. */

@@ -77,8 +77,7 @@ export const tenantAudit: Routes = async (app) => {
   app.get(
     '/export',
     {
-      config: member('audit:view'),
-      handlerTimeout: EXPORT_MS_MAX,
+      config: { ...member('audit:view'), handler_ms_max: EXPORT_MS_MAX },
       schema: {
         operationId: 'exportAuditEvents',
         summary: 'Every audit event of the tenant as a stream',

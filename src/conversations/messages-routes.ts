@@ -16,7 +16,7 @@ import type { MessageShown } from './shown.js'
 const tags = ['conversations']
 
 /** The longest wait, and time to answer. */
-const HANDLER_TIMEOUT_MS = (WAIT_SECONDS_MAX + 10) * 1000
+const HANDLER_MS_MAX = (WAIT_SECONDS_MAX + 10) * 1000
 
 interface MessagesOptions {
   readonly limiter: Limiter
@@ -28,8 +28,7 @@ const messages: Routes<MessagesOptions> = async (app, { limiter, live }) => {
   app.get(
     '',
     {
-      config: tenant('conversations:view'),
-      handlerTimeout: HANDLER_TIMEOUT_MS,
+      config: { ...tenant('conversations:view'), handler_ms_max: HANDLER_MS_MAX },
       schema: {
         operationId: 'listMessages',
         summary: 'Messages: newest first, or what came after a seq',

@@ -3,13 +3,14 @@ import { v7 as uuidv7 } from 'uuid'
 import { Problem } from '../http/problems.js'
 import type { Principal } from '../pipeline/principal.js'
 import { brokenForeignKey } from '../storage/errors.js'
+import { compiled, queriesOn } from '../storage/queries.js'
 import type { WriteScope } from '../storage/unit-of-work.js'
 import type { Caller } from './caller.js'
 import { MessagesReader } from './messages-reader.js'
 import { type MessageRow, messages } from './messages-table.js'
 import { ConversationsReader, holdVisible } from './reader.js'
 import { type MessageShown, messageShown } from './shown.js'
-import { conversations } from './table.js'
+import { type ConversationRow, conversations } from './table.js'
 
 export interface MessageWish {
   readonly content: string
@@ -17,6 +18,30 @@ export interface MessageWish {
   /** The customer whose words a key passes on. */
   readonly customer_id?: string
 }
+
+type Place = Pick<ConversationRow, 'last_seq' | 'status' | 'customer_id' | 'visibility'>
+
+/** These two are what a message costs; they are built once. */
+const builder = queriesOn(async () => [])
+const INSERT = compiled<Omit<MessageRow, 'edited_at' | 'deleted_at'>, MessageRow>((given) =>
+  builder.insert(messages).values(given).returning(),
+)
+const NEXT_PLACE = compiled<Record<'tenant_id' | 'id' | 'now', string>, Place>(({ tenant_id, id, now }) =>
+  builder
+    .update(conversations)
+    .set({
+      last_seq: sql`${conversations.last_seq} + 1`,
+      // Whoever waited for another writer may have begun before them.
+      last_activity_at: sql`greatest(${conversations.last_activity_at}, ${now}::timestamptz)`,
+    })
+    .where(and(eq(conversations.tenant_id, tenant_id), eq(conversations.id, id)))
+    .returning({
+      last_seq: conversations.last_seq,
+      status: conversations.status,
+      customer_id: conversations.customer_id,
+      visibility: conversations.visibility,
+    }),
+)
 
 /** What is said stays out of the audit: an event cannot be taken back, and a message can. */
 export class MessagesWriter extends MessagesReader {
@@ -50,7 +75,7 @@ export class MessagesWriter extends MessagesReader {
       reply_to: wish.reply_to ?? null,
       created_at: now,
     }
-    const [row] = await orUnknownReply(() => this.scope.queries.insert(messages).values(values).returning())
+    const [row] = await orUnknownReply(() => this.scope.queries.run(INSERT(values)))
     const message = messageShown(row as MessageRow)
     this.tell(message, { seq: message.seq, reply_to: message.reply_to })
     this.publish('chat_message', message)
@@ -104,20 +129,7 @@ export class MessagesWriter extends MessagesReader {
 
   /** @throws Problem `not_found` */
   private async nextPlace(id: string, principal: Principal) {
-    const [place] = await this.scope.queries
-      .update(conversations)
-      .set({
-        last_seq: sql`${conversations.last_seq} + 1`,
-        // Whoever waited for another writer may have begun before them.
-        last_activity_at: sql`greatest(${conversations.last_activity_at}, ${this.scope.now}::timestamptz)`,
-      })
-      .where(and(eq(conversations.tenant_id, this.tenant_id), eq(conversations.id, id)))
-      .returning({
-        last_seq: conversations.last_seq,
-        status: conversations.status,
-        customer_id: conversations.customer_id,
-        visibility: conversations.visibility,
-      })
+    const [place] = await this.scope.queries.run(NEXT_PLACE({ tenant_id: this.tenant_id, id, now: this.scope.now }))
     if (place === undefined) throw new Problem('not_found')
     if (place.visibility !== 'tenant') await this.#conversations.visible(id, principal)
     return place

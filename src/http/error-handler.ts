@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { Problem, type ProblemCode, problemBody, unavailable } from './problems.js'
+import { Problem, type ProblemCode, problemBody } from './problems.js'
 import type { WebSockets } from './web-sockets.js'
 
 /** Fastify's own refusals by their code. A code that is not here is a mistake of ours: 500. */
@@ -48,7 +48,6 @@ function note(problem: Problem, request: FastifyRequest): void {
 function problemOf(error: FastifyError, request: FastifyRequest): Problem {
   if (error instanceof Problem) return error
   if (error.validation !== undefined) return validationProblem(error)
-  if (error.code === 'FST_ERR_HANDLER_TIMEOUT') return unavailable('the handler took too long', 2, error)
   const code = FRAMEWORK_CODES[error.code]
   if (code !== undefined) return new Problem(code, { cause: error })
   // A request that was read to its end is destroyed too: only one that broke off is the caller's doing.

@@ -31,7 +31,8 @@ export function queriesOn(run: Run): Queries {
   return Object.assign(queries, { run: run as Queries['run'] })
 }
 
-interface Select<Row> {
+/** A select, or a write that returns rows. */
+interface Returning<Row> {
   getSQL(): SQL
   readonly _: { readonly result: Row[] }
 }
@@ -42,13 +43,13 @@ type Given<Values> = {
 }
 
 /**
- * A select whose text is built once, and not with every request: once for each shape, a shape being which of the
+ * A statement whose text is built once, and not with every request: once for each shape, a shape being which of the
  * optional values are given.
  *
- * For selects of whole columns under their own names, whose values need no reading beyond the driver's.
+ * For whole columns under their own names, whose values need no reading beyond the driver's.
  */
 export function compiled<Values extends object, Row>(
-  build: (given: Given<Values>) => Select<Row>,
+  build: (given: Given<Values>) => Returning<Row>,
 ): (values: Values) => StatementOf<Row> {
   const shapes = new Map<string, Query>()
   return (values) => {

@@ -23,7 +23,7 @@ import type { Upstreams } from './upstreams.js'
  * The whole of a forwarded request until its answer begins: a body (30 s, as for every request), and the longest
  * timeout of a manifest twice, to connect and to be answered. Each part has a timeout of its own; this is the last net.
  */
-const HANDLER_TIMEOUT_MS = 150_000
+const HANDLER_MS_MAX = 150_000
 /** Every method that a path may be asked with; what a manifest declares decides which of them it answers. */
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'TRACE']
 
@@ -62,9 +62,8 @@ export async function forwardToUpstreams(app: FastifyInstance, options: Upstream
   app.route({
     method: METHODS,
     url: '*',
-    config: { ...tenant(), identify_route: matchDeclared(upstreams) },
+    config: { ...tenant(), identify_route: matchDeclared(upstreams), handler_ms_max: HANDLER_MS_MAX },
     exposeHeadRoute: false,
-    handlerTimeout: HANDLER_TIMEOUT_MS,
     async preHandler(request, reply) {
       if (request.ws) await relaySocket(request, reply)
     },
