@@ -3,7 +3,7 @@ import { Agent, request } from 'undici'
 import { connectAll, type Listener, type Talk } from './listeners.js'
 import { Opened } from './opened.js'
 import { costsOf, cpuBetween } from './process-costs.js'
-import { openScratch, pinBackends } from './scratch.js'
+import { openScratch, pinBackends, settle } from './scratch.js'
 import { startGateway } from './servers.js'
 import type { Row, Suite } from './suite.js'
 import { buildWorld } from './world.js'
@@ -41,6 +41,7 @@ export const realtime: Suite = {
       const sent: Sent = new Map()
       await speak(gateway.url, talks, sent, agent, WARM_UP_SECONDS, signal)
       await untilHeard(listeners, sent, signal)
+      await settle(scratch.owner_url)
       await pinBackends(scratch.owner_url)
 
       const quiet = costsOf(gateway.pid)

@@ -54,6 +54,25 @@ export async function pinBackends(owner_url: string): Promise<void> {
   }
 }
 
+/**
+ * Statistics now, and no autovacuum for the rest of this run: its workers begin when they like, on the core of the server
+ * as well, and a gateway has its database elsewhere.
+ */
+export async function settle(owner_url: string): Promise<void> {
+  const owner = new pg.Client(owner_url)
+  await owner.connect()
+  try {
+    const { rows } = await owner.query<{ name: string }>(
+      "select quote_ident(relname) as name from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace",
+    )
+    for (const { name } of rows) await owner.query(`alter table ${name} set (autovacuum_enabled = false)`)
+    await owner.query('vacuum analyze')
+    await owner.query('checkpoint')
+  } finally {
+    await owner.end()
+  }
+}
+
 async function asAdmin(statements: readonly string[]): Promise<void> {
   const admin = new pg.Client(SERVER)
   await admin.connect()

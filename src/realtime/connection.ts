@@ -1,6 +1,7 @@
 import { Problem } from '../http/problems.js'
 import type { Credential, Place, Standing } from '../pipeline/standing.js'
 import type { Outgoing } from './frames.js'
+import { RECHECK_EVERY_MS, sometimeBefore } from './limits.js'
 
 /** Why a connection ends: the problem that a request would get now, and where it is not clear from it, the close code. */
 export interface Ending {
@@ -55,7 +56,7 @@ export class Connection {
     this.credential = credential
     this.place = place
     this.standing = standing
-    this.asked_at_ms = now_ms
+    this.asked_at_ms = sometimeBefore(now_ms, RECHECK_EVERY_MS)
     this.#transport = transport
     this.#onEnd = onEnd
     this.counted_by = countedBy(credential)

@@ -1,3 +1,11 @@
+/**
+ * A moment up to half an interval ago, for the first of what is done at intervals. Connections that began together, as all
+ * of them do after a restart, would otherwise be pinged and asked about together for ever.
+ */
+export function sometimeBefore(now_ms: number, every_ms: number): number {
+  return now_ms - Math.random() * (every_ms / 2)
+}
+
 /** How often the state of all connections is looked at. What must happen within a second needs a few of these. */
 export const TICK_MS = 250
 

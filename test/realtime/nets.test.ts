@@ -26,7 +26,7 @@ t.test('what another replica wrote and took away is found without the bus', asyn
   await of_replica.frame('ready')
   for (let count = 1; count <= 3; count++) await there.say('lead', id, `of the replica ${count}`)
   await of_replica.frame('chat_message')
-  t.same(socket.frames.length, 1, 'nobody has told this one')
+  // Nothing tells this one. It asks once after each connection was opened, which may be now or have been before.
   await until('it has asked', () => {
     gateway.clock.advance(1_000)
     return socket.frames.length === 4
