@@ -1,4 +1,5 @@
 import { Problem } from '../http/problems.js'
+import { isDecodable } from '../http/urls.js'
 
 /** Where a request goes, byte by byte as it came: the path, and the query with its question mark, or nothing. */
 export interface Target {
@@ -28,7 +29,12 @@ export function targetOf(url: string): Target {
   const path = mark < 0 ? url : url.slice(0, mark)
   const query = mark < 0 ? '' : url.slice(mark)
   const is_plain =
-    PLAIN_PATH.test(path) && !DOT_SEGMENT.test(path) && !TELLING_ENCODING.test(path) && PLAIN_QUERY.test(query)
+    PLAIN_PATH.test(path) &&
+    !DOT_SEGMENT.test(path) &&
+    !TELLING_ENCODING.test(path) &&
+    // Bytes that are no UTF-8 are whatever their reader makes of them.
+    isDecodable(path) &&
+    PLAIN_QUERY.test(query)
   if (!is_plain) throw new Problem('ambiguous_path')
   return { path, query }
 }

@@ -58,6 +58,8 @@ const AMBIGUOUS = [
   '/training/%',
   '/training/%2',
   '/training/%zz',
+  '/training/%aa',
+  '/training/%C3',
   '/training/status?a b',
 ]
 const PLAIN = [
@@ -181,8 +183,9 @@ t.test('a path belongs to the narrowest template that it fits, and to none that 
       )
       if (found === undefined) {
         // Only because something narrower is as good as there.
-        const folded = url.toLowerCase().replace(/\/$/, '')
-        const near = templates.some((each) => fits(each.toLowerCase().replace(/\/$/, ''), folded))
+        const lower = url.toLowerCase()
+        const folded = [lower, lower.replace(/\/$/, '')]
+        const near = templates.some((each) => folded.some((path) => fits(each.toLowerCase().replace(/\/$/, ''), path)))
         if (narrowest !== undefined && !near) t.fail(`${url} is nobody's of ${templates}`)
         return
       }
@@ -216,7 +219,7 @@ t.test('400 an ambiguous path is refused before anybody is asked who they are, a
     // Some are no HTTP at all, or are no path that any route could have.
     t.ok([400, 404].includes(answer.status), `${url}: ${answer.status} ${answer.text}`)
     t.match(answer.body.code, /^(ambiguous_path|malformed_request|not_found)$/, url)
-    if (url.startsWith('/training') && !/%(zz|2)?$/.test(url)) t.equal(answer.body.code, 'ambiguous_path', url)
+    if (url.startsWith('/training') && !/%(zz|2|aa|C3)?$/.test(url)) t.equal(answer.body.code, 'ambiguous_path', url)
   }
   t.same(service.asked, [])
   await gateway.close()
