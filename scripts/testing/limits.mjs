@@ -10,5 +10,9 @@ export const GROUP_FILES_MAX = 8
 /** Files that get a process of their own: they start others, or measure memory. */
 export const ALONE = ['/process/', '/upstreams/streams', '/browser/', '/foreign/']
 
+/** Files that start gateways on embedded databases of their own, whatever the tests are given: the same on any server. */
+export const EMBEDDED_ALONE =
+  /\/process\/(boot|configuration|crash|rotation|shutdown|upstream-demo|upstreams|usage)\.|\/upstreams\/streams\./
+
 /** Files that get the machine for themselves: they measure time, or load it as far as it goes. */
 export const QUIET = ['/auth/timing', '/auth/flood']
