@@ -105,7 +105,7 @@ t.test('503 beyond a hundred that wait nobody is promised more, whether or not t
   open()
   const folder = join(DATA_DIR, 'mail')
   const written = () => existsSync(folder) && readdirSync(folder).filter((name) => name.endsWith('.eml')).length
-  await until('the mails', () => written() === WAITING_MAX, 60_000)
+  await until('the mails', () => written() === WAITING_MAX, { within_ms: 60_000 })
   t.equal(await tokensOf(id), 1, 'the newest link is the only one')
   t.equal((await asked(gateway, email)).status, 202, 'there is room again')
   await gateway.close()

@@ -39,7 +39,7 @@ export function openEvents(gateway: Pick<TestGateway, 'url'>, path: string, head
     state,
     response: () => until(`${path} answers`, () => state.response),
     event: (type: string) => until(`an event ${type} on ${path}`, () => events.find((event) => event.type === type)),
-    closed: (within_ms?: number) => until(`${path} is closed`, () => state.is_closed, within_ms),
+    closed: (within_ms?: number) => until(`${path} is closed`, () => state.is_closed, { within_ms }),
     /** Is called with each event from now on. */
     onEvent: (hear: (event: StreamEvent) => void) => void listeners.push(hear),
     close: () => outgoing.destroy(),

@@ -39,7 +39,7 @@ export function openSocket(gateway: Pick<TestGateway, 'url'>, path: string, opti
       until('an answer over HTTP', () =>
         state.closed !== undefined && state.status !== undefined ? state : undefined,
       ),
-    closed: (within_ms?: number) => until(`${path} is closed`, () => state.closed, within_ms),
+    closed: (within_ms?: number) => until(`${path} is closed`, () => state.closed, { within_ms }),
     /** Whether it is open and nobody has begun to close it. */
     isOpen: () => socket.readyState === WebSocket.OPEN,
     send: (frame: unknown) => socket.send(typeof frame === 'string' ? frame : JSON.stringify(frame)),

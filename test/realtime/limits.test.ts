@@ -134,7 +134,7 @@ t.test('1013 a reader that does not read is ended, and the others notice nothing
       from generate_series(1, 900) n;
     update conversations set last_seq = 900 where id = '${id}'`)
   await say('owner', id, 'one more')
-  await until('the reader has all of it', () => reader.frames.length === 902, 30_000)
+  await until('the reader has all of it', () => reader.frames.length === 902, { within_ms: 30_000 })
   const seqs = reader.frames.slice(1).map(({ payload }) => payload.seq)
   t.equal(String(seqs), String(Array.from({ length: 901 }, (_each, index) => index + 1)), 'each once, in order')
   await until('the other one is given up', async () => {

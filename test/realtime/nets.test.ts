@@ -76,7 +76,7 @@ t.test('1013 a database that is away for long ends what nobody can vouch for', a
       gateway.clock.advance(1_000)
       return !socket.isOpen()
     },
-    30_000,
+    { within_ms: 30_000 },
   )
   t.match(await socket.closed(), { code: 1013, reason: /^service_unavailable; Retry-After: \d+$/ })
   Object.assign(database, { readOne })

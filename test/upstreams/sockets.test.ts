@@ -268,7 +268,7 @@ function openSocket(t: Test, to: Pick<TestGateway, 'url'>, path: string, { heade
   return {
     socket,
     opened: () => until(`${path} is open`, () => socket.readyState === WebSocket.OPEN),
-    closed: (within_ms?: number) => until(`${path} is closed`, () => seen.closed, within_ms),
+    closed: (within_ms?: number) => until(`${path} is closed`, () => seen.closed, { within_ms }),
     answer: () => until(`${path} is answered over HTTP`, () => (seen.body === undefined ? undefined : seen)),
     isOpen: () => socket.readyState === WebSocket.OPEN,
   }
