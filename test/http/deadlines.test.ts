@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import t from 'tap'
 import { Agent, request } from 'undici'
 import { open } from '../../src/pipeline/access.js'
@@ -41,3 +42,18 @@ t.test(
     t.match(await get('/v1/quick'), { status: 200, body: { whose: 'quick' } })
   },
 )
+
+// Attack: hangs up a thousand times, so that the log says a thousand times that handlers hang, and nobody sees one that does.
+t.test('who hangs up is waited for no longer, and is no handler that took too long', async (t) => {
+  const from = gateway.lines.length
+  const { port, hostname } = new URL(gateway.url)
+  const before = answerLate
+  const socket = connect(Number(port), hostname)
+  socket.write('GET /v1/slow HTTP/1.1\r\nhost: x\r\n\r\n')
+  await until('the handler waits', () => answerLate !== before)
+  socket.destroy()
+  // Another one, whose deadline is later, so that the first one's has passed.
+  t.equal((await get('/v1/slow')).status, 503)
+  const warnings = gateway.lines.slice(from).filter((line) => line.includes('the handler took too long'))
+  t.equal(warnings.length, 1, 'of the one that was waited for')
+})
