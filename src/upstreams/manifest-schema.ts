@@ -162,7 +162,10 @@ const UpstreamSchema = closed(
       ),
     ),
     headers: Type.Optional(
-      closed({ request: HeaderNames, response: HeaderNames }, 'Headers that pass beside the usual ones.'),
+      closed(
+        { request: HeaderNames, response: HeaderNames },
+        'Headers that pass beside the usual ones. CORS headers (access-control-*) of the service take the place of those of the gateway, so that the service decides for its answers which pages may read them, and no longer the tenants. Preflights are answered by the gateway all the same.',
+      ),
     ),
   },
   'A service behind the gateway.',

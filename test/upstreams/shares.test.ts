@@ -45,3 +45,37 @@ t.test('503 a tenant has half of the connections at most; another one still find
   await gateway.close()
   await service.close()
 })
+
+// Stops one tenant, whose requests keep all connections busy, from closing the service for everybody.
+t.test('504 whoever waits too long for a connection says nothing about the service: no breaker opens', async (t) => {
+  const held: ServerResponse[] = []
+  const service = await startService((request, response) => {
+    request.resume()
+    if (request.url === '/slow') held.push(response)
+    else response.end('{}')
+  })
+  t.teardown(() => service.close())
+  const manifest = `upstreams:
+  - name: training
+    prefix: /training
+    origin: ${service.origin}
+    connections_max: 1
+    breaker: { failures: 1 }
+    routes:
+      - { method: GET, path: /slow, scopes: [], timeout_ms: 50000 }
+      - { method: GET, path: /quick, scopes: [], timeout_ms: 100 }
+`
+  const gateway = await startGatewayWith(t, manifest)
+  t.teardown(() => gateway.close())
+  const world = await buildWorld(gateway)
+  const slow = ask(gateway, '/training/slow', { headers: await world.as('owner') })
+  await until(() => held.length === 1)
+  const headers = await world.as('other_owner', world.globex)
+  const waited = await ask(gateway, '/training/quick', { headers })
+  t.match(waited, { status: 504, body: { code: 'upstream_timeout' } })
+  t.same(service.asked, ['GET /slow'], 'it was never sent')
+  t.equal(gateway.upstreams?.current().upstreams.get('training')?.origins[0]?.breaker.state, 'closed')
+  held[0]?.end('{}')
+  t.equal((await slow).status, 200)
+  t.equal((await ask(gateway, '/training/quick', { headers })).status, 200)
+})
