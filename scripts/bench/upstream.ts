@@ -1,6 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { decodeJwt } from 'jose'
+import { parseTenantKey } from '../../src/keys/tenant-key.js'
+import type { Claims } from '../../src/storage/facts.js'
 import { load, type Measured } from './load.js'
 import { Opened } from './opened.js'
 import { EXPRESS_GATEWAY_HEADERS, startExpressGateway } from './proxies/express-gateway.js'
@@ -16,7 +19,8 @@ const WARM_UP = { seconds: 1, connections: 16 }
 
 /**
  * One service behind four gateways: ours with all of its checks, the plugin that Fastify offers with none, nginx with
- * none, and express-gateway with its check of a key. All of them get the same request and keep their connections.
+ * none, and express-gateway with its check of a key. All of them get the same request and keep their connections. The
+ * fifth is the least that could stand in the place of ours: it says how far the others are within reach at all.
  */
 export const upstream: Suite = {
   name: 'upstream',
@@ -32,13 +36,16 @@ export const upstream: Suite = {
       const nginx = opened.add(await startNginx(origin.url))
       const express = opened.add(await startExpressGateway(origin.url))
       const { user } = await buildWorld(scratch, gateway.url)
+      const claims = JSON.stringify(claimsOf(user))
+      const variables = { ORIGIN: origin.url, DATABASE_URL: scratch.gateway_url, CLAIMS: claims }
+      const least = opened.add(await startScript('proxies/least.ts', variables))
 
       const wanted = { path: PATH, headers: { ...user, ...EXPRESS_GATEWAY_HEADERS } }
-      // The gateway's connections to the database are there after that.
-      await load(gateway.url, wanted, WARM_UP, signal)
+      // Connections to the database are there after that.
+      for (const { url } of [gateway, least]) await load(url, wanted, WARM_UP, signal)
       await pinBackends(scratch.owner_url)
       const side = (server: Server) => ({ ...wanted, server })
-      const sides = [side(gateway), side(bare), side(nginx), side(express)] as const
+      const sides = [side(gateway), side(bare), side(nginx), side(express), side(least)] as const
       const measured = await sideBySide(sides, flags, signal)
       yield* rowsOf(...measured)
     } finally {
@@ -47,17 +54,48 @@ export const upstream: Suite = {
   },
 }
 
-function* rowsOf(gateway: Measured, bare: Measured, nginx: Measured, express: Measured): Iterable<Row> {
-  const row = (name: string, other: Measured, at_least?: number): Row => ({
-    name: `gateway / ${name}`,
-    measured: `gateway ${inWords(gateway)} | ${name} ${inWords(other)}`,
-    figure: gateway.rate / other.rate,
+/** Something that was measured, under its name. */
+type Named = readonly [name: string, measured: Measured]
+
+function* rowsOf(
+  ours: Measured,
+  theirs: Measured,
+  of_nginx: Measured,
+  of_express: Measured,
+  of_least: Measured,
+): Iterable<Row> {
+  const gateway: Named = ['gateway', ours]
+  const bare: Named = ['bare @fastify/http-proxy', theirs]
+  const express: Named = ['express-gateway with key-auth', of_express]
+  const least: Named = ['the least', of_least]
+  yield row(gateway, bare, 1.0)
+  yield row(gateway, express, 8)
+  yield row(gateway, ['bare nginx', of_nginx])
+  yield row(gateway, least)
+  // What these are is what the targets above can be at most.
+  yield row(least, bare)
+  yield row(least, express)
+}
+
+function row([name, one]: Named, [other_name, other]: Named, at_least?: number): Row {
+  return {
+    name: `${name} / ${other_name}`,
+    measured: `${name} ${inWords(one)} | ${other_name} ${inWords(other)}`,
+    figure: one.rate / other.rate,
     unit: 'ratio',
     target: { at_least },
-  })
-  yield row('bare @fastify/http-proxy', bare, 1.0)
-  yield row('express-gateway with key-auth', express, 8)
-  yield row('bare nginx', nginx)
+  }
+}
+
+/** What the credentials of a caller claim, as the pipeline would take them from its headers. */
+function claimsOf(headers: Readonly<Record<string, string>>): Claims {
+  const { sub, sid } = decodeJwt(String(headers.authorization).replace('Bearer ', ''))
+  return {
+    tenant_id: String(headers['x-tenant-id']),
+    key_id: parseTenantKey(String(headers['x-tenant-api-key']))?.id ?? null,
+    session_id: String(sid),
+    user_id: String(sub),
+  }
 }
 
 /** The service, as an operator would declare it; the route asks for a scope that the caller's role holds. */

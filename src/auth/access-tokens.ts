@@ -3,13 +3,13 @@ import type { FastifyInstance } from 'fastify'
 import { v4 as uuidv4 } from 'uuid'
 import type { SigningKeys } from '../config/secrets.js'
 import type { Clock } from '../storage/clock.js'
+import { remembering } from './verified-tokens.js'
 
 const AUDIENCE = 'gatehouse'
 const TOKEN_CHARACTERS_MAX = 2048
 /** A compact JWS (RFC 7515 section 7.1) and nothing that merely contains one (RFC 8725bis section 3.14). */
 const COMPACT_JWS = /^([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
-const VERIFIED_TOKENS_KEPT = 5_000
 
 /** Who a good token names. Whether they still may is in the database. */
 export interface AccessTokenClaims {
@@ -36,8 +36,8 @@ interface Payload {
  * Access tokens: JWT of type `at+jwt` (RFC 9068), signed by the first key of the ring, verified by any of it.
  *
  * Each key has its own verifier, which takes that key's algorithm and no other. The `kid` only chooses among the keys
- * of the ring; nothing in a token is ever fetched or tried. Signatures that were verified are remembered by a hash of
- * the whole token until it expires; expiry is checked each time, and everything that can be revoked is elsewhere.
+ * of the ring; nothing in a token is ever fetched or tried. What was verified is remembered by a hash of the whole token;
+ * expiry is checked each time, and everything that can be revoked is elsewhere.
  */
 export async function accessTokens(
   app: FastifyInstance,
@@ -65,8 +65,6 @@ export async function accessTokens(
         allowedAud: AUDIENCE,
         checkTyp: 'at+jwt',
         requiredClaims: ['iss', 'aud', 'exp', 'iat', 'sub', 'sid', 'jti'],
-        cache: VERIFIED_TOKENS_KEPT,
-        errorCacheTTL: -1,
         clockTolerance: 0,
       },
     }
@@ -75,6 +73,17 @@ export async function accessTokens(
   }
   const signer = ring.get(keys[0].kid) as JWT
 
+  const verify = remembering((token: string): AccessTokenClaims | 'expired' | undefined => {
+    const kid = kidOf(token)
+    const verifier = kid === undefined ? undefined : ring.get(kid)
+    try {
+      return verifier === undefined ? undefined : claimsOf(verifier.verify<Payload>(token))
+    } catch (error) {
+      // The signature is verified before the time is asked.
+      return (error as { code?: string }).code === 'FAST_JWT_EXPIRED' ? 'expired' : undefined
+    }
+  })
+
   return {
     issue(user_id, session_id) {
       const iat = Math.floor(clock() / 1000)
@@ -82,23 +91,15 @@ export async function accessTokens(
       return { access: signer.sign(payload), expires_in: lifetime_seconds }
     },
     verify(token) {
-      const kid = kidOf(token)
-      const verifier = kid === undefined ? undefined : ring.get(kid)
-      if (verifier === undefined) return undefined
-      try {
-        const claims = claimsOf(verifier.verify<Payload>(token))
-        return claims !== undefined && claims.expires_at_ms <= clock() ? 'expired' : claims
-      } catch (error) {
-        // The signature is verified before the time is asked.
-        return (error as { code?: string }).code === 'FAST_JWT_EXPIRED' ? 'expired' : undefined
-      }
+      if (token.length > TOKEN_CHARACTERS_MAX) return undefined
+      const claims = verify(token)
+      return typeof claims === 'object' && claims.expires_at_ms <= clock() ? 'expired' : claims
     },
   }
 }
 
 /** The `kid` of the protected header, which is hostile until the signature is verified. */
 function kidOf(token: string): string | undefined {
-  if (token.length > TOKEN_CHARACTERS_MAX) return undefined
   const header = COMPACT_JWS.exec(token)?.[1]
   if (header === undefined) return undefined
   try {
