@@ -105,7 +105,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const { upstream } = this.errand
     const { reply } = this
     this.origin?.breaker.succeed()
-    if (reply.raw.destroyed) {
+    if (reply.raw.destroyed || reply.raw.headersSent) {
       this.callerGone()
       return true
     }
@@ -189,8 +189,14 @@ export class Exchange implements Dispatcher.DispatchHandler {
     clearTimeout(this.waiting)
     clearTimeout(this.draining)
     this.leaveShare()
-    if (this.is_over || this.reply.raw.writableFinished) return
+    if (this.is_over) return
     this.is_over = true
+    this.errand.body?.destroy()
+    if (this.reply.raw.writableFinished) {
+      // The deadline of the handler has answered in its place: whatever comes now is nobody's.
+      this.abort?.()
+      return
+    }
     this.note('aborted', undefined)
     const status = this.has_begun ? this.reply.raw.statusCode : CLIENT_GONE
     this.observers.observe(this.request, status, this.reply.elapsedTime)
@@ -199,6 +205,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   private refuse(outcome: ForwardOutcome, problem: Problem): void {
     this.is_over = true
+    // What nobody will read any more must not stand in the way of the next request on this connection.
+    this.errand.body?.destroy()
     this.note(outcome, undefined)
     if (this.has_begun) this.breakOff(problem)
     else this.reply.send(problem)

@@ -30,6 +30,8 @@ export class RequestBody extends Readable {
     private readonly bytes_max: number,
   ) {
     super()
+    // Whoever refuses it looks at `errored`; a caller who breaks off before anybody reads it is no error of the process.
+    this.on('error', () => undefined)
     source.on('data', this.count)
     source.on('end', this.finish)
     source.on('close', this.breakOff)
