@@ -59,6 +59,11 @@ export function relaySockets(app: FastifyInstance, options: SocketOptions) {
     const { route, upstream, path } = found(request.findings.forwarding)
     const declared = route as DeclaredSocket
     const protocols = protocolsOf(request)
+    // Whoever left while it was asked who they are is never heard of again: nothing would end what begins here.
+    if (request.raw.socket.destroyed) {
+      reply.hijack()
+      return
+    }
     const leave = enter(counts, declared, found(request.findings.tenant).id)
     request.raw.socket.once('close', leave)
     const socket = await dialUpstream(declared, upstream, path, protocols, request)
@@ -128,16 +133,21 @@ function accept(
     maxPayload: message_bytes_max,
     handleProtocols: () => (upstream.protocol === '' ? false : upstream.protocol),
   })
-  // Whoever went away meanwhile is not accepted any more, and nobody would end the other side.
+  // Whoever went away meanwhile, even if only half, is not accepted any more: the other side ends with them.
   if (raw.socket.destroyed) {
     upstream.terminate()
     return
   }
+  const gone = () => upstream.terminate()
+  raw.socket.once('close', gone)
   server.once('wsClientError', (_error, socket) => {
     upstream.terminate()
     socket.destroy()
   })
-  server.handleUpgrade(raw, raw.socket, head, accepted)
+  server.handleUpgrade(raw, raw.socket, head, (caller) => {
+    raw.socket.off('close', gone)
+    accepted(caller)
+  })
 }
 
 /** One more connection of a tenant to a socket. @returns one less. */

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import { generateSigningKeys } from '../../src/config/secrets.js'
@@ -171,7 +172,16 @@ t.test('400 a path that could be read in two ways is refused on a socket too', a
   const before = foreign.handshakes.length
   const handshake = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' }
   const lines = Object.entries({ ...owner, ...handshake, 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==' }).flat()
-  for (const path of ['/live/%2e%2e/x', '/live/../x', '/live/a%2fb', '/live//echo', '/live/a;b', '/live/a%5cb']) {
+  const paths = [
+    '/live/%2e%2e/x',
+    '/live/../x',
+    '/live/a%2fb',
+    '/live//echo',
+    '/live/a;b',
+    '/live/a%3bb',
+    '/live/a%5cb',
+  ]
+  for (const path of [...paths, '/live/a\\b', '//live/echo', 'ws://other.example/live/echo']) {
     const { status, body } = await askRaw(gateway, path, { lines })
     t.match({ status, body }, { status: 400, body: { code: 'ambiguous_path' } }, path)
   }
@@ -210,6 +220,45 @@ t.test('4429 a tenant has so many connections and no more; another tenant has it
     return has_room
   })
   for (const { socket } of [...first, other]) socket.terminate()
+})
+
+/** A handshake, byte by byte, by a caller who does with its connection what it likes. */
+function handshake(path: string): Socket {
+  const { hostname, port } = new URL(gateway.url)
+  const more = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' }
+  const lines = Object.entries({ host: 'x', ...owner, ...more, 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==' })
+  const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true }).on('error', () => undefined)
+  socket.write(`GET ${path} HTTP/1.1\r\n${lines.map((line) => `${line.join(': ')}\r\n`).join('')}\r\n`)
+  return socket
+}
+
+// Attack: says at once that nothing more will come. Its socket to the upstream was in no relay: nothing ever ended it.
+t.test('a caller that hangs up half way through its handshake leaves nothing open', async (t) => {
+  await until('nothing is open', () => foreign.connections() === 0)
+  const before = foreign.handshakes.length
+  const sockets = [1, 2, 3].map(() => handshake('/live/silent').end())
+  await until('the upstream was asked', () => foreign.handshakes.length === before + 3)
+  await until('and was left', () => foreign.connections() === 0)
+  t.equal(foreign.handshakes.length, before + 3)
+  for (const socket of sockets) socket.destroy()
+})
+
+// Attack: handshakes that are reset at once, each of which took a place that nobody gave back, until there was none.
+t.test('101 handshakes that are broken off, at whatever moment, take nobody’s place', async (t) => {
+  for (let round = 0; round < 60; round += 1) {
+    const socket = handshake('/live/greets')
+    await new Promise((resolve) => setTimeout(resolve, round % 15))
+    socket.resetAndDestroy()
+  }
+  await until('there is room', async () => {
+    const next = openSocket(t, gateway, '/live/greets', { headers: owner })
+    const is_open = await next.opened().catch(() => false)
+    const has_room = is_open && !(await next.closed(200).catch(() => undefined))
+    next.socket.terminate()
+    return has_room
+  })
+  await until('nothing is left open', () => foreign.connections() === 0)
+  t.equal(foreign.connections(), 0)
 })
 
 t.test('a flood of the upstream does not fill the memory of the gateway', async (t) => {
