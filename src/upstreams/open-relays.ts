@@ -1,7 +1,7 @@
 import pLimit from 'p-limit'
 import { Problem } from '../http/problems.js'
 import { closeCodeOf, retryAfterRestart } from '../http/web-sockets.js'
-import { type Credential, type Place, standingOf } from '../pipeline/standing.js'
+import { type Credential, type End, type Place, standingOf } from '../pipeline/standing.js'
 import type { RightsEvent } from '../realtime/events.js'
 import type { Clock } from '../storage/clock.js'
 import type { FactsReader } from '../storage/facts-reader.js'
@@ -34,7 +34,8 @@ interface Entry extends Connected {
   answered_ms: number
   due_ms: number
   is_asked: boolean
-  ends_at_ms: number
+  /** What ends it by itself, and when, by the clock of the gateway. */
+  ends: End | undefined
 }
 
 /** The relays of this process: who loses the right to one loses it, and all of them are told when the process stops. */
@@ -57,8 +58,7 @@ export class OpenRelays {
   add(connected: Connected): void {
     const now_ms = performance.now()
     // Between the pipeline's check and this moment the upstream was dialled, which takes its time: it is asked at once.
-    const times = { answered_ms: now_ms, due_ms: now_ms, ends_at_ms: Number.POSITIVE_INFINITY }
-    const entry: Entry = { ...connected, ...times, is_asked: false }
+    const entry: Entry = { ...connected, answered_ms: now_ms, due_ms: now_ms, ends: undefined, is_asked: false }
     this.entries.add(entry)
     void connected.relay.ended.then(() => this.entries.delete(entry))
     this.checkDue()
@@ -96,8 +96,7 @@ export class OpenRelays {
   private checkDue(): void {
     const now_ms = performance.now()
     for (const entry of this.entries) {
-      const is_due = entry.due_ms <= now_ms || entry.ends_at_ms <= this.clock()
-      if (entry.is_asked || !is_due) continue
+      if (entry.is_asked || !(entry.due_ms <= now_ms || this.isOver(entry))) continue
       entry.is_asked = true
       // What is heard while it is asked makes it due again.
       entry.due_ms = now_ms + RECHECK_EVERY_MS
@@ -115,13 +114,23 @@ export class OpenRelays {
     try {
       const facts = await this.facts.read(credential)
       entry.answered_ms = performance.now()
-      const { ends } = standingOf(facts, credential, place, declared.access.scopes, this.clock())
-      entry.ends_at_ms = ends?.at_ms ?? Number.POSITIVE_INFINITY
+      entry.ends = standingOf(facts, credential, place, declared.access.scopes, this.clock()).ends
     } catch (error) {
       if (error instanceof Problem && error.status < 500) relay.close(closeCodeOf(error), error.code)
-      else if (performance.now() - entry.answered_ms > UNANSWERED_MS_MAX) {
-        relay.close(CLOSE_CODES.too_slow, 'service_unavailable')
-      }
+      else this.noAnswer(entry)
     }
+  }
+
+  /** Asks again soon: what was taken away may be what nobody could read. What has ended by itself needs no answer. */
+  private noAnswer(entry: Entry): void {
+    const { relay, answered_ms, ends } = entry
+    const now_ms = performance.now()
+    if (ends !== undefined && this.isOver(entry)) relay.close(closeCodeOf(new Problem(ends.code)), ends.code)
+    else if (now_ms - answered_ms > UNANSWERED_MS_MAX) relay.close(CLOSE_CODES.too_slow, 'service_unavailable')
+    else entry.due_ms = Math.min(entry.due_ms, now_ms + TICK_MS)
+  }
+
+  private isOver({ ends }: Entry): boolean {
+    return ends !== undefined && ends.at_ms <= this.clock()
   }
 }
