@@ -51,6 +51,8 @@ export class ClientFrames {
 
   /** Counts what needs no answer of ours, so that it is no way to flood: pings and pongs of the protocol. */
   countControl(): void {
+    // Frames that came with the one that ended it, a thousand of them in one packet.
+    if (!this.connection.is_open) return
     try {
       this.countFrame()
     } catch (error) {
@@ -87,9 +89,9 @@ export class ClientFrames {
   }
 
   private refuse(problem: Problem): void {
+    if (!this.connection.is_open) return
     const now = this.parts.clock()
     this.#violations = [...this.#violations.filter((at) => now - at < VIOLATIONS_WINDOW_MS), now]
-    if (!this.connection.is_open) return
     const error = new Outgoing('error', problemBody(problem, this.parts.public_url, this.request_id))
     this.socket.send(error.frame, { binary: false })
     if (this.#violations.length >= VIOLATIONS_MAX) {

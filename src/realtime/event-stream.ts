@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { FastifyReply } from 'fastify'
 import { problemBody } from '../http/problems.js'
+import { CLOSE_MS_MAX } from '../http/web-sockets.js'
 import { Congestion, tooSlow } from './congestion.js'
 import type { Ending, Transport } from './connection.js'
 import { Outgoing } from './frames.js'
@@ -35,6 +36,7 @@ export class EventStream implements Transport {
   }
 
   send(outgoing: Outgoing): void {
+    if (this.#response.writableEnded || this.#response.destroyed) return
     this.#response.write(outgoing.chunk)
   }
 
@@ -51,12 +53,18 @@ export class EventStream implements Transport {
     for (const event of events) event.catch(() => undefined)
   }
 
-  /** Tells why, and when to come back. A browser comes back by itself, and then reads the refusal of its request. */
+  /**
+   * Tells why, and when to come back. A browser comes back by itself, and then reads the refusal of its request. Who does
+   * not read it in time is cut off: it is counted no longer, so it may hold nothing any longer.
+   */
   end({ problem }: Ending): void {
     const retry_after = problem.headers['retry-after']
     const retry = retry_after === undefined ? '' : `retry: ${Number(retry_after) * 1000}\n`
     const error = new Outgoing('error', problemBody(problem, this.public_url, this.reply.request.id))
-    this.#response.end(Buffer.concat([Buffer.from(retry), error.chunk]))
+    const response = this.#response
+    response.end(Buffer.concat([Buffer.from(retry), error.chunk]))
+    const cut = setTimeout(() => response.destroy(), CLOSE_MS_MAX).unref()
+    response.once('close', () => clearTimeout(cut))
   }
 
   tick(now_ms: number): void {

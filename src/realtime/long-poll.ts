@@ -23,6 +23,8 @@ export async function waitForMessage(
   const settled = new Promise<void>((resolve, reject) => {
     settle = (ending) => (ending === undefined ? resolve() : reject(ending.problem))
   })
+  // It may be refused before anybody waits for it, which is no surprise to anybody.
+  settled.catch(() => undefined)
   const ends_at_ms = live.clock() + wait_seconds * 1000
   const transport: Transport = {
     send: () => undefined,
@@ -48,7 +50,5 @@ export async function waitForMessage(
   } finally {
     request.raw.socket.off('close', hangUp)
     connection.gone()
-    // Whoever waited for it has been told; nobody else may be surprised by it.
-    settled.catch(() => undefined)
   }
 }

@@ -120,32 +120,58 @@ t.test('the gateway pings every 30 s; 4408 a peer that is silent for 60 s is dro
 })
 
 // Attack: to ask for everything and read nothing, so that it piles up in the memory of the gateway.
-t.test('1013 a reader that does not read is ended, and the others notice nothing', async (t) => {
-  const { id } = await open()
-  const { id: elsewhere } = await open()
-  const slow = await listen('agent', id)
-  const others = await Promise.all([1, 2, 3].map(() => listen('agent', elsewhere)))
-  const reader = await listen('lead', id)
-  slow.socket.pause()
-  // Seven megabytes that become known at once, as after a pause of the bus: no budget of writers slows them down.
-  await gateway.sql(`
-    insert into messages (tenant_id, id, conversation_id, seq, author_kind, author_id, content, created_at)
-      select '${world.acme.id}', gen_random_uuid(), '${id}', n, 'user', '${world.ids.owner}', repeat('\u{1f642}', 2000), now()
-      from generate_series(1, 900) n;
-    update conversations set last_seq = 900 where id = '${id}'`)
-  await say('owner', id, 'one more')
-  await until('the reader has all of it', () => reader.frames.length === 902, { within_ms: 30_000 })
-  const seqs = reader.frames.slice(1).map(({ payload }) => payload.seq)
-  t.equal(String(seqs), String(Array.from({ length: 901 }, (_each, index) => index + 1)), 'each once, in order')
-  await until('the other one is given up', async () => {
-    gateway.clock.advance(5_000)
-    return (await call('agent', 'POST', `/v1/conversations/${id}/tickets`)).status === 201
+for (const way of ['WebSocket', 'server-sent events'] as const) {
+  t.test(`1013 a reader by ${way} that does not read is ended, and the others notice nothing`, async (t) => {
+    const { id } = await open()
+    const { id: elsewhere } = await open()
+    const slow = way === 'WebSocket' ? await slowSocket(id) : await slowStream(id)
+    const others = await Promise.all([1, 2, 3].map(() => listen('agent', elsewhere)))
+    const reader = await listen('lead', id)
+    // Seven megabytes that become known at once, as after a pause of the bus: no budget of writers slows them down.
+    await gateway.sql(`
+      insert into messages (tenant_id, id, conversation_id, seq, author_kind, author_id, content, created_at)
+        select '${world.acme.id}', gen_random_uuid(), '${id}', n, 'user', '${world.ids.owner}', repeat('\u{1f642}', 2000), now()
+        from generate_series(1, 900) n;
+      update conversations set last_seq = 900 where id = '${id}'`)
+    await say('owner', id, 'one more')
+    await until('the reader has all of it', () => reader.frames.length === 902, { within_ms: 30_000 })
+    const seqs = reader.frames.slice(1).map(({ payload }) => payload.seq)
+    t.equal(String(seqs), String(Array.from({ length: 901 }, (_each, index) => index + 1)), 'each once, in order')
+    await until('the other one is given up', async () => {
+      gateway.clock.advance(5_000)
+      return (await call('agent', 'POST', `/v1/conversations/${id}/tickets`)).status === 201
+    })
+    t.match(await slow.readOn(), { code: 1013, reason: 'connection_slow' })
+    t.ok(slow.heard() < 900, 'what it did not read was not kept for it')
+    await closeAll(reader, ...others)
   })
-  slow.socket.resume()
-  t.same(await slow.closed(20_000), { code: 1013, reason: 'connection_slow' })
-  t.ok(slow.frames.length < 900, 'what it did not read was not kept for it')
-  await closeAll(reader, ...others)
-})
+}
+
+/** Listens, and reads nothing until it reads on to the end, which says why it ended. */
+async function slowSocket(id: string) {
+  const slow = await listen('agent', id)
+  slow.socket.pause()
+  const readOn = () => {
+    slow.socket.resume()
+    return slow.closed(20_000)
+  }
+  return { readOn, heard: () => slow.frames.length }
+}
+
+async function slowStream(id: string) {
+  const slow = await events('agent', id)
+  await slow.event('ready')
+  const response = await slow.response()
+  response.pause()
+  const readOn = async () => {
+    response.resume()
+    const { payload } = await slow.event('error')
+    await slow.closed(20_000)
+    // An answer has no code for its end; its problem is the same.
+    return { code: 1013, reason: payload.code }
+  }
+  return { readOn, heard: () => slow.events.length }
+}
 
 t.test('a socket that never finishes its handshake holds nothing', async (t) => {
   const { id } = await open()
