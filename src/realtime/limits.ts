@@ -20,8 +20,7 @@ export const HEARTBEAT_EVERY_MS = 15_000
  * it finds what another replica changed, and what no bus told.
  */
 export const RECHECK_EVERY_MS = 15_000
-/** So many callers are asked about at once; the others wait for the next tick. */
-export const RECHECKED_AT_ONCE_MAX = 200
+/** Callers that are asked about at once; the others of a round follow as soon as one of them is answered. */
 export const RECHECKS_IN_FLIGHT_MAX = 8
 /** While the database does not answer, nobody knows who may still listen. Beyond this it ends. */
 export const UNANSWERED_MS_MAX = 30_000

@@ -6,7 +6,7 @@ import type { Clock } from '../storage/clock.js'
 import type { FactsReader } from '../storage/facts-reader.js'
 import type { Connection } from './connection.js'
 import type { RightsEvent } from './events.js'
-import { RECHECK_EVERY_MS, RECHECKED_AT_ONCE_MAX, RECHECKS_IN_FLIGHT_MAX, UNANSWERED_MS_MAX } from './limits.js'
+import { RECHECK_EVERY_MS, RECHECKS_IN_FLIGHT_MAX, UNANSWERED_MS_MAX } from './limits.js'
 import type { ConversationLog } from './log.js'
 
 /** What every way to listen demands; the access line of each route that opens a connection says the same. */
@@ -73,12 +73,11 @@ export class Obedience {
     const callers = new Map<string, Connection[]>()
     for (const connection of this.#to_ask) {
       const known = callers.get(connection.facts_name)
-      if (known === undefined && callers.size >= RECHECKED_AT_ONCE_MAX) continue
-      // Taken out before the question: a change that comes while it is under way asks again.
-      this.#to_ask.delete(connection)
       if (known === undefined) callers.set(connection.facts_name, [connection])
       else known.push(connection)
     }
+    // Taken out before the questions: a change that comes while they are under way asks again.
+    this.#to_ask.clear()
     const inTurn = pLimit(RECHECKS_IN_FLIGHT_MAX)
     await Promise.all([...callers.values()].map((connections) => inTurn(() => this.#askAbout(connections))))
   }
