@@ -103,7 +103,7 @@ export interface Parts {
 export async function createGateway(parts: Parts): Promise<FastifyInstance> {
   const { config, secrets, database, clock, upstreams } = parts
   const { public_url } = config
-  const declared = () => upstreams?.current().routes
+  const declared = () => upstreams?.current().operations
   const app = fastify({
     logger: parts.logger ?? false,
     // One line a request, of fields chosen in logging.ts; request_id as in answers and in the audit.

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { stringify } from 'yaml'
 import { allScopes } from '../permissions/scopes.js'
-import type { DeclaredRoute } from '../upstreams/manifest.js'
+import type { DeclaredOperation } from '../upstreams/manifest.js'
 import { declaredPaths, declaredTags } from '../upstreams/openapi.js'
 
 /** As much of an OpenAPI document as is changed here. */
@@ -12,28 +12,28 @@ export interface OpenApiDocument {
 
 interface Built {
   readonly scopes: readonly string[]
-  readonly declared: readonly DeclaredRoute[]
+  readonly declared: readonly DeclaredOperation[]
   readonly document: OpenApiDocument
   readonly yaml: string
 }
 
 const built = new WeakMap<FastifyInstance, Built>()
-const NONE: readonly DeclaredRoute[] = []
+const NONE: readonly DeclaredOperation[] = []
 
 /**
  * The contract of this moment: the routes of the gateway, those that upstreams declare, and every scope that there is.
  * It is built once for each manifest.
  */
-export function openApiDocument(app: FastifyInstance, declared: readonly DeclaredRoute[] = NONE): OpenApiDocument {
+export function openApiDocument(app: FastifyInstance, declared: readonly DeclaredOperation[] = NONE): OpenApiDocument {
   return build(app, declared).document
 }
 
 /** The document as it is committed in openapi.yaml: the same for the same routes. */
-export function openApiYaml(app: FastifyInstance, declared: readonly DeclaredRoute[] = NONE): string {
+export function openApiYaml(app: FastifyInstance, declared: readonly DeclaredOperation[] = NONE): string {
   return build(app, declared).yaml
 }
 
-function build(app: FastifyInstance, declared: readonly DeclaredRoute[]): Built {
+function build(app: FastifyInstance, declared: readonly DeclaredOperation[]): Built {
   const scopes = allScopes()
   const known = built.get(app)
   if (known !== undefined && known.scopes === scopes && known.declared === declared) return known

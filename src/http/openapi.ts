@@ -6,7 +6,7 @@ import { isCreating } from '../idempotency/creating.js'
 import { SCOPES } from '../permissions/scopes.js'
 import { type Access, open } from '../pipeline/access.js'
 import type { Pipeline } from '../pipeline/index.js'
-import type { DeclaredRoute } from '../upstreams/manifest.js'
+import type { DeclaredOperation } from '../upstreams/manifest.js'
 import { openApiDocument } from './openapi-document.js'
 import { PROBLEMS, type ProblemCode } from './problems.js'
 import { PROBLEM_SCHEMA, problems } from './schemas.js'
@@ -115,7 +115,7 @@ export function completeSchemas(app: FastifyInstance): void {
 export async function installOpenApi(
   app: FastifyInstance,
   pipeline: Pipeline,
-  declared: () => readonly DeclaredRoute[] | undefined,
+  declared: () => readonly DeclaredOperation[] | undefined,
 ): Promise<void> {
   await pipeline.admit(open().access, () =>
     app.register(swagger, {

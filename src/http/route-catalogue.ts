@@ -1,6 +1,7 @@
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import findMyWay from 'find-my-way'
 import type { Demand } from '../pipeline/access.js'
+import type { DeclaredOperation } from '../upstreams/manifest.js'
 import { targetOf } from '../upstreams/path.js'
 import type { Upstreams } from '../upstreams/upstreams.js'
 import { Problem } from './problems.js'
@@ -32,7 +33,7 @@ export function collectRoutes(app: FastifyInstance, upstreams?: Upstreams): Rout
     built ??= build(registered)
     return built
   }
-  const list = () => [...catalogue().routes, ...(upstreams?.current().routes ?? [])]
+  const list = () => [...catalogue().routes, ...(upstreams?.current().operations ?? []).map(asCatalogued)]
   return {
     list,
     find(method, path) {
@@ -63,10 +64,19 @@ function build(registered: readonly RouteOptions[]) {
   return { routes, router }
 }
 
+/** A WebSocket is asked for with GET (RFC 6455 section 4.1). */
+function asCatalogued(operation: DeclaredOperation): CataloguedRoute {
+  return { method: 'GET', ...operation }
+}
+
 /** By the same rules as a request: a path that would be refused as ambiguous is nobody's. */
-function declaredRoute(upstreams: Upstreams | undefined, method: string, path: string): CataloguedRoute | undefined {
+function declaredRoute(upstreams: Upstreams | undefined, method: string, given: string): CataloguedRoute | undefined {
+  if (upstreams === undefined) return undefined
   try {
-    return upstreams?.current().find(method, targetOf(path).path)
+    const { path } = targetOf(given)
+    const generation = upstreams.current()
+    const found = generation.find(method, path) ?? (method === 'GET' ? generation.findSocket(path) : undefined)
+    return found === undefined ? undefined : asCatalogued(found)
   } catch (error) {
     if (error instanceof Problem) return undefined
     throw error

@@ -1,7 +1,7 @@
 import type { JWK } from 'jose'
 import { Type } from 'typebox'
 import { open } from '../pipeline/access.js'
-import type { DeclaredRoute } from '../upstreams/manifest.js'
+import type { DeclaredOperation } from '../upstreams/manifest.js'
 import { problemPage } from './openapi.js'
 import { openApiDocument, openApiYaml } from './openapi-document.js'
 import { PROBLEMS, Problem, type ProblemCode } from './problems.js'
@@ -10,7 +10,7 @@ import { closed, problems, type Routes } from './schemas.js'
 export interface ServiceOptions {
   readonly public_jwks: readonly JWK[]
   /** The routes of upstreams at this moment. */
-  readonly declared: () => readonly DeclaredRoute[] | undefined
+  readonly declared: () => readonly DeclaredOperation[] | undefined
 }
 
 const PUBLIC_CACHE = 'public, max-age=300'

@@ -7,9 +7,11 @@ type WrittenSocket = NonNullable<WrittenUpstream['websockets']>[number]
 
 /** Fills in what was left out. */
 export function completeUpstream(written: WrittenUpstream, ca: string | undefined): Upstream {
-  const ids = operationIds(written.name, written.routes ?? [])
-  const routes = (written.routes ?? []).map((route, position) => completeRoute(written, route, ids[position] as string))
-  const sockets = (written.websockets ?? []).map((socket) => completeSocket(written, socket))
+  const nextId = operationIds(written.name)
+  const routes = (written.routes ?? []).map((route) => completeRoute(written, route, nextId(route.method, route.path)))
+  const sockets = (written.websockets ?? []).map((socket) =>
+    completeSocket(written, socket, nextId('WebSocket', socket.path)),
+  )
   const asked = [...routes, ...sockets].flatMap(({ access }) => access.scopes)
   return {
     name: written.name,
@@ -30,17 +32,16 @@ export function completeUpstream(written: WrittenUpstream, ca: string | undefine
 
 function completeRoute(upstream: WrittenUpstream, route: WrittenRoute, operation_id: string): DeclaredRoute {
   return {
-    ...completeDeclared(upstream, route),
+    ...completeDeclared(upstream, route, operation_id),
     method: route.method,
-    operation_id,
     budget: completeBudget(route.budget),
     body_bytes_max: route.body_bytes_max ?? DEFAULTS.body_bytes_max,
   }
 }
 
-function completeSocket(upstream: WrittenUpstream, socket: WrittenSocket): DeclaredSocket {
+function completeSocket(upstream: WrittenUpstream, socket: WrittenSocket, operation_id: string): DeclaredSocket {
   return {
-    ...completeDeclared(upstream, socket),
+    ...completeDeclared(upstream, socket, operation_id),
     connections_per_tenant_max: socket.connections_per_tenant_max ?? DEFAULTS.sockets_per_tenant_max,
     message_bytes_max: socket.message_bytes_max ?? DEFAULTS.message_bytes_max,
   }
@@ -49,11 +50,13 @@ function completeSocket(upstream: WrittenUpstream, socket: WrittenSocket): Decla
 function completeDeclared(
   upstream: WrittenUpstream,
   { path, scopes, summary, timeout_ms }: WrittenRoute | WrittenSocket,
+  operation_id: string,
 ) {
   return {
     upstream: upstream.name,
     url: `${upstream.prefix}${path}`,
     access: { kind: 'tenant' as const, scopes },
+    operation_id,
     summary,
     timeout_ms: timeout_ms ?? upstream.timeout_ms ?? DEFAULTS.timeout_ms,
   }
@@ -70,9 +73,9 @@ function completeBudget(budget: string | undefined): Size | undefined {
 }
 
 /** `training_get_sessions_by_id`: the same for the same route, and a number behind it where that name is taken. */
-function operationIds(name: string, routes: readonly { readonly method: string; readonly path: string }[]): string[] {
+function operationIds(name: string): (method: string, path: string) => string {
   const taken = new Set<string>()
-  return routes.map(({ method, path }) => {
+  return (method, path) => {
     const parts = path
       .split('/')
       .filter((part) => part !== '')
@@ -82,5 +85,5 @@ function operationIds(name: string, routes: readonly { readonly method: string; 
     for (let number = 2; taken.has(id); number += 1) id = `${text}_${number}`
     taken.add(id)
     return id
-  })
+  }
 }

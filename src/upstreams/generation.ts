@@ -1,7 +1,7 @@
 import type { Clock } from '../storage/clock.js'
 import type { BreakerState } from './breaker.js'
 import { type HealthSaid, watchHealth } from './health.js'
-import type { DeclaredRoute, DeclaredSocket, Manifest, Method } from './manifest.js'
+import type { DeclaredOperation, DeclaredRoute, DeclaredSocket, Manifest, Method } from './manifest.js'
 import { type Matcher, openMatcher } from './matcher.js'
 import { RunningUpstream } from './running-upstream.js'
 
@@ -19,6 +19,8 @@ export class Generation {
   readonly upstreams: ReadonlyMap<string, RunningUpstream>
   readonly routes: readonly DeclaredRoute[]
   readonly sockets: readonly DeclaredSocket[]
+  /** What there is to ask for, for whoever documents or explains it. */
+  readonly operations: readonly DeclaredOperation[]
   private readonly by_method: ReadonlyMap<string, Matcher<DeclaredRoute>>
   private readonly of_sockets: Matcher<DeclaredSocket>
   private readonly stopWatching: () => void
@@ -35,6 +37,7 @@ export class Generation {
     )
     this.routes = manifest.upstreams.flatMap((each) => each.routes)
     this.sockets = manifest.upstreams.flatMap((each) => each.sockets)
+    this.operations = [...this.routes, ...this.sockets]
     const methods = [...new Set(this.routes.map((route) => route.method))]
     this.by_method = new Map(
       methods.map((method) => [method, openMatcher(this.routes.filter((route) => route.method === method))]),

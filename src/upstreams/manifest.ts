@@ -52,13 +52,13 @@ interface Declared {
   /** The whole template, such as `/training/sessions/:id`; label of logs, metrics and usage. */
   readonly url: string
   readonly access: DeclaredAccess
+  readonly operation_id: string
   readonly summary: string | undefined
   readonly timeout_ms: number
 }
 
 export interface DeclaredRoute extends Declared {
   readonly method: Method
-  readonly operation_id: string
   /** What each tenant may spend on this route; undefined: no budget of its own. */
   readonly budget: Size | undefined
   readonly body_bytes_max: number
@@ -68,5 +68,8 @@ export interface DeclaredSocket extends Declared {
   readonly connections_per_tenant_max: number
   readonly message_bytes_max: number
 }
+
+/** Whatever a manifest declares that callers may ask for. */
+export type DeclaredOperation = DeclaredRoute | DeclaredSocket
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'

@@ -1,6 +1,6 @@
 import { codesOfAccess, securityOf } from '../http/openapi.js'
 import { PROBLEMS, type ProblemCode } from '../http/problems.js'
-import type { DeclaredRoute } from './manifest.js'
+import type { DeclaredOperation, DeclaredRoute, DeclaredSocket } from './manifest.js'
 import { namesOf } from './template.js'
 
 /** What the gateway itself can answer on the way to an upstream. */
@@ -14,55 +14,86 @@ const OF_FORWARDING: readonly ProblemCode[] = [
   'upstream_unavailable',
 ]
 
+/** The same for a handshake; where nothing is said, a refusal is a close code (see `streamConversation`). */
+const OF_HANDSHAKES: readonly ProblemCode[] = [
+  'ambiguous_path',
+  'upgrade_required',
+  'upstream_unreachable',
+  'upstream_no_web_socket',
+  'upstream_timeout',
+]
+
 type Paths = Record<string, Record<string, unknown>>
 
 /**
  * The operations of upstreams, in OpenAPI. What is said of them is what the gateway does: who may call, and how it
  * refuses. What an upstream answers is its own business.
  */
-export function declaredPaths(routes: readonly DeclaredRoute[]): Paths {
+export function declaredPaths(operations: readonly DeclaredOperation[]): Paths {
   const paths: Paths = {}
-  for (const route of routes) {
-    const path = pathOf(route.url)
-    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operationOf(route) }
+  for (const each of operations) {
+    const path = pathOf(each.url)
+    // Where a page and a WebSocket have one path, OpenAPI has one place for both.
+    if ('method' in each) paths[path] = { ...paths[path], [each.method.toLowerCase()]: routeIn(each) }
+    else paths[path] = { get: socketIn(each), ...paths[path] }
   }
   return paths
 }
 
 /** A tag for each upstream. */
-export function declaredTags(routes: readonly DeclaredRoute[]): { name: string; description: string }[] {
+export function declaredTags(routes: readonly DeclaredOperation[]): { name: string; description: string }[] {
   const names = [...new Set(routes.map((route) => route.upstream))]
   return names.map((name) => ({ name, description: `The service ${name}, behind the gateway` }))
 }
 
-function operationOf({ operation_id, url, method, access, summary, upstream }: DeclaredRoute) {
-  const codes = [...new Set([...codesOfAccess(access.kind), ...OF_FORWARDING])]
-  const statuses = [...new Set(codes.map((code) => PROBLEMS[code].status))]
-  const refusals = statuses.map((status) => [
-    status,
-    refusalOf(codes.filter((code) => PROBLEMS[code].status === status)),
-  ])
-  const parameters = [...namesOf(url), ...(url.endsWith('*') ? [restOf(url)] : [])].map((name) => ({
-    name,
-    in: 'path',
-    required: true,
-    schema: { type: 'string' },
-  }))
+function routeIn(route: DeclaredRoute) {
+  const { method, url, summary, access, upstream } = route
   return {
-    operationId: operation_id,
+    ...operationOf(route),
     summary: summary ?? `${method} ${url}`,
-    tags: [upstream],
-    ...(parameters.length > 0 && { parameters }),
     ...(method !== 'GET' && method !== 'DELETE' && { requestBody: { content: { '*/*': {} } } }),
-    security: securityOf(access),
-    'x-required-scopes': access.scopes,
-    'x-access': access.kind,
     responses: {
       200: { description: `The answer of ${upstream}, as it is`, content: { '*/*': {} } },
       default: { description: `Any other answer of ${upstream}, as it is`, content: { '*/*': {} } },
-      ...Object.fromEntries(refusals),
+      ...refusalsOf([...codesOfAccess(access.kind), ...OF_FORWARDING]),
     },
   }
+}
+
+function socketIn(socket: DeclaredSocket) {
+  const { url, summary, access, upstream } = socket
+  return {
+    ...operationOf(socket),
+    summary: summary ?? `WebSocket ${url}`,
+    description:
+      'A WebSocket (RFC 6455): the handshake is checked like any request, with the same headers. Refused, it is accepted and closed with a code that says why, as for `streamConversation`; where the service refuses it, the answer is 502.',
+    responses: {
+      101: { description: `From here on ${upstream} speaks` },
+      ...refusalsOf([...codesOfAccess(access.kind), ...OF_HANDSHAKES]),
+    },
+  }
+}
+
+/** What a route and a WebSocket have in common. */
+function operationOf({ operation_id, url, access, upstream }: DeclaredOperation) {
+  const names = [...namesOf(url), ...(url.endsWith('*') ? [restOf(url)] : [])]
+  const parameters = names.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } }))
+  return {
+    operationId: operation_id,
+    tags: [upstream],
+    ...(parameters.length > 0 && { parameters }),
+    security: securityOf(access),
+    'x-required-scopes': access.scopes,
+    'x-access': access.kind,
+  }
+}
+
+function refusalsOf(all: readonly ProblemCode[]) {
+  const codes = [...new Set(all)]
+  const statuses = [...new Set(codes.map((code) => PROBLEMS[code].status))]
+  return Object.fromEntries(
+    statuses.map((status) => [status, refusalOf(codes.filter((code) => PROBLEMS[code].status === status))]),
+  )
 }
 
 function refusalOf(codes: readonly ProblemCode[]) {

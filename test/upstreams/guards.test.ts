@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import t from 'tap'
+import { WebSocket } from 'ws'
 import { openApiDocument } from '../../src/http/openapi-document.js'
 import { RESERVED } from '../../src/upstreams/check-manifest.js'
 import { accessViolations, type Caller } from '../guards/access.js'
@@ -15,7 +17,10 @@ const service = await startService((request, response) => {
   response.statusCode = 400
   request.resume().on('end', () => response.end('{"code":"validation_failed"}'))
 })
-const gateway = await startGatewayWith(t, trainingManifest(service.origin))
+const manifest = `${trainingManifest(service.origin)}    websockets:
+      - { path: /live, scopes: [training:view], summary: 'What happens, as it happens' }
+`
+const gateway = await startGatewayWith(t, manifest)
 t.teardown(async () => {
   await gateway.close()
   await service.close()
@@ -23,7 +28,7 @@ t.teardown(async () => {
 const world = await buildWorld(gateway)
 const { acme, globex } = world
 const declared = gateway.upstreams?.current().routes ?? []
-const document = openApiDocument(gateway.app, declared) as unknown as Document
+const document = openApiDocument(gateway.app, gateway.upstreams?.current().operations) as unknown as Document
 
 /** The declared routes as the guards see those of the gateway. */
 const routes: GuardedRoute[] = declared.map(({ method, url, access, operation_id }) => ({
@@ -84,6 +89,16 @@ t.test('the document says of a declared route what it says of a built-in one', a
   })
   t.match(Object.keys((operation as { responses: object }).responses), ['200', '400', '401', '403', '413'])
   t.match(JSON.stringify(operation), /upstream_timeout/)
+  const socket = document.paths['/training/live']?.get as Record<string, unknown>
+  t.match(socket, {
+    operationId: 'training_websocket_live',
+    summary: 'What happens, as it happens',
+    tags: ['training'],
+    security: operation.security,
+    'x-required-scopes': ['training:view'],
+    responses: { 101: {}, 401: {}, 403: {}, 502: {} },
+  })
+  t.match(JSON.stringify(socket), /upstream_no_web_socket/)
 })
 
 t.test('every declared route answers every caller as its line in the manifest demands', async (t) => {
@@ -169,7 +184,41 @@ t.test('what an explanation says is what happens', async (t) => {
   }
 })
 
-t.test('log, metrics and usage name the template, never the path', async (t) => {
+t.test('what an explanation says of a WebSocket is what happens, and roles are told that they open it', async (t) => {
+  const explain = `/v1/tenants/${acme.id}/access/explain`
+  const url = `${gateway.url.replace('http', 'ws')}/training/live`
+  for (const person of ['owner', 'agent'] as const) {
+    const body = { user_id: world.ids[person], method: 'GET', path: '/training/live' }
+    const explained = await ask(gateway, explain, { headers: owner, body })
+    const socket = new WebSocket(url, { headers: await world.as(person) })
+    socket.on('error', () => undefined)
+    // The service has no such socket: whoever hears that was let in.
+    const ended = await Promise.race([
+      once(socket, 'close').then(([code]) => code),
+      once(socket, 'unexpected-response').then(([, { statusCode }]) => statusCode),
+    ])
+    socket.terminate()
+    t.equal(ended, person === 'owner' ? 502 : 4403)
+    t.match(explained.body, { allowed: person === 'owner', route: { url: '/training/live' } }, person)
+  }
+  const scopes = await ask(gateway, `/v1/tenants/${acme.id}/scopes`, { headers: owner })
+  const view = scopes.body.data.find((each: { scope: string }) => each.scope === 'training:view')
+  t.ok(view.routes.includes('GET /training/live'), scopes.text)
+})
+
+t.test('403 the refusal of a declared route is in the audit of the tenant', async (t) => {
+  const one = await startGatewayWith(t, manifest, { on: gateway.test_database })
+  const refused = await ask(one, '/training/sessions/x', { headers: keyHeaders(acme) })
+  t.equal(refused.status, 403)
+  // Refusals are written with the next flush, and the end is one.
+  await one.close()
+  const rows = await gateway.sql(
+    `select tenant_id, changes from audit_events where action = 'request.refused' and changes->>'route' = 'GET /training/sessions/:id'`,
+  )
+  t.match(rows, [{ tenant_id: acme.id, changes: { code: 'insufficient_scope' } }])
+})
+
+t.test('log and usage name the template, never the path', async (t) => {
   const word = 'somebodys-private-id'
   await ask(gateway, `/training/sessions/${word}`, { headers: owner })
   await ask(gateway, `/training/${word}/x`, { headers: owner })
@@ -186,7 +235,6 @@ t.test('log, metrics and usage name the template, never the path', async (t) => 
   const groups = usage.body.data.map((each: { group: string }) => each.group)
   t.ok(groups.includes('GET /training/sessions/:id'), groups.join())
   t.notMatch(usage.text, word)
-  // Written with the next flush; the gateway of this file still runs, so it is asked until it is there.
   t.ok(gateway.lines.some((each) => each.includes('insufficient_scope') && each.includes('/training/sessions/:id')))
 })
 
