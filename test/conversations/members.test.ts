@@ -87,6 +87,22 @@ t.test('403 who may do what: owner, moderator, member, and whoever is none', asy
   t.match(await get('owner', id), { status: 404 }, 'and the tenant Owner is nobody in it')
 })
 
+// Stops somebody from acting on in a role that was taken from them.
+t.test('403 a demotion holds with the next request', async (t) => {
+  const { id } = await open({}, 'owner')
+  await add('owner', id, ids.admin, 'owner')
+  await add('owner', id, ids.agent)
+  t.equal((await patch('admin', id, { visibility: 'members' })).status, 200)
+  t.equal((await setRole('owner', id, ids.admin, 'moderator')).status, 200)
+  t.match(await patch('admin', id, { visibility: 'tenant' }), REFUSED, 'no owner any more')
+  t.equal((await patch('admin', id, { title: 'Of a moderator' })).status, 200)
+  t.equal((await setRole('owner', id, ids.admin, 'member')).status, 200)
+  t.match(await patch('admin', id, { title: 'Of nobody' }), REFUSED, 'no moderator any more')
+  t.match(await remove('admin', id, ids.agent), REFUSED)
+  t.equal((await setRole('owner', id, ids.admin, 'moderator')).status, 200)
+  t.equal((await remove('admin', id, ids.agent)).status, 204, 'and back with the next one')
+})
+
 t.test('204 whoever has the scope leaves; the scope is needed whatever the role', async (t) => {
   const { id } = await open({}, 'owner')
   await add('owner', id, ids.lead)

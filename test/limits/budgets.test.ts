@@ -1,5 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { configure } from '../../src/config/config.js'
+import { readEnvironment } from '../../src/config/env.js'
 import { BUDGETS, readBudgets } from '../../src/limits/budgets.js'
 import { startGateway } from '../helpers/gateway.js'
 import { type Answer, ask } from '../helpers/requests.js'
@@ -27,7 +29,12 @@ t.test('the sizes are those of the contract, each with a reason, and each can be
     BUDGET_TENANT: '1000/60',
     BUDGET_KEY: '0/60',
     BUDGET_OPERATOR: '100/60',
+    BUDGET_MESSAGES_BURST: '5/1',
+    BUDGET_MESSAGES: '60/60',
+    BUDGET_TYPING: '2/1',
   })
+  const { connections } = configure(readEnvironment({ NODE_ENV: 'test' }))
+  t.match(connections, { user: 50, tenant: 1_000 })
   for (const budget of Object.values(BUDGETS)) t.ok(budget.reason.length > 20 && budget.counted_by.length > 5)
   const number = fc.integer({ min: 1, max: 86_400 })
   const names = Object.keys(BUDGETS) as (keyof typeof BUDGETS)[]

@@ -1,4 +1,8 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseEnv } from 'node:util'
 import t from 'tap'
+import { WebSocket } from 'ws'
 import {
   FILE_MS_MAX,
   freePort,
@@ -23,6 +27,27 @@ t.test('npm run demo:upstream starts a foreign service behind the gateway, and s
     const { code, stdout, stderr } = await runProgram(t, 'sh', ['scripts/curl/upstream.sh'], { DATA_DIR })
     t.equal(code, 0, `${stdout}${stderr}${npm.stdout()}${npm.stderr()}`)
     t.match(stdout, /^< \d{3}$/m)
+  })
+
+  await t.test('its socket says twice how the training stands, to whoever may see it', async (t) => {
+    const demo = parseEnv(readFileSync(join(DATA_DIR, 'demo.env'), 'utf8')) as Record<string, string>
+    const login = await fetch(`http://127.0.0.1:${PORT}/v1/auth/login`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ email: demo.OWNER_EMAIL, password: demo.OWNER_PASSWORD }),
+    })
+    const { access } = (await login.json()) as { access: string }
+    const headers = {
+      authorization: `Bearer ${access}`,
+      'x-tenant-id': String(demo.TENANT_ID),
+      'x-tenant-api-key': String(demo.TENANT_API_KEY),
+    }
+    const socket = new WebSocket(`ws://127.0.0.1:${PORT}/training/live`, { headers })
+    const heard: unknown[] = []
+    socket.on('message', (data) => heard.push(JSON.parse(String(data))))
+    await until(() => heard.length >= 2)
+    socket.terminate()
+    t.match(heard, [{ state: String }, { state: String }])
   })
 
   process.kill(-(npm.child.pid as number), 'SIGTERM')

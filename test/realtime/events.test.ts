@@ -23,6 +23,17 @@ t.test('200 server-sent events: ready, messages with their seq as id, and everyt
   const deleted = await stream.event('chat_message_deleted')
   t.match(deleted, { id: undefined, payload: { id: message.id, content: null } })
   t.match(stream.state.text, /id: 1\nevent: chat_message\ndata: \{"type":"chat_message","payload":\{/)
+  const edited = await say('lead', id, 'before')
+  await call('lead', 'PATCH', `/v1/conversations/${id}/messages/${edited.id}`, { content: 'after' })
+  t.match(await stream.event('chat_message_updated'), { id: undefined, payload: { id: edited.id, content: 'after' } })
+  await call('lead', 'PUT', `/v1/conversations/${id}/read`, { seq: 2 })
+  const reader = { user_id: world.ids.lead, seq: 2 }
+  t.match(await stream.event('chat_read'), { id: undefined, payload: reader })
+  const socket = await listen('lead', id)
+  socket.send({ type: 'typing', is_typing: true })
+  const typing = { user_id: world.ids.lead, is_typing: true }
+  t.match(await stream.event('chat_typing'), { id: undefined, payload: typing })
+  socket.socket.terminate()
   stream.close()
 })
 

@@ -162,10 +162,40 @@ t.test('an origin whose health check fails gets no requests until it is well aga
   use(trainingManifest(service.origin, more))
   const status = async () => (await ask(gateway, '/training/status', { headers })).status
   await until(async () => (await status()) === 503)
+  const refused = await ask(gateway, '/training/status', { headers })
+  t.match(refused, { status: 503, body: { code: 'upstream_unavailable' } })
+  t.match(refused.headers.get('retry-after'), /^[1-9]\d*$/)
   is_well = true
   await until(async () => (await status()) === 200)
   t.ok(gateway.lines.some((line) => line.includes('the health of an origin changed')))
   await service.close()
+})
+
+t.test('200 of several origins those that are well get all requests', async (t) => {
+  const services = await Promise.all(
+    [200, 500].map((health) =>
+      startService((request, response) => {
+        if (request.url === '/health') response.statusCode = health
+        request.resume().on('end', () => response.end('{}'))
+      }),
+    ),
+  )
+  t.teardown(() => Promise.all(services.map((service) => service.close())))
+  const [well, ill] = services.map(({ asked }) => asked) as [string[], string[]]
+  const more = '    health: { path: /health, interval_ms: 100, timeout_ms: 5000, failures: 1 }\n'
+  use(
+    trainingManifest(
+      services.map(({ origin }) => origin),
+      more,
+    ),
+  )
+  await until(() => gateway.lines.some((line) => line.includes(services[1]?.origin ?? '') && line.includes('health')))
+  const before = ill.filter((each) => each === 'GET /status').length
+  for (let count = 0; count < 10; count += 1) {
+    t.equal((await ask(gateway, '/training/status', { headers })).status, 200)
+  }
+  t.equal(ill.filter((each) => each === 'GET /status').length, before, 'nothing for the one that is ill')
+  t.ok(well.filter((each) => each === 'GET /status').length >= 10)
 })
 
 t.test('429 the budget of a route holds each tenant by itself', async (t) => {

@@ -1,10 +1,12 @@
 import t from 'tap'
+import { generateSigningKeys } from '../../src/config/secrets.js'
 import { ask } from '../helpers/requests.js'
 import { buildWorld, keyHeaders } from '../helpers/world.js'
 import { startGatewayWith, startService, trainingManifest } from './services.js'
 
 const service = await startService()
-const gateway = await startGatewayWith(t, trainingManifest(service.origin))
+const signing_keys = generateSigningKeys()
+const gateway = await startGatewayWith(t, trainingManifest(service.origin), { signing_keys })
 t.teardown(async () => {
   await gateway.close()
   await service.close()
@@ -19,6 +21,14 @@ t.test('200 what is declared is forwarded, with method, path, query and body as 
   const posted = await ask(gateway, '/training/start', { headers: owner, body: { epochs: 3 } })
   t.match(posted.body, { method: 'POST', url: '/start', body: '{"epochs":3}', headers: { 'content-length': '12' } })
   t.notOk(posted.body.headers['transfer-encoding'])
+})
+
+t.test('200 rewrite stands in place of the prefix, and in the way back the prefix in place of it', async (t) => {
+  const rewritten = trainingManifest(service.origin, '    rewrite: /internal/v2\n')
+  const other = await startGatewayWith(t, rewritten, { on: gateway.test_database, signing_keys })
+  t.teardown(() => other.close())
+  const answer = await ask(other, '/training/sessions/training?x=/training', { headers: owner })
+  t.match(answer.body, { method: 'GET', url: '/internal/v2/sessions/training?x=/training' })
 })
 
 t.test('403 a key alone and a role that does not hold the scope', async (t) => {

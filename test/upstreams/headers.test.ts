@@ -45,6 +45,21 @@ t.test('an upstream is told who calls, where from, and which request it is', asy
   t.equal(headers.get('x-request-id'), 'request-1')
 })
 
+t.test('behind a proxy that is trusted, an upstream is told of every hop', async (t) => {
+  const env = { TRUST_PROXY: '127.0.0.1', PUBLIC_URL: 'https://api.example' }
+  const behind = await startGatewayWith(t, trainingManifest(service.origin), { on: gateway.test_database, env })
+  t.teardown(() => behind.close())
+  const more = ['X-Forwarded-For', '203.0.113.7, 127.0.0.1', 'X-Forwarded-Proto', 'http', 'Via', '1.0 edge']
+  const lines = [...Object.entries(keyHeaders(acme)).flat(), ...more]
+  const { body } = await askRaw(behind, '/training/open', { lines })
+  t.match(body.headers, {
+    'x-forwarded-for': '203.0.113.7, 127.0.0.1, 127.0.0.1',
+    'x-forwarded-proto': 'https',
+    'x-forwarded-host': 'api.example',
+    via: '1.0 edge, 1.1 gatehouse',
+  })
+})
+
 // Stops an identity that the caller wrote: kcp CVE-2026-61682, Caddy GO-2026-4639, and the aliases of CGI and WSGI.
 t.test('nothing of the caller stands beside a header of the gateway, in any spelling', async (t) => {
   const forged = ['tenant', 'user', 'key', 'scopes', 'identity'].flatMap((name) => [
@@ -139,6 +154,22 @@ t.test('of an answer only what is allowed passes, and the gateway’s own header
   t.match(answer.headers.get('vary'), /Origin.*Accept/)
   t.equal(answer.headers.get('cache-control'), 'max-age=5', 'allowed here')
   t.equal(answer.headers.get('location'), '/training/sessions/1?x', 'where callers find it')
+})
+
+t.test('what a manifest allows passes: the service’s own words on who it is and which pages may read', async (t) => {
+  const allowed = ['www-authenticate', 'access-control-allow-origin', 'access-control-allow-credentials']
+  gateway.write(trainingManifest(service.origin, `    headers: { response: [${allowed.join(', ')}] }\n`))
+  gateway.upstreams?.reload()
+  answerHeaders = [
+    ['WWW-Authenticate', 'Basic realm="training"'],
+    ['Access-Control-Allow-Origin', 'https://of-the-service.example'],
+    ['Access-Control-Allow-Credentials', 'true'],
+  ]
+  const answer = await ask(gateway, '/training/status', { headers: { ...owner, origin: 'https://acme.example' } })
+  answerHeaders = []
+  t.equal(answer.headers.get('www-authenticate'), 'Basic realm="training"')
+  t.equal(answer.headers.get('access-control-allow-origin'), 'https://of-the-service.example')
+  t.equal(answer.headers.get('access-control-allow-credentials'), 'true')
 })
 
 t.test('without a word in the manifest an answer is not kept, sets no cookie, and passes no CORS', async (t) => {

@@ -221,6 +221,10 @@ t.test('400 an ambiguous path is refused before anybody is asked who they are, a
     t.match(answer.body.code, /^(ambiguous_path|malformed_request|not_found)$/, url)
     if (url.startsWith('/training') && !/%(zz|2|aa|C3)?$/.test(url)) t.equal(answer.body.code, 'ambiguous_path', url)
   }
+  for (const url of ['//training/status', 'http://other.example/training/status', '/training//status']) {
+    const answer = await askRaw(gateway, url, { lines })
+    t.match(answer, { status: 400, body: { code: 'ambiguous_path' } }, url)
+  }
   t.same(service.asked, [])
   await gateway.close()
   await service.close()
