@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { ConfigurationError } from '../../src/config/env.js'
@@ -205,6 +206,18 @@ const SCHEMA_FILE = fileURLToPath(new URL('../../src/upstreams/manifest.schema.j
   '/.build/',
   '/',
 )
+
+t.test('the first line of a manifest names the schema, for whoever writes one in an editor', async (t) => {
+  const root = dirname(dirname(dirname(SCHEMA_FILE)))
+  for (const [file, from] of [
+    ['README.md', root],
+    ['scripts/examples/training/upstreams.yaml', join(root, 'scripts/examples/training')],
+  ] as const) {
+    const [, named = ''] =
+      /^# yaml-language-server: \$schema=(\S+)$/m.exec(readFileSync(join(root, file), 'utf8')) ?? []
+    t.equal(resolve(from, named), SCHEMA_FILE, file)
+  }
+})
 
 t.test('the JSON Schema that is shipped is the one that decides', async (t) => {
   const generated = `${JSON.stringify(ManifestSchema, null, 2)}\n`
