@@ -19,6 +19,8 @@ export interface Findings {
   /** What the caller of a tenant route has proved, by headers or by a ticket. */
   credential?: Credential
   facts?: Facts
+  /** When the steps had let it pass, by the clock of this process. */
+  let_in_at_ms?: number
   tenant?: TenantFact
   key?: KeyFact
   session?: SessionFact

@@ -23,6 +23,7 @@ export const identifyTenant: Step = async (gate, request, reply) => {
   const facts = await gate.facts.read(credential)
   const { tenant, key } = facts
   const now = gate.clock()
+  const is_first = request.findings.key === undefined
   const secret = key === null ? undefined : matchingSecret(key, credential.key_digest, now)
   if (tenant === null || key === null || secret === undefined) {
     return refuseCredentials(gate, request, 'invalid_tenant_credentials')
@@ -31,6 +32,8 @@ export const identifyTenant: Step = async (gate, request, reply) => {
   // Before what may refuse: a good key that is used from elsewhere stands in the audit and in the usage of its tenant.
   Object.assign(request.findings, { credential: { ...credential, tenant_id: tenant.id }, facts, tenant, key })
   checkStanding(tenant, key, request.ip, now)
+  // A request that is asked about again (see `askAgain`) is no other one.
+  if (!is_first) return
   gate.key_use.record(tenant.id, key.id, credential.key_digest)
   if (secret === 'previous') announceDeprecation(reply, key)
 }

@@ -3,7 +3,7 @@ import type { Access, AccessKind } from './access.js'
 import { checkOrigin } from './check-origin.js'
 import { checkRequest } from './check-request.js'
 import { enforceScopes } from './enforce-scopes.js'
-import { requestGetters } from './findings.js'
+import { found, requestGetters } from './findings.js'
 import type { Gate, Step } from './gate.js'
 import { identifyTenant } from './identify-tenant.js'
 import { identifyUser } from './identify-user.js'
@@ -44,6 +44,18 @@ const TABLE: readonly (readonly [Step, ...Column[]])[] = [
   [openPlatformStore, O,   U,                 P         ],
   [enforceScopes,               M,     T,     P         ],     // 403
 ]
+
+/** Rows that say who somebody is and what they may; none of them spends anything. */
+const STANDING: ReadonlySet<Step> = new Set<Step>([
+  identifyTenant,
+  checkOrigin,
+  identifyUser,
+  loadMembership,
+  loadOperator,
+  enforceScopes,
+])
+/** How old may be what is known of a caller when their request is carried out. */
+const STANDING_MS_MAX = 250
 
 const EVERY_COLUMN: readonly Column[] = [O, U, M, T, P, X]
 
@@ -94,8 +106,17 @@ export function installPipeline(app: FastifyInstance, gate: Gate): Pipeline {
     const column = COLUMNS[access.kind]
     const steps = identify_route === undefined ? column : [identify_route, ...column]
     route.onRequest = [
-      (request: FastifyRequest, reply: FastifyReply) => run(steps, gate, request, reply),
+      async (request: FastifyRequest, reply: FastifyReply) => {
+        await run(steps, gate, request, reply)
+        request.findings.let_in_at_ms = performance.now()
+      },
       ...[route.onRequest ?? []].flat(),
+    ]
+    const again = column.filter((step) => STANDING.has(step))
+    if (again.length === 0 || !mayHaveBody(route)) return
+    route.preValidation = [
+      (request: FastifyRequest, reply: FastifyReply) => askAgain(again, gate, request, reply),
+      ...[route.preValidation ?? []].flat(),
     ]
   })
 
@@ -113,6 +134,26 @@ async function run(steps: readonly Step[], gate: Gate, request: FastifyRequest, 
     const pending = step(gate, request, reply)
     if (pending !== undefined) await pending
   }
+}
+
+/**
+ * Whoever lets in by the headers alone must not let in for as long as a body takes: somebody could begin a request that
+ * gives them a right, lose all rights, and finish it then. What took long to arrive is asked about once more.
+ */
+async function askAgain(
+  steps: readonly Step[],
+  gate: Gate,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
+  const { findings } = request
+  if (performance.now() - found(findings.let_in_at_ms) <= STANDING_MS_MAX) return
+  delete findings.facts
+  await run(steps, gate, request, reply)
+}
+
+function mayHaveBody({ method }: RouteOptions): boolean {
+  return [method].flat().some((each) => each !== 'GET' && each !== 'HEAD')
 }
 
 /** What would make a route reachable by mistake stops the process instead. */
