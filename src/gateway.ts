@@ -32,6 +32,7 @@ import { observeAnswers } from './http/observe.js'
 import { completeSchemas, installOpenApi } from './http/openapi.js'
 import { collectRoutes } from './http/route-catalogue.js'
 import service from './http/service-routes.js'
+import { closeUnanswered } from './http/unanswered.js'
 import { checkQuery, routable } from './http/urls.js'
 import { installWebSockets } from './http/web-sockets.js'
 import { installIdempotency } from './idempotency/hook.js'
@@ -166,6 +167,7 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
   const stopSweeping = startSweeping(database, clock, (error) => app.log.warn({ err: error }, 'the sweep failed'))
   app.addHook('onClose', async () => stopSweeping())
 
+  closeUnanswered(app)
   installHeaders(app)
   installDeadlines(app)
   answerExpectations(app)
@@ -216,7 +218,7 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
   app.register(keyLifecycle, { prefix: '/v1/tenants/:tenant_id/keys', clock, key_use })
   app.register(members, { prefix: '/v1/tenants/:tenant_id/members' })
   app.register(overrides, { prefix: '/v1/tenants/:tenant_id/members/:user_id/overrides' })
-  app.register(invitations, { prefix: '/v1/tenants/:tenant_id/invitations', mailer, public_url })
+  app.register(invitations, { prefix: '/v1/tenants/:tenant_id/invitations', limiter, mailer, public_url })
   app.register(roles, { prefix: '/v1/tenants/:tenant_id/roles', catalogue })
   app.register(explain, { prefix: '/v1/tenants/:tenant_id', catalogue })
   app.register(tenantAudit, { prefix: '/v1/tenants/:tenant_id/audit-events' })

@@ -132,7 +132,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const { raw } = this.reply
     if (raw.destroyed) this.callerGone()
     if (this.is_over || raw.write(chunk)) return true
-    this.draining = setTimeout(() => raw.destroy(), DRAIN_MS_MAX)
+    this.draining = setTimeout(() => {
+      raw.destroy()
+      this.callerGone()
+    }, DRAIN_MS_MAX)
     raw.once('drain', () => {
       clearTimeout(this.draining)
       this.resume?.()
