@@ -120,7 +120,12 @@ export async function installWebSockets(
     },
   })
   const answerBroken = clientErrorHandler(public_url)
-  app.websocketServer.on('wsClientError', (error, socket) => answerBroken(error, socket as Socket))
+  app.websocketServer.on('wsClientError', (error, socket) => {
+    answerBroken(error, socket as Socket)
+    // It is no connection of the server any more, nor a socket of ours: nobody else would end it if its peer does not.
+    const cut = setTimeout(() => socket.destroy(), CLOSE_MS_MAX)
+    socket.once('close', () => clearTimeout(cut))
+  })
 
   let lingering = 0
   return {

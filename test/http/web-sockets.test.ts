@@ -1,4 +1,5 @@
 import { request as httpRequest } from 'node:http'
+import { connect } from 'node:net'
 import t from 'tap'
 import { open, tenant } from '../../src/pipeline/access.js'
 import { type GatewayOptions, startGateway } from '../helpers/gateway.js'
@@ -132,6 +133,35 @@ t.test('400 a protocol header that cannot be read is answered with a problem', a
   const lines = Object.entries({ ...HANDSHAKE, ...(await world.as('owner')), 'sec-websocket-protocol': 'a,,b' }).flat()
   const answer = await askRaw(gateway, '/socket', { lines })
   t.match(answer, { status: 400, body: { code: 'malformed_request' } })
+})
+
+// Attack: a handshake that is answered as no handshake, by a peer that never closes: it held a socket for ever, and a
+// gateway with one of them could not be stopped in good order.
+t.test('400 a peer that is answered so and does not close is cut off, whoever it is', async (t) => {
+  for (const headers of [{}, await world.as('owner')]) {
+    const { hostname, port } = new URL(gateway.url)
+    const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true })
+    const all = { host: 'x', ...HANDSHAKE, ...headers, 'sec-websocket-protocol': 'a,,b' }
+    const lines = Object.entries(all).map((line) => `${line.join(': ')}\r\n`)
+    socket.write(`GET /socket HTTP/1.1\r\n${lines.join('')}\r\n`)
+    let text = ''
+    let is_cut = false
+    socket.on('data', (chunk) => {
+      text += chunk
+    })
+    // A reset: it has not been polite, and neither are we.
+    socket.on('error', () => undefined)
+    const server = gateway.app.server
+    const count = () => new Promise<number>((resolve) => server.getConnections((_error, number) => resolve(number)))
+    await until('it is answered', () => text.includes('malformed_request'))
+    const open = await count()
+    await until('it is cut off', async () => {
+      is_cut = (await count()) < open
+      return is_cut
+    })
+    t.ok(is_cut)
+    socket.destroy()
+  }
 })
 
 // Attack: to let handshakes be refused and never to answer the close, so that each holds a socket.
