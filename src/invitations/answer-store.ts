@@ -6,7 +6,7 @@ import { membership_roles, memberships } from '../members/table.js'
 import { lockTenant } from '../storage/lock-tenant.js'
 import type { ReadScope, WriteScope } from '../storage/unit-of-work.js'
 import { tenants } from '../tenants/table.js'
-import { isOpen } from './store.js'
+import { isOpen } from './revoke-open.js'
 import { invitation_roles, invitations } from './table.js'
 
 /** An invitation as the invited user sees it. */

@@ -1,8 +1,9 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { normaliseEmail } from '../auth/email.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../http/pagination.js'
 import { closed, Email, NoContent, Nullable, problems, type Routes, TenantParams, Uuid } from '../http/schemas.js'
+import { announce, type Limiter, rateLimited } from '../limits/limiter.js'
 import { invitationMail } from '../mail/letters.js'
 import type { Mailer } from '../mail/mailer.js'
 import { RoleNames } from '../members/schema.js'
@@ -29,15 +30,22 @@ const Invitation = Type.Object(
 )
 
 export interface InvitationsOptions {
+  readonly limiter: Limiter
   readonly mailer: Mailer
   readonly public_url: string
 }
 
 /** Invitations by mail: 72 hours, once. The link stands in the mail and nowhere else. */
-const invitations: Routes<InvitationsOptions> = async (app, { mailer, public_url }) => {
+const invitations: Routes<InvitationsOptions> = async (app, { limiter, mailer, public_url }) => {
   const post = (request: FastifyRequest, { record, token }: SentInvitation) => {
     mailer.send(invitationMail(record.email, request.tenant.name, token, public_url))
     return record
+  }
+  /** Whatever comes of it: what is refused is not worth another try either. @throws Problem `rate_limited` */
+  const spend = async (request: FastifyRequest, reply: FastifyReply) => {
+    const standing = await limiter.count('invitations', request.tenant.id)
+    announce(reply, 'invitations', standing)
+    if (standing.is_exceeded) throw rateLimited('invitations', standing.reset_seconds)
   }
 
   app.get(
@@ -69,10 +77,14 @@ const invitations: Routes<InvitationsOptions> = async (app, { mailer, public_url
         tags,
         params: TenantParams,
         body: closed({ email: Email, roles: RoleNames }),
-        response: { 201: Invitation, ...problems('privilege_escalation', 'already_exists', 'limit_reached') },
+        response: {
+          201: Invitation,
+          ...problems('privilege_escalation', 'already_exists', 'limit_reached', 'rate_limited'),
+        },
       },
     },
     async (request, reply) => {
+      await spend(request, reply)
       const { email, roles } = request.body
       const sent = await request.tenant_store.write('invitation.created', (store) =>
         store.invitations.create(normaliseEmail(email), roles, request.holdings),
@@ -90,16 +102,19 @@ const invitations: Routes<InvitationsOptions> = async (app, { mailer, public_url
         summary: 'Send an open invitation again; the old link ends',
         tags,
         params: InvitationParams,
-        response: { 200: Invitation, ...problems('not_found', 'invitation_closed', 'privilege_escalation') },
+        response: {
+          200: Invitation,
+          ...problems('not_found', 'invitation_closed', 'privilege_escalation', 'rate_limited'),
+        },
       },
     },
-    async (request) =>
-      post(
-        request,
-        await request.tenant_store.write('invitation.resent', (store) =>
-          store.invitations.resend(request.params.invitation_id, request.holdings),
-        ),
-      ),
+    async (request, reply) => {
+      await spend(request, reply)
+      const sent = await request.tenant_store.write('invitation.resent', (store) =>
+        store.invitations.resend(request.params.invitation_id, request.holdings),
+      )
+      return post(request, sent)
+    },
   )
 
   app.delete(

@@ -1,4 +1,4 @@
-import { and, desc, eq, gt, isNull, lt, sql } from 'drizzle-orm'
+import { and, desc, eq, gt, lt, sql } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import { createOneTimeToken } from '../auth/one-time-tokens.js'
 import { type Page, pageOf, type Rows } from '../http/pagination.js'
@@ -9,6 +9,7 @@ import { roles } from '../roles/table.js'
 import { instantOf } from '../storage/clock.js'
 import { lockTenant } from '../storage/lock-tenant.js'
 import type { ReadScope, WriteScope } from '../storage/unit-of-work.js'
+import { isOpen, revokeOpenInvitations } from './revoke-open.js'
 import { invitation_roles, invitations } from './table.js'
 
 export const INVITATION_HOURS = 72
@@ -37,13 +38,6 @@ export interface SentInvitation {
 const roleNames = sql<string[]>`array(
   select r.name from ${invitation_roles} ir join ${roles} r on r.tenant_id = ir.tenant_id and r.id = ir.role_id
   where ir.tenant_id = "invitations"."tenant_id" and ir.invitation_id = "invitations"."id" order by r.id)`
-
-/** Neither accepted, declined nor revoked. */
-export const isOpen = and(
-  isNull(invitations.accepted_at),
-  isNull(invitations.declined_at),
-  isNull(invitations.revoked_at),
-)
 
 export class InvitationsReader {
   constructor(
@@ -108,7 +102,7 @@ export class InvitationsWriter extends InvitationsReader {
     const wanted = await namedRoles(this.scope, this.tenant_id, role_names)
     checkGrant(actor, wanted)
     await this.checkNoMember(email)
-    await this.revokeOpen(email)
+    const revoked = await revokeOpenInvitations(this.scope, this.tenant_id, email)
     await this.checkRoom()
     const { token, digest } = createOneTimeToken()
     const id = uuidv7()
@@ -127,7 +121,7 @@ export class InvitationsWriter extends InvitationsReader {
       await this.scope.queries.insert(invitation_roles).values(rows)
     }
     const record = await this.get(id)
-    this.tell(id, { after: { email, roles: record.roles } })
+    this.tell(id, { after: { email, roles: record.roles }, ...revoked })
     return { record, token }
   }
 
@@ -175,13 +169,6 @@ export class InvitationsWriter extends InvitationsReader {
         members: { conflicting_field: 'email' },
       })
     }
-  }
-
-  private async revokeOpen(email: string): Promise<void> {
-    await this.scope.queries
-      .update(invitations)
-      .set({ revoked_at: this.scope.now })
-      .where(and(eq(invitations.tenant_id, this.tenant_id), eq(invitations.email, email), isOpen))
   }
 
   private async checkRoom(): Promise<void> {

@@ -63,6 +63,14 @@ export const BUDGETS = {
     counted_by: 'tenant key id; 0 means none unless the key itself says',
     reason: 'An owner may hold one integration to less than the whole budget of the tenant.',
   },
+  invitations: {
+    variable: 'BUDGET_INVITATIONS',
+    quota: 100,
+    window_seconds: 3600,
+    counted_by: 'tenant id, mails of invitations',
+    reason:
+      'Anybody may make a tenant, and an invitation is a mail to whomever they name: a team is not a mailing list.',
+  },
   upstream_route: {
     variable: 'BUDGET_UPSTREAM_ROUTE',
     quota: 0,

@@ -237,3 +237,34 @@ t.test('no link stands in the log, in the audit or in the database', async (t) =
     for (const link of links) t.notOk(text.includes(link.slice(4)))
   }
 })
+
+// Stops somebody from coming back by an older link than the decision that took them out, and with more than they had.
+t.test('409 an invitation ends when its user is made a member, or taken out', async (t) => {
+  const headers = await world.bearer('owner')
+  const members = `/v1/tenants/${acme.id}/members`
+  const one = await guest(['Admin'])
+  t.equal((await ask(gateway, members, { headers, body: { user_id: one.id, roles: ['Agent'] } })).status, 201)
+  t.equal((await ask(gateway, `${members}/${one.id}`, { method: 'DELETE', headers })).status, 204)
+  const answer = await respond(one.token, 'accept', one.headers)
+  t.equal(answer.body.code, 'invitation_closed', answer.text)
+  t.same(await gateway.sql(`select 1 from memberships where user_id = '${one.id}'`), [])
+  const [event] = await gateway.sql(
+    `select changes from audit_events where action = 'member.added' and target_id = '${one.id}'`,
+  )
+  t.match(event?.changes, { revoked_invitations: [one.invitation.id] })
+})
+
+// Attack: a tenant of one's own, and invitations without end to somebody else's mailbox.
+t.test('429 a tenant sends so many invitations, and sending one again is one more', async (t) => {
+  const local = await startGateway({ env: { BUDGET_INVITATIONS: '2/60' }, on: gateway.test_database })
+  t.teardown(() => local.close())
+  const { body } = await ask(local, '/v1/auth/login', { body: { email: emailOf('owner'), password: PASSWORD } })
+  const headers = { authorization: `Bearer ${body.access}` }
+  const first = await ask(local, path, { headers, body: { email: 'victim@example.com', roles: [] } })
+  t.equal(first.status, 201, first.text)
+  t.equal((await ask(local, `${path}/${first.body.id}/resend`, { method: 'POST', headers })).status, 200)
+  const refused = { status: 429, body: { code: 'rate_limited', violated_policies: ['invitations'] } }
+  t.match(await ask(local, path, { headers, body: { email: 'victim@example.com', roles: [] } }), refused)
+  t.match(await ask(local, `${path}/${first.body.id}/resend`, { method: 'POST', headers }), refused)
+  t.equal((await ask(local, path, { headers })).status, 200, 'reading them costs nothing of it')
+})

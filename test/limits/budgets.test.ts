@@ -29,6 +29,7 @@ t.test('the sizes are those of the contract, each with a reason, and each can be
     BUDGET_TENANT: '1000/60',
     BUDGET_KEY: '0/60',
     BUDGET_OPERATOR: '100/60',
+    BUDGET_INVITATIONS: '100/3600',
     BUDGET_MESSAGES_BURST: '5/1',
     BUDGET_MESSAGES: '60/60',
     BUDGET_TYPING: '2/1',
