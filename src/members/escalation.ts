@@ -1,6 +1,6 @@
 import { Problem } from '../http/problems.js'
 import { type Holdings, wouldHold } from '../permissions/evaluate.js'
-import { type RoleFact, scopesOfRole } from '../permissions/roles.js'
+import { givesEverything, type RoleFact, scopesOfRole } from '../permissions/roles.js'
 
 /** Somebody who gives or takes: what they hold decides what they may give. */
 export type Actor = Holdings
@@ -16,20 +16,28 @@ export function checkTouch(actor: Actor, held: readonly RoleFact[]): void {
 }
 
 /**
- * Nobody grants what they do not hold. An Owner holds the scopes of later releases too, so only an Owner makes one.
+ * Nobody grants what they do not hold. Owners and Admins hold the scopes of later releases and of other manifests too, so
+ * only an Owner makes an Owner, and only one of the two an Admin.
  * @throws Problem `privilege_escalation` with `exceeding_scopes`
  */
 export function checkGrant(actor: Actor, granted: readonly RoleFact[]): void {
   checkGrantedScopes(actor, granted.flatMap(scopesOfRole))
-  if (isOwner(granted) && !isActorOwner(actor)) {
-    throw new Problem('privilege_escalation', {
-      detail: 'Only an Owner can make somebody an Owner.',
-      members: {
-        exceeding_scopes: [],
-        exceeding_roles: granted.filter((role) => isOwner([role])).map((role) => role.name),
-      },
-    })
+  if (!isActorOwner(actor))
+    refuse(
+      granted.filter((role) => isOwner([role])),
+      'Only an Owner can make somebody an Owner.',
+    )
+  if (actor.kind !== 'user' || !actor.roles.some(givesEverything)) {
+    const detail = 'Only an Owner or an Admin can give a role that holds every scope, those of later releases too.'
+    refuse(granted.filter(givesEverything), detail)
   }
+}
+
+/** @throws Problem `privilege_escalation` when there are any */
+function refuse(exceeding: readonly RoleFact[], detail: string): void {
+  if (exceeding.length === 0) return
+  const members = { exceeding_scopes: [], exceeding_roles: exceeding.map((role) => role.name) }
+  throw new Problem('privilege_escalation', { detail, members })
 }
 
 /** @throws Problem `privilege_escalation` with `exceeding_scopes` */

@@ -50,7 +50,7 @@ const overrides: Routes = async (app) => {
         tags,
         params: closed({ ...TenantParams.properties, user_id: Uuid, scope: ScopeName }),
         body: Wish,
-        response: { 200: Override, ...problems('not_found', 'owner_required', 'privilege_escalation') },
+        response: { 200: Override, ...problems('not_found', 'owner_required', 'privilege_escalation', 'last_owner') },
       },
     },
     async (request) => {

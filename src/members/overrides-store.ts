@@ -1,9 +1,11 @@
 import { and, eq } from 'drizzle-orm'
 import { Problem } from '../http/problems.js'
+import type { RoleFact } from '../permissions/roles.js'
 import { namedRoles } from '../roles/named.js'
 import { lockTenant } from '../storage/lock-tenant.js'
 import type { ReadScope, WriteScope } from '../storage/unit-of-work.js'
-import { type Actor, checkGrantedScopes, checkTouch } from './escalation.js'
+import { type Actor, checkGrantedScopes, checkTouch, isOwner } from './escalation.js'
+import { checkOwnerStays, SCOPE_OF_OWNERS } from './last-owner.js'
 import { MembersReader } from './store.js'
 import { overrides } from './table.js'
 
@@ -48,11 +50,11 @@ export class OverridesWriter extends OverridesReader {
 
   /**
    * Grants or denies one scope on one membership. A deny beats every role and every grant, also those of an Owner.
-   * @throws Problem `not_found`, `owner_required`, `privilege_escalation`
+   * @throws Problem `not_found`, `owner_required`, `privilege_escalation`, `last_owner`
    */
   async set(user_id: string, wish: OverrideWish, actor: Actor): Promise<OverrideRecord> {
     await lockTenant(this.scope, this.tenant_id)
-    await this.touch(user_id, actor)
+    const held = await this.touch(user_id, actor)
     if (wish.effect === 'grant') checkGrantedScopes(actor, [wish.scope])
     const before = await this.overrideOf(user_id, wish.scope)
     const values = { effect: wish.effect, reason: wish.reason, created_at: this.scope.now }
@@ -60,6 +62,9 @@ export class OverridesWriter extends OverridesReader {
       .insert(overrides)
       .values({ tenant_id: this.tenant_id, user_id, scope: wish.scope, ...values })
       .onConflictDoUpdate({ target: [overrides.tenant_id, overrides.user_id, overrides.scope], set: values })
+    if (wish.effect === 'deny' && wish.scope === SCOPE_OF_OWNERS && isOwner(held)) {
+      await checkOwnerStays(this.scope, this.tenant_id)
+    }
     this.scope.changed({
       kind: 'override',
       id: `${user_id}/${wish.scope}`,
@@ -90,10 +95,12 @@ export class OverridesWriter extends OverridesReader {
     })
   }
 
-  /** @throws Problem `not_found`, `owner_required` when the actor may not change this member. */
-  private async touch(user_id: string, actor: Actor): Promise<void> {
-    const { roles: held } = await new MembersReader(this.scope, this.tenant_id).get(user_id)
-    checkTouch(actor, await namedRoles(this.scope, this.tenant_id, held))
+  /** The roles of a member. @throws Problem `not_found`, `owner_required` when the actor may not change this member. */
+  private async touch(user_id: string, actor: Actor): Promise<readonly RoleFact[]> {
+    const member = await new MembersReader(this.scope, this.tenant_id).get(user_id)
+    const held = await namedRoles(this.scope, this.tenant_id, member.roles)
+    checkTouch(actor, held)
+    return held
   }
 
   private async overrideOf(user_id: string, scope: string) {

@@ -1,12 +1,14 @@
-import { and, count, desc, eq, isNull, lt, sql } from 'drizzle-orm'
+import { and, count, desc, eq, lt, sql } from 'drizzle-orm'
 import { users } from '../auth/table.js'
 import { type Page, pageOf, type Rows } from '../http/pagination.js'
 import { Problem } from '../http/problems.js'
+import { revokeOpenInvitations } from '../invitations/revoke-open.js'
 import { type NamedRole, namedRoles } from '../roles/named.js'
 import { roles } from '../roles/table.js'
 import { lockTenant } from '../storage/lock-tenant.js'
 import type { ReadScope, WriteScope } from '../storage/unit-of-work.js'
 import { type Actor, checkGrant, checkGrantedScopes, checkTouch, isOwner } from './escalation.js'
+import { checkOwnerStays } from './last-owner.js'
 import { type MembershipState, membership_roles, memberships, overrides } from './table.js'
 
 /** Members of one tenant; a bound, as everything that grows has one. */
@@ -107,7 +109,8 @@ export class MembersWriter extends MembersReader {
     if (added.length === 0) throw new Problem('already_exists', { members: { conflicting_field: 'user_id' } })
     await this.giveRoles(user_id, wanted)
     const record = await this.get(user_id)
-    this.tell(user_id, { after: { state: record.state, roles: record.roles } })
+    const revoked = await revokeOpenInvitations(this.scope, this.tenant_id, record.email)
+    this.tell(user_id, { after: { state: record.state, roles: record.roles }, ...revoked })
     return record
   }
 
@@ -136,7 +139,7 @@ export class MembersWriter extends MembersReader {
       const is_this = and(eq(memberships.tenant_id, this.tenant_id), eq(memberships.user_id, user_id))
       await this.scope.queries.update(memberships).set({ state: change.state }).where(is_this)
     }
-    if (isOwner(held)) await this.checkOwnerStays()
+    if (isOwner(held)) await checkOwnerStays(this.scope, this.tenant_id)
     const after = await this.get(user_id)
     this.tell(user_id, {
       before: { state: before.state, roles: before.roles },
@@ -157,8 +160,9 @@ export class MembersWriter extends MembersReader {
     await this.scope.queries
       .delete(memberships)
       .where(and(eq(memberships.tenant_id, this.tenant_id), eq(memberships.user_id, user_id)))
-    if (isOwner(held)) await this.checkOwnerStays()
-    this.tell(user_id, { before: { state: before.state, roles: before.roles } })
+    if (isOwner(held)) await checkOwnerStays(this.scope, this.tenant_id)
+    const revoked = await revokeOpenInvitations(this.scope, this.tenant_id, before.email)
+    this.tell(user_id, { before: { state: before.state, roles: before.roles }, ...revoked })
   }
 
   private async findUser({ email, user_id }: { email?: string; user_id?: string }): Promise<string> {
@@ -194,28 +198,6 @@ export class MembersWriter extends MembersReader {
     await this.scope.queries
       .delete(membership_roles)
       .where(and(eq(membership_roles.tenant_id, this.tenant_id), eq(membership_roles.user_id, user_id)))
-  }
-
-  /** Runs under the lock of the tenant, so that two removals cannot both count the other's Owner. */
-  private async checkOwnerStays(): Promise<void> {
-    const [owners] = await this.scope.queries
-      .select({ count: count() })
-      .from(memberships)
-      .innerJoin(
-        membership_roles,
-        and(eq(membership_roles.tenant_id, memberships.tenant_id), eq(membership_roles.user_id, memberships.user_id)),
-      )
-      .innerJoin(roles, and(eq(roles.tenant_id, membership_roles.tenant_id), eq(roles.id, membership_roles.role_id)))
-      .innerJoin(users, eq(users.id, memberships.user_id))
-      .where(
-        and(
-          eq(memberships.tenant_id, this.tenant_id),
-          eq(memberships.state, 'active'),
-          eq(roles.system_role, 'owner'),
-          isNull(users.disabled_at),
-        ),
-      )
-    if ((owners?.count ?? 0) === 0) throw new Problem('last_owner')
   }
 
   private tell(user_id: string, changes: Record<string, unknown>): void {

@@ -51,3 +51,8 @@ export function roleGives(role: RoleFact, scope: string): boolean {
     role.system_role === null ? role.scopes : SYSTEM_ROLES[role.system_role].scopes
   return scopes === EVERY || scopes.includes(scope)
 }
+
+/** Whether a role gives every scope, those of upstreams and of later releases too. */
+export function givesEverything({ system_role }: RoleFact): boolean {
+  return system_role !== null && SYSTEM_ROLES[system_role].scopes === EVERY
+}

@@ -160,16 +160,22 @@ export class TenantsWriter extends TenantsReader {
     return { tenant: made, key: key?.key }
   }
 
-  /** @throws Problem `limit_reached` when the user is a member of as many tenants as one may make. */
+  /** @throws Problem `limit_reached` when the user owns as many tenants as one may make; where others put them does not count. */
   async checkMayCreate(user_id: string): Promise<void> {
     await this.scope.queries.select({ id: users.id }).from(users).where(eq(users.id, user_id)).for('update')
     const [held] = await this.scope.queries
       .select({ count: count() })
       .from(memberships)
-      .where(eq(memberships.user_id, user_id))
+      .innerJoin(tenants, eq(tenants.id, memberships.tenant_id))
+      .innerJoin(
+        membership_roles,
+        and(eq(membership_roles.tenant_id, memberships.tenant_id), eq(membership_roles.user_id, memberships.user_id)),
+      )
+      .innerJoin(roles, and(eq(roles.tenant_id, membership_roles.tenant_id), eq(roles.id, membership_roles.role_id)))
+      .where(and(eq(memberships.user_id, user_id), eq(roles.system_role, 'owner'), isNull(tenants.deleted_at)))
     if ((held?.count ?? 0) >= OWN_TENANTS_MAX) {
       throw new Problem('limit_reached', {
-        detail: `A user who is in ${OWN_TENANTS_MAX} tenants cannot make another; an operator can.`,
+        detail: `A user who owns ${OWN_TENANTS_MAX} tenants cannot make another; an operator can.`,
       })
     }
   }

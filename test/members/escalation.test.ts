@@ -112,3 +112,25 @@ t.test('403 a key is given no more than its maker holds', async (t) => {
   })
   t.equal((await create(['customers:edit'])).status, 201)
 })
+
+// Stops a role of all scopes of today from becoming one of all scopes of tomorrow.
+t.test('403 only an Owner or an Admin makes an Admin, whatever scopes somebody else holds', async (t) => {
+  const every = (await ask(gateway, `/v1/tenants/${acme.id}/scopes`, { headers: await world.bearer('owner') })).body
+    .data
+  const scopes = every.map(({ scope }: { scope: string }) => `'${scope}'`).join()
+  await gateway.sql(`insert into roles (tenant_id, id, name, scopes, created_at)
+    select '${acme.id}', gen_random_uuid(), 'Everything of today', array[${scopes}], now()`)
+  t.equal((await patch(ids.lead, { roles: ['Everything of today'] }, 'owner')).status, 200)
+  t.match(await patch(ids.agent, { roles: ['Admin'] }, 'lead'), {
+    status: 403,
+    body: { code: 'privilege_escalation', exceeding_scopes: [], exceeding_roles: ['Admin'] },
+  })
+  t.equal(
+    (await patch(ids.agent, { roles: ['Everything of today'] }, 'lead')).status,
+    200,
+    'what they hold they may give',
+  )
+  t.equal((await patch(ids.agent, { roles: ['Admin'] }, 'admin')).status, 200)
+  t.equal((await patch(ids.agent, { roles: ['Agent'] }, 'owner')).status, 200)
+  t.equal((await patch(ids.lead, { roles: ['Support Lead'] }, 'owner')).status, 200)
+})

@@ -134,3 +134,19 @@ t.test('404 a scope that is none, and 400 an effect that is none, a reason that 
   t.equal((await grant('x', 'audit:view')).status, 404, 'a user id that is none')
   t.strictSame((await list(ids.agent)).body.data.length, 1, 'and nothing was kept')
 })
+
+// Stops a tenant from having Owners of whom none can let anybody in, give a role, or take this back.
+t.test('409 the last Owner who can act is not denied what an Owner acts by', async (t) => {
+  t.match(await deny(ids.owner, 'users:manage'), { status: 409, body: { code: 'last_owner' } })
+  const member = (person: Person, body: object) =>
+    world
+      .bearer('owner')
+      .then((headers) =>
+        ask(gateway, `/v1/tenants/${acme.id}/members/${ids[person]}`, { method: 'PATCH', headers, body }),
+      )
+  t.equal((await member('lead', { roles: ['Owner'] })).status, 200)
+  t.equal((await deny(ids.lead, 'users:manage')).status, 200, 'another one can act')
+  t.match(await member('owner', { roles: ['Admin'] }), { status: 409, body: { code: 'last_owner' } }, 'and must stay')
+  t.equal((await remove(ids.lead, 'users:manage')).status, 204)
+  t.equal((await member('lead', { roles: ['Support Lead'] })).status, 200)
+})
