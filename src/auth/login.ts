@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../http/problems.js'
 import { addressBucket, networkBucket } from '../limits/address.js'
-import { announce, type Limiter, rateLimited } from '../limits/limiter.js'
+import { announce, type Limiter, rateLimited, spend } from '../limits/limiter.js'
 import { normaliseEmail } from './email.js'
 import type { Passwords } from './passwords.js'
 import type { LoginRecord } from './users-store.js'
@@ -60,9 +60,7 @@ export async function identifyAgain(
 
 /** The budget of an address for what costs a password hash. */
 export async function limitLogins(limiter: Limiter, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  const standing = await limiter.count('login_address', addressBucket(request.ip))
-  announce(reply, 'login_address', standing)
-  if (standing.is_exceeded) throw rateLimited('login_address', standing.reset_seconds)
+  await spend(limiter, reply, 'login_address', addressBucket(request.ip))
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { announce, type Limiter, rateLimited } from '../limits/limiter.js'
+import { type Limiter, spend } from '../limits/limiter.js'
 
 /**
  * Spends the budgets of the author of a message: a user, or the customer or key whose message it is. A key that passes on
@@ -17,8 +17,6 @@ export async function spendMessage(
   const author = customer_id === undefined ? `${principal.kind}:${principal.id}` : `customer:${customer_id}`
   const counted_by = principal.kind === 'user' ? principal.id : `${tenant.id}:${author}`
   for (const name of ['messages_burst', 'messages'] as const) {
-    const standing = await limiter.count(name, counted_by)
-    announce(reply, name, standing)
-    if (standing.is_exceeded) throw rateLimited(name, standing.reset_seconds)
+    await spend(limiter, reply, name, counted_by)
   }
 }

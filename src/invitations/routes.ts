@@ -3,7 +3,7 @@ import { Type } from 'typebox'
 import { normaliseEmail } from '../auth/email.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../http/pagination.js'
 import { closed, Email, NoContent, Nullable, problems, type Routes, TenantParams, Uuid } from '../http/schemas.js'
-import { announce, type Limiter, rateLimited } from '../limits/limiter.js'
+import { type Limiter, spend } from '../limits/limiter.js'
 import { invitationMail } from '../mail/letters.js'
 import type { Mailer } from '../mail/mailer.js'
 import { RoleNames } from '../members/schema.js'
@@ -41,12 +41,9 @@ const invitations: Routes<InvitationsOptions> = async (app, { limiter, mailer, p
     mailer.send(invitationMail(record.email, request.tenant.name, token, public_url))
     return record
   }
-  /** Whatever comes of it: what is refused is not worth another try either. @throws Problem `rate_limited` */
-  const spend = async (request: FastifyRequest, reply: FastifyReply) => {
-    const standing = await limiter.count('invitations', request.tenant.id)
-    announce(reply, 'invitations', standing)
-    if (standing.is_exceeded) throw rateLimited('invitations', standing.reset_seconds)
-  }
+  /** Before anything else: what is refused is counted too. @throws Problem `rate_limited` */
+  const spendInvitation = (request: FastifyRequest, reply: FastifyReply) =>
+    spend(limiter, reply, 'invitations', request.tenant.id)
 
   app.get(
     '',
@@ -84,7 +81,7 @@ const invitations: Routes<InvitationsOptions> = async (app, { limiter, mailer, p
       },
     },
     async (request, reply) => {
-      await spend(request, reply)
+      await spendInvitation(request, reply)
       const { email, roles } = request.body
       const sent = await request.tenant_store.write('invitation.created', (store) =>
         store.invitations.create(normaliseEmail(email), roles, request.holdings),
@@ -109,7 +106,7 @@ const invitations: Routes<InvitationsOptions> = async (app, { limiter, mailer, p
       },
     },
     async (request, reply) => {
-      await spend(request, reply)
+      await spendInvitation(request, reply)
       const sent = await request.tenant_store.write('invitation.resent', (store) =>
         store.invitations.resend(request.params.invitation_id, request.holdings),
       )

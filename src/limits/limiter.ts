@@ -82,6 +82,22 @@ export async function openLimiter(app: FastifyInstance, budgets: Budgets, clock:
 }
 
 /**
+ * Spends one request of a budget, and says in the answer what is left.
+ * @throws Problem `rate_limited`
+ */
+export async function spend(
+  limiter: Limiter,
+  reply: FastifyReply,
+  name: BudgetName,
+  counted_by: string,
+  size?: Size,
+): Promise<void> {
+  const standing = await limiter.count(name, counted_by, size)
+  announce(reply, name, standing)
+  if (standing.is_exceeded) throw rateLimited(name, standing.reset_seconds)
+}
+
+/**
  * Puts a budget into the answer (draft-ietf-httpapi-ratelimit-headers, sections 3 and 4): its size and what is left.
  * Several budgets of one answer are members of one list.
  */

@@ -1,15 +1,13 @@
 import type { FastifyRequest } from 'fastify'
 import { Problem, type ProblemCode } from '../http/problems.js'
 import { addressBucket } from '../limits/address.js'
-import { announce, rateLimited } from '../limits/limiter.js'
+import { announce, rateLimited, spend } from '../limits/limiter.js'
 import type { Gate, Step } from './gate.js'
 
 /** The wall: before anything costs CPU, and before a guess is looked at. */
 export const limitAddress: Step = async ({ limiter }, request, reply) => {
   const bucket = addressBucket(request.ip)
-  const standing = await limiter.count('address', bucket)
-  announce(reply, 'address', standing)
-  if (standing.is_exceeded) throw rateLimited('address', standing.reset_seconds)
+  await spend(limiter, reply, 'address', bucket)
   const refused = await limiter.look('refused', bucket)
   if (refused.remaining === 0) {
     announce(reply, 'refused', refused)

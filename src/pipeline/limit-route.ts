@@ -1,4 +1,4 @@
-import { announce, rateLimited } from '../limits/limiter.js'
+import { spend } from '../limits/limiter.js'
 import { found } from './findings.js'
 import type { Step } from './gate.js'
 
@@ -8,11 +8,6 @@ export const limitRoute: Step = ({ limiter }, { findings }, reply) => {
   if (route === undefined || !('budget' in route)) return
   const size = route.budget ?? limiter.size('upstream_route')
   if (size.quota === 0) return
-  return count(`${found(findings.tenant).id}:${route.method} ${route.url}`)
-
-  async function count(counted_by: string): Promise<void> {
-    const standing = await limiter.count('upstream_route', counted_by, size)
-    announce(reply, 'upstream_route', standing)
-    if (standing.is_exceeded) throw rateLimited('upstream_route', standing.reset_seconds)
-  }
+  const counted_by = `${found(findings.tenant).id}:${route.method} ${route.url}`
+  return spend(limiter, reply, 'upstream_route', counted_by, size)
 }

@@ -1,4 +1,4 @@
-import { announce, rateLimited } from '../limits/limiter.js'
+import { spend } from '../limits/limiter.js'
 import { budgetsOf } from '../limits/spending.js'
 import { found } from './findings.js'
 import type { Step } from './gate.js'
@@ -7,8 +7,6 @@ import type { Step } from './gate.js'
 export const limitTenant: Step = async ({ limiter }, request, reply) => {
   const { tenant, key } = request.findings
   for (const { name, counted_by, size } of budgetsOf(limiter, found(tenant), found(key))) {
-    const standing = await limiter.count(name, counted_by, size)
-    announce(reply, name, standing)
-    if (standing.is_exceeded) throw rateLimited(name, standing.reset_seconds)
+    await spend(limiter, reply, name, counted_by, size)
   }
 }

@@ -1,5 +1,5 @@
 import { Problem } from '../http/problems.js'
-import { announce, rateLimited } from '../limits/limiter.js'
+import { spend } from '../limits/limiter.js'
 import { found } from './findings.js'
 import type { Step } from './gate.js'
 
@@ -13,8 +13,5 @@ export const loadOperator: Step = (_gate, request) => {
 }
 
 /** The budget of an operator. */
-export const limitOperator: Step = async ({ limiter }, request, reply) => {
-  const standing = await limiter.count('operator', found(request.findings.principal).id)
-  announce(reply, 'operator', standing)
-  if (standing.is_exceeded) throw rateLimited('operator', standing.reset_seconds)
-}
+export const limitOperator: Step = ({ limiter }, request, reply) =>
+  spend(limiter, reply, 'operator', found(request.findings.principal).id)
