@@ -3,6 +3,7 @@ import websocket from '@fastify/websocket'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
 import { clientErrorHandler } from './client-errors.js'
+import { cutOff } from './cut-off.js'
 import type { Observe } from './observe.js'
 import type { Problem } from './problems.js'
 
@@ -123,8 +124,7 @@ export async function installWebSockets(
   app.websocketServer.on('wsClientError', (error, socket) => {
     answerBroken(error, socket as Socket)
     // It is no connection of the server any more, nor a socket of ours: nobody else would end it if its peer does not.
-    const cut = setTimeout(() => socket.destroy(), CLOSE_MS_MAX)
-    socket.once('close', () => clearTimeout(cut))
+    cutOff(socket, CLOSE_MS_MAX)
   })
 
   let lingering = 0

@@ -22,11 +22,10 @@ export function checkTouch(actor: Actor, held: readonly RoleFact[]): void {
  */
 export function checkGrant(actor: Actor, granted: readonly RoleFact[]): void {
   checkGrantedScopes(actor, granted.flatMap(scopesOfRole))
-  if (!isActorOwner(actor))
-    refuse(
-      granted.filter((role) => isOwner([role])),
-      'Only an Owner can make somebody an Owner.',
-    )
+  if (!isActorOwner(actor)) {
+    const owners = granted.filter((role) => isOwner([role]))
+    refuse(owners, 'Only an Owner can make somebody an Owner.')
+  }
   if (actor.kind !== 'user' || !actor.roles.some(givesEverything)) {
     const detail = 'Only an Owner or an Admin can give a role that holds every scope, those of later releases too.'
     refuse(granted.filter(givesEverything), detail)

@@ -160,7 +160,10 @@ export class TenantsWriter extends TenantsReader {
     return { tenant: made, key: key?.key }
   }
 
-  /** @throws Problem `limit_reached` when the user owns as many tenants as one may make; where others put them does not count. */
+  /**
+   * Counts what the user owns; where others made them a member is not their doing.
+   * @throws Problem `limit_reached` for as many tenants as one may make
+   */
   async checkMayCreate(user_id: string): Promise<void> {
     await this.scope.queries.select({ id: users.id }).from(users).where(eq(users.id, user_id)).for('update')
     const [held] = await this.scope.queries

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { FastifyReply } from 'fastify'
+import { cutOff } from '../http/cut-off.js'
 import { problemBody } from '../http/problems.js'
 import { CLOSE_MS_MAX } from '../http/web-sockets.js'
 import { Congestion, tooSlow } from './congestion.js'
@@ -61,10 +62,8 @@ export class EventStream implements Transport {
     const retry_after = problem.headers['retry-after']
     const retry = retry_after === undefined ? '' : `retry: ${Number(retry_after) * 1000}\n`
     const error = new Outgoing('error', problemBody(problem, this.public_url, this.reply.request.id))
-    const response = this.#response
-    response.end(Buffer.concat([Buffer.from(retry), error.chunk]))
-    const cut = setTimeout(() => response.destroy(), CLOSE_MS_MAX).unref()
-    response.once('close', () => clearTimeout(cut))
+    this.#response.end(Buffer.concat([Buffer.from(retry), error.chunk]))
+    cutOff(this.#response, CLOSE_MS_MAX)
   }
 
   tick(now_ms: number): void {

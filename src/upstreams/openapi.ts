@@ -41,8 +41,8 @@ export function declaredPaths(operations: readonly DeclaredOperation[]): Paths {
 }
 
 /** A tag for each upstream. */
-export function declaredTags(routes: readonly DeclaredOperation[]): { name: string; description: string }[] {
-  const names = [...new Set(routes.map((route) => route.upstream))]
+export function declaredTags(operations: readonly DeclaredOperation[]): { name: string; description: string }[] {
+  const names = [...new Set(operations.map(({ upstream }) => upstream))]
   return names.map((name) => ({ name, description: `The service ${name}, behind the gateway` }))
 }
 

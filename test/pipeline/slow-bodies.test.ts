@@ -46,6 +46,13 @@ async function newAdmin() {
   return { ...user, headers: { authorization: `Bearer ${body.access}` } }
 }
 
+/** A key that may edit customers. */
+async function newKey() {
+  const body = { name: 'Key', scopes: ['customers:edit'] }
+  const { body: made } = await ask(gateway, `${tenant}/keys`, { headers: owner, body })
+  return { headers: keyHeaders({ id: acme.id, key: made.key }), path: `${tenant}/keys/${made.id}` }
+}
+
 // Attack: begins a request that gives a right, loses all rights, and finishes it then.
 t.test('403 who was removed while their request was on its way does not let themselves in again', async (t) => {
   const admin = await newAdmin()
@@ -67,13 +74,9 @@ t.test('401 a key that is made while its maker is signed out is not made', async
 })
 
 t.test('401 403 on the data plane too: a key that was revoked, a scope that was denied', async (t) => {
-  const made = await ask(gateway, `${tenant}/keys`, {
-    headers: owner,
-    body: { name: 'Key', scopes: ['customers:edit'] },
-  })
-  const headers = keyHeaders({ id: acme.id, key: made.body.key })
+  const { headers, path } = await newKey()
   const finish = await begin('POST', '/v1/customers', headers, { name: 'Ada' })
-  await ask(gateway, `${tenant}/keys/${made.body.id}`, { method: 'DELETE', headers: owner })
+  await ask(gateway, path, { method: 'DELETE', headers: owner })
   t.equal((await finish()).status, 401)
   const agent = await begin('POST', '/v1/customers', await world.as('agent'), { name: 'Ada' })
   const override = `${tenant}/members/${ids.agent}/overrides/customers:edit`
@@ -100,11 +103,7 @@ t.test('403 an operator who was dismissed does not appoint themselves', async (t
 })
 
 t.test('201 whoever keeps their rights takes the time that they need; a key is counted once', async (t) => {
-  const made = await ask(gateway, `${tenant}/keys`, {
-    headers: owner,
-    body: { name: 'Key', scopes: ['customers:edit'] },
-  })
-  const headers = keyHeaders({ id: acme.id, key: made.body.key })
+  const { headers } = await newKey()
   const finish = await begin('POST', '/v1/customers', headers, { name: 'Ada Adeyemi' })
   t.equal((await finish()).status, 201)
   const { body } = await ask(gateway, '/v1/key', { headers })

@@ -11,7 +11,8 @@ import { openPooled } from '../../../src/storage/pooled.js'
  */
 const { ORIGIN, DATABASE_URL, CLAIMS, PORT } = process.env
 const origin = new Pool(String(ORIGIN), { connections: 128, pipelining: 1 })
-const facts = openFactsReader(openPooled(String(DATABASE_URL), 10, () => undefined))
+const database = openPooled(String(DATABASE_URL), 10, () => undefined)
+const facts = openFactsReader(database)
 const claims = JSON.parse(String(CLAIMS))
 
 class Exchange implements Dispatcher.DispatchHandler {
@@ -42,5 +43,8 @@ app.get('/*', async ({ url: path }, reply) => {
   reply.hijack()
   origin.dispatch({ path, method: 'GET' }, new Exchange(reply.raw))
 })
-process.once('SIGTERM', () => process.exit(0))
+process.once('SIGTERM', async () => {
+  await app.close()
+  await Promise.all([origin.destroy(), database.close()])
+})
 await app.listen({ host: '127.0.0.1', port: Number(PORT) })
