@@ -15,7 +15,7 @@ RUN install -d -o node -g node /data
 COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --ignore-scripts && npm cache clean --force
 COPY --from=build /build/.build/src ./src
-COPY src/upstreams/manifest.schema.json ./src/upstreams/
+COPY src/features/upstreams/manifest/manifest.schema.json ./src/features/upstreams/manifest/
 COPY --from=build /build/.build/scripts/*.js ./scripts/
 COPY migrations ./migrations
 USER node

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { StringDecoder } from 'node:string_decoder'
-import { verifyChain } from '../src/audit/chain.js'
+import { verifyChain } from '../src/features/audit/chain.js'
 
 const USAGE = 'usage: npm run audit -- verify FILE   (an NDJSON export of /v1/tenants/{tenant_id}/audit-events/export)'
 

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { readEnvironment } from '../src/config/env.js'
-import type { Database } from '../src/storage/database.js'
-import { migrate } from '../src/storage/migrate.js'
-import { openDatabase } from '../src/storage/open.js'
+import { readEnvironment } from '../src/kernel/config/env.js'
+import type { Database } from '../src/kernel/database/database.js'
+import { migrate } from '../src/kernel/database/migrate.js'
+import { openDatabase } from '../src/kernel/database/open.js'
 import { run, storageOf } from './storage.js'
 
 /** Brings the database to the schema of this release: as the owner of `DATABASE_URL`, or the one in `DATA_DIR`. */

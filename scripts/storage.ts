@@ -1,6 +1,6 @@
-import type { StorageConfig } from '../src/config/config.js'
-import { ConfigurationError, type Environment } from '../src/config/env.js'
-import { Problem } from '../src/http/problems.js'
+import type { StorageConfig } from '../src/kernel/config/config.js'
+import { ConfigurationError, type Environment } from '../src/kernel/config/env.js'
+import { Problem } from '../src/kernel/problems/problems.js'
 
 /** The database that the environment names, for commands that need nothing else of the configuration. */
 export function storageOf({ DATABASE_URL, DATA_DIR }: Environment): StorageConfig {

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
-import { ConfigurationError } from '../src/config/env.js'
-import { readManifestFile } from '../src/upstreams/manifest-file.js'
+import { readManifestFile } from '../src/features/upstreams/manifest/manifest-file.js'
+import { ConfigurationError } from '../src/kernel/config/env.js'
 import { run } from './storage.js'
 
 const USAGE = `usage: npm run upstreams -- check FILE

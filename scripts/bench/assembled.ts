@@ -1,10 +1,10 @@
-import { configure } from '../../src/config/config.js'
-import { readEnvironment } from '../../src/config/env.js'
-import { loadSecrets } from '../../src/config/secrets.js'
-import { createGateway } from '../../src/gateway.js'
-import { logOptions } from '../../src/logging.js'
-import { openDatabase } from '../../src/storage/open.js'
-import type { UsageRecorder } from '../../src/usage/recorder.js'
+import { createGateway } from '../../src/app/gateway.js'
+import { logOptions } from '../../src/app/logging.js'
+import type { UsageRecorder } from '../../src/features/usage/recorder.js'
+import { configure } from '../../src/kernel/config/config.js'
+import { readEnvironment } from '../../src/kernel/config/env.js'
+import { loadSecrets } from '../../src/kernel/config/secrets.js'
+import { openDatabase } from '../../src/kernel/database/open.js'
 
 /**
  * The gateway as main.ts starts it, or, with the argument `uncounted`, with a recorder of usage that does nothing: the

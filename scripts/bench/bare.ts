@@ -2,9 +2,9 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify from 'fastify'
 import pg from 'pg'
 import { v7 as uuidv7 } from 'uuid'
-import { Customer, NewCustomer } from '../../src/customers/schema.js'
-import { pageSchema } from '../../src/http/pagination.js'
-import { TYPES } from '../../src/storage/pooled.js'
+import { Customer, NewCustomer } from '../../src/features/customers/schema.js'
+import { TYPES } from '../../src/kernel/database/pooled.js'
+import { pageSchema } from '../../src/kernel/rest/pagination.js'
 import { POOL_MAX } from './servers.js'
 
 /**

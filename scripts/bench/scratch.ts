@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
-import { migrate } from '../../src/storage/migrate.js'
-import { openPooled } from '../../src/storage/pooled.js'
+import { migrate } from '../../src/kernel/database/migrate.js'
+import { openPooled } from '../../src/kernel/database/pooled.js'
 import { pinBesideLoad } from './servers.js'
 
 /** The server, for one who may make databases and logins in it. */

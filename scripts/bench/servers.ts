@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { generateSigningKeys } from '../../src/config/secrets.js'
-import { BUDGETS } from '../../src/limits/budgets.js'
+import { generateSigningKeys } from '../../src/kernel/config/secrets.js'
+import { BUDGETS } from '../../src/kernel/limits/budgets.js'
 
 export const POOL_MAX = 10
 const START_MS_MAX = 60_000

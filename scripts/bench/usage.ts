@@ -1,5 +1,5 @@
-import { generateSigningKeys } from '../../src/config/secrets.js'
-import { openUsageRecorder, type Served } from '../../src/usage/recorder.js'
+import { openUsageRecorder, type Served } from '../../src/features/usage/recorder.js'
+import { generateSigningKeys } from '../../src/kernel/config/secrets.js'
 import { Opened } from './opened.js'
 import { openScratch } from './scratch.js'
 import { programOf, startGateway } from './servers.js'

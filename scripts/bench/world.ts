@@ -1,11 +1,11 @@
 import pg from 'pg'
 import { v7 as uuidv7 } from 'uuid'
-import type { Origin } from '../../src/audit/record.js'
-import { openPasswords } from '../../src/auth/passwords.js'
-import { ALL_PRIVILEGES } from '../../src/permissions/scopes.js'
-import { PlatformStore } from '../../src/storage/platform-store.js'
-import { openPooled } from '../../src/storage/pooled.js'
-import { TenantStore } from '../../src/storage/tenant-store.js'
+import { PlatformStore } from '../../src/app/stores/platform-store.js'
+import { TenantStore } from '../../src/app/stores/tenant-store.js'
+import { openPasswords } from '../../src/kernel/credentials/passwords.js'
+import { openPooled } from '../../src/kernel/database/pooled.js'
+import { ALL_PRIVILEGES } from '../../src/kernel/permissions/scopes.js'
+import type { Origin } from '../../src/kernel/store/audit-record.js'
 import type { Scratch } from './scratch.js'
 
 const CUSTOMERS = 1_000

@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import type { BrowserContext, Page } from 'playwright-core'
 import t from 'tap'
+import { startListening } from '../features/conversations/stream/world.js'
 import { ask } from '../helpers/requests.js'
 import type { Frame } from '../helpers/sockets.js'
 import { until } from '../helpers/until.js'
-import { startListening } from '../realtime/world.js'
 import { openBrowser, servePage } from './chromium.js'
 
 /** The client of the README, as it stands there. */

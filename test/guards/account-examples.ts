@@ -1,4 +1,4 @@
-import type { Action } from '../../src/audit/actions.js'
+import type { Action } from '../../src/kernel/store/actions.js'
 import type { TestGateway } from '../helpers/gateway.js'
 import { ask } from '../helpers/requests.js'
 import { PASSWORD, type World } from '../helpers/world.js'

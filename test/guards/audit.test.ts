@@ -1,6 +1,6 @@
 import t from 'tap'
-import { open, tenant } from '../../src/pipeline/access.js'
-import { PlatformStore } from '../../src/storage/platform-store.js'
+import { PlatformStore } from '../../src/app/stores/platform-store.js'
+import { open, tenant } from '../../src/kernel/request/access.js'
 import { openTestDatabase } from '../helpers/database.js'
 import { startGateway } from '../helpers/gateway.js'
 import { ask } from '../helpers/requests.js'

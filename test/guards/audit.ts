@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
-import type { Row } from '../../src/storage/database.js'
+import type { Row } from '../../src/kernel/database/database.js'
 import type { TestGateway } from '../helpers/gateway.js'
 import { type Answer, ask } from '../helpers/requests.js'
 import type { Example, Examples, ExpectedEvent } from './examples.js'

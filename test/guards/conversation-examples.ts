@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import type { Action } from '../../src/audit/actions.js'
-import type { Caller } from '../../src/conversations/caller.js'
+import type { Caller } from '../../src/features/conversations/caller.js'
+import type { Action } from '../../src/kernel/store/actions.js'
 import type { TestGateway } from '../helpers/gateway.js'
 import type { World } from '../helpers/world.js'
 import { makeMember, ownerOf, type Side } from './example-people.js'

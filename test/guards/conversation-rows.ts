@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Row } from '../../src/storage/database.js'
+import type { Row } from '../../src/kernel/database/database.js'
 
 /** One row in each table of conversations, around the stores: of a tenant, its Owner, and with its marker as text. */
 export async function plantConversation(

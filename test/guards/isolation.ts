@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import type { Database, Row } from '../../src/storage/database.js'
+import type { Database, Row } from '../../src/kernel/database/database.js'
 import type { TestGateway } from '../helpers/gateway.js'
 import { type Answer, ask } from '../helpers/requests.js'
 import type { Examples } from './examples.js'

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Action } from '../../src/audit/actions.js'
+import type { Action } from '../../src/kernel/store/actions.js'
 import type { TestGateway } from '../helpers/gateway.js'
 import { keyHeaders, type World } from '../helpers/world.js'
 import { makeMember, ownerOf, type Side, somebodyNew } from './example-people.js'

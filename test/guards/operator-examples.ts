@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Action } from '../../src/audit/actions.js'
+import type { Action } from '../../src/kernel/store/actions.js'
 import type { TestGateway } from '../helpers/gateway.js'
 import { PASSWORD, type World } from '../helpers/world.js'
 import { ownerOf, type Side } from './example-people.js'

@@ -1,4 +1,4 @@
-import type { Access } from '../../src/pipeline/access.js'
+import type { Access } from '../../src/kernel/request/access.js'
 import type { KnownRoute } from '../helpers/gateway.js'
 
 /** A route of the product, as the guards see it. */

@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
 import pg from 'pg'
-import type { Database, Row } from '../../src/storage/database.js'
-import { asDatabase, openEmbeddedInMemory } from '../../src/storage/embedded.js'
-import { migrate } from '../../src/storage/migrate.js'
-import { openPooled } from '../../src/storage/pooled.js'
+import type { Database, Row } from '../../src/kernel/database/database.js'
+import { asDatabase, openEmbeddedInMemory } from '../../src/kernel/database/embedded.js'
+import { migrate } from '../../src/kernel/database/migrate.js'
+import { openPooled } from '../../src/kernel/database/pooled.js'
 
 /** A migrated database of one test file, and a way around the wall for arranging and inspecting. */
 export interface TestDatabase {

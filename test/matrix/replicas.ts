@@ -1,5 +1,5 @@
 import type { Test } from 'tap'
-import { generateSigningKeys } from '../../src/config/secrets.js'
+import { generateSigningKeys } from '../../src/kernel/config/secrets.js'
 import { makeUser } from '../guards/examples.js'
 import { startGateway } from '../helpers/gateway.js'
 import { type Ask, ask } from '../helpers/requests.js'

@@ -12,7 +12,7 @@ import {
 import { join, resolve } from 'node:path'
 import pg from 'pg'
 import t, { type Test } from 'tap'
-import { BUDGETS, CONNECTION_LIMITS } from '../../src/limits/budgets.js'
+import { BUDGETS, CONNECTION_LIMITS } from '../../src/kernel/limits/budgets.js'
 import {
   FILE_MS_MAX,
   freePort,
@@ -168,7 +168,7 @@ t.test('Configuration: the table names every variable, and no other', async (t) 
       fallback?.trim(),
     ]),
   )
-  const read = [...readFileSync('src/config/env.ts', 'utf8').matchAll(/^ {2}([A-Z_]+): (Type\.[^\n]*)/gm)]
+  const read = [...readFileSync('src/kernel/config/env.ts', 'utf8').matchAll(/^ {2}([A-Z_]+): (Type\.[^\n]*)/gm)]
   const budgets = Object.values(BUDGETS)
   const names = [...read.map(([, name]) => name as string), ...budgets.map(({ variable }) => variable)]
   t.ok(names.length > 15)

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http'
 import t from 'tap'
-import { generateSigningKeys } from '../../src/config/secrets.js'
+import { generateSigningKeys } from '../../src/kernel/config/secrets.js'
 import { openEvents } from '../helpers/event-streams.js'
 import { openSocket } from '../helpers/sockets.js'
 import {

@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http'
 import fastify from 'fastify'
 import { type Dispatcher, Pool } from 'undici'
-import { openFactsReader } from '../../../src/storage/facts-reader.js'
-import { openPooled } from '../../../src/storage/pooled.js'
+import { openFactsReader } from '../../../src/kernel/authz/facts-reader.js'
+import { openPooled } from '../../../src/kernel/database/pooled.js'
 
 /**
  * The least that a gateway in this place could do: Fastify, undici, and one reading of who may do what for each request,

@@ -1,0 +1,47 @@
+import type { FastifyInstance } from 'fastify'
+import { openRefusalRecorder, type RefusalRecorder } from '../features/audit/refusals.js'
+import { openUsageRecorder, type UsageRecorder } from '../features/usage/recorder.js'
+import { type KeyUseRecorder, openKeyUseRecorder } from '../kernel/credentials/key-use.js'
+import type { Database } from '../kernel/database/database.js'
+import { flushInBackground } from '../kernel/jobs/background.js'
+import { type Metrics, openMetrics } from '../kernel/metrics/metrics.js'
+import type { Origin } from '../kernel/store/audit-record.js'
+import type { Clock } from '../kernel/time/clock.js'
+import { PlatformStore } from './stores/platform-store.js'
+
+/** Usage and refusals are this old at most, and this much is lost when the process is killed. */
+const FLUSH_MS = 10_000
+/** At most one write a minute and key. */
+const KEY_USE_FLUSH_MS = 60_000
+
+/** Everything that the gateway counts about the requests that it answers. */
+export interface Counting {
+  readonly usage: UsageRecorder
+  readonly refusals: RefusalRecorder
+  readonly key_use: KeyUseRecorder
+  readonly metrics: Metrics
+}
+
+/** Begins to count, and writes what was counted now and then, and at the end. */
+export function startCounting(
+  app: FastifyInstance,
+  database: Database,
+  clock: Clock,
+  openUsage: typeof openUsageRecorder = openUsageRecorder,
+): Counting {
+  const storeFor = (origin: Origin) => new PlatformStore(database, clock, () => origin)
+  const counters = storeFor(NOBODY)
+  const usage = openUsage(clock, (counts) => counters.count((store) => store.usage.add(counts)))
+  const key_use = openKeyUseRecorder(clock, (uses) => counters.count((store) => store.key_use.add(uses)))
+  const refusals = openRefusalRecorder(clock, (refusal) =>
+    storeFor(refusal.origin).write(refusal.action, (store) => store.refusals.add(refusal)),
+  )
+  flushInBackground(app, [
+    { name: 'usage', every_ms: FLUSH_MS, flush: usage.flush },
+    { name: 'refusals', every_ms: FLUSH_MS, flush: refusals.flush },
+    { name: 'key use', every_ms: KEY_USE_FLUSH_MS, flush: key_use.flush },
+  ])
+  return { usage, refusals, key_use, metrics: openMetrics(database, usage.dropped) }
+}
+
+const NOBODY: Origin = { actor: { kind: 'system', id: 'counting' }, address: null, user_agent: null, request_id: null }

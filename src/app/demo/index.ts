@@ -1,0 +1,169 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ConfigurationError } from '../../kernel/config/env.js'
+import { openPasswords } from '../../kernel/credentials/passwords.js'
+import type { Database } from '../../kernel/database/database.js'
+import { ALL_PRIVILEGES } from '../../kernel/permissions/scopes.js'
+import type { Origin } from '../../kernel/store/audit-record.js'
+import { PlatformStore } from '../stores/platform-store.js'
+import { TenantStore } from '../stores/tenant-store.js'
+import { plantConversations } from './conversations.js'
+import { demoCustomers } from './people.js'
+
+const FILE = 'demo.env'
+const ACME_CUSTOMERS = 120
+const GLOBEX_CUSTOMERS = 30
+
+const SYSTEM: Origin = { actor: { kind: 'system', id: 'demo' }, address: null, user_agent: null, request_id: null }
+
+type Variables = Record<string, string>
+
+/** What there is to try the gateway with, and where all of it is written down. */
+export interface Demo {
+  readonly variables: Readonly<Record<string, string>>
+  readonly file: string
+}
+
+/**
+ * Fills an empty embedded database with two tenants to try the gateway with. Passwords and keys are random; they are
+ * written to `demo.env` beside the database, with mode 0600, for the scripts in `scripts/curl`.
+ *
+ * @returns the demo of this folder; undefined when the database holds something else.
+ * @throws ConfigurationError when an earlier process died while it planted: half a demo has no passwords.
+ */
+export async function plantDemo(database: Database, data_dir: string, public_url: string): Promise<Demo | undefined> {
+  const file = join(data_dir, FILE)
+  const unfinished = `${file}.unfinished`
+  const platform = new PlatformStore(database, Date.now, () => SYSTEM)
+  const { rows } = await platform.read((store) => store.users.list({ limit: 1, after_id: undefined }))
+  if (rows.length === 0) {
+    writeFileSync(unfinished, '', { mode: 0o600 })
+    writeFileSync(unfinished, writeVariables(await plant(database, platform, public_url)))
+    renameSync(unfinished, file)
+  } else if (existsSync(unfinished)) {
+    throw new ConfigurationError(`DATA_DIR: the demo in ${data_dir} was not finished; remove the folder to begin anew`)
+  }
+  if (!existsSync(file)) return undefined
+  const kept = readVariables(readFileSync(file, 'utf8'))
+  const variables = { ...kept, GATEWAY_URL: public_url }
+  // The port may be another one than last time.
+  if (kept.GATEWAY_URL !== public_url) writeFileSync(file, writeVariables(variables))
+  return { variables, file }
+}
+
+async function plant(database: Database, platform: PlatformStore, public_url: string): Promise<Variables> {
+  const passwords = await openPasswords()
+  const createUser = async (email: string, name: string) => {
+    const password = randomBytes(18).toString('base64url')
+    const password_hash = await passwords.hash(password)
+    const user = await platform.write('user.created', (store) =>
+      store.users.create({ email, name, password_hash, is_verified: true }),
+    )
+    if (user === undefined) throw new Error('the demo was planted by two processes at once')
+    return { id: user.id, email, password }
+  }
+  const operator = await createUser('operator@gatehouse.example', 'Olivia Operator')
+  await platform.write('operator.created', (store) => store.operators.appoint(operator.id, ALL_PRIVILEGES))
+  const owner = await createUser('owner@acme.example', 'Anna Owner')
+  const agent = await createUser('agent@acme.example', 'Arthur Agent')
+  const analyst = await createUser('analyst@acme.example', 'Aylin Analyst')
+  const stranger = await createUser('stranger@nowhere.example', 'Stan Stranger')
+  const other_owner = await createUser('owner@globex.example', 'Gina Owner')
+
+  const acme = await createTenant(platform, 'Acme', owner.id)
+  const globex = await createTenant(platform, 'Globex', other_owner.id)
+  const store = new TenantStore(database, acme.id, Date.now, () => SYSTEM)
+  const integration = await store.write('tenant_key.created', (writers) =>
+    writers.keys.create({ name: 'Integration', scopes: ['conversations:view', 'customers:edit'] }),
+  )
+  const owner_holdings = {
+    kind: 'user' as const,
+    id: owner.id,
+    roles: [{ name: 'Owner', system_role: 'owner' as const, scopes: [] }],
+    overrides: [],
+  }
+  await store.write('member.added', (writers) => writers.members.add({ user_id: agent.id }, ['Agent'], owner_holdings))
+  await store.write('member.added', (writers) =>
+    writers.members.add({ user_id: analyst.id }, ['Analyst'], owner_holdings),
+  )
+  const customer_ids = await plantCustomers(store, ACME_CUSTOMERS, 'ACME')
+  const speakers = { owner_id: owner.id, agent_id: agent.id, key_id: integration.record.id, customer_ids }
+  await plantConversations(store, speakers)
+  await plantCustomers(new TenantStore(database, globex.id, Date.now, () => SYSTEM), GLOBEX_CUSTOMERS, 'GLX')
+
+  return {
+    GATEWAY_URL: public_url,
+    TENANT_ID: acme.id,
+    TENANT_API_KEY: acme.key,
+    INTEGRATION_API_KEY: integration.key,
+    OTHER_TENANT_ID: globex.id,
+    OTHER_TENANT_API_KEY: globex.key,
+    OPERATOR_EMAIL: operator.email,
+    OPERATOR_PASSWORD: operator.password,
+    OWNER_EMAIL: owner.email,
+    OWNER_PASSWORD: owner.password,
+    AGENT_EMAIL: agent.email,
+    AGENT_PASSWORD: agent.password,
+    ANALYST_EMAIL: analyst.email,
+    ANALYST_PASSWORD: analyst.password,
+    STRANGER_EMAIL: stranger.email,
+    STRANGER_PASSWORD: stranger.password,
+    OTHER_OWNER_EMAIL: other_owner.email,
+    OTHER_OWNER_PASSWORD: other_owner.password,
+  }
+}
+
+async function createTenant(
+  platform: PlatformStore,
+  name: string,
+  owner_id: string,
+): Promise<{ id: string; key: string }> {
+  const { tenant, key } = await platform.write('tenant.created', (store) =>
+    store.tenants.create({ name, owner_id }, { name: 'Web app', scopes: [] }),
+  )
+  return { id: tenant.id, key: key as string }
+}
+
+async function plantCustomers(store: TenantStore, count: number, prefix: string): Promise<string[]> {
+  const ids: string[] = []
+  for (const customer of demoCustomers(count, prefix)) {
+    const { id } = await store.write('customer.created', (writers) => writers.customers.create(customer))
+    ids.push(id)
+  }
+  return ids
+}
+
+function writeVariables(variables: Variables): string {
+  return Object.entries(variables)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('')
+}
+
+function readVariables(text: string): Variables {
+  const lines = text.split('\n').filter((line) => line.includes('='))
+  return Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]))
+}
+
+/** The commands to try first. They work as they are printed, so one of them carries an access token of the agent. */
+export function demoCommands({ variables: demo, file }: Demo, access: string): string {
+  const url = demo.GATEWAY_URL
+  const tenant = `-H 'X-TENANT-ID: ${demo.TENANT_ID}'`
+  return `
+Gatehouse is at ${url}  (contract: ${url}/docs)
+Two tenants to try it with were made. All passwords and keys are in ${file}.
+
+# log in: access, refresh
+curl -X POST ${url}/v1/auth/login -H 'Content-Type: application/json' -d '{"email":"${demo.AGENT_EMAIL}","password":"${demo.AGENT_PASSWORD}"}'
+
+# user and key: 200, customers
+curl ${url}/v1/customers -H 'Authorization: Bearer ${access}' ${tenant} -H 'X-TENANT-API-KEY: ${demo.TENANT_API_KEY}'
+
+# the key alone: 403, and why
+curl ${url}/v1/customers ${tenant} -H 'X-TENANT-API-KEY: ${demo.TENANT_API_KEY}'
+
+# an integration key holds the scope itself: 200
+curl ${url}/v1/customers ${tenant} -H 'X-TENANT-API-KEY: ${demo.INTEGRATION_API_KEY}'
+
+`
+}

@@ -1,0 +1,108 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { Problem, type ProblemCode, problemBody } from '../../kernel/problems/problems.js'
+import type { WebSockets } from '../../kernel/sockets/web-sockets.js'
+
+/** Fastify's own refusals by their code. A code that is not here is a mistake of ours: 500. */
+const FRAMEWORK_CODES: Readonly<Record<string, ProblemCode>> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
+  FST_ERR_CTP_INVALID_TYPE: 'unsupported_media_type',
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'malformed_request',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'malformed_json',
+  FST_ERR_CTP_INVALID_JSON_BODY: 'malformed_json',
+  FST_ERR_BAD_URL: 'malformed_request',
+  FST_ERR_MAX_PARAM_LENGTH: 'uri_too_long',
+  FST_ERR_ASYNC_CONSTRAINT: 'internal_error',
+  ECONNRESET: 'malformed_request',
+}
+
+/** Every refusal leaves through here: errors of handlers and steps, of the framework, and of the router. */
+export function installErrorHandler(app: FastifyInstance, public_url: string, sockets: WebSockets): void {
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
+    const problem = problemOf(error, request)
+    logProblem(problem, error, request)
+    note(problem, request)
+    if (sockets.refuse(problem, request, reply)) return
+    return sendProblem(problem, public_url, request, reply)
+  })
+  app.setNotFoundHandler((request, reply) => sendProblem(new Problem('not_found'), public_url, request, reply))
+}
+
+/** Sends a problem (RFC 9457). Its members are chosen one by one where it is made, so no schema has to filter them. */
+export function sendProblem(problem: Problem, public_url: string, request: FastifyRequest, reply: FastifyReply) {
+  note(problem, request)
+  // The connection of a handshake that was not accepted is of no more use: nobody parses what follows.
+  if (request.ws) reply.header('connection', 'close')
+  return reply
+    .code(problem.status)
+    .headers(problem.headers)
+    .type('application/problem+json; charset=utf-8')
+    .serializer(JSON.stringify)
+    .send(problemBody(problem, public_url, request.id))
+}
+
+function note(problem: Problem, request: FastifyRequest): void {
+  Object.assign(request.findings ?? {}, { problem_code: problem.code, violated: problem.members.violated_policies })
+}
+
+function problemOf(error: FastifyError, request: FastifyRequest): Problem {
+  if (error instanceof Problem) return error
+  if (error.validation !== undefined) return validationProblem(error)
+  const code = FRAMEWORK_CODES[error.code]
+  if (code !== undefined) return new Problem(code, { cause: error })
+  // A request that was read to its end is destroyed too: only one that broke off is the caller's doing.
+  if (request.raw.destroyed && !request.raw.complete) return new Problem('malformed_request', { cause: error })
+  return new Problem('internal_error', { cause: error, internal: error.message })
+}
+
+interface SchemaError {
+  readonly instancePath: string
+  readonly keyword: string
+  readonly message?: string
+  readonly params: Record<string, unknown>
+}
+
+/** What does not fit its schema. A path that names no object is no mistake in the form: nothing is there. */
+function validationProblem(error: FastifyError): Problem {
+  if (error.validationContext === 'params') return new Problem('not_found')
+  const errors = (error.validation as unknown as SchemaError[]).filter(isTelling).map((each) => describe(each))
+  return new Problem('validation_failed', { members: { errors } })
+}
+
+/** Of a union that fails, the branches say nothing that helps. */
+function isTelling({ keyword }: SchemaError): boolean {
+  return keyword !== 'if'
+}
+
+function describe({ instancePath, keyword, message, params }: SchemaError): { pointer: string; message: string } {
+  const name = params.additionalProperty ?? params.unevaluatedProperty ?? params.missingProperty
+  const pointer = name === undefined ? instancePath : `${instancePath}/${escapePointer(String(name))}`
+  if (keyword === 'additionalProperties') return { pointer, message: 'is not known here' }
+  if (keyword === 'required') return { pointer, message: 'is required' }
+  if (keyword === 'enum')
+    return { pointer, message: `must be one of ${(params.allowedValues as unknown[]).join(', ')}` }
+  if (keyword === 'format' && params.format === 'scope') {
+    return { pointer, message: 'is not a scope of this gateway; GET /v1/tenants/{tenant_id}/scopes lists them' }
+  }
+  return { pointer, message: message ?? 'is not valid' }
+}
+
+/** RFC 6901 section 3. */
+function escapePointer(name: string): string {
+  return name.replaceAll('~', '~0').replaceAll('/', '~1')
+}
+
+function logProblem(problem: Problem, error: FastifyError, request: FastifyRequest): void {
+  const fields = { code: problem.code, status: problem.status }
+  if (problem.status === 500) request.log.error({ ...fields, err: causeOf(error) }, 'request failed')
+  else if (problem.status > 500)
+    request.log.warn({ ...fields, reason: problem.message, err: causeOf(problem.cause) }, 'unavailable')
+  else request.log.debug(fields, 'request refused')
+}
+
+/** The innermost error; what wraps it only repeats the statement, with its values. */
+function causeOf(error: unknown): unknown {
+  let innermost = error
+  while (innermost instanceof Error && innermost.cause instanceof Error) innermost = innermost.cause
+  return innermost
+}

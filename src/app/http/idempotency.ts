@@ -1,0 +1,119 @@
+import { hash } from 'node:crypto'
+import canonicalize from 'canonicalize'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { Problem } from '../../kernel/problems/problems.js'
+import { isCreating } from '../../kernel/request/creating.js'
+import {
+  type IdempotencyMark,
+  type IdempotencyRecord,
+  type IdempotencyRecords,
+  inProgress,
+  NIL_TENANT,
+} from '../../kernel/store/idempotency-records.js'
+import type { AnswerSeal } from './sealed-answer.js'
+
+/** 1 to 255 visible ASCII characters, as clients send UUIDs and the like. */
+const KEY = /^[\x21-\x7e]{1,255}$/
+/** Longer than any request may take: an answer that is still missing then will never come. */
+const ANSWER_EXPECTED_MS = 60_000
+/** Of the answer's headers, those that belong to its body. */
+const KEPT_HEADERS = ['content-type', 'etag', 'location']
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /**
+     * For answers that must not outlive what they tell of: makes the body of a replay from what is there now.
+     * @throws Problem when it is not there any more for this caller
+     */
+    readonly replayed?: (request: FastifyRequest, body: { readonly id: string }) => Promise<object>
+  }
+}
+
+interface Answer {
+  readonly headers: Readonly<Record<string, unknown>>
+  readonly payload: string
+  readonly status: number
+}
+
+/**
+ * `Idempotency-Key` on every POST that creates something (draft-ietf-httpapi-idempotency-key-header): the same request
+ * again gets the same answer, and nothing is created twice. Refusals are not kept: they changed nothing.
+ */
+export function installIdempotency(app: FastifyInstance, seal: AnswerSeal): void {
+  app.addHook('onRoute', (route) => {
+    if (!isCreating(route)) return
+    route.preHandler = [recall(seal), ...[route.preHandler ?? []].flat()]
+    route.onSend = [keep(seal), ...[route.onSend ?? []].flat()]
+  })
+}
+
+function recall(seal: AnswerSeal) {
+  return async (request: FastifyRequest, reply: FastifyReply) => {
+    const mark = markOf(request)
+    if (mark === undefined) return
+    const record = await recordsOf(request).find(mark)
+    if (record === undefined) {
+      request.findings.idempotency = mark
+      return
+    }
+    const answer = answerOf(seal, mark, record)
+    const { replayed } = request.routeOptions.config
+    if (replayed === undefined) return replay(reply, answer)
+    const body = await replayed(request, JSON.parse(answer.payload))
+    return replay(reply, { ...answer, payload: JSON.stringify(body) })
+  }
+}
+
+function keep(seal: AnswerSeal) {
+  return async (request: FastifyRequest, reply: FastifyReply, payload: unknown) => {
+    const mark = request.findings?.idempotency
+    if (mark === undefined || reply.statusCode !== 201 || typeof payload !== 'string') return payload
+    const headers = Object.fromEntries(KEPT_HEADERS.map((name) => [name, reply.getHeader(name)]))
+    const answer: Answer = { status: reply.statusCode, headers, payload }
+    // The change is committed: a failure here may not take its answer away. A replay then says that it was lost.
+    await recordsOf(request)
+      .keep(mark, reply.statusCode, seal.seal(JSON.stringify(answer)))
+      .catch((error: unknown) => request.log.warn({ err: error }, 'an answer could not be kept for replays'))
+    return payload
+  }
+}
+
+function markOf(request: FastifyRequest): IdempotencyMark | undefined {
+  const key = request.headers['idempotency-key']
+  if (key === undefined) return undefined
+  if (typeof key !== 'string' || !KEY.test(key)) {
+    const errors = [{ pointer: 'Idempotency-Key', message: 'must be 1 to 255 visible ASCII characters' }]
+    throw new Problem('validation_failed', { members: { errors } })
+  }
+  const { principal, tenant } = request.findings
+  const path = (request.raw.url ?? '').split('?')[0]
+  return {
+    tenant_id: tenant?.id ?? NIL_TENANT,
+    principal: `${principal?.kind}:${principal?.id}`,
+    route: `${request.method} ${request.routeOptions.url}`,
+    key,
+    request_digest: hash('sha256', canonicalize([path, request.body ?? null]) ?? '', 'buffer'),
+  }
+}
+
+function recordsOf(request: FastifyRequest): IdempotencyRecords {
+  return (request.findings.tenant_store ?? request.platform_store).idempotency
+}
+
+/** @throws Problem `idempotency_mismatch`, `idempotency_in_progress`, `idempotency_answer_lost` */
+function answerOf(seal: AnswerSeal, mark: IdempotencyMark, record: IdempotencyRecord): Answer {
+  if (!record.request_digest.equals(mark.request_digest)) throw new Problem('idempotency_mismatch')
+  const text = record.answer === null ? undefined : seal.open(record.answer)
+  if (text !== undefined) return JSON.parse(text) as Answer
+  if (record.answer === null && record.age_ms < ANSWER_EXPECTED_MS) throw inProgress()
+  throw new Problem('idempotency_answer_lost')
+}
+
+function replay(reply: FastifyReply, { status, headers, payload }: Answer): FastifyReply {
+  const kept = Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== undefined))
+  return reply
+    .code(status)
+    .headers({ ...kept, 'idempotency-replayed': 'true' })
+    .serializer(String)
+    .send(payload)
+}

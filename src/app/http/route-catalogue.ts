@@ -1,0 +1,84 @@
+import type { FastifyInstance, RouteOptions } from 'fastify'
+import findMyWay from 'find-my-way'
+import { targetOf } from '../../features/upstreams/forward/path.js'
+import type { DeclaredOperation } from '../../features/upstreams/manifest/manifest.js'
+import type { Upstreams } from '../../features/upstreams/pool/upstreams.js'
+import { Problem } from '../../kernel/problems/problems.js'
+import type { Demand } from '../../kernel/request/access.js'
+
+/** A route as callers know it. */
+export interface CataloguedRoute {
+  readonly method: string
+  /** The template, such as `/v1/customers/:id`. */
+  readonly url: string
+  readonly access: Demand
+}
+
+/** Every route of the gateway, for whoever explains access. */
+export interface RouteCatalogue {
+  /** All routes that demand something, HEAD twins left out. */
+  list(): readonly CataloguedRoute[]
+  /** The route that a request would take; undefined when none would. */
+  find(method: string, path: string): CataloguedRoute | undefined
+  /** Routes that somebody with these scopes may take, as far as scopes decide. */
+  allowedBy(scopes: ReadonlySet<string>): string[]
+}
+
+/** Collects the routes that are registered after it; those of upstreams are asked for each time, for they change. */
+export function collectRoutes(app: FastifyInstance, upstreams?: Upstreams): RouteCatalogue {
+  const registered: RouteOptions[] = []
+  app.addHook('onRoute', (route) => void registered.push(route))
+  let built: { routes: CataloguedRoute[]; router: ReturnType<typeof findMyWay> } | undefined
+  const catalogue = () => {
+    built ??= build(registered)
+    return built
+  }
+  const list = () => [...catalogue().routes, ...(upstreams?.current().operations ?? []).map(asCatalogued)]
+  return {
+    list,
+    find(method, path) {
+      const wanted = method === 'HEAD' ? 'GET' : method
+      const match = catalogue().router.find(wanted as 'GET', path.split('?')[0] ?? '')
+      return match === null ? declaredRoute(upstreams, method, path) : (match.store as CataloguedRoute)
+    },
+    allowedBy: (scopes) =>
+      list()
+        .filter(({ access }) => access.kind === 'member' || access.kind === 'tenant')
+        .filter(({ access }) => access.scopes.length > 0 && access.scopes.every((scope) => scopes.has(scope)))
+        .map(({ method, url }) => `${method} ${url}`),
+  }
+}
+
+function build(registered: readonly RouteOptions[]) {
+  const router = findMyWay({ maxParamLength: 100 })
+  const routes: CataloguedRoute[] = []
+  for (const { method, url, config, schema } of registered) {
+    // Routes that only say 405 are no routes to whoever calls; they are hidden and have no operation.
+    if (url === '*' || (schema as { operationId?: string } | undefined)?.operationId === undefined) continue
+    for (const each of [method].flat().filter((name) => name !== 'HEAD')) {
+      const route: CataloguedRoute = { method: each, url, access: config?.access as Demand }
+      routes.push(route)
+      router.on(each as 'GET', url, () => undefined, route)
+    }
+  }
+  return { routes, router }
+}
+
+/** A WebSocket is asked for with GET (RFC 6455 section 4.1). */
+function asCatalogued(operation: DeclaredOperation): CataloguedRoute {
+  return { method: 'GET', ...operation }
+}
+
+/** By the same rules as a request: a path that would be refused as ambiguous is nobody's. */
+function declaredRoute(upstreams: Upstreams | undefined, method: string, given: string): CataloguedRoute | undefined {
+  if (upstreams === undefined) return undefined
+  try {
+    const { path } = targetOf(given)
+    const generation = upstreams.current()
+    const found = generation.find(method, path) ?? (method === 'GET' ? generation.findSocket(path) : undefined)
+    return found === undefined ? undefined : asCatalogued(found)
+  } catch (error) {
+    if (error instanceof Problem) return undefined
+    throw error
+  }
+}

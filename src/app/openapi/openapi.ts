@@ -1,0 +1,215 @@
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
+import type { TSchema } from 'typebox'
+import type { DeclaredOperation } from '../../features/upstreams/manifest/manifest.js'
+import { SCOPES } from '../../kernel/permissions/scopes.js'
+import { PROBLEMS, type ProblemCode } from '../../kernel/problems/problems.js'
+import { type Access, open } from '../../kernel/request/access.js'
+import { isCreating } from '../../kernel/request/creating.js'
+import { PROBLEM_SCHEMA, problems } from '../../kernel/rest/schemas.js'
+import type { Pipeline } from '../pipeline/index.js'
+import { openApiDocument } from './openapi-document.js'
+
+const DESCRIPTION = `Gatehouse is a multi-tenant API gateway. Data plane routes take \`X-TENANT-ID\` and \`X-TENANT-API-KEY\`, and the access token of a user unless the key itself holds the scopes. Management routes take an access token and a tenant id in the path. Every refusal is a problem (RFC 9457) whose \`type\` is a page that explains it.`
+
+type Content = Record<string, unknown>
+
+/** Which credentials an access asks for, as security requirements: any one of them is enough. */
+export function securityOf(
+  access: Pick<Access, 'kind'> & { readonly takes_ticket?: true },
+): Record<string, string[]>[] {
+  switch (access.kind) {
+    case 'open':
+      return []
+    case 'tenant':
+      return [
+        { tenant_id: [], tenant_key: [], access_token: [] },
+        { tenant_id: [], tenant_key: [] },
+        ...(access.takes_ticket === true ? [{ ticket: [] }] : []),
+      ]
+    default:
+      return [{ access_token: [] }]
+  }
+}
+
+/** The problems that the column of an access can answer before the handler runs. */
+const OF_ACCESS: Record<Access['kind'], ProblemCode[]> = {
+  open: [],
+  user: ['authentication_required', 'invalid_token'],
+  member: [
+    'authentication_required',
+    'invalid_token',
+    'tenant_access_denied',
+    'tenant_suspended',
+    'insufficient_scope',
+  ],
+  tenant: [
+    'tenant_credentials_required',
+    'invalid_tenant_credentials',
+    'invalid_token',
+    'tenant_suspended',
+    'address_not_allowed',
+    'origin_not_allowed',
+    'tenant_access_denied',
+    'insufficient_scope',
+  ],
+  operator: ['authentication_required', 'invalid_token', 'platform_access_denied'],
+}
+
+const OF_EVERY_ROUTE: ProblemCode[] = [
+  'malformed_request',
+  'duplicate_header',
+  'credentials_in_url',
+  'no_web_socket',
+  'validation_failed',
+  'headers_too_large',
+  'rate_limited',
+  'internal_error',
+  'service_unavailable',
+]
+const OF_CREATING: ProblemCode[] = ['idempotency_in_progress', 'idempotency_answer_lost', 'idempotency_mismatch']
+const OF_BODIES: ProblemCode[] = ['malformed_json', 'body_too_large', 'unsupported_media_type']
+
+/** The codes that every route of an access can answer with, whatever its shape. */
+export function codesOfAccess(kind: Access['kind']): ProblemCode[] {
+  return [...OF_EVERY_ROUTE, ...OF_ACCESS[kind]]
+}
+
+/** Every code that a route can answer with: of its access, of its shape, and its own. */
+function codesOf(route: RouteOptions, access: Access): ProblemCode[] {
+  const own = Object.values((route.schema?.response ?? {}) as Record<string, { 'x-problem-codes'?: ProblemCode[] }>)
+  const has_body = ['POST', 'PUT', 'PATCH', 'DELETE'].some((method) => [route.method].flat().includes(method))
+  return [
+    ...codesOfAccess(access.kind),
+    ...(has_body ? OF_BODIES : []),
+    ...(isCreating(route) ? OF_CREATING : []),
+    ...(route.url.includes(':') ? (['not_found', 'uri_too_long'] as const) : []),
+    ...own.flatMap((response) => response['x-problem-codes'] ?? []),
+  ]
+}
+
+/**
+ * Completes each route's schema from its access line: security, required scopes, and every problem it can answer; and
+ * closes its query, so that an unknown parameter is refused.
+ */
+export function completeSchemas(app: FastifyInstance): void {
+  app.addSchema(PROBLEM_SCHEMA)
+  app.addHook('onRoute', (route) => {
+    const access = route.config?.access as Access
+    const schema = (route.schema ?? {}) as FastifySchema & Content
+    const responses = (schema.response ?? {}) as Record<string, TSchema>
+    const kept = Object.fromEntries(Object.entries(responses).filter(([, value]) => !('x-problem-codes' in value)))
+    route.schema = {
+      ...schema,
+      querystring: schema.querystring ?? { type: 'object', properties: {}, additionalProperties: false },
+      security: securityOf(access),
+      'x-required-scopes': access.scopes,
+      'x-access': access.kind,
+      response: { ...kept, ...problems(...new Set(codesOf(route, access))) },
+    } as FastifySchema
+  })
+}
+
+/** Generates the OpenAPI document from the routes that follow, and serves it with a page to read it. */
+export async function installOpenApi(
+  app: FastifyInstance,
+  pipeline: Pipeline,
+  declared: () => readonly DeclaredOperation[] | undefined,
+): Promise<void> {
+  await pipeline.admit(open().access, () =>
+    app.register(swagger, {
+      openapi: {
+        openapi: '3.1.0',
+        info: {
+          title: 'Gatehouse',
+          version: '1.0.0',
+          description: DESCRIPTION,
+          license: { name: 'MIT', identifier: 'MIT' },
+        },
+        servers: [{ url: '/' }],
+        tags: TAGS,
+        components: { securitySchemes: SECURITY_SCHEMES },
+      },
+      refResolver: { buildLocalReference: (json, _base, _fragment, index) => String(json.$id ?? `def-${index}`) },
+      transform: ({ schema, url, route }) => ({ schema: documented(schema, route as unknown as RouteOptions), url }),
+    }),
+  )
+  await pipeline.admit(open().access, () =>
+    app.register(swaggerUi, {
+      routePrefix: '/docs',
+      staticCSP: true,
+      uiConfig: { persistAuthorization: false },
+      transformSpecification: () => openApiDocument(app, declared()) as unknown as Record<string, unknown>,
+      transformSpecificationClone: false,
+    }),
+  )
+}
+
+const TAGS = [
+  { name: 'auth', description: 'Log in, refresh, log out' },
+  { name: 'me', description: 'The signed-in user' },
+  { name: 'tenants', description: 'Management plane: tenants, keys and members' },
+  { name: 'access', description: 'Who am I, and what may I do' },
+  { name: 'customers', description: 'Data plane: customers' },
+  { name: 'conversations', description: 'Data plane: conversations, their members and messages, and reports' },
+  { name: 'platform', description: 'Operators of the platform' },
+  { name: 'service', description: 'Health, key set, documentation' },
+]
+
+const SECURITY_SCHEMES = {
+  access_token: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: `Access token of POST /v1/auth/login. Scopes are read at each request: ${Object.keys(SCOPES).join(', ')}.`,
+  },
+  tenant_id: { type: 'apiKey', in: 'header', name: 'X-TENANT-ID', description: 'The id of the tenant' },
+  tenant_key: { type: 'apiKey', in: 'header', name: 'X-TENANT-API-KEY', description: 'A key of the tenant' },
+  ticket: {
+    type: 'apiKey',
+    in: 'query',
+    name: 'token',
+    description: 'A ticket of POST /v1/conversations/{id}/tickets: works once, for 30 seconds, for that conversation.',
+  },
+} as const
+
+/** For the document alone: the header is checked where it is read. */
+const CREATING_HEADERS = {
+  type: 'object',
+  properties: {
+    'Idempotency-Key': {
+      type: 'string',
+      pattern: '^[!-~]{1,255}$',
+      description:
+        'The same request with the same key gets the same answer for 24 hours, with `Idempotency-Replayed: true`, and nothing is created twice.',
+    },
+  },
+}
+
+/** A limit travels as text in a URL, and is a whole number to whoever calls. */
+function documented(schema: FastifySchema | undefined, route: RouteOptions): FastifySchema {
+  const described = structuredClone(schema ?? {}) as FastifySchema & {
+    querystring?: { properties?: Record<string, Content> }
+  }
+  const properties = described.querystring?.properties ?? {}
+  for (const [name, property] of Object.entries(properties)) {
+    if (property['x-documented-as'] !== undefined) {
+      const { 'x-documented-as': documented_as, pattern: _pattern, ...rest } = property
+      properties[name] = { ...rest, ...(documented_as as Content) }
+    }
+  }
+  if (Object.keys(properties).length === 0) delete described.querystring
+  if (isCreating(route)) described.headers = CREATING_HEADERS
+  // The routes that only say 405 are no part of the contract.
+  return route.url === '*' ? ({ ...described, hide: true } as FastifySchema) : described
+}
+
+/** The pages under /problems: one of each code. */
+export function problemPage(code: ProblemCode): string {
+  const { status, title, explanation } = PROBLEMS[code]
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>${title} (${code})</title></head>
+<body><h1>${title}</h1><p>Status ${status}, code <code>${code}</code></p><p>${explanation}</p></body></html>
+`
+}

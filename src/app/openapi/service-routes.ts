@@ -1,0 +1,89 @@
+import type { JWK } from 'jose'
+import { Type } from 'typebox'
+import type { DeclaredOperation } from '../../features/upstreams/manifest/manifest.js'
+import { PROBLEMS, Problem, type ProblemCode } from '../../kernel/problems/problems.js'
+import { open } from '../../kernel/request/access.js'
+import { closed, problems, type Routes } from '../../kernel/rest/schemas.js'
+import { problemPage } from './openapi.js'
+import { openApiDocument, openApiYaml } from './openapi-document.js'
+
+export interface ServiceOptions {
+  readonly public_jwks: readonly JWK[]
+  /** The routes of upstreams at this moment. */
+  readonly declared: () => readonly DeclaredOperation[] | undefined
+}
+
+const PUBLIC_CACHE = 'public, max-age=300'
+const tags = ['service']
+
+/** What the gateway says about itself: its key set, its contract, and what its refusals mean. */
+const service: Routes<ServiceOptions> = async (app, { public_jwks, declared }) => {
+  const KeySet = Type.Object({ keys: Type.Array(Type.Object({}, { additionalProperties: true })) })
+  const Document = Type.Object({}, { additionalProperties: true })
+
+  app.get(
+    '/.well-known/jwks.json',
+    {
+      config: open(),
+      schema: { operationId: 'getKeySet', summary: 'Public keys of access tokens', tags, response: { 200: KeySet } },
+    },
+    async (_request, reply) => {
+      reply.header('cache-control', PUBLIC_CACHE)
+      return { keys: public_jwks as object[] }
+    },
+  )
+
+  app.get(
+    '/openapi.json',
+    {
+      config: open(),
+      schema: { operationId: 'getOpenApiJson', summary: 'This contract as JSON', tags, response: { 200: Document } },
+    },
+    async (_request, reply) => reply.header('cache-control', PUBLIC_CACHE).send(openApiDocument(app, declared())),
+  )
+
+  app.get(
+    '/openapi.yaml',
+    {
+      config: open(),
+      schema: {
+        operationId: 'getOpenApiYaml',
+        summary: 'This contract as YAML',
+        tags,
+        produces: ['application/yaml'],
+        response: { 200: { description: 'OpenAPI 3.1', content: { 'application/yaml': { schema: Type.String() } } } },
+      },
+    },
+    async (_request, reply) =>
+      reply
+        .header('cache-control', PUBLIC_CACHE)
+        .type('application/yaml; charset=utf-8')
+        .send(openApiYaml(app, declared())),
+  )
+
+  app.get(
+    '/problems/:code',
+    {
+      config: open(),
+      schema: {
+        operationId: 'getProblemPage',
+        summary: 'What a refusal means',
+        tags,
+        params: closed({ code: Type.String({ description: 'code of a problem' }) }),
+        response: {
+          200: { description: 'A page', content: { 'text/html': { schema: Type.String() } } },
+          ...problems('not_found'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { code } = request.params as { code: string }
+      if (!Object.hasOwn(PROBLEMS, code)) throw new Problem('not_found')
+      return reply
+        .header('cache-control', PUBLIC_CACHE)
+        .type('text/html; charset=utf-8')
+        .send(problemPage(code as ProblemCode))
+    },
+  )
+}
+export default service

@@ -1,0 +1,50 @@
+import type { FastifyRequest } from 'fastify'
+import { Problem } from '../../../kernel/problems/problems.js'
+import type { Step } from '../../../kernel/request/gate.js'
+import { isDecodable } from '../../../kernel/rest/urls.js'
+import { speaksWebSocket } from '../../../kernel/sockets/web-sockets.js'
+
+const HEADER_LINES_MAX = 100
+/** No identifier is longer. */
+const PATH_PARAMETER_CHARACTERS_MAX = 100
+/** Headers that say who calls. Two of them would let two parts of a system see two different callers. */
+const SINGLE_HEADERS: ReadonlySet<string> = new Set(['authorization', 'host', 'x-tenant-id', 'x-tenant-api-key'])
+/** A tenant key or refresh token by its prefix, a JWT by its first characters, or a parameter that is meant for one. */
+const CREDENTIAL_IN_URL =
+  /gh[kr]_[\w-]{8}|eyJ[A-Za-z0-9_-]{8,}\.|[?&](access_token|refresh_token|api_?key|x-tenant-api-key|password)=/i
+
+/** Refuses what could be read in two ways, and what should never have been sent this way. */
+export const checkRequest: Step = (_gate, request) => {
+  const lines = request.raw.rawHeaders
+  if (lines.length / 2 > HEADER_LINES_MAX) throw new Problem('headers_too_large')
+  let seen = 0
+  const names = new Set<string>()
+  for (let position = 0; position < lines.length; position += 2) {
+    const name = (lines[position] as string).toLowerCase()
+    if (!SINGLE_HEADERS.has(name)) continue
+    seen += 1
+    names.add(name)
+  }
+  if (names.size !== seen) throw new Problem('duplicate_header')
+  if (!isReadable(request.raw.httpVersion, names.has('host'))) throw new Problem('malformed_request')
+  if (CREDENTIAL_IN_URL.test(request.originalUrl)) throw new Problem('credentials_in_url')
+  if (!isDecodable(request.originalUrl)) throw new Problem('malformed_request')
+  if (hasLongParameter(request)) throw new Problem('uri_too_long')
+  if (request.ws && !request.is404 && !mayBeSocket(request)) throw new Problem('no_web_socket')
+}
+
+/** The versions that are spoken here; from 1.1 on a request names its host (RFC 9112 section 3.2). Node also takes 0.9. */
+function isReadable(version: string, has_host: boolean): boolean {
+  return version === '1.0' || (version === '1.1' && has_host)
+}
+
+/** Whether a named part of the path is too long; what follows a wildcard is a path, and no part. */
+function hasLongParameter({ params }: FastifyRequest): boolean {
+  const parts = Object.entries((params ?? {}) as Record<string, string>)
+  return parts.some(([name, value]) => name !== '*' && value.length > PATH_PARAMETER_CHARACTERS_MAX)
+}
+
+/** A route that stands for many says itself which of them it is, and whether that one accepts handshakes. */
+function mayBeSocket(request: FastifyRequest): boolean {
+  return speaksWebSocket(request) || request.routeOptions.config.identify_route !== undefined
+}

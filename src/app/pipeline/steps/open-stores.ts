@@ -1,0 +1,51 @@
+import type { FastifyRequest } from 'fastify'
+import { found } from '../../../kernel/request/findings.js'
+import type { Step } from '../../../kernel/request/gate.js'
+import type { Origin } from '../../../kernel/store/audit-record.js'
+import { claimRecord } from '../../../kernel/store/idempotency-records.js'
+import type { Prelude } from '../../../kernel/store/unit-of-work.js'
+import { PlatformStore } from '../../stores/platform-store.js'
+import { TenantStore } from '../../stores/tenant-store.js'
+
+/** Gives the request the store of its tenant, bound for good: nothing in a handler can name another one. */
+export const openTenantStore: Step = ({ database, clock, bus }, request) => {
+  const tenant = found(request.findings.tenant)
+  request.findings.tenant_store = new TenantStore(
+    database,
+    tenant.id,
+    clock,
+    () => originOf(request),
+    preludeOf(request),
+    bus.publish,
+  )
+}
+
+/** Gives the request the store of the platform. */
+export const openPlatformStore: Step = ({ database, clock, bus }, request) => {
+  request.findings.platform_store = new PlatformStore(
+    database,
+    clock,
+    () => originOf(request),
+    preludeOf(request),
+    bus.publish,
+  )
+}
+
+/** A change claims the Idempotency-Key of its request in its own transaction. */
+function preludeOf(request: FastifyRequest): Prelude {
+  return async (scope) => {
+    const { idempotency } = request.findings
+    if (idempotency !== undefined) await claimRecord(scope, idempotency)
+  }
+}
+
+/** Who acts, and from where, for the audit. */
+export function originOf(request: FastifyRequest): Origin {
+  const { principal } = request.findings ?? {}
+  return {
+    actor: principal === undefined ? { kind: 'anonymous', id: null } : { kind: principal.kind, id: principal.id },
+    address: request.ip,
+    user_agent: request.headers['user-agent'] ?? null,
+    request_id: request.id,
+  }
+}

@@ -1,0 +1,162 @@
+import type { FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import type { CataloguedRoute, RouteCatalogue } from '../../app/http/route-catalogue.js'
+import { rolesThatGrant } from '../../app/pipeline/steps/enforce-scopes.js'
+import { explainInWords } from '../../kernel/authz/insufficient-scope.js'
+import { evaluate } from '../../kernel/permissions/evaluate.js'
+import { scopesOfRole } from '../../kernel/permissions/roles.js'
+import { allScopes, isScope, meaningOf } from '../../kernel/permissions/scopes.js'
+import { Problem } from '../../kernel/problems/problems.js'
+import { member } from '../../kernel/request/access.js'
+import { closed, Nullable, problems, type Routes, TenantParams, Uuid } from '../../kernel/rest/schemas.js'
+import type { Explained } from './explain-store.js'
+
+const tags = ['access']
+
+const Question = closed(
+  {
+    user_id: Type.Optional(Uuid),
+    key_id: Type.Optional(Type.String({ pattern: '^[0-9A-Za-z]{12}$' })),
+    method: Type.Enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']),
+    path: Type.String({ pattern: '^/', maxLength: 500 }),
+  },
+  { oneOf: [{ required: ['user_id'] }, { required: ['key_id'] }] },
+)
+
+const Explanation = Type.Object(
+  {
+    allowed: Type.Boolean(),
+    detail: Type.String({ description: 'The decision in plain words.' }),
+    route: Type.Object({ method: Type.String(), url: Type.String(), access: Type.String() }),
+    refused_before: Nullable(Type.String({ description: 'Code of the refusal that comes before scopes are asked.' })),
+    required: Type.Array(Type.String()),
+    missing: Type.Array(Type.String()),
+    principal: Type.Object({ kind: Type.String(), id: Type.String() }),
+    denied_by_override: Type.Array(Type.String()),
+    granted_by_roles: Type.Array(Type.String()),
+  },
+  { $id: 'Explanation' },
+)
+
+const CataloguedScope = Type.Object({
+  scope: Type.String(),
+  meaning: Type.String(),
+  is_known: Type.Boolean({
+    description: 'false: it stands in a role, but no part of the gateway knows it any more; it gives nothing.',
+  }),
+  routes: Type.Array(Type.String()),
+  roles: Type.Array(Type.String()),
+})
+
+/** Why somebody is refused, computed by what refuses them, without acting. */
+const explain: Routes<{ readonly catalogue: RouteCatalogue }> = async (app, { catalogue }) => {
+  app.post(
+    '/access/explain',
+    {
+      config: member('users:manage'),
+      schema: {
+        operationId: 'explainAccess',
+        summary: 'Whether a member or a key may call a route, and why',
+        tags,
+        params: TenantParams,
+        body: Question,
+        response: { 200: Explanation, ...problems('not_found') },
+      },
+    },
+    async (request) => {
+      const { user_id, key_id, method, path } = request.body
+      const route = catalogue.find(method, path)
+      if (route === undefined) throw new Problem('not_found', { detail: 'No route takes this method and path.' })
+      const somebody = await request.tenant_store.read((store) =>
+        user_id === undefined ? store.explain.key(key_id ?? '') : store.explain.member(user_id),
+      )
+      if (somebody === undefined) {
+        throw new Problem('not_found', { detail: 'There is no such member or key in this tenant.' })
+      }
+      return answer(request, route, path, somebody)
+    },
+  )
+
+  app.get(
+    '/scopes',
+    {
+      config: member(),
+      schema: {
+        operationId: 'listScopes',
+        summary: 'Every scope: what it means, which routes ask for it, which roles give it',
+        tags,
+        params: TenantParams,
+        response: { 200: Type.Object({ data: Type.Array(CataloguedScope) }) },
+      },
+    },
+    async (request) => {
+      const roles = await request.tenant_store.read((store) => store.roles.list())
+      const forgotten = roles.flatMap(scopesOfRole).filter((scope) => !isScope(scope))
+      const data = [...allScopes(), ...new Set(forgotten)].map((scope) => ({
+        scope,
+        meaning: meaningOf(scope) ?? 'Unknown: what it belonged to is gone',
+        is_known: isScope(scope),
+        routes: catalogue
+          .list()
+          .filter(({ access }) => access.scopes.some((asked) => asked === scope))
+          .map(({ method, url }) => `${method} ${url}`),
+        roles: roles.filter((role) => scopesOfRole(role).includes(scope)).map((role) => role.name),
+      }))
+      return { data }
+    },
+  )
+}
+export default explain
+
+async function answer(
+  request: FastifyRequest,
+  route: CataloguedRoute,
+  path: string,
+  { holdings, refused_before }: Explained,
+) {
+  const decision = evaluate(route.access.scopes, holdings)
+  const granted_by_roles = decision.allowed ? [] : await rolesThatGrant(request.tenant_store, decision.missing)
+  const blocked = blockedByKind(route, holdings.kind) ?? blockedHere(request.tenant.id, route, path, refused_before)
+  const words =
+    blocked !== null
+      ? `Refused before scopes are asked: ${blocked}.`
+      : decision.allowed
+        ? 'Allowed.'
+        : explainInWords(decision, granted_by_roles)
+  return {
+    ...decision,
+    allowed: decision.allowed && blocked === null,
+    detail: words,
+    route: { method: route.method, url: route.url, access: route.access.kind },
+    refused_before: blocked,
+    required: [...decision.required],
+    missing: [...decision.missing],
+    denied_by_override: [...decision.denied_by_override],
+    granted_by_roles,
+  }
+}
+
+/** What stands in the way in this tenant. Open routes ask for nothing, and those of a user for no place in a tenant. */
+function blockedHere(
+  tenant_id: string,
+  route: CataloguedRoute,
+  path: string,
+  refused_before: Explained['refused_before'],
+): string | null {
+  const { kind } = route.access
+  if (kind === 'open' || (kind === 'user' && refused_before === 'tenant_access_denied')) return null
+  return refused_before ?? (isOf(tenant_id, route, path) ? null : 'tenant_access_denied')
+}
+
+/** Whether the path of a member route names this tenant: of a place in another one nothing is said here. */
+function isOf(tenant_id: string, { url, access }: CataloguedRoute, path: string): boolean {
+  if (access.kind !== 'member') return true
+  return path.split('?')[0]?.split('/')[url.split('/').indexOf(':tenant_id')] === tenant_id
+}
+
+/** The worlds are apart: a member is no operator, and a key is no user. */
+function blockedByKind({ access }: CataloguedRoute, kind: Explained['holdings']['kind']): string | null {
+  if (access.kind === 'operator') return kind === 'key' ? 'authentication_required' : 'platform_access_denied'
+  if (kind === 'key' && (access.kind === 'user' || access.kind === 'member')) return 'authentication_required'
+  return null
+}

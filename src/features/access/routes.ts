@@ -1,0 +1,71 @@
+import { Type } from 'typebox'
+import { budgetsLeft } from '../../kernel/authz/spending.js'
+import { addressBucket } from '../../kernel/limits/address.js'
+import type { Limiter } from '../../kernel/limits/limiter.js'
+import { effectiveScopes } from '../../kernel/permissions/evaluate.js'
+import { tenant } from '../../kernel/request/access.js'
+import { Nullable, type Routes } from '../../kernel/rest/schemas.js'
+
+const AccessAnswer = Type.Object(
+  {
+    principal: Type.Object({ kind: Type.Enum(['user', 'key']), id: Type.String() }),
+    key: Type.Object({ id: Type.String(), name: Type.String(), expires_at: Nullable(Type.String()) }),
+    tenant: Type.Object({ id: Type.String(), name: Type.String() }),
+    roles: Type.Array(Type.String()),
+    scopes: Type.Array(
+      Type.Object({
+        scope: Type.String(),
+        from: Type.Array(Type.Object({}, { additionalProperties: true }), {
+          description: 'Each place that it comes from: a role, a grant, or the key itself.',
+        }),
+      }),
+    ),
+    denied: Type.Array(Type.String(), {
+      description: 'Scopes that a deny override takes away, whatever the roles grant.',
+    }),
+    budgets: Type.Array(
+      Type.Object({
+        name: Type.String(),
+        quota: Type.Integer(),
+        window_seconds: Type.Integer(),
+        remaining: Type.Integer(),
+        reset_seconds: Type.Integer(),
+      }),
+    ),
+  },
+  { $id: 'Access' },
+)
+
+/** Who am I, and what may I do: the first thing to ask when something answers 403. */
+const access: Routes<{ readonly limiter: Limiter }> = async (app, { limiter }) => {
+  app.get(
+    '',
+    {
+      config: tenant(),
+      schema: {
+        operationId: 'getAccess',
+        summary: 'Who I am, in which tenant, and what I may do',
+        tags: ['access'],
+        response: { 200: AccessAnswer },
+      },
+    },
+    async (request) => {
+      const { holdings } = request
+      const { key } = request.findings
+      if (key === undefined || holdings.kind === 'operator') throw new Error('not a request of a tenant')
+      return {
+        principal: { kind: holdings.kind, id: holdings.id },
+        key: { id: key.id, name: key.name, expires_at: key.expires_at && new Date(key.expires_at).toISOString() },
+        tenant: { id: request.tenant.id, name: request.tenant.name },
+        roles: holdings.kind === 'user' ? holdings.roles.map((role) => role.name) : [],
+        scopes: effectiveScopes(holdings).map(({ scope, from }) => ({ scope, from: [...from] })),
+        denied:
+          holdings.kind === 'user'
+            ? holdings.overrides.filter(({ effect }) => effect === 'deny').map(({ scope }) => scope)
+            : [],
+        budgets: await budgetsLeft(limiter, request.tenant, key, addressBucket(request.ip)),
+      }
+    },
+  )
+}
+export default access

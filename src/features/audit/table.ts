@@ -1,0 +1,49 @@
+import { sql } from 'drizzle-orm'
+import { bigint, index, jsonb, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { bytes, instant } from '../../kernel/database/columns.js'
+
+/** Stands for the platform where a tenant's id would stand. */
+const NIL = sql.raw("'00000000-0000-0000-0000-000000000000'")
+
+/**
+ * Who did what, when, from where. Append-only: no database role of the running gateway may update or delete here.
+ * `tenant_id` is null for what concerns the platform alone.
+ */
+export const audit_events = pgTable(
+  'audit_events',
+  {
+    seq: bigint('seq', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity({ name: 'audit_events_seq' }),
+    id: uuid('id').notNull(),
+    tenant_id: uuid('tenant_id'),
+    action: text('action').notNull(),
+    actor_kind: text('actor_kind').notNull(),
+    actor_id: text('actor_id'),
+    target_kind: text('target_kind').notNull(),
+    target_id: text('target_id'),
+    /** What changed, before and after, without secrets. */
+    changes: jsonb('changes').$type<Record<string, unknown>>().notNull(),
+    address: text('address'),
+    user_agent: text('user_agent'),
+    request_id: text('request_id'),
+    created_at: instant('created_at').notNull(),
+    /** Position in the chain of its tenant, from 1 without gaps. */
+    chain_seq: bigint('chain_seq', { mode: 'number' }).notNull(),
+    /** SHA-256 of the event in canonical JSON (RFC 8785), by the gateway. */
+    digest: bytes('digest').notNull(),
+    /** SHA-256 of the hash before it and the digest, by the database. */
+    hash: bytes('hash').notNull(),
+  },
+  (t) => [
+    index('audit_events_tenant_chain_index').on(t.tenant_id, t.chain_seq),
+    uniqueIndex('audit_events_chain_key').on(sql`coalesce(${t.tenant_id}, ${NIL}::uuid)`, t.chain_seq),
+  ],
+)
+
+/** The end of each chain: of a tenant, or, under the nil UUID, of the platform. Only `append_audit_event` writes it. */
+export const audit_chains = pgTable('audit_chains', {
+  tenant_id: uuid('tenant_id').primaryKey(),
+  length: bigint('length', { mode: 'number' }).notNull(),
+  hash: bytes('hash').notNull(),
+})
+
+export type AuditEventRow = typeof audit_events.$inferSelect

@@ -1,0 +1,106 @@
+import { hash } from 'node:crypto'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { normaliseEmail } from '../../kernel/credentials/email.js'
+import type { Passwords } from '../../kernel/credentials/passwords.js'
+import { addressBucket, networkBucket } from '../../kernel/limits/address.js'
+import { announce, type Limiter, rateLimited, spend } from '../../kernel/limits/limiter.js'
+import { Problem } from '../../kernel/problems/problems.js'
+import type { LoginRecord } from './users-store.js'
+
+/** A pause doubles with each failure beyond the budget, up to this. */
+const PAUSE_SECONDS_MAX = 900
+
+export interface LoginParts {
+  readonly limiter: Limiter
+  readonly passwords: Passwords
+}
+
+/**
+ * Who logs in. Unknown email, wrong password and disabled user are one answer after the same work.
+ *
+ * @throws Problem `rate_limited`, `invalid_credentials`, `service_unavailable`
+ */
+export async function identifyByPassword(
+  parts: LoginParts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  credentials: { email: string; password: string },
+): Promise<LoginRecord> {
+  await limitLogins(parts.limiter, request, reply)
+  parts.passwords.checkRoom()
+  const email = normaliseEmail(credentials.email)
+  const user = await request.platform_store.read((store) => store.users.forLogin(email, request.ip))
+  const address = addressBucket(request.ip)
+  const unlocked_at = user?.unlocked_at ?? null
+  const counted_by = accountBucket(email, user?.is_known_address === true ? address : null, unlocked_at)
+  const place = accountBucket(email, `from ${networkBucket(request.ip)}`, unlocked_at)
+  if (!(await isNewPlace(parts.limiter, place, counted_by))) await checkPause(parts.limiter, reply, counted_by)
+  const is_right = await parts.passwords.verify(credentials.password, user?.password_hash)
+  if (user !== undefined && is_right && user.disabled_at === null) return user
+  await countFailure(parts.limiter, counted_by, place)
+  throw new Problem('invalid_credentials')
+}
+
+/**
+ * The signed-in user gives the password again, for a change that must not be made by whoever finds an open screen. Held
+ * to the same budgets as a login, so that a stolen session cannot guess.
+ *
+ * @throws Problem `rate_limited`, `invalid_credentials`, `service_unavailable`
+ */
+export async function identifyAgain(
+  parts: LoginParts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  user_id: string,
+  password: string,
+): Promise<LoginRecord> {
+  const { email } = await request.platform_store.read((store) => store.users.get(user_id))
+  return identifyByPassword(parts, request, reply, { email, password })
+}
+
+/** The budget of an address for what costs a password hash. */
+export async function limitLogins(limiter: Limiter, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  await spend(limiter, reply, 'login_address', addressBucket(request.ip))
+}
+
+/**
+ * What failures are counted by: the account, whether or not it exists. An address from which the user has logged in
+ * before is counted apart, so that whoever fails on purpose from elsewhere cannot keep the user out. An unlocked account
+ * is counted anew, on every replica, from its next try.
+ */
+function accountBucket(email: string, known_address: string | null, unlocked_at: string | null): string {
+  return hash('sha256', JSON.stringify([email, known_address, unlocked_at]))
+}
+
+/**
+ * Whether nobody failed on this account from this network. Such a place is heard once in spite of a pause: a user on a
+ * new network gets in with the right password, whoever fails from elsewhere. Each further guess costs an attacker
+ * another network, and there is a budget for them too.
+ */
+async function isNewPlace(limiter: Limiter, place: string, counted_by: string): Promise<boolean> {
+  if ((await limiter.look('login_account', place)).used > 0) return false
+  return (await limiter.look('login_new_place', counted_by)).remaining > 0
+}
+
+async function checkPause(limiter: Limiter, reply: FastifyReply, counted_by: string): Promise<void> {
+  const pause = await limiter.look('login_account', `pause:${counted_by}`)
+  if (pause.used === 0) return
+  announce(reply, 'login_account', { ...pause, remaining: 0 })
+  throw rateLimited('login_account', pause.reset_seconds)
+}
+
+/** Beyond the budget each failure begins a pause, twice as long as the one before. It ends by itself, always. */
+async function countFailure(limiter: Limiter, counted_by: string, place: string): Promise<void> {
+  await limiter.count('login_account', place)
+  await countNewPlace(limiter, counted_by)
+  const { used, quota } = await limiter.count('login_account', counted_by)
+  if (used < quota) return
+  const window_seconds = Math.min(2 ** (used - quota), PAUSE_SECONDS_MAX)
+  await limiter.count('login_account', `pause:${counted_by}`, { quota: 0, window_seconds })
+}
+
+/** A failure during a pause came from a place that was heard in spite of it. */
+async function countNewPlace(limiter: Limiter, counted_by: string): Promise<void> {
+  const pause = await limiter.look('login_account', `pause:${counted_by}`)
+  if (pause.used > 0) await limiter.count('login_new_place', counted_by)
+}

@@ -1,0 +1,66 @@
+import { and, eq, gt, isNull } from 'drizzle-orm'
+import { createOneTimeToken, digestOfOneTimeToken, isOneTimeToken } from '../../kernel/credentials/one-time-tokens.js'
+import { type OneTimePurpose, one_time_tokens, users } from '../../kernel/identity/users-table.js'
+import type { WriteScope } from '../../kernel/store/unit-of-work.js'
+import { instantOf } from '../../kernel/time/clock.js'
+
+const LIFETIME_MS: Readonly<Record<OneTimePurpose, number>> = {
+  email_verification: 24 * 3_600_000,
+  password_reset: 30 * 60_000,
+}
+
+/** The user whose link was used. */
+export interface TokenOwner {
+  readonly id: string
+  readonly email: string
+  readonly name: string
+}
+
+/** Links in mails: each works once, for a time, and only the newest of its purpose. */
+export class OneTimeTokensWriter {
+  constructor(private readonly scope: WriteScope) {}
+
+  /** Makes a link's token for a user and ends the earlier ones. */
+  async issue(user_id: string, purpose: OneTimePurpose): Promise<string> {
+    await this.end(user_id, purpose)
+    const { token, digest } = createOneTimeToken()
+    await this.scope.queries.insert(one_time_tokens).values({
+      digest,
+      user_id,
+      purpose,
+      created_at: this.scope.now,
+      expires_at: instantOf(Date.parse(this.scope.now) + LIFETIME_MS[purpose]),
+    })
+    return token
+  }
+
+  /** Ends every link of a user for one purpose. */
+  async end(user_id: string, purpose: OneTimePurpose): Promise<void> {
+    await this.scope.queries
+      .delete(one_time_tokens)
+      .where(and(eq(one_time_tokens.user_id, user_id), eq(one_time_tokens.purpose, purpose)))
+  }
+
+  /** Uses a token up: its user, or undefined when it is unknown, used, too old, or its user disabled. */
+  async use(token: string, purpose: OneTimePurpose): Promise<TokenOwner | undefined> {
+    if (!isOneTimeToken(token)) return undefined
+    const [used] = await this.scope.queries
+      .update(one_time_tokens)
+      .set({ used_at: this.scope.now })
+      .where(
+        and(
+          eq(one_time_tokens.digest, digestOfOneTimeToken(token)),
+          eq(one_time_tokens.purpose, purpose),
+          isNull(one_time_tokens.used_at),
+          gt(one_time_tokens.expires_at, this.scope.now),
+        ),
+      )
+      .returning({ user_id: one_time_tokens.user_id })
+    if (used === undefined) return undefined
+    const [owner] = await this.scope.queries
+      .select({ id: users.id, email: users.email, name: users.name })
+      .from(users)
+      .where(and(eq(users.id, used.user_id), isNull(users.disabled_at)))
+    return owner
+  }
+}

@@ -1,0 +1,155 @@
+import type { FastifyRequest } from 'fastify'
+import type { AccessTokens } from '../../kernel/credentials/access-tokens.js'
+import { normaliseEmail } from '../../kernel/credentials/email.js'
+import { checkNewPassword } from '../../kernel/credentials/passwords.js'
+import { isRefreshToken } from '../../kernel/credentials/refresh-tokens.js'
+import type { Afterwards } from '../../kernel/jobs/afterwards.js'
+import { addressBucket } from '../../kernel/limits/address.js'
+import { verificationMail } from '../../kernel/mail/letters.js'
+import type { Mailer } from '../../kernel/mail/mailer.js'
+import { Problem } from '../../kernel/problems/problems.js'
+import { open, user } from '../../kernel/request/access.js'
+import { NoContent, problems, type Routes } from '../../kernel/rest/schemas.js'
+import { identifyByPassword, type LoginParts, limitLogins } from './login.js'
+import { Accepted, Login, Refresh, Registration, TokenPair } from './schema.js'
+
+export interface AuthOptions extends LoginParts {
+  readonly access_tokens: AccessTokens
+  readonly refresh_token_seconds: number
+  readonly allow_registration: boolean
+  readonly mailer: Mailer
+  readonly afterwards: Afterwards
+  readonly public_url: string
+}
+
+interface SignedIn {
+  readonly id: string
+  readonly email: string
+  readonly name: string
+  readonly is_operator: boolean
+}
+
+const tags = ['auth']
+
+/** Log in, refresh, log out, register. */
+const auth: Routes<AuthOptions> = async (app, options) => {
+  const { limiter, passwords, access_tokens } = options
+
+  const tokenPair = ({ id, email, name, is_operator }: SignedIn, session_id: string, refresh: string) => ({
+    ...access_tokens.issue(id, session_id),
+    refresh,
+    token_type: 'Bearer',
+    user: { id, email, name, is_operator },
+  })
+
+  app.post(
+    '/login',
+    {
+      config: open(),
+      schema: {
+        operationId: 'login',
+        summary: 'Log in with email and password',
+        tags,
+        body: Login,
+        response: { 200: TokenPair, ...problems('invalid_credentials', 'rate_limited') },
+      },
+    },
+    async (request, reply) => {
+      const signed_in = await identifyByPassword(options, request, reply, request.body)
+      const { session_id, refresh } = await request.platform_store.write('session.started', (store) =>
+        store.sessions.start({
+          user_id: signed_in.id,
+          address: request.ip,
+          user_agent: request.headers['user-agent'] ?? null,
+          lifetime_seconds: options.refresh_token_seconds,
+        }),
+      )
+      return tokenPair(signed_in, session_id, refresh)
+    },
+  )
+
+  app.post(
+    '/refresh',
+    {
+      config: open(),
+      schema: {
+        operationId: 'refresh',
+        summary: 'Exchange a refresh token for the next pair',
+        description:
+          'A refresh token works once. The one before the current is answered alike for 10 seconds; an older one ends the session.',
+        tags,
+        body: Refresh,
+        response: { 200: TokenPair, ...problems('invalid_refresh_token') },
+      },
+    },
+    async (request) => {
+      const { refresh } = request.body
+      const outcome = isRefreshToken(refresh)
+        ? await request.platform_store.write('session.refreshed', (store) => store.sessions.refresh(refresh))
+        : ({ kind: 'unknown' } as const)
+      if (outcome.kind === 'reused') {
+        await request.platform_store.write('session.ended', (store) =>
+          store.sessions.end(outcome.session_id, 'refresh_token_reused'),
+        )
+      }
+      if (outcome.kind !== 'refreshed') {
+        await limiter.count('refused', addressBucket(request.ip))
+        throw new Problem('invalid_refresh_token')
+      }
+      const signed_in = await request.platform_store.read((store) => store.users.signedIn(outcome.user_id))
+      return tokenPair(signed_in, outcome.session_id, outcome.refresh)
+    },
+  )
+
+  app.post(
+    '/logout',
+    {
+      config: user(),
+      schema: { operationId: 'logout', summary: 'End this session at once', tags, response: { 204: NoContent } },
+    },
+    async (request, reply) => {
+      await request.platform_store.write('session.ended', (store) => store.sessions.end(sessionOf(request), 'logout'))
+      return reply.code(204).send(null)
+    },
+  )
+
+  app.post(
+    '/register',
+    {
+      config: open(),
+      schema: {
+        operationId: 'register',
+        summary: 'Register; off unless ALLOW_REGISTRATION',
+        description:
+          'The answer is the same whether or not the address has an account. A new account is there in a moment, and its address is sent a link to prove it.',
+        tags,
+        body: Registration,
+        response: { 202: Accepted, ...problems('registration_disabled', 'rate_limited') },
+      },
+    },
+    async (request, reply) => {
+      if (!options.allow_registration) throw new Problem('registration_disabled')
+      await limitLogins(limiter, request, reply)
+      options.afterwards.checkRoom()
+      const { name, password } = request.body
+      const email = normaliseEmail(request.body.email)
+      checkNewPassword(password, [email, name])
+      const password_hash = await passwords.hash(password)
+      const { platform_store } = request
+      options.afterwards.follow(reply, async () => {
+        const token = await platform_store.write('user.registered', (store) =>
+          store.users.register({ email, name, password_hash }),
+        )
+        if (token !== undefined) options.mailer.send(verificationMail(email, token, options.public_url))
+      })
+      return reply.code(202).send({ status: 'accepted' })
+    },
+  )
+}
+export default auth
+
+function sessionOf(request: FastifyRequest): string {
+  const { principal } = request
+  if (principal.kind === 'key') throw new Error('a key has no session')
+  return principal.session_id
+}

@@ -1,0 +1,26 @@
+import { Type } from 'typebox'
+import { closed, Email, Name } from '../../kernel/rest/schemas.js'
+
+/** A password as it is sent; what a new one must be is checked where it is set. */
+export const Password = Type.String({ minLength: 1, maxLength: 512, description: 'Never logged.' })
+
+export const Login = closed({ email: Type.String({ minLength: 1, maxLength: 254 }), password: Password })
+export const Refresh = closed({ refresh: Type.String({ minLength: 1, maxLength: 128 }) })
+export const Registration = closed({ email: Email, password: Password, name: Name })
+export const Accepted = Type.Object({ status: Type.String() })
+
+export const TokenPair = Type.Object(
+  {
+    access: Type.String({ description: 'Access token; send it as Authorization: Bearer.' }),
+    refresh: Type.String({ description: 'Works once, for the next pair.' }),
+    token_type: Type.String(),
+    expires_in: Type.Integer({ description: 'Seconds until the access token expires.' }),
+    user: Type.Object({
+      id: Type.String(),
+      email: Type.String(),
+      name: Type.String(),
+      is_operator: Type.Boolean(),
+    }),
+  },
+  { $id: 'TokenPair' },
+)

@@ -1,0 +1,205 @@
+import { and, desc, eq, gt, inArray, isNull, lt } from 'drizzle-orm'
+import { v4 as uuidv4 } from 'uuid'
+import {
+  createRefreshToken,
+  createSuccessorSalt,
+  digestOfRefreshToken,
+  successorOf,
+} from '../../kernel/credentials/refresh-tokens.js'
+import { refresh_tokens, sessions, users } from '../../kernel/identity/users-table.js'
+import { Problem } from '../../kernel/problems/problems.js'
+import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
+import { instantOf } from '../../kernel/time/clock.js'
+
+/** Within this time the token before the current one is answered as if it came at the same moment: two tabs. */
+const SAME_SUCCESSOR_MS = 10_000
+
+/** As long as an address from which the user logged in counts as known. */
+const KEPT_AFTER_EXPIRY_MS = 30 * 86_400_000
+const SWEEP_MAX = 5_000
+
+export type EndReason =
+  | 'logout'
+  | 'ended_by_user'
+  | 'refresh_token_reused'
+  | 'user_disabled'
+  | 'password_changed'
+  | 'password_reset'
+  | 'tenant_locked_down'
+
+/** What became of a refresh. */
+export type RefreshOutcome =
+  | { readonly kind: 'refreshed'; readonly session_id: string; readonly user_id: string; readonly refresh: string }
+  /** The token is older than the one before the current: somebody has a copy. */
+  | { readonly kind: 'reused'; readonly session_id: string }
+  | { readonly kind: 'unknown' }
+
+interface NewSession {
+  readonly user_id: string
+  readonly address: string
+  readonly user_agent: string | null
+  readonly lifetime_seconds: number
+}
+
+export interface SessionRecord {
+  readonly id: string
+  readonly address: string | null
+  readonly user_agent: string | null
+  readonly created_at: string
+  readonly expires_at: string
+}
+
+export class SessionsReader {
+  constructor(private readonly scope: ReadScope) {}
+
+  /** The living sessions of a user, newest first. */
+  livingOf(user_id: string): Promise<SessionRecord[]> {
+    return this.scope.queries
+      .select({
+        id: sessions.id,
+        address: sessions.address,
+        user_agent: sessions.user_agent,
+        created_at: sessions.created_at,
+        expires_at: sessions.expires_at,
+      })
+      .from(sessions)
+      .where(and(eq(sessions.user_id, user_id), isNull(sessions.ended_at), gt(sessions.expires_at, this.scope.now)))
+      .orderBy(desc(sessions.created_at), desc(sessions.id))
+      .limit(200)
+  }
+}
+
+export class SessionsWriter {
+  constructor(private readonly scope: WriteScope) {}
+
+  /** Begins a session with its first refresh token. */
+  async start(wish: NewSession): Promise<{ session_id: string; refresh: string }> {
+    const session_id = uuidv4()
+    const refresh = createRefreshToken()
+    await this.scope.queries.insert(sessions).values({
+      id: session_id,
+      user_id: wish.user_id,
+      address: wish.address,
+      user_agent: wish.user_agent?.slice(0, 256) ?? null,
+      created_at: this.scope.now,
+      expires_at: instantOf(Date.parse(this.scope.now) + wish.lifetime_seconds * 1000),
+    })
+    await this.insertToken(session_id, refresh)
+    this.tell(session_id, { after: { user_id: wish.user_id } })
+    return { session_id, refresh }
+  }
+
+  /**
+   * Exchanges a refresh token for its successor. The session's row is held meanwhile, so of any number of parallel
+   * tries with one token the first makes the successor and the others are given the same one.
+   */
+  async refresh(token: string): Promise<RefreshOutcome> {
+    const digest = digestOfRefreshToken(token)
+    const [row] = await this.scope.queries
+      .select({
+        session_id: sessions.id,
+        user_id: sessions.user_id,
+        ended_at: sessions.ended_at,
+        expires_at: sessions.expires_at,
+        user_disabled_at: users.disabled_at,
+      })
+      .from(refresh_tokens)
+      .innerJoin(sessions, eq(sessions.id, refresh_tokens.session_id))
+      .innerJoin(users, eq(users.id, sessions.user_id))
+      .where(eq(refresh_tokens.digest, digest))
+      .for('update', { of: sessions })
+    const is_alive =
+      row !== undefined && row.ended_at === null && row.user_disabled_at === null && row.expires_at > this.scope.now
+    if (!is_alive) {
+      this.scope.unchanged()
+      return { kind: 'unknown' }
+    }
+    const { session_id, user_id } = row
+    const refresh = await this.successor(session_id, token, digest)
+    return refresh === undefined ? { kind: 'reused', session_id } : { kind: 'refreshed', session_id, user_id, refresh }
+  }
+
+  /** Ends a session of a user. @throws Problem `not_found` when it is none of theirs, or over. */
+  async endOwn(session_id: string, user_id: string): Promise<void> {
+    const [own] = await this.scope.queries
+      .select({ id: sessions.id })
+      .from(sessions)
+      .where(and(eq(sessions.id, session_id), eq(sessions.user_id, user_id), isNull(sessions.ended_at)))
+    if (own === undefined) throw new Problem('not_found')
+    await this.end(session_id, 'ended_by_user')
+  }
+
+  /** Ends a session for every token of it. Ending twice is ending once. */
+  async end(session_id: string, reason: EndReason): Promise<void> {
+    const ended = await this.scope.queries
+      .update(sessions)
+      .set({ ended_at: this.scope.now, end_reason: reason })
+      .where(and(eq(sessions.id, session_id), isNull(sessions.ended_at)))
+      .returning({ user_id: sessions.user_id })
+    const [session] = ended
+    if (session === undefined) this.scope.unchanged()
+    else this.tell(session_id, { reason }, session.user_id)
+  }
+
+  /** Deletes sessions that were over more than a month ago; at most so many at once, so that no lock is held for long. */
+  async deleteOld(): Promise<number> {
+    const before = instantOf(Date.parse(this.scope.now) - KEPT_AFTER_EXPIRY_MS)
+    const old = this.scope.queries
+      .select({ id: sessions.id })
+      .from(sessions)
+      .where(lt(sessions.expires_at, before))
+      .limit(SWEEP_MAX)
+    const deleted = await this.scope.queries
+      .delete(sessions)
+      .where(inArray(sessions.id, old))
+      .returning({ id: sessions.id })
+    if (deleted.length === 0) this.scope.unchanged()
+    else this.tell(null, { deleted: deleted.length })
+    return deleted.length
+  }
+
+  /** The successor, made now or given again; undefined when the token was used too long ago or its successor was used. */
+  private async successor(session_id: string, token: string, digest: Buffer): Promise<string | undefined> {
+    const mine = eq(refresh_tokens.digest, digest)
+    // Read after the session is held: before, another try may have been about to use it.
+    const [state] = await this.scope.queries.select().from(refresh_tokens).where(mine)
+    if (state?.used_at === null) {
+      const successor_salt = createSuccessorSalt()
+      const successor = successorOf(token, successor_salt)
+      const successor_digest = digestOfRefreshToken(successor)
+      await this.scope.queries
+        .update(refresh_tokens)
+        .set({ used_at: this.scope.now, successor_salt, successor_digest })
+        .where(mine)
+      await this.insertToken(session_id, successor)
+      this.tell(session_id, {})
+      return successor
+    }
+    this.scope.unchanged()
+    if (!state?.used_at || !state.successor_salt || !state.successor_digest) return undefined
+    if (Date.parse(this.scope.now) - Date.parse(state.used_at) > SAME_SUCCESSOR_MS) return undefined
+    const [successor] = await this.scope.queries
+      .select({ used_at: refresh_tokens.used_at })
+      .from(refresh_tokens)
+      .where(eq(refresh_tokens.digest, state.successor_digest))
+    return successor?.used_at === null ? successorOf(token, state.successor_salt) : undefined
+  }
+
+  private async insertToken(session_id: string, token: string): Promise<void> {
+    await this.scope.queries
+      .insert(refresh_tokens)
+      .values({ digest: digestOfRefreshToken(token), session_id, created_at: this.scope.now })
+  }
+
+  private tell(id: string | null, changes: Record<string, unknown>, user_id?: string): void {
+    this.scope.changed({ kind: 'session', id, tenant_id: null, changes, user_id })
+  }
+}
+
+/** Ends every session of a user, as a part of a change that names itself. */
+export async function endSessionsOf(scope: WriteScope, user_id: string, reason: EndReason): Promise<void> {
+  await scope.queries
+    .update(sessions)
+    .set({ ended_at: scope.now, end_reason: reason })
+    .where(and(eq(sessions.user_id, user_id), isNull(sessions.ended_at)))
+}

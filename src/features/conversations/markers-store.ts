@@ -1,0 +1,58 @@
+import { and, eq, lt } from 'drizzle-orm'
+import { Problem } from '../../kernel/problems/problems.js'
+import type { WriteScope } from '../../kernel/store/unit-of-work.js'
+import { type Caller, userOf } from './caller.js'
+import { holdVisible } from './reader.js'
+import { type ReadMarkerRow, read_markers } from './table.js'
+
+export type ReadMarkerRecord = Omit<ReadMarkerRow, 'tenant_id'>
+
+/** Read markers: how far a user has read. They move forwards only, whichever of the user's clients is first. */
+export class ReadMarkersWriter {
+  constructor(
+    private readonly scope: WriteScope,
+    private readonly tenant_id: string,
+  ) {}
+
+  /** @throws Problem `user_required`, `not_found`, `validation_failed` for a message that is not there yet */
+  async mark(conversation_id: string, seq: number, { principal }: Caller): Promise<ReadMarkerRecord> {
+    const user_id = userOf(principal)
+    const { last_seq } = await holdVisible(this.scope, this.tenant_id, conversation_id, principal)
+    if (seq > last_seq) {
+      const errors = [{ pointer: '/seq', message: `must be at most ${last_seq}, the newest message` }]
+      throw new Problem('validation_failed', { members: { errors } })
+    }
+    const [moved] = await this.scope.queries
+      .insert(read_markers)
+      .values({ tenant_id: this.tenant_id, conversation_id, user_id, seq, updated_at: this.scope.now })
+      .onConflictDoUpdate({
+        target: [read_markers.tenant_id, read_markers.conversation_id, read_markers.user_id],
+        set: { seq, updated_at: this.scope.now },
+        setWhere: lt(read_markers.seq, seq),
+      })
+      .returning()
+    if (moved === undefined) {
+      this.scope.unchanged()
+      return this.get(conversation_id, user_id)
+    }
+    const { tenant_id } = this
+    this.scope.changed({ kind: 'conversation', id: conversation_id, tenant_id, changes: { after: { read_seq: seq } } })
+    this.scope.publish({ kind: 'chat_read', tenant_id, conversation_id, user_id, seq })
+    return moved
+  }
+
+  private async get(conversation_id: string, user_id: string): Promise<ReadMarkerRecord> {
+    const [row] = await this.scope.queries
+      .select()
+      .from(read_markers)
+      .where(
+        and(
+          eq(read_markers.tenant_id, this.tenant_id),
+          eq(read_markers.conversation_id, conversation_id),
+          eq(read_markers.user_id, user_id),
+        ),
+      )
+    if (row === undefined) throw new Problem('not_found')
+    return row
+  }
+}

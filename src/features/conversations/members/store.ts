@@ -1,0 +1,188 @@
+import { and, count, desc, eq, lt, sql } from 'drizzle-orm'
+import { memberships } from '../../../kernel/identity/memberships-table.js'
+import { users } from '../../../kernel/identity/users-table.js'
+import { Problem } from '../../../kernel/problems/problems.js'
+import { type Page, pageOf, type Rows } from '../../../kernel/rest/pagination.js'
+import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
+import type { Caller } from '../caller.js'
+import type { ConversationShown } from '../shown.js'
+import { demand, type Standing } from '../standing.js'
+import { ConversationsWriter } from '../store.js'
+import { type ConversationRole, conversation_members, conversations, read_markers } from '../table.js'
+
+/** Members of one conversation: each of them is told of each message. */
+export const CONVERSATION_MEMBERS_MAX = 500
+
+export interface ConversationMemberRecord {
+  readonly user_id: string
+  readonly name: string
+  readonly role: ConversationRole
+  /** How far they have read. */
+  readonly read_seq: number
+  readonly created_at: string
+}
+
+/** Reads who belongs to a conversation. Whether the caller sees the conversation is asked before. */
+export class ConversationMembersReader {
+  constructor(
+    protected readonly scope: ReadScope,
+    protected readonly tenant_id: string,
+  ) {}
+
+  /** Members, by descending user id. */
+  async list(conversation_id: string, page: Page): Promise<Rows<ConversationMemberRecord>> {
+    const after = page.after_id === undefined ? undefined : lt(conversation_members.user_id, page.after_id)
+    const rows = await this.select()
+      .where(and(this.isOf(conversation_id), after))
+      .orderBy(desc(conversation_members.user_id))
+      .limit(page.limit + 1)
+    return pageOf(rows, page.limit)
+  }
+
+  /** @throws Problem `not_found` */
+  async get(conversation_id: string, user_id: string): Promise<ConversationMemberRecord> {
+    const [row] = await this.select().where(this.isThis(conversation_id, user_id))
+    if (row === undefined) throw new Problem('not_found')
+    return row
+  }
+
+  protected isOf(conversation_id: string) {
+    return and(
+      eq(conversation_members.tenant_id, this.tenant_id),
+      eq(conversation_members.conversation_id, conversation_id),
+    )
+  }
+
+  protected isThis(conversation_id: string, user_id: string) {
+    return and(this.isOf(conversation_id), eq(conversation_members.user_id, user_id))
+  }
+
+  private select() {
+    return this.scope.queries
+      .select({
+        user_id: conversation_members.user_id,
+        name: users.name,
+        role: conversation_members.role,
+        read_seq: sql<number>`coalesce(${read_markers.seq}, 0)`,
+        created_at: conversation_members.created_at,
+      })
+      .from(conversation_members)
+      .innerJoin(users, eq(users.id, conversation_members.user_id))
+      .leftJoin(
+        read_markers,
+        and(
+          eq(read_markers.tenant_id, conversation_members.tenant_id),
+          eq(read_markers.conversation_id, conversation_members.conversation_id),
+          eq(read_markers.user_id, conversation_members.user_id),
+        ),
+      )
+      .$dynamic()
+  }
+}
+
+/** Every change holds the conversation until its end, so that two cannot both count on the other's owner. */
+export class ConversationMembersWriter extends ConversationMembersReader {
+  readonly #conversations: ConversationsWriter
+
+  constructor(
+    protected override readonly scope: WriteScope,
+    tenant_id: string,
+  ) {
+    super(scope, tenant_id)
+    this.#conversations = new ConversationsWriter(scope, tenant_id)
+  }
+
+  /** @throws Problem `not_found`, `conversation_role_required`, `validation_failed`, `already_exists`, `limit_reached` */
+  async add(id: string, user_id: string, role: ConversationRole, caller: Caller): Promise<ConversationMemberRecord> {
+    const { standing } = await this.hold(id, caller)
+    demand(standing, role === 'owner' ? 'owner' : 'moderator')
+    await this.checkUser(user_id)
+    const [members] = await this.scope.queries
+      .select({ count: count() })
+      .from(conversation_members)
+      .where(this.isOf(id))
+    if ((members?.count ?? 0) >= CONVERSATION_MEMBERS_MAX) {
+      throw new Problem('limit_reached', { detail: `A conversation can have ${CONVERSATION_MEMBERS_MAX} members.` })
+    }
+    const added = await this.scope.queries
+      .insert(conversation_members)
+      .values({ tenant_id: this.tenant_id, conversation_id: id, user_id, role, created_at: this.scope.now })
+      .onConflictDoNothing()
+      .returning({ user_id: conversation_members.user_id })
+    if (added.length === 0) throw new Problem('already_exists', { members: { conflicting_field: 'user_id' } })
+    this.tell(id, user_id, { after: { role } })
+    return this.get(id, user_id)
+  }
+
+  /** @throws Problem `not_found`, `conversation_role_required`, `last_owner` */
+  async update(id: string, user_id: string, role: ConversationRole, caller: Caller): Promise<ConversationMemberRecord> {
+    const { standing } = await this.hold(id, caller)
+    const before = await this.get(id, user_id)
+    demand(standing, before.role === 'owner' || role === 'owner' ? 'owner' : 'moderator')
+    if (before.role === role) {
+      this.scope.unchanged()
+      return before
+    }
+    await this.checkOwnerStays(id, before)
+    await this.scope.queries.update(conversation_members).set({ role }).where(this.isThis(id, user_id))
+    this.tell(id, user_id, { before: { role: before.role }, after: { role } })
+    return { ...before, role }
+  }
+
+  /**
+   * Takes a member out; whoever leaves takes out themselves. It holds at once.
+   * @throws Problem `not_found`, `conversation_role_required`, `last_owner`
+   */
+  async remove(id: string, user_id: string, caller: Caller): Promise<void> {
+    const { conversation, standing } = await this.hold(id, caller)
+    const before = await this.get(id, user_id)
+    const is_self = caller.principal.kind === 'user' && caller.principal.id === user_id
+    if (!is_self) demand(standing, before.role === 'owner' ? 'owner' : 'moderator')
+    await this.checkOwnerStays(id, before)
+    await this.scope.queries.delete(conversation_members).where(this.isThis(id, user_id))
+    if (conversation.visibility === 'members' && conversation.assignee_id === user_id) {
+      await this.scope.queries
+        .update(conversations)
+        .set({ assignee_id: null, version: conversation.version + 1, updated_at: this.scope.now })
+        .where(and(eq(conversations.tenant_id, this.tenant_id), eq(conversations.id, id)))
+    }
+    this.tell(id, user_id, { before: { role: before.role } })
+  }
+
+  private async hold(id: string, caller: Caller): Promise<{ conversation: ConversationShown; standing: Standing }> {
+    const conversation = await this.#conversations.hold(id, caller)
+    return { conversation, standing: await this.#conversations.standing(conversation, caller) }
+  }
+
+  /** @throws Problem `last_owner` when nobody would be left who can act as owner */
+  private async checkOwnerStays(id: string, { user_id, role }: ConversationMemberRecord): Promise<void> {
+    if (role !== 'owner') return
+    const owners = await this.#conversations.owners(id)
+    if (owners.every((owner) => owner === user_id) && owners.length > 0) {
+      throw new Problem('last_owner', { detail: 'The conversation would be left without an owner who can act.' })
+    }
+  }
+
+  /** @throws Problem `validation_failed`, the same for everybody who is no active member of the tenant */
+  private async checkUser(user_id: string): Promise<void> {
+    const rows = await this.scope.queries
+      .select({ user_id: memberships.user_id })
+      .from(memberships)
+      .where(
+        and(
+          eq(memberships.tenant_id, this.tenant_id),
+          eq(memberships.user_id, user_id),
+          eq(memberships.state, 'active'),
+        ),
+      )
+      .for('share')
+    if (rows.length > 0) return
+    const errors = [{ pointer: '/user_id', message: 'must be an active member of this tenant' }]
+    throw new Problem('validation_failed', { members: { errors } })
+  }
+
+  private tell(id: string, user_id: string, changes: Record<string, unknown>): void {
+    const target = { kind: 'conversation_member', id: `${id}/${user_id}` }
+    this.scope.changed({ ...target, tenant_id: this.tenant_id, changes })
+  }
+}

@@ -1,0 +1,156 @@
+import type { FastifyRequest } from 'fastify'
+import type { Limiter } from '../../../kernel/limits/limiter.js'
+import { WAIT_SECONDS_MAX } from '../../../kernel/live/limits.js'
+import type { Live } from '../../../kernel/live/live.js'
+import { waitForMessage } from '../../../kernel/live/long-poll.js'
+import { Problem } from '../../../kernel/problems/problems.js'
+import { tenant } from '../../../kernel/request/access.js'
+import { pageSchema, placeOf, readOrderedPage, sendPage } from '../../../kernel/rest/pagination.js'
+import { closed, NoContent, problems, type Routes } from '../../../kernel/rest/schemas.js'
+import { callerOf } from '../caller.js'
+import { ConversationParams } from '../schema.js'
+import type { MessageShown } from '../shown.js'
+import { spendMessage } from './budgets.js'
+import { Message, MessageChange, MessageParams, MessageQuery, NewMessage } from './schema.js'
+
+const tags = ['conversations']
+
+/** The longest wait, and time to answer. */
+const HANDLER_MS_MAX = (WAIT_SECONDS_MAX + 10) * 1000
+
+interface MessagesOptions {
+  readonly limiter: Limiter
+  readonly live: Live
+}
+
+/** The messages of a conversation. They are written here, and told to whoever listens once they are there. */
+const messages: Routes<MessagesOptions> = async (app, { limiter, live }) => {
+  app.get(
+    '',
+    {
+      config: { ...tenant('conversations:view'), handler_ms_max: HANDLER_MS_MAX },
+      schema: {
+        operationId: 'listMessages',
+        summary: 'Messages: newest first, or what came after a seq',
+        description:
+          'With after and wait it is a long poll: for clients that can open neither a socket nor a stream. While it waits it counts as a connection.',
+        tags,
+        params: ConversationParams,
+        querystring: closed(MessageQuery),
+        response: { 200: pageSchema(Message), ...problems('invalid_cursor', 'not_found', 'too_many_connections') },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params
+      const { after, wait } = request.query
+      if (wait !== undefined) await waitForMessage(live, request, id, checkedAfter(after), Number(wait))
+      const page = await request.tenant_store.read(async (store) => {
+        await store.conversations.visible(id, request.principal)
+        return store.messages.list(id, after === undefined ? undefined : Number(after), readOrderedPage(request))
+      })
+      return sendPage(request, reply, page, (message) => placeOf(message.seq, message.id))
+    },
+  )
+
+  app.post(
+    '',
+    {
+      // What was deleted since stays deleted, and whoever was removed since sees nothing.
+      config: { ...tenant('conversations:reply'), replayed: messageNow },
+      schema: {
+        operationId: 'createMessage',
+        summary: 'Write a message',
+        description:
+          'It gets the next seq of its conversation. Its author is the user, or the key that calls without one, or the customer whose words the key passes on.',
+        tags,
+        params: ConversationParams,
+        body: NewMessage,
+        response: { 201: Message, ...problems('key_required', 'not_found', 'conversation_closed') },
+      },
+    },
+    async (request, reply) => {
+      await spendMessage(limiter, request, reply, request.body.customer_id)
+      const { id } = request.params
+      const message = await request.tenant_store.write('message.created', (store) =>
+        store.messages.create(id, request.body, callerOf(request)),
+      )
+      return reply.code(201).header('location', `/v1/conversations/${id}/messages/${message.id}`).send(message)
+    },
+  )
+
+  app.get(
+    '/:message_id',
+    {
+      config: tenant('conversations:view'),
+      schema: {
+        operationId: 'getMessage',
+        summary: 'One message',
+        tags,
+        params: MessageParams,
+        response: { 200: Message, ...problems('not_found') },
+      },
+    },
+    (request) => messageNow(request, { id: request.params.message_id }),
+  )
+
+  app.patch(
+    '/:message_id',
+    {
+      config: tenant('conversations:reply'),
+      schema: {
+        operationId: 'updateMessage',
+        summary: 'Edit my message',
+        tags,
+        params: MessageParams,
+        body: MessageChange,
+        response: {
+          200: Message,
+          ...problems('not_author', 'not_found', 'conversation_closed', 'invalid_state'),
+        },
+      },
+    },
+    (request) =>
+      request.tenant_store.write('message.updated', (store) =>
+        store.messages.update(request.params.id, request.params.message_id, request.body.content, callerOf(request)),
+      ),
+  )
+
+  app.delete(
+    '/:message_id',
+    {
+      config: tenant('conversations:view'),
+      schema: {
+        operationId: 'deleteMessage',
+        summary: 'Delete a message',
+        description:
+          'By its author, an owner or moderator of the conversation, or whoever holds conversations:moderate. Its place and its seq stay; what it said is gone.',
+        tags,
+        params: MessageParams,
+        response: { 204: NoContent, ...problems('not_author', 'not_found') },
+      },
+    },
+    async (request, reply) => {
+      await request.tenant_store.write('message.deleted', (store) =>
+        store.messages.delete(request.params.id, request.params.message_id, callerOf(request)),
+      )
+      return reply.code(204).send(null)
+    },
+  )
+}
+export default messages
+
+/** A message as it is now. @throws Problem `not_found` */
+function messageNow(request: FastifyRequest, message: { readonly id: string }): Promise<MessageShown> {
+  const { id } = request.params as { id: string }
+  return request.tenant_store.read(async (store) => {
+    await store.conversations.visible(id, request.principal)
+    return store.messages.get(id, message.id)
+  })
+}
+
+/** @throws Problem `validation_failed` for a wait for nothing in particular */
+function checkedAfter(after: string | undefined): number {
+  if (after !== undefined) return Number(after)
+  const errors = [{ pointer: '/wait', message: 'needs after: the seq of the last message that you have' }]
+  throw new Problem('validation_failed', { members: { errors } })
+}

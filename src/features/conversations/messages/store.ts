@@ -1,0 +1,185 @@
+import { and, eq, sql } from 'drizzle-orm'
+import { v7 as uuidv7 } from 'uuid'
+import type { Principal } from '../../../kernel/authz/principal.js'
+import { brokenForeignKey } from '../../../kernel/database/errors.js'
+import { compiled, queriesOn } from '../../../kernel/database/queries.js'
+import { Problem } from '../../../kernel/problems/problems.js'
+import type { WriteScope } from '../../../kernel/store/unit-of-work.js'
+import type { Caller } from '../caller.js'
+import { ConversationsReader, holdVisible } from '../reader.js'
+import { type MessageShown, messageShown } from '../shown.js'
+import { type ConversationRow, conversations } from '../table.js'
+import { MessagesReader } from './reader.js'
+import { type MessageRow, messages } from './table.js'
+
+export interface MessageWish {
+  readonly content: string
+  readonly reply_to?: string | null
+  /** The customer whose words a key passes on. */
+  readonly customer_id?: string
+}
+
+type Place = Pick<ConversationRow, 'last_seq' | 'status' | 'customer_id' | 'visibility'>
+
+/** These two are what a message costs; they are built once. */
+const builder = queriesOn(async () => [])
+const INSERT = compiled<Omit<MessageRow, 'edited_at' | 'deleted_at'>, MessageRow>((given) =>
+  builder.insert(messages).values(given).returning(),
+)
+const NEXT_PLACE = compiled<Record<'tenant_id' | 'id' | 'now', string>, Place>(({ tenant_id, id, now }) =>
+  builder
+    .update(conversations)
+    .set({
+      last_seq: sql`${conversations.last_seq} + 1`,
+      // Whoever waited for another writer may have begun before them.
+      last_activity_at: sql`greatest(${conversations.last_activity_at}, ${now}::timestamptz)`,
+    })
+    .where(and(eq(conversations.tenant_id, tenant_id), eq(conversations.id, id)))
+    .returning({
+      last_seq: conversations.last_seq,
+      status: conversations.status,
+      customer_id: conversations.customer_id,
+      visibility: conversations.visibility,
+    }),
+)
+
+/** What is said stays out of the audit: an event cannot be taken back, and a message can. */
+export class MessagesWriter extends MessagesReader {
+  readonly #conversations: ConversationsReader
+
+  constructor(
+    protected override readonly scope: WriteScope,
+    tenant_id: string,
+  ) {
+    super(scope, tenant_id)
+    this.#conversations = new ConversationsReader(scope, tenant_id)
+  }
+
+  /**
+   * Writes a message. Its number comes from the row of the conversation, which is held until the end: whoever writes at
+   * the same time waits for it, and a transaction that fails gives its number back.
+   *
+   * @throws Problem `not_found`, `conversation_closed`, `key_required`, `validation_failed`
+   */
+  async create(conversation_id: string, wish: MessageWish, { principal }: Caller): Promise<MessageShown> {
+    const { now } = this.scope
+    const place = await this.nextPlace(conversation_id, principal)
+    if (place.status === 'closed') throw new Problem('conversation_closed')
+    const values = {
+      tenant_id: this.tenant_id,
+      id: uuidv7(),
+      conversation_id,
+      seq: place.last_seq,
+      ...authorOf(wish, principal, place.customer_id),
+      content: wish.content,
+      reply_to: wish.reply_to ?? null,
+      created_at: now,
+    }
+    const [row] = await orUnknownReply(() => this.scope.queries.run(INSERT(values)))
+    const message = messageShown(row as MessageRow)
+    this.tell(message, { seq: message.seq, reply_to: message.reply_to })
+    this.publish('chat_message', message)
+    return message
+  }
+
+  /** @throws Problem `not_found`, `not_author`, `conversation_closed`, `invalid_state` for a deleted one */
+  async update(conversation_id: string, id: string, content: string, { principal }: Caller): Promise<MessageShown> {
+    const { status } = await holdVisible(this.scope, this.tenant_id, conversation_id, principal)
+    const before = await this.hold(conversation_id, id)
+    if (!isAuthor(before, principal)) throw new Problem('not_author')
+    if (status === 'closed') throw new Problem('conversation_closed')
+    if (before.deleted_at !== null) throw new Problem('invalid_state', { detail: 'The message is deleted.' })
+    if (before.content === content) {
+      this.scope.unchanged()
+      return messageShown(before)
+    }
+    return this.set(before, { content, edited_at: this.scope.now }, 'chat_message_updated')
+  }
+
+  /**
+   * Takes what was said out of a message; its place stays. Deleting twice is deleting once.
+   * @throws Problem `not_found`, `not_author`
+   */
+  async delete(conversation_id: string, id: string, caller: Caller): Promise<void> {
+    const { my_role } = await holdVisible(this.scope, this.tenant_id, conversation_id, caller.principal)
+    const before = await this.hold(conversation_id, id)
+    const moderates = caller.moderates || my_role === 'owner' || my_role === 'moderator'
+    if (!moderates && !isAuthor(before, caller.principal)) {
+      throw new Problem('not_author', { detail: 'Only its author, or a moderator, may delete a message.' })
+    }
+    if (before.deleted_at !== null) this.scope.unchanged()
+    else await this.set(before, { content: null, deleted_at: this.scope.now }, 'chat_message_deleted')
+  }
+
+  private async set(
+    { id, conversation_id }: MessageRow,
+    change: Partial<Pick<MessageRow, 'content' | 'edited_at' | 'deleted_at'>>,
+    kind: 'chat_message_updated' | 'chat_message_deleted',
+  ): Promise<MessageShown> {
+    const [row] = await this.scope.queries
+      .update(messages)
+      .set(change)
+      .where(this.isThis(conversation_id, id))
+      .returning()
+    const message = messageShown(row as MessageRow)
+    this.tell(message, { seq: message.seq })
+    this.publish(kind, message)
+    return message
+  }
+
+  /** @throws Problem `not_found` */
+  private async nextPlace(id: string, principal: Principal) {
+    const [place] = await this.scope.queries.run(NEXT_PLACE({ tenant_id: this.tenant_id, id, now: this.scope.now }))
+    if (place === undefined) throw new Problem('not_found')
+    if (place.visibility !== 'tenant') await this.#conversations.visible(id, principal)
+    return place
+  }
+
+  private async hold(conversation_id: string, id: string): Promise<MessageRow> {
+    const [row] = await this.scope.queries.select().from(messages).where(this.isThis(conversation_id, id)).for('update')
+    if (row === undefined) throw new Problem('not_found')
+    return row
+  }
+
+  private tell({ id, conversation_id }: MessageShown, changes: Record<string, unknown>): void {
+    this.scope.changed({ kind: 'message', id, tenant_id: this.tenant_id, changes: { conversation_id, ...changes } })
+  }
+
+  private publish(kind: 'chat_message' | 'chat_message_updated' | 'chat_message_deleted', message: MessageShown): void {
+    this.scope.publish({ kind, tenant_id: this.tenant_id, conversation_id: message.conversation_id, message })
+  }
+}
+
+/**
+ * Whose words they are: the user's, or the key's own, or those of the conversation's customer, which only a key may pass
+ * on. A user who could write as the customer could put words into a mouth that cannot object.
+ */
+function authorOf({ customer_id }: MessageWish, principal: Principal, of_conversation: string | null) {
+  const key_id = principal.kind === 'key' ? principal.id : null
+  if (customer_id === undefined) {
+    return { author_kind: key_id === null ? ('user' as const) : ('key' as const), author_id: principal.id, key_id }
+  }
+  if (key_id === null) {
+    throw new Problem('key_required', { detail: 'Only a key, without a user, passes on the words of a customer.' })
+  }
+  if (customer_id !== of_conversation) throw invalid('/customer_id', 'must be the customer of this conversation')
+  return { author_kind: 'customer' as const, author_id: customer_id, key_id }
+}
+
+/** A key may change what it passed on. */
+function isAuthor({ author_kind, author_id, key_id }: MessageRow, principal: Principal): boolean {
+  return principal.kind === 'key' ? key_id === principal.id : author_kind === 'user' && author_id === principal.id
+}
+
+async function orUnknownReply<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (brokenForeignKey(error) !== 'messages_reply_to_fkey') throw error
+    throw invalid('/reply_to', 'must be a message of this conversation', error)
+  }
+}
+
+function invalid(pointer: string, message: string, cause?: unknown): Problem {
+  return new Problem('validation_failed', { members: { errors: [{ pointer, message }] }, cause })
+}

@@ -1,0 +1,156 @@
+import { and, desc, eq, lt, ne, or, type SQL } from 'drizzle-orm'
+import { v7 as uuidv7 } from 'uuid'
+import type { Principal } from '../../../kernel/authz/principal.js'
+import { brokenUniqueConstraint } from '../../../kernel/database/errors.js'
+import { Problem } from '../../../kernel/problems/problems.js'
+import { type Page, pageOf, type Rows } from '../../../kernel/rest/pagination.js'
+import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
+import { type Caller, userOf } from '../caller.js'
+import { message_reports, messages, type ReportRow, type ReportStatus } from '../messages/table.js'
+import { holdVisible } from '../reader.js'
+
+export type ReportRecord = Omit<ReportRow, 'tenant_id'>
+
+/**
+ * Reads reports. To report is to show a message to the moderators: they see the copy in the report, also of a
+ * conversation of members that does not exist for them. Whoever is reported never sees who did it: a moderator does not
+ * see, and cannot decide, what is about their own messages.
+ */
+export class ReportsReader {
+  constructor(
+    protected readonly scope: ReadScope,
+    protected readonly tenant_id: string,
+  ) {}
+
+  /** The queue of the moderators, newest first. */
+  list(status: ReportStatus | undefined, page: Page, principal: Principal): Promise<Rows<ReportRecord>> {
+    const of_status = status === undefined ? undefined : eq(message_reports.status, status)
+    return this.select(and(isOfOthers(principal), of_status), page)
+  }
+
+  /** What a user reported, newest first. @throws Problem `user_required` */
+  async mine(page: Page, principal: Principal): Promise<Rows<ReportRecord>> {
+    return this.select(eq(message_reports.reporter_id, userOf(principal)), page)
+  }
+
+  /** @throws Problem `not_found` */
+  async get(id: string, principal: Principal): Promise<ReportRecord> {
+    const [row] = await this.scope.queries
+      .select()
+      .from(message_reports)
+      .where(and(this.isThis(id), isOfOthers(principal)))
+    if (row === undefined) throw new Problem('not_found')
+    return row
+  }
+
+  protected isThis(id: string): SQL | undefined {
+    return and(eq(message_reports.tenant_id, this.tenant_id), eq(message_reports.id, id))
+  }
+
+  private async select(where: SQL | undefined, page: Page): Promise<Rows<ReportRecord>> {
+    const after = page.after_id === undefined ? undefined : lt(message_reports.id, page.after_id)
+    const rows = await this.scope.queries
+      .select()
+      .from(message_reports)
+      .where(and(eq(message_reports.tenant_id, this.tenant_id), where, after))
+      .orderBy(desc(message_reports.id))
+      .limit(page.limit + 1)
+    return pageOf(rows, page.limit)
+  }
+}
+
+export class ReportsWriter extends ReportsReader {
+  constructor(
+    protected override readonly scope: WriteScope,
+    tenant_id: string,
+  ) {
+    super(scope, tenant_id)
+  }
+
+  /**
+   * Reports a message, once per person. The audit names the report and nobody: whoever reads the audit and was reported
+   * would see there who did it, if only by what they do not see in the queue.
+   *
+   * @throws Problem `user_required`, `not_found`, `invalid_state` for a deleted message, `already_reported`
+   */
+  async create(
+    conversation_id: string,
+    message_id: string,
+    reason: string,
+    { principal }: Caller,
+  ): Promise<ReportRecord> {
+    const reporter_id = userOf(principal)
+    await holdVisible(this.scope, this.tenant_id, conversation_id, principal)
+    const [message] = await this.scope.queries
+      .select()
+      .from(messages)
+      .where(
+        and(
+          eq(messages.tenant_id, this.tenant_id),
+          eq(messages.conversation_id, conversation_id),
+          eq(messages.id, message_id),
+        ),
+      )
+      .for('share')
+    if (message === undefined) throw new Problem('not_found')
+    const { content, author_kind, author_id } = message
+    if (content === null) throw new Problem('invalid_state', { detail: 'The message is deleted.' })
+    const values = { tenant_id: this.tenant_id, id: uuidv7(), conversation_id, message_id, reporter_id, reason }
+    const copy = { content, author_kind, author_id }
+    const [row] = await orReportedBefore(() =>
+      this.scope.queries
+        .insert(message_reports)
+        .values({ ...values, ...copy, status: 'pending', created_at: this.scope.now })
+        .returning(),
+    )
+    const subject = { kind: 'message_report', id: values.id, tenant_id: this.tenant_id, is_confidential: true }
+    this.scope.changed({ ...subject, changes: { after: { status: 'pending' } } })
+    return row as ReportRow
+  }
+
+  /** Decides a report, once. @throws Problem `not_found`, `already_decided` */
+  async decide(
+    id: string,
+    status: 'reviewed' | 'dismissed',
+    note: string,
+    principal: Principal,
+  ): Promise<ReportRecord> {
+    const decision = {
+      status,
+      note,
+      decided_by_kind: principal.kind === 'key' ? ('key' as const) : ('user' as const),
+      decided_by: principal.id,
+      decided_at: this.scope.now,
+    }
+    const [row] = await this.scope.queries
+      .update(message_reports)
+      .set(decision)
+      .where(and(this.isThis(id), isOfOthers(principal), eq(message_reports.status, 'pending')))
+      .returning()
+    if (row === undefined) {
+      await this.get(id, principal)
+      throw new Problem('already_decided')
+    }
+    this.tell(id, { before: { status: 'pending' }, after: { status } })
+    return row
+  }
+
+  private tell(id: string, changes: Record<string, unknown>): void {
+    this.scope.changed({ kind: 'message_report', id, tenant_id: this.tenant_id, changes })
+  }
+}
+
+/** What is not about the caller's own messages. */
+function isOfOthers({ kind, id }: Principal): SQL | undefined {
+  const author_kind = kind === 'key' ? 'key' : 'user'
+  return or(ne(message_reports.author_kind, author_kind), ne(message_reports.author_id, id))
+}
+
+async function orReportedBefore<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (brokenUniqueConstraint(error) !== 'message_reports_reporter_key') throw error
+    throw new Problem('already_reported', { cause: error })
+  }
+}

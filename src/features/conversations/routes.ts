@@ -1,0 +1,158 @@
+import { tenant } from '../../kernel/request/access.js'
+import { demandedVersions, etagOf } from '../../kernel/rest/etag.js'
+import { pageSchema, placeOf, readOrderedPage, sendPage } from '../../kernel/rest/pagination.js'
+import { closed, problems, type Routes } from '../../kernel/rest/schemas.js'
+import { asAnswerOf, callerOf } from './caller.js'
+import {
+  Conversation,
+  ConversationChange,
+  ConversationParams,
+  ConversationQuery,
+  Handoff,
+  NewConversation,
+  ReadMarker,
+  ReadMarkerWish,
+} from './schema.js'
+
+const tags = ['conversations']
+
+/** Conversations of a tenant: opened, changed, handed over, and how far they are read. */
+const conversations: Routes = async (app) => {
+  app.get(
+    '',
+    {
+      config: tenant('conversations:view'),
+      schema: {
+        operationId: 'listConversations',
+        summary: 'Conversations, newest activity first',
+        tags,
+        querystring: closed(ConversationQuery),
+        response: { 200: pageSchema(Conversation), ...problems('invalid_cursor') },
+      },
+    },
+    async (request, reply) => {
+      const page = await request.tenant_store.read((store) =>
+        store.conversations.list(request.query, readOrderedPage(request), request.principal),
+      )
+      return sendPage(request, reply, page, (each) => placeOf(Date.parse(each.last_activity_at), each.id))
+    },
+  )
+
+  app.post(
+    '',
+    {
+      config: tenant('conversations:edit'),
+      schema: {
+        operationId: 'createConversation',
+        summary: 'Open a conversation',
+        description: 'The user who opens it becomes its owner. A key without a user opens one that has no owner yet.',
+        tags,
+        body: NewConversation,
+        response: { 201: Conversation },
+      },
+    },
+    async (request, reply) => {
+      const conversation = await request.tenant_store.write('conversation.created', (store) =>
+        store.conversations.create(request.body, callerOf(request)),
+      )
+      return reply
+        .code(201)
+        .headers({ etag: etagOf(conversation.version), location: `/v1/conversations/${conversation.id}` })
+        .send(conversation)
+    },
+  )
+
+  app.get(
+    '/:id',
+    {
+      config: tenant('conversations:view'),
+      schema: {
+        operationId: 'getConversation',
+        summary: 'One conversation',
+        tags,
+        params: ConversationParams,
+        response: { 200: Conversation, ...problems('not_found') },
+      },
+    },
+    async (request, reply) => {
+      const conversation = await request.tenant_store.read((store) =>
+        store.conversations.visible(request.params.id, request.principal),
+      )
+      reply.header('etag', etagOf(conversation.version))
+      return conversation
+    },
+  )
+
+  app.patch(
+    '/:id',
+    {
+      config: tenant('conversations:edit'),
+      schema: {
+        operationId: 'updateConversation',
+        summary: 'Change a conversation',
+        description:
+          'Fields that are not sent stay. The title is changed by owners and moderators of the conversation, the visibility by owners. With If-Match, only if nobody else changed it meanwhile.',
+        tags,
+        params: ConversationParams,
+        body: ConversationChange,
+        response: {
+          200: Conversation,
+          ...problems('conversation_role_required', 'not_found', 'precondition_failed'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const conversation = await request.tenant_store.write('conversation.updated', (store) =>
+        store.conversations.update(request.params.id, request.body, demandedVersions(request), callerOf(request)),
+      )
+      reply.header('etag', etagOf(conversation.version))
+      return asAnswerOf(request, conversation)
+    },
+  )
+
+  app.post(
+    '/:id/handoff',
+    {
+      config: tenant('handoff:perform'),
+      schema: {
+        operationId: 'handOffConversation',
+        summary: 'Hand a conversation over',
+        description:
+          'To a member who may see it, or, with null, to nobody in particular. The status becomes handoff until somebody sets another one.',
+        tags,
+        params: ConversationParams,
+        body: Handoff,
+        response: { 200: Conversation, ...problems('not_found', 'conversation_closed', 'precondition_failed') },
+      },
+    },
+    async (request, reply) => {
+      const { assignee_id } = request.body
+      const conversation = await request.tenant_store.write('conversation.handed_off', (store) =>
+        store.conversations.handOff(request.params.id, assignee_id, demandedVersions(request), callerOf(request)),
+      )
+      reply.header('etag', etagOf(conversation.version))
+      return asAnswerOf(request, conversation)
+    },
+  )
+
+  app.put(
+    '/:id/read',
+    {
+      config: tenant('conversations:view'),
+      schema: {
+        operationId: 'markRead',
+        summary: 'Say how far I have read',
+        description: 'The marker moves forwards only; an earlier seq changes nothing.',
+        tags,
+        params: ConversationParams,
+        body: ReadMarkerWish,
+        response: { 200: ReadMarker, ...problems('user_required', 'not_found') },
+      },
+    },
+    (request) =>
+      request.tenant_store.write('conversation.read', (store) =>
+        store.read_markers.mark(request.params.id, request.body.seq, callerOf(request)),
+      ),
+  )
+}
+export default conversations

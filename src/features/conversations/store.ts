@@ -1,0 +1,219 @@
+import { and, eq, isNull } from 'drizzle-orm'
+import { v7 as uuidv7 } from 'uuid'
+import { findHoldings } from '../../kernel/authz/holdings.js'
+import { brokenForeignKey } from '../../kernel/database/errors.js'
+import { memberships } from '../../kernel/identity/memberships-table.js'
+import { users } from '../../kernel/identity/users-table.js'
+import { holds } from '../../kernel/permissions/evaluate.js'
+import { Problem } from '../../kernel/problems/problems.js'
+import { checkVersion } from '../../kernel/rest/etag.js'
+import type { WriteScope } from '../../kernel/store/unit-of-work.js'
+import type { Caller } from './caller.js'
+import { ConversationsReader } from './reader.js'
+import type { ConversationShown } from './shown.js'
+import { demand, type Standing, standingOf } from './standing.js'
+import { type Channel, type ConversationStatus, conversation_members, conversations, type Visibility } from './table.js'
+
+export interface ConversationWish {
+  readonly title: string
+  readonly customer_id?: string | null
+  readonly assignee_id?: string | null
+  readonly channel?: Channel
+  readonly visibility?: Visibility
+}
+
+export interface ConversationChange extends Partial<Omit<ConversationWish, 'channel'>> {
+  readonly status?: ConversationStatus
+}
+
+export class ConversationsWriter extends ConversationsReader {
+  constructor(
+    protected override readonly scope: WriteScope,
+    tenant_id: string,
+  ) {
+    super(scope, tenant_id)
+  }
+
+  /** Opens a conversation. A user who does becomes its owner. @throws Problem `validation_failed` for ids that name nobody */
+  async create(wish: ConversationWish, { principal }: Caller): Promise<ConversationShown> {
+    const { now } = this.scope
+    const id = uuidv7()
+    const { title, customer_id = null, assignee_id = null, channel = 'web', visibility = 'tenant' } = wish
+    const is_user = principal.kind === 'user'
+    if (visibility === 'members' && !is_user) throw unseen()
+    const values = { tenant_id: this.tenant_id, id, title, customer_id, assignee_id, channel, visibility }
+    await orUnknown(() =>
+      this.scope.queries
+        .insert(conversations)
+        .values({ ...values, status: 'open', last_activity_at: now, created_at: now, updated_at: now }),
+    )
+    if (is_user) {
+      const owner = { tenant_id: this.tenant_id, conversation_id: id, user_id: principal.id, role: 'owner' as const }
+      await this.scope.queries.insert(conversation_members).values({ ...owner, created_at: now })
+    }
+    const conversation = await this.visible(id, principal)
+    await this.checkAssignee(conversation)
+    this.tell(id, { after: { customer_id, assignee_id, channel, visibility } })
+    return conversation
+  }
+
+  /** @throws Problem `not_found`, `precondition_failed`, `conversation_role_required`, `validation_failed` */
+  async update(
+    id: string,
+    change: ConversationChange,
+    demanded: readonly number[] | undefined,
+    caller: Caller,
+  ): Promise<ConversationShown> {
+    const before = await this.hold(id, caller)
+    checkVersion(demanded, before.version)
+    if (change.title !== undefined && change.title !== before.title) {
+      demand(await this.standing(before, caller), 'moderator')
+    }
+    if (change.visibility !== undefined && change.visibility !== before.visibility) {
+      demand(await this.standing(before, caller), 'owner')
+      if (change.visibility === 'members' && before.my_role === null) throw unseen()
+    }
+    return this.set(before, change, caller)
+  }
+
+  /**
+   * Hands the conversation to a member who may see it, or to nobody in particular.
+   * @throws Problem `not_found`, `precondition_failed`, `conversation_closed`, `validation_failed`
+   */
+  async handOff(
+    id: string,
+    assignee_id: string | null,
+    demanded: readonly number[] | undefined,
+    caller: Caller,
+  ): Promise<ConversationShown> {
+    const before = await this.hold(id, caller)
+    checkVersion(demanded, before.version)
+    if (before.status === 'closed') throw new Problem('conversation_closed')
+    return this.set(before, { assignee_id, status: 'handoff' }, caller)
+  }
+
+  /** Reads a conversation and holds it until the end, so that what was checked is what changes. @throws Problem `not_found` */
+  async hold(id: string, { principal }: Caller): Promise<ConversationShown> {
+    await this.scope.queries.select({ id: conversations.id }).from(conversations).where(this.isThis(id)).for('update')
+    return this.visible(id, principal)
+  }
+
+  /** Where the caller stands; see `standingOf`. */
+  async standing(conversation: ConversationShown, caller: Caller): Promise<Standing> {
+    return standingOf(conversation, caller, (await this.owners(conversation.id)).length > 0)
+  }
+
+  /** The owners who can act. */
+  async owners(id: string): Promise<string[]> {
+    const rows = await this.scope.queries
+      .select({ user_id: conversation_members.user_id })
+      .from(conversation_members)
+      .innerJoin(
+        memberships,
+        and(
+          eq(memberships.tenant_id, conversation_members.tenant_id),
+          eq(memberships.user_id, conversation_members.user_id),
+        ),
+      )
+      .innerJoin(users, eq(users.id, conversation_members.user_id))
+      .where(
+        and(
+          eq(conversation_members.tenant_id, this.tenant_id),
+          eq(conversation_members.conversation_id, id),
+          eq(conversation_members.role, 'owner'),
+          eq(memberships.state, 'active'),
+          isNull(users.disabled_at),
+        ),
+      )
+    return rows.map(({ user_id }) => user_id)
+  }
+
+  private async set(
+    before: ConversationShown,
+    change: ConversationChange,
+    { principal }: Caller,
+  ): Promise<ConversationShown> {
+    const fields = (Object.keys(change) as (keyof ConversationChange)[]).filter(
+      (field) => change[field] !== before[field],
+    )
+    if (fields.length === 0) {
+      this.scope.unchanged()
+      return before
+    }
+    await orUnknown(() =>
+      this.scope.queries
+        .update(conversations)
+        .set({ ...change, version: before.version + 1, updated_at: this.scope.now })
+        .where(this.isThis(before.id)),
+    )
+    const after = await this.visible(before.id, principal)
+    if (fields.includes('assignee_id') || fields.includes('visibility')) await this.checkAssignee(after)
+    const told = fields.filter((field) => field !== 'title')
+    const pick = (from: ConversationShown) => Object.fromEntries(told.map((field) => [field, from[field]]))
+    this.tell(before.id, { fields, before: pick(before), after: pick(after) })
+    return after
+  }
+
+  /** Whoever answers must be able to see it: one refusal for all who cannot, so that it tells of nobody. */
+  private async checkAssignee({ id, assignee_id, visibility }: ConversationShown): Promise<void> {
+    if (assignee_id === null) return
+    const member = await findHoldings(this.scope, this.tenant_id, assignee_id)
+    const may_view =
+      member !== undefined &&
+      member.state === 'active' &&
+      !member.is_user_disabled &&
+      holds(member.holdings, 'conversations:view')
+    if (!may_view) throw unknown('assignee_id')
+    if (visibility === 'members' && !(await this.isMember(id, assignee_id))) throw unknown('assignee_id')
+  }
+
+  private async isMember(id: string, user_id: string): Promise<boolean> {
+    const rows = await this.scope.queries
+      .select({ user_id: conversation_members.user_id })
+      .from(conversation_members)
+      .where(
+        and(
+          eq(conversation_members.tenant_id, this.tenant_id),
+          eq(conversation_members.conversation_id, id),
+          eq(conversation_members.user_id, user_id),
+        ),
+      )
+    return rows.length > 0
+  }
+
+  private isThis(id: string) {
+    return and(eq(conversations.tenant_id, this.tenant_id), eq(conversations.id, id))
+  }
+
+  /** A title is words of people, of whom some write for members alone: the audit says that it changed, and not what it says. */
+  private tell(id: string, changes: Record<string, unknown>): void {
+    this.scope.changed({ kind: 'conversation', id, tenant_id: this.tenant_id, changes })
+  }
+}
+
+const MEANING: Readonly<Record<string, string>> = {
+  customer_id: 'must be a customer of this tenant',
+  assignee_id: 'must be an active member of the tenant who may see this conversation',
+}
+
+function unknown(field: string, cause?: unknown): Problem {
+  const errors = [{ pointer: `/${field}`, message: MEANING[field] }]
+  return new Problem('validation_failed', { members: { errors }, cause })
+}
+
+/** A conversation of members that whoever makes it so would not see. */
+function unseen(): Problem {
+  const message = 'must be tenant: whoever asks is no member, and would not see it any more'
+  return new Problem('validation_failed', { members: { errors: [{ pointer: '/visibility', message }] } })
+}
+
+async function orUnknown<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const broken = brokenForeignKey(error)
+    if (broken === 'conversations_customer_fkey') throw unknown('customer_id', error)
+    if (broken === 'conversations_assignee_fkey') throw unknown('assignee_id', error)
+    throw error
+  }
+}

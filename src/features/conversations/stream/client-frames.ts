@@ -1,0 +1,102 @@
+import type { RawData, WebSocket } from 'ws'
+import { insufficientScope } from '../../../kernel/authz/insufficient-scope.js'
+import { type Limiter, rateLimited } from '../../../kernel/limits/limiter.js'
+import type { Connection } from '../../../kernel/live/connection.js'
+import { type ClientFrame, Outgoing, readClientFrame } from '../../../kernel/live/frames.js'
+import { FRAMES_PER_SECOND_MAX, VIOLATIONS_MAX, VIOLATIONS_WINDOW_MS } from '../../../kernel/live/limits.js'
+import { evaluate } from '../../../kernel/permissions/evaluate.js'
+import { Problem, problemBody } from '../../../kernel/problems/problems.js'
+import { CLOSE } from '../../../kernel/sockets/web-sockets.js'
+import type { Bus } from '../../../kernel/store/bus.js'
+import type { Clock } from '../../../kernel/time/clock.js'
+
+export interface FrameParts {
+  readonly bus: Bus
+  readonly limiter: Limiter
+  readonly clock: Clock
+  readonly public_url: string
+}
+
+const PONG = new Outgoing('pong', {})
+
+/**
+ * What a client says on its socket. A frame that is refused is answered with an `error` frame, and the socket stays
+ * open; whoever goes on and on is ended. Nothing in a frame says who speaks: that is known from the handshake.
+ */
+export class ClientFrames {
+  #frames = { second: 0, count: 0 }
+  #violations: number[] = []
+
+  constructor(
+    private readonly parts: FrameParts,
+    private readonly socket: WebSocket,
+    private readonly connection: Connection,
+    private readonly request_id: string,
+  ) {}
+
+  /** Never throws, and never rejects. */
+  async hear(data: RawData, is_binary: boolean): Promise<void> {
+    if (!this.connection.is_open) return
+    if (is_binary) {
+      this.connection.end({ problem: new Problem('malformed_request'), code: CLOSE.broken })
+      return
+    }
+    try {
+      this.countFrame()
+      await this.act(readClientFrame(String(data)))
+    } catch (error) {
+      this.refuse(error instanceof Problem ? error : new Problem('internal_error', { cause: error }))
+    }
+  }
+
+  /** Counts what needs no answer of ours, so that it is no way to flood: pings and pongs of the protocol. */
+  countControl(): void {
+    // Frames that came with the one that ended it, a thousand of them in one packet.
+    if (!this.connection.is_open) return
+    try {
+      this.countFrame()
+    } catch (error) {
+      this.refuse(error as Problem)
+    }
+  }
+
+  private async act(frame: ClientFrame): Promise<void> {
+    if (frame.type === 'ping') this.socket.send(PONG.frame, { binary: false })
+    else await this.type(frame.is_typing)
+  }
+
+  /** Tells everybody who listens, this client too. @throws Problem */
+  private async type(is_typing: boolean): Promise<void> {
+    const { tenant_id, conversation_id, standing } = this.connection
+    const decision = evaluate(['conversations:reply'], standing.holdings)
+    if (!decision.allowed) throw insufficientScope(decision, [])
+    if (standing.principal.kind !== 'user') throw new Problem('user_required')
+    const user_id = standing.principal.id
+    const { is_exceeded, reset_seconds } = await this.parts.limiter.count('typing', user_id)
+    if (is_exceeded) throw rateLimited('typing', reset_seconds)
+    this.parts.bus.publish({ kind: 'chat_typing', tenant_id, conversation_id, user_id, is_typing })
+  }
+
+  /** @throws Problem `rate_limited` */
+  private countFrame(): void {
+    const second = Math.floor(this.parts.clock() / 1000)
+    if (this.#frames.second !== second) this.#frames = { second, count: 0 }
+    this.#frames.count += 1
+    if (this.#frames.count > FRAMES_PER_SECOND_MAX) {
+      const detail = `A client may send ${FRAMES_PER_SECOND_MAX} frames in a second.`
+      throw new Problem('rate_limited', { detail, members: { violated_policies: ['frames'] } })
+    }
+  }
+
+  private refuse(problem: Problem): void {
+    if (!this.connection.is_open) return
+    const now = this.parts.clock()
+    this.#violations = [...this.#violations.filter((at) => now - at < VIOLATIONS_WINDOW_MS), now]
+    const error = new Outgoing('error', problemBody(problem, this.parts.public_url, this.request_id))
+    this.socket.send(error.frame, { binary: false })
+    if (this.#violations.length >= VIOLATIONS_MAX) {
+      const flood = new Problem('rate_limited', { headers: { 'retry-after': '60' } })
+      this.connection.end({ problem: flood, code: CLOSE.flood })
+    }
+  }
+}

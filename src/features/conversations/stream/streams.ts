@@ -1,0 +1,75 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { WebSocket } from 'ws'
+import type { Ending } from '../../../kernel/live/connection.js'
+import { EventStream } from '../../../kernel/live/event-stream.js'
+import type { Opened } from '../../../kernel/live/live.js'
+import { SocketTransport } from '../../../kernel/live/socket.js'
+import { Subscription } from '../../../kernel/live/subscription.js'
+import { Problem } from '../../../kernel/problems/problems.js'
+import { found } from '../../../kernel/request/findings.js'
+import { closeFor } from '../../../kernel/sockets/web-sockets.js'
+import { ClientFrames } from './client-frames.js'
+import type { RealtimeOptions } from './routes.js'
+
+/** Listens by WebSocket. Everything that hears the client is there before anything is waited for. */
+export function openSocket(options: RealtimeOptions, request: FastifyRequest, socket: WebSocket): void {
+  const { live, limiter, public_url } = options
+  const { clock, bus } = live
+  let subscription: Subscription | undefined
+  const transport = new SocketTransport(socket, (ending) => opened.connection.end(ending), clock())
+  let opened: Opened
+  try {
+    opened = live.open(request, found(request.findings.admission), transport, () => subscription?.stop())
+  } catch (error) {
+    closeFor(socket, asProblem(error))
+    return
+  }
+  const { connection } = opened
+  const frames = new ClientFrames({ bus, limiter, clock, public_url }, socket, connection, request.id)
+  socket.on('message', (data, is_binary) => {
+    transport.heard(clock())
+    void frames.hear(data, is_binary)
+  })
+  for (const control of ['ping', 'pong'] as const) {
+    socket.on(control, () => {
+      transport.heard(clock())
+      frames.countControl()
+    })
+  }
+  socket.on('close', () => connection.gone())
+  subscription = new Subscription(opened.follower, live.log, connection, transport)
+  begin(request, opened, subscription)
+}
+
+/** Listens by server-sent events. */
+export function openEventStream(options: RealtimeOptions, request: FastifyRequest, reply: FastifyReply): void {
+  const { live, public_url, observe } = options
+  let subscription: Subscription | undefined
+  const end = (ending: Ending) => opened.connection.end(ending)
+  const stream = new EventStream(reply, end, public_url, live.clock())
+  const opened = live.open(request, found(request.findings.admission), stream, () => subscription?.stop())
+  reply.raw.on('close', () => opened.connection.gone())
+  stream.begin()
+  observe(request, 200, reply.elapsedTime)
+  // Who left before we listened for it will not leave again, and would stay counted for ever.
+  if (reply.raw.destroyed) opened.connection.gone()
+  subscription = new Subscription(opened.follower, live.log, opened.connection, stream)
+  begin(request, opened, subscription)
+}
+
+/** What cannot be read is the end of the connection: its client comes back and goes on where it was. */
+function begin(request: FastifyRequest, { connection, follower }: Opened, subscription: Subscription): void {
+  const { last_seq, after } = found(request.findings.admission)
+  follower
+    .reach(last_seq)
+    .then(() => (connection.is_open ? subscription.start(after) : undefined))
+    .catch((error: unknown) => {
+      request.log.warn({ err: error }, 'a stream could not be read')
+      connection.end({ problem: asProblem(error) })
+    })
+    .finally(() => (connection.is_open ? undefined : subscription.stop()))
+}
+
+function asProblem(error: unknown): Problem {
+  return error instanceof Problem ? error : new Problem('internal_error', { cause: error })
+}

@@ -1,0 +1,119 @@
+import { sql } from 'drizzle-orm'
+import { check, foreignKey, index, integer, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import { instant, tenantId, withinTenant } from '../../kernel/database/columns.js'
+import { memberships } from '../../kernel/identity/memberships-table.js'
+import { tenants } from '../../kernel/identity/tenants-table.js'
+import { customers } from '../customers/table.js'
+
+export const CHANNELS = ['web', 'whatsapp', 'sms', 'email', 'api'] as const
+export type Channel = (typeof CHANNELS)[number]
+
+export const CONVERSATION_STATUSES = ['open', 'pending', 'handoff', 'closed'] as const
+export type ConversationStatus = (typeof CONVERSATION_STATUSES)[number]
+
+export const VISIBILITIES = ['tenant', 'members'] as const
+export type Visibility = (typeof VISIBILITIES)[number]
+
+export const CONVERSATION_ROLES = ['owner', 'moderator', 'member'] as const
+export type ConversationRole = (typeof CONVERSATION_ROLES)[number]
+
+/**
+ * A conversation between the people of a tenant and, mostly, one of its customers.
+ *
+ * The migration says of the references to customer and assignee that only their own column is emptied when what they
+ * name is gone; drizzle would empty the tenant too.
+ */
+export const conversations = pgTable(
+  'conversations',
+  {
+    tenant_id: tenantId(),
+    id: uuid('id').notNull(),
+    title: text('title').notNull(),
+    customer_id: uuid('customer_id'),
+    channel: text('channel').$type<Channel>().notNull(),
+    status: text('status').$type<ConversationStatus>().notNull(),
+    /** The user who answers; null for nobody in particular. */
+    assignee_id: uuid('assignee_id'),
+    visibility: text('visibility').$type<Visibility>().notNull(),
+    /** The seq of the newest message; each new one takes the next number in the transaction that writes it. */
+    last_seq: integer('last_seq').notNull().default(0),
+    /** Of the newest message, or of the opening: what the list is ordered by. */
+    last_activity_at: instant('last_activity_at').notNull(),
+    /** Counts the changes of the conversation itself, not its messages; it is the ETag. */
+    version: integer('version').notNull().default(1),
+    created_at: instant('created_at').notNull(),
+    updated_at: instant('updated_at').notNull(),
+  },
+  (t) => [
+    primaryKey({ name: 'conversations_pkey', columns: [t.tenant_id, t.id] }),
+    index('conversations_activity_index').on(t.tenant_id, t.last_activity_at, t.id),
+    index('conversations_customer_id_index').on(t.tenant_id, t.customer_id),
+    index('conversations_assignee_id_index').on(t.tenant_id, t.assignee_id),
+    foreignKey({ name: 'conversations_tenant_id_fkey', columns: [t.tenant_id], foreignColumns: [tenants.id] }),
+    foreignKey({
+      name: 'conversations_customer_fkey',
+      columns: [t.tenant_id, t.customer_id],
+      foreignColumns: [customers.tenant_id, customers.id],
+    }).onDelete('set null'),
+    foreignKey({
+      name: 'conversations_assignee_fkey',
+      columns: [t.tenant_id, t.assignee_id],
+      foreignColumns: [memberships.tenant_id, memberships.user_id],
+    }).onDelete('set null'),
+    check('conversations_channel_check', sql`${t.channel} in ('web', 'whatsapp', 'sms', 'email', 'api')`),
+    check('conversations_status_check', sql`${t.status} in ('open', 'pending', 'handoff', 'closed')`),
+    check('conversations_visibility_check', sql`${t.visibility} in ('tenant', 'members')`),
+  ],
+)
+
+/** Who belongs to a conversation. Whoever leaves the tenant leaves its conversations. */
+export const conversation_members = pgTable(
+  'conversation_members',
+  {
+    tenant_id: tenantId(),
+    conversation_id: uuid('conversation_id').notNull(),
+    user_id: uuid('user_id').notNull(),
+    role: text('role').$type<ConversationRole>().notNull(),
+    created_at: instant('created_at').notNull(),
+  },
+  (t) => [
+    primaryKey({ name: 'conversation_members_pkey', columns: [t.tenant_id, t.conversation_id, t.user_id] }),
+    index('conversation_members_user_id_index').on(t.tenant_id, t.user_id),
+    ofConversation('conversation_members', [t.tenant_id, t.conversation_id]),
+    withinTenant(
+      'conversation_members_membership_fkey',
+      [t.tenant_id, t.user_id],
+      [memberships.tenant_id, memberships.user_id],
+    ),
+    check('conversation_members_role_check', sql`${t.role} in ('owner', 'moderator', 'member')`),
+  ],
+)
+
+/** How far each user has read. Not a column of members: a conversation of the whole tenant is read by others too. */
+export const read_markers = pgTable(
+  'read_markers',
+  {
+    tenant_id: tenantId(),
+    conversation_id: uuid('conversation_id').notNull(),
+    user_id: uuid('user_id').notNull(),
+    seq: integer('seq').notNull(),
+    updated_at: instant('updated_at').notNull(),
+  },
+  (t) => [
+    primaryKey({ name: 'read_markers_pkey', columns: [t.tenant_id, t.conversation_id, t.user_id] }),
+    ofConversation('read_markers', [t.tenant_id, t.conversation_id]),
+    withinTenant(
+      'read_markers_membership_fkey',
+      [t.tenant_id, t.user_id],
+      [memberships.tenant_id, memberships.user_id],
+    ),
+  ],
+)
+
+/** The reference of a row to its conversation, of the same tenant. */
+function ofConversation(table: string, columns: Parameters<typeof withinTenant>[1]) {
+  return withinTenant(`${table}_conversation_fkey`, columns, [conversations.tenant_id, conversations.id])
+}
+
+export type ConversationRow = typeof conversations.$inferSelect
+export type ReadMarkerRow = typeof read_markers.$inferSelect

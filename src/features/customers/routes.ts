@@ -1,0 +1,119 @@
+import { tenant } from '../../kernel/request/access.js'
+import { demandedVersions, etagOf } from '../../kernel/rest/etag.js'
+import { pageSchema, readPage, sendPage } from '../../kernel/rest/pagination.js'
+import { closed, NoContent, problems, type Routes, Uuid } from '../../kernel/rest/schemas.js'
+import { checkCustomer } from './checks.js'
+import { Customer, CustomerChange, CustomerQuery, NewCustomer } from './schema.js'
+
+const tags = ['customers']
+const CustomerParams = closed({ id: Uuid })
+
+/** The customers of a tenant. */
+const customers: Routes = async (app) => {
+  app.get(
+    '',
+    {
+      config: tenant('conversations:view'),
+      schema: {
+        operationId: 'listCustomers',
+        summary: 'Customers, newest first',
+        tags,
+        querystring: closed(CustomerQuery),
+        response: { 200: pageSchema(Customer), ...problems('invalid_cursor') },
+      },
+    },
+    async (request, reply) => {
+      const page = await request.tenant_store.read((store) => store.customers.list(request.query, readPage(request)))
+      return sendPage(request, reply, page, (customer) => customer.id)
+    },
+  )
+
+  app.post(
+    '',
+    {
+      config: tenant('customers:edit'),
+      schema: {
+        operationId: 'createCustomer',
+        summary: 'Create a customer',
+        tags,
+        body: NewCustomer,
+        response: { 201: Customer, ...problems('already_exists') },
+      },
+    },
+    async (request, reply) => {
+      checkCustomer(request.body)
+      const customer = await request.tenant_store.write('customer.created', (store) =>
+        store.customers.create(request.body),
+      )
+      return reply
+        .code(201)
+        .headers({ etag: etagOf(customer.version), location: `/v1/customers/${customer.id}` })
+        .send(customer)
+    },
+  )
+
+  app.get(
+    '/:id',
+    {
+      config: tenant('conversations:view'),
+      schema: {
+        operationId: 'getCustomer',
+        summary: 'One customer',
+        tags,
+        params: CustomerParams,
+        response: { 200: Customer, ...problems('not_found') },
+      },
+    },
+    async (request, reply) => {
+      const customer = await request.tenant_store.read((store) => store.customers.get(request.params.id))
+      reply.header('etag', etagOf(customer.version))
+      return customer
+    },
+  )
+
+  app.patch(
+    '/:id',
+    {
+      config: tenant('customers:edit'),
+      schema: {
+        operationId: 'updateCustomer',
+        summary: 'Change a customer',
+        description:
+          'Fields that are not sent stay; null empties one. With If-Match, only if nobody else changed it meanwhile.',
+        tags,
+        params: CustomerParams,
+        body: CustomerChange,
+        response: { 200: Customer, ...problems('not_found', 'already_exists', 'precondition_failed') },
+      },
+    },
+    async (request, reply) => {
+      checkCustomer(request.body)
+      const customer = await request.tenant_store.write('customer.updated', (store) =>
+        store.customers.update(request.params.id, request.body, demandedVersions(request)),
+      )
+      reply.header('etag', etagOf(customer.version))
+      return customer
+    },
+  )
+
+  app.delete(
+    '/:id',
+    {
+      config: tenant('customers:edit'),
+      schema: {
+        operationId: 'deleteCustomer',
+        summary: 'Delete a customer',
+        tags,
+        params: CustomerParams,
+        response: { 204: NoContent, ...problems('not_found', 'precondition_failed') },
+      },
+    },
+    async (request, reply) => {
+      await request.tenant_store.write('customer.deleted', (store) =>
+        store.customers.delete(request.params.id, demandedVersions(request)),
+      )
+      return reply.code(204).send(null)
+    },
+  )
+}
+export default customers

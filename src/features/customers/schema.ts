@@ -1,0 +1,58 @@
+import { Type } from 'typebox'
+import { PageQuery } from '../../kernel/rest/pagination.js'
+import { closed, Email, Name, Nullable } from '../../kernel/rest/schemas.js'
+
+const METADATA_PROPERTIES_MAX = 50
+
+const Phone = Type.String({ maxLength: 20, description: 'E.164: + and up to 15 digits, such as +4915112345678.' })
+const ExternalId = Type.String({ minLength: 1, maxLength: 200, pattern: '^[^\\u0000-\\u001f\\u007f]+$' })
+const Tag = Type.String({ minLength: 1, maxLength: 50, pattern: '^[^\\u0000-\\u001f\\u007f]+$' })
+const Metadata = Type.Unsafe<Record<string, unknown>>(
+  Type.Object(
+    {},
+    {
+      additionalProperties: true,
+      maxProperties: METADATA_PROPERTIES_MAX,
+      description: `Up to ${METADATA_PROPERTIES_MAX} properties and 16 KiB of JSON.`,
+    },
+  ),
+)
+
+const fields = {
+  email: Type.Optional(Nullable(Email)),
+  phone: Type.Optional(Nullable(Phone)),
+  external_id: Type.Optional(Nullable(ExternalId)),
+  tags: Type.Optional(Type.Array(Tag, { maxItems: 50, uniqueItems: true })),
+  metadata: Type.Optional(Metadata),
+}
+
+export const NewCustomer = closed({ name: Name, ...fields })
+export const CustomerChange = closed({ name: Type.Optional(Name), ...fields }, { minProperties: 1 })
+
+export const Customer = Type.Object(
+  {
+    id: Type.String(),
+    name: Type.String(),
+    email: Nullable(Type.String()),
+    phone: Nullable(Type.String()),
+    external_id: Nullable(Type.String({ description: "The tenant's own id for this customer." })),
+    tags: Type.Array(Type.String()),
+    metadata: Type.Unsafe<Record<string, unknown>>(Type.Object({}, { additionalProperties: true })),
+    version: Type.Integer({ description: 'Counts the changes; the ETag is this number in quotes.' }),
+    created_at: Type.String(),
+    updated_at: Type.String(),
+  },
+  { $id: 'Customer' },
+)
+
+export const CustomerQuery = {
+  ...PageQuery,
+  search: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 100,
+      description: 'Anywhere in name, email, phone or external_id, case aside.',
+    }),
+  ),
+  tag: Type.Optional(Type.String({ minLength: 1, maxLength: 50, description: 'Exactly this tag.' })),
+}

@@ -1,0 +1,183 @@
+import { and, arrayContains, desc, eq, lt, or, type SQL, sql } from 'drizzle-orm'
+import { QueryBuilder } from 'drizzle-orm/pg-core'
+import { v7 as uuidv7 } from 'uuid'
+import { brokenUniqueConstraint } from '../../kernel/database/errors.js'
+import { compiled } from '../../kernel/database/queries.js'
+import { anywhere } from '../../kernel/database/search.js'
+import { Problem } from '../../kernel/problems/problems.js'
+import { checkVersion } from '../../kernel/rest/etag.js'
+import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
+import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
+import { type CustomerRow, customers } from './table.js'
+
+export type CustomerRecord = Omit<CustomerRow, 'tenant_id'>
+
+export interface CustomerWish {
+  readonly name: string
+  readonly email?: string | null
+  readonly phone?: string | null
+  readonly external_id?: string | null
+  readonly tags?: string[]
+  readonly metadata?: Record<string, unknown>
+}
+
+export interface CustomerFilters {
+  readonly search?: string
+  readonly tag?: string
+}
+
+const UNIQUE_FIELDS: Readonly<Record<string, string>> = {
+  customers_email_key: 'email',
+  customers_phone_key: 'phone',
+  customers_external_id_key: 'external_id',
+}
+
+const builder = new QueryBuilder()
+const SEARCHED = [customers.name, customers.email, customers.phone, customers.external_id]
+
+interface ListValues {
+  readonly tenant_id: string
+  readonly limit: number
+  readonly after_id: string | undefined
+  readonly tags: readonly string[] | undefined
+  readonly pattern: string | undefined
+}
+
+const LIST = compiled<ListValues, CustomerRow>(({ tenant_id, limit, after_id, tags, pattern }) =>
+  builder
+    .select()
+    .from(customers)
+    .where(
+      and(
+        eq(customers.tenant_id, tenant_id),
+        after_id && lt(customers.id, after_id),
+        tags && arrayContains(customers.tags, tags),
+        pattern && or(...SEARCHED.map((field) => sql`${field} ilike ${pattern}`)),
+      ),
+    )
+    .orderBy(desc(customers.id))
+    .limit(limit),
+)
+
+const ONE = compiled<{ readonly tenant_id: string; readonly id: string }, CustomerRow>(({ tenant_id, id }) =>
+  builder
+    .select()
+    .from(customers)
+    .where(and(eq(customers.tenant_id, tenant_id), eq(customers.id, id))),
+)
+
+export class CustomersReader {
+  constructor(
+    protected readonly scope: ReadScope,
+    protected readonly tenant_id: string,
+  ) {}
+
+  /** Customers, newest first: ids begin with the time at which they were made. */
+  async list(filters: CustomerFilters, page: Page): Promise<Rows<CustomerRecord>> {
+    const rows = await this.scope.queries.run(
+      LIST({
+        tenant_id: this.tenant_id,
+        limit: page.limit + 1,
+        after_id: page.after_id,
+        tags: filters.tag === undefined ? undefined : [filters.tag],
+        pattern: filters.search === undefined ? undefined : anywhere(filters.search),
+      }),
+    )
+    return pageOf(rows, page.limit)
+  }
+
+  /** @throws Problem `not_found` */
+  async get(id: string): Promise<CustomerRecord> {
+    const [row] = await this.scope.queries.run(ONE({ tenant_id: this.tenant_id, id }))
+    if (row === undefined) throw new Problem('not_found')
+    return row
+  }
+
+  protected isThis(id: string): SQL | undefined {
+    return and(eq(customers.tenant_id, this.tenant_id), eq(customers.id, id))
+  }
+}
+
+export class CustomersWriter extends CustomersReader {
+  constructor(
+    protected override readonly scope: WriteScope,
+    tenant_id: string,
+  ) {
+    super(scope, tenant_id)
+  }
+
+  /** @throws Problem `already_exists` with the field that must be unique */
+  async create(wish: CustomerWish): Promise<CustomerRecord> {
+    const { now } = this.scope
+    const [row] = await orConflict(() =>
+      this.scope.queries
+        .insert(customers)
+        .values({ ...wish, tenant_id: this.tenant_id, id: uuidv7(), created_at: now, updated_at: now })
+        .returning(),
+    )
+    const record = row as CustomerRow
+    this.tell(record.id, { after: shown(record) })
+    return record
+  }
+
+  /** @throws Problem `not_found`, `precondition_failed`, `already_exists` */
+  async update(
+    id: string,
+    change: Partial<CustomerWish>,
+    demanded: readonly number[] | undefined,
+  ): Promise<CustomerRecord> {
+    const before = await this.lock(id, demanded)
+    const [row] = await orConflict(() =>
+      this.scope.queries
+        .update(customers)
+        .set({ ...change, version: before.version + 1, updated_at: this.scope.now })
+        .where(this.isThis(id))
+        .returning(),
+    )
+    const after = row as CustomerRow
+    const fields = Object.keys(change) as (keyof CustomerWish)[]
+    this.tell(id, { before: pick(before, fields), after: pick(after, fields) })
+    return after
+  }
+
+  /** @throws Problem `not_found`, `precondition_failed` */
+  async delete(id: string, demanded: readonly number[] | undefined): Promise<void> {
+    const before = await this.lock(id, demanded)
+    await this.scope.queries.delete(customers).where(this.isThis(id))
+    this.tell(id, { before: shown(before) })
+  }
+
+  /** Reads the customer and holds it until the end, so that the version that was compared is the one that changes. */
+  private async lock(id: string, demanded: readonly number[] | undefined): Promise<CustomerRecord> {
+    const [row] = await this.scope.queries.select().from(customers).where(this.isThis(id)).for('update')
+    if (row === undefined) throw new Problem('not_found')
+    checkVersion(demanded, row.version)
+    return row
+  }
+
+  private tell(id: string, changes: Record<string, unknown>): void {
+    this.scope.changed({ kind: 'customer', id, tenant_id: this.tenant_id, changes })
+  }
+}
+
+async function orConflict<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const field = UNIQUE_FIELDS[brokenUniqueConstraint(error) ?? '']
+    if (field === undefined) throw error
+    throw new Problem('already_exists', {
+      detail: `Another customer of this tenant has the same ${field}.`,
+      members: { conflicting_field: field },
+      cause: error,
+    })
+  }
+}
+
+function pick(record: CustomerRecord, fields: readonly (keyof CustomerWish)[]): Record<string, unknown> {
+  return Object.fromEntries(fields.map((field) => [field, record[field]]))
+}
+
+function shown({ name, email, phone, external_id, tags, metadata }: CustomerRecord): Record<string, unknown> {
+  return { name, email, phone, external_id, tags, metadata }
+}

@@ -1,0 +1,76 @@
+import { Type } from 'typebox'
+import { Problem, unavailable } from '../../kernel/problems/problems.js'
+import { open } from '../../kernel/request/access.js'
+import type { Routes } from '../../kernel/rest/schemas.js'
+
+const READINESS_TIMEOUT_MS = 2_000
+
+export interface HealthOptions {
+  /** How many migrations the database lacks; rejects when it does not answer. */
+  readonly pendingMigrations: () => Promise<number>
+  readonly isDraining: () => boolean
+}
+
+const Status = Type.Object({ status: Type.String() })
+const Readiness = Type.Object({
+  status: Type.Enum(['ready', 'not_ready']),
+  checks: Type.Object({
+    database: Type.Enum(['ok', 'failing']),
+    migrations: Type.Enum(['ok', 'pending', 'unknown']),
+    draining: Type.Boolean(),
+  }),
+})
+
+/** Whether the process lives, and whether it should be given requests. */
+const health: Routes<HealthOptions> = async (app, { pendingMigrations, isDraining }) => {
+  app.get(
+    '/livez',
+    {
+      config: open(),
+      schema: {
+        operationId: 'getLiveness',
+        summary: 'Whether the process lives',
+        tags: ['service'],
+        response: { 200: Status },
+      },
+    },
+    async () => ({ status: 'ok' }),
+  )
+
+  app.get(
+    '/readyz',
+    {
+      config: open(),
+      schema: {
+        operationId: 'getReadiness',
+        summary: 'Whether requests should be sent here',
+        tags: ['service'],
+        response: { 200: Readiness },
+      },
+    },
+    async () => {
+      const pending = await inTime(pendingMigrations())
+      const checks = {
+        database: pending === undefined ? ('failing' as const) : ('ok' as const),
+        migrations: pending === undefined ? ('unknown' as const) : pending > 0 ? ('pending' as const) : ('ok' as const),
+        draining: isDraining(),
+      }
+      if (pending === 0 && !checks.draining) return { status: 'ready' as const, checks }
+      throw new Problem('service_unavailable', {
+        detail: 'Not ready; see checks.',
+        members: { checks },
+        headers: unavailable('', 1).headers,
+      })
+    },
+  )
+}
+export default health
+
+/** The value, or undefined when it fails or takes too long. */
+async function inTime<T>(value: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined
+  const timeout = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), READINESS_TIMEOUT_MS)
+  })
+  return Promise.race([value.catch(() => undefined), timeout]).finally(() => clearTimeout(timer))
+}

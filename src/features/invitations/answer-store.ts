@@ -1,0 +1,152 @@
+import { and, desc, eq, gt, isNull, lte, or, sql } from 'drizzle-orm'
+import { digestOfOneTimeToken, isOneTimeToken } from '../../kernel/credentials/one-time-tokens.js'
+import { invitation_roles, invitations } from '../../kernel/identity/invitations-table.js'
+import { lockTenant } from '../../kernel/identity/lock-tenant.js'
+import { membership_roles, memberships } from '../../kernel/identity/memberships-table.js'
+import { isOpen } from '../../kernel/identity/revoke-open-invitations.js'
+import { tenants } from '../../kernel/identity/tenants-table.js'
+import { users } from '../../kernel/identity/users-table.js'
+import { Problem } from '../../kernel/problems/problems.js'
+import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
+
+/** An invitation as the invited user sees it. */
+export interface PendingInvitation {
+  readonly id: string
+  readonly tenant_id: string
+  readonly tenant_name: string
+  readonly expires_at: string
+}
+
+/** The side of the invited user, who is in no tenant yet, so that no tenant can be bound. */
+export class InvitationAnswersReader {
+  constructor(protected readonly scope: ReadScope) {}
+
+  /** Open invitations to an address. */
+  pendingOf(email: string): Promise<PendingInvitation[]> {
+    return this.scope.queries
+      .select({
+        id: invitations.id,
+        tenant_id: invitations.tenant_id,
+        tenant_name: tenants.name,
+        expires_at: invitations.expires_at,
+      })
+      .from(invitations)
+      .innerJoin(tenants, eq(tenants.id, invitations.tenant_id))
+      .where(
+        and(
+          eq(invitations.email, email),
+          isOpen,
+          gt(invitations.expires_at, this.scope.now),
+          isNull(tenants.deleted_at),
+        ),
+      )
+      .orderBy(desc(invitations.id))
+      .limit(100)
+  }
+}
+
+export class InvitationAnswersWriter extends InvitationAnswersReader {
+  constructor(protected override readonly scope: WriteScope) {
+    super(scope)
+  }
+
+  /**
+   * Makes the user a member with the roles of the invitation. Whoever holds the link holds the mailbox, so it also
+   * verifies the address.
+   *
+   * @throws Problem `not_found`, `invitation_not_for_you`, `invitation_closed`
+   */
+  async accept(token: string, user_id: string): Promise<{ tenant_id: string; tenant_name: string }> {
+    const invitation = await this.mine(token, user_id)
+    const { tenant_id, id } = invitation
+    await this.close(tenant_id, id, { accepted_at: this.scope.now })
+    await this.scope.queries
+      .update(users)
+      .set({ email_verified_at: this.scope.now })
+      .where(and(eq(users.id, user_id), isNull(users.email_verified_at)))
+    const joined = await this.scope.queries
+      .insert(memberships)
+      .values({ tenant_id, user_id, state: 'active', created_at: this.scope.now })
+      .onConflictDoNothing()
+      .returning({ user_id: memberships.user_id })
+    // Somebody may have made the user a member meanwhile; an old invitation then changes nothing of it.
+    if (joined.length > 0) await this.giveRoles(tenant_id, id, user_id)
+    this.tell(tenant_id, id, { user_id })
+    return { tenant_id, tenant_name: invitation.tenant_name }
+  }
+
+  /** @throws Problem `not_found`, `invitation_not_for_you`, `invitation_closed` */
+  async decline(token: string, user_id: string): Promise<void> {
+    const { tenant_id, id } = await this.mine(token, user_id)
+    await this.close(tenant_id, id, { declined_at: this.scope.now })
+    this.tell(tenant_id, id, { user_id })
+  }
+
+  /**
+   * The open invitation of a link, held until the end, so that a link works once. The tenant is held first, as whoever
+   * invites holds it: in the other order the two would wait for each other.
+   */
+  private async mine(token: string, user_id: string) {
+    if (!isOneTimeToken(token)) throw new Problem('not_found')
+    const is_this = eq(invitations.token_digest, digestOfOneTimeToken(token))
+    const [found] = await this.scope.queries
+      .select({ tenant_id: invitations.tenant_id })
+      .from(invitations)
+      .where(is_this)
+    if (found === undefined) throw new Problem('not_found')
+    await lockTenant(this.scope, found.tenant_id)
+    const [row] = await this.scope.queries
+      .select({
+        tenant_id: invitations.tenant_id,
+        id: invitations.id,
+        email: invitations.email,
+        tenant_name: tenants.name,
+        expires_at: invitations.expires_at,
+        is_open: sql<boolean>`${isOpen} and ${this.mayAct()}`,
+      })
+      .from(invitations)
+      .innerJoin(tenants, eq(tenants.id, invitations.tenant_id))
+      .where(is_this)
+      .for('update', { of: invitations })
+    if (row === undefined) throw new Problem('not_found')
+    const [user] = await this.scope.queries.select({ email: users.email }).from(users).where(eq(users.id, user_id))
+    if (user?.email !== row.email) throw new Problem('invitation_not_for_you')
+    if (!row.is_open || row.expires_at <= this.scope.now) throw new Problem('invitation_closed')
+    return row
+  }
+
+  /** The tenant is there and not suspended, as `isSuspended` has it: an end that has passed, or a trial still running. */
+  private mayAct() {
+    return and(
+      isNull(tenants.deleted_at),
+      or(isNull(tenants.suspended_at), lte(tenants.suspended_until, this.scope.now)),
+      or(isNull(tenants.trial_ends_at), gt(tenants.trial_ends_at, this.scope.now)),
+    )
+  }
+
+  private async close(
+    tenant_id: string,
+    id: string,
+    values: { accepted_at: string } | { declined_at: string },
+  ): Promise<void> {
+    await this.scope.queries
+      .update(invitations)
+      .set(values)
+      .where(and(eq(invitations.tenant_id, tenant_id), eq(invitations.id, id)))
+  }
+
+  private async giveRoles(tenant_id: string, id: string, user_id: string): Promise<void> {
+    const granted = await this.scope.queries
+      .select({ role_id: invitation_roles.role_id })
+      .from(invitation_roles)
+      .where(and(eq(invitation_roles.tenant_id, tenant_id), eq(invitation_roles.invitation_id, id)))
+    if (granted.length === 0) return
+    await this.scope.queries
+      .insert(membership_roles)
+      .values(granted.map(({ role_id }) => ({ tenant_id, user_id, role_id })))
+  }
+
+  private tell(tenant_id: string, id: string, changes: Record<string, unknown>): void {
+    this.scope.changed({ kind: 'invitation', id, tenant_id, changes })
+  }
+}

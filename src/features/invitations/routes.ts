@@ -1,0 +1,146 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import { normaliseEmail } from '../../kernel/credentials/email.js'
+import { type Limiter, spend } from '../../kernel/limits/limiter.js'
+import { invitationMail } from '../../kernel/mail/letters.js'
+import type { Mailer } from '../../kernel/mail/mailer.js'
+import { member } from '../../kernel/request/access.js'
+import { PageQuery, pageSchema, readPage, sendPage } from '../../kernel/rest/pagination.js'
+import { RoleNames } from '../../kernel/rest/role-names.js'
+import {
+  closed,
+  Email,
+  NoContent,
+  Nullable,
+  problems,
+  type Routes,
+  TenantParams,
+  Uuid,
+} from '../../kernel/rest/schemas.js'
+import type { SentInvitation } from './store.js'
+
+const tags = ['tenants']
+const InvitationParams = closed({ ...TenantParams.properties, invitation_id: Uuid })
+
+const Invitation = Type.Object(
+  {
+    id: Type.String(),
+    email: Type.String(),
+    roles: Type.Array(Type.String()),
+    invited_by: Nullable(Type.String()),
+    created_at: Type.String(),
+    sent_at: Type.String(),
+    expires_at: Type.String(),
+    accepted_at: Nullable(Type.String()),
+    declined_at: Nullable(Type.String()),
+    revoked_at: Nullable(Type.String()),
+  },
+  { $id: 'Invitation' },
+)
+
+export interface InvitationsOptions {
+  readonly limiter: Limiter
+  readonly mailer: Mailer
+  readonly public_url: string
+}
+
+/** Invitations by mail: 72 hours, once. The link stands in the mail and nowhere else. */
+const invitations: Routes<InvitationsOptions> = async (app, { limiter, mailer, public_url }) => {
+  const post = (request: FastifyRequest, { record, token }: SentInvitation) => {
+    mailer.send(invitationMail(record.email, request.tenant.name, token, public_url))
+    return record
+  }
+  /** Before anything else: what is refused is counted too. @throws Problem `rate_limited` */
+  const spendInvitation = (request: FastifyRequest, reply: FastifyReply) =>
+    spend(limiter, reply, 'invitations', request.tenant.id)
+
+  app.get(
+    '',
+    {
+      config: member('users:manage'),
+      schema: {
+        operationId: 'listInvitations',
+        summary: 'Invitations, closed ones too',
+        tags,
+        params: TenantParams,
+        querystring: closed(PageQuery),
+        response: { 200: pageSchema(Invitation), ...problems('invalid_cursor') },
+      },
+    },
+    async (request, reply) => {
+      const page = await request.tenant_store.read((store) => store.invitations.list(readPage(request)))
+      return sendPage(request, reply, page, (invitation) => invitation.id)
+    },
+  )
+
+  app.post(
+    '',
+    {
+      config: member('users:manage'),
+      schema: {
+        operationId: 'createInvitation',
+        summary: 'Invite somebody by mail',
+        tags,
+        params: TenantParams,
+        body: closed({ email: Email, roles: RoleNames }),
+        response: {
+          201: Invitation,
+          ...problems('privilege_escalation', 'already_exists', 'limit_reached', 'rate_limited'),
+        },
+      },
+    },
+    async (request, reply) => {
+      await spendInvitation(request, reply)
+      const { email, roles } = request.body
+      const sent = await request.tenant_store.write('invitation.created', (store) =>
+        store.invitations.create(normaliseEmail(email), roles, request.holdings),
+      )
+      return reply.code(201).send(post(request, sent))
+    },
+  )
+
+  app.post(
+    '/:invitation_id/resend',
+    {
+      config: member('users:manage'),
+      schema: {
+        operationId: 'resendInvitation',
+        summary: 'Send an open invitation again; the old link ends',
+        tags,
+        params: InvitationParams,
+        response: {
+          200: Invitation,
+          ...problems('not_found', 'invitation_closed', 'privilege_escalation', 'rate_limited'),
+        },
+      },
+    },
+    async (request, reply) => {
+      await spendInvitation(request, reply)
+      const sent = await request.tenant_store.write('invitation.resent', (store) =>
+        store.invitations.resend(request.params.invitation_id, request.holdings),
+      )
+      return post(request, sent)
+    },
+  )
+
+  app.delete(
+    '/:invitation_id',
+    {
+      config: member('users:manage'),
+      schema: {
+        operationId: 'revokeInvitation',
+        summary: 'Revoke an open invitation',
+        tags,
+        params: InvitationParams,
+        response: { 204: NoContent, ...problems('not_found', 'invitation_closed') },
+      },
+    },
+    async (request, reply) => {
+      await request.tenant_store.write('invitation.revoked', (store) =>
+        store.invitations.revoke(request.params.invitation_id),
+      )
+      return reply.code(204).send(null)
+    },
+  )
+}
+export default invitations

@@ -1,0 +1,63 @@
+import ipaddr from 'ipaddr.js'
+import { Problem } from '../../kernel/problems/problems.js'
+
+/** A key that outlives this was meant to live for ever, and should say so by having no expiry. */
+const EXPIRY_YEARS_MAX = 10
+const YEAR_MS = 366 * 86_400_000
+
+interface Wish {
+  readonly expires_at?: string
+  readonly allowed_cidrs?: readonly string[]
+}
+
+/**
+ * Checks what a schema cannot say of a new key, and writes the networks in their one canonical spelling.
+ * @throws Problem `validation_failed`
+ */
+export function checkedKey<T extends Wish>(wish: T, now_ms: number): T {
+  const errors: { pointer: string; message: string }[] = []
+  if (wish.expires_at !== undefined) {
+    const expires_ms = Date.parse(wish.expires_at)
+    if (!(expires_ms > now_ms)) errors.push({ pointer: '/expires_at', message: 'must be in the future' })
+    else if (expires_ms > now_ms + EXPIRY_YEARS_MAX * YEAR_MS) {
+      errors.push({
+        pointer: '/expires_at',
+        message: `must be within ${EXPIRY_YEARS_MAX} years; leave it out for a key without expiry`,
+      })
+    }
+  }
+  const allowed_cidrs = wish.allowed_cidrs?.map((text, position) => {
+    const network = canonicalNetwork(text)
+    if (network === undefined)
+      errors.push({
+        pointer: `/allowed_cidrs/${position}`,
+        message: 'must be a network such as 203.0.113.0/24 or 2001:db8::/32',
+      })
+    return network ?? text
+  })
+  if (errors.length > 0) throw new Problem('validation_failed', { members: { errors } })
+  return {
+    ...wish,
+    ...(wish.expires_at !== undefined && { expires_at: new Date(wish.expires_at).toISOString() }),
+    ...(allowed_cidrs !== undefined && { allowed_cidrs }),
+  }
+}
+
+/** No zone and no leading zero in the bits: the one would be dropped in silence, the other is octal to some. */
+const PLAIN_NETWORK = /^[0-9A-Fa-f.:]+\/(0|[1-9][0-9]{0,2})$/
+
+/** `address/bits` with the host bits cleared; an IPv4 network in IPv6 spelling becomes IPv4. Undefined for anything else. */
+export function canonicalNetwork(text: string): string | undefined {
+  if (!PLAIN_NETWORK.test(text) || !ipaddr.isValidCIDR(text)) return undefined
+  const [address, bits] = ipaddr.parseCIDR(text)
+  if (address.kind() === 'ipv4') {
+    // ipaddr.js also takes 10.1/8 and 0x0a.0.0.0/8; only four decimal parts mean the same to everybody.
+    if (!ipaddr.IPv4.isValidFourPartDecimal(text.split('/')[0] as string)) return undefined
+    return `${ipaddr.IPv4.networkAddressFromCIDR(`${address}/${bits}`)}/${bits}`
+  }
+  const v6 = address as ipaddr.IPv6
+  if (v6.isIPv4MappedAddress() && bits >= 96) {
+    return `${ipaddr.IPv4.networkAddressFromCIDR(`${v6.toIPv4Address()}/${bits - 96}`)}/${bits - 96}`
+  }
+  return `${ipaddr.IPv6.networkAddressFromCIDR(`${v6}/${bits}`)}/${bits}`
+}

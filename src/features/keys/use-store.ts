@@ -1,0 +1,31 @@
+import { type SQL, sql } from 'drizzle-orm'
+import type { KeyUse } from '../../kernel/credentials/key-use.js'
+import type { ReadScope } from '../../kernel/store/unit-of-work.js'
+
+const BATCH = 500
+
+/** Adds the use of keys to their rows. */
+export class KeyUseCounter {
+  constructor(private readonly scope: ReadScope) {}
+
+  /** A secret is found by its digest: one that was rotated away meanwhile counts as the previous one. */
+  async add(uses: readonly KeyUse[]): Promise<void> {
+    for (let start = 0; start < uses.length; start += BATCH) {
+      const rows = uses.slice(start, start + BATCH).map(asRow)
+      const counted = sql`(values ${sql.join(rows, sql`, `)}) as u (tenant_id, key_id, digest, requests, last_used_at)`
+      // Two statements: in one, a key whose two secrets were both used would be two matches of one row.
+      await this.scope.queries.execute(sql`
+        update tenant_keys k set secret_requests = k.secret_requests + u.requests,
+          secret_last_used_at = greatest(k.secret_last_used_at, u.last_used_at)
+        from ${counted} where k.tenant_id = u.tenant_id and k.id = u.key_id and k.secret_digest = u.digest`)
+      await this.scope.queries.execute(sql`
+        update tenant_keys k set previous_requests = k.previous_requests + u.requests,
+          previous_last_used_at = greatest(k.previous_last_used_at, u.last_used_at)
+        from ${counted} where k.tenant_id = u.tenant_id and k.id = u.key_id and k.previous_digest = u.digest`)
+    }
+  }
+}
+
+function asRow({ tenant_id, key_id, digest, requests, last_used_at }: KeyUse): SQL {
+  return sql`(${tenant_id}::uuid, ${key_id}::text, ${Buffer.from(digest)}::bytea, ${requests}::bigint, ${last_used_at}::timestamptz)`
+}

@@ -1,0 +1,113 @@
+import { and, eq } from 'drizzle-orm'
+import { lockTenant } from '../../../kernel/identity/lock-tenant.js'
+import { overrides } from '../../../kernel/identity/memberships-table.js'
+import { namedRoles } from '../../../kernel/identity/named-roles.js'
+import { type Actor, checkGrantedScopes, checkTouch, isOwner } from '../../../kernel/permissions/escalation.js'
+import type { RoleFact } from '../../../kernel/permissions/roles.js'
+import { Problem } from '../../../kernel/problems/problems.js'
+import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
+import { checkOwnerStays, SCOPE_OF_OWNERS } from '../last-owner.js'
+import { MembersReader } from '../store.js'
+
+export interface OverrideWish {
+  readonly scope: string
+  readonly effect: 'grant' | 'deny'
+  readonly reason: string
+}
+
+export interface OverrideRecord extends OverrideWish {
+  readonly created_at: string
+}
+
+export class OverridesReader {
+  constructor(
+    protected readonly scope: ReadScope,
+    protected readonly tenant_id: string,
+  ) {}
+
+  /** The overrides of a member, by scope. */
+  listOf(user_id: string): Promise<OverrideRecord[]> {
+    return this.scope.queries
+      .select({
+        scope: overrides.scope,
+        effect: overrides.effect,
+        reason: overrides.reason,
+        created_at: overrides.created_at,
+      })
+      .from(overrides)
+      .where(and(eq(overrides.tenant_id, this.tenant_id), eq(overrides.user_id, user_id)))
+      .orderBy(overrides.scope)
+  }
+}
+
+export class OverridesWriter extends OverridesReader {
+  constructor(
+    protected override readonly scope: WriteScope,
+    tenant_id: string,
+  ) {
+    super(scope, tenant_id)
+  }
+
+  /**
+   * Grants or denies one scope on one membership. A deny beats every role and every grant, also those of an Owner.
+   * @throws Problem `not_found`, `owner_required`, `privilege_escalation`, `last_owner`
+   */
+  async set(user_id: string, wish: OverrideWish, actor: Actor): Promise<OverrideRecord> {
+    await lockTenant(this.scope, this.tenant_id)
+    const held = await this.touch(user_id, actor)
+    if (wish.effect === 'grant') checkGrantedScopes(actor, [wish.scope])
+    const before = await this.overrideOf(user_id, wish.scope)
+    const values = { effect: wish.effect, reason: wish.reason, created_at: this.scope.now }
+    await this.scope.queries
+      .insert(overrides)
+      .values({ tenant_id: this.tenant_id, user_id, scope: wish.scope, ...values })
+      .onConflictDoUpdate({ target: [overrides.tenant_id, overrides.user_id, overrides.scope], set: values })
+    if (wish.effect === 'deny' && wish.scope === SCOPE_OF_OWNERS && isOwner(held)) {
+      await checkOwnerStays(this.scope, this.tenant_id)
+    }
+    this.scope.changed({
+      kind: 'override',
+      id: `${user_id}/${wish.scope}`,
+      tenant_id: this.tenant_id,
+      changes: { before: before ?? null, after: { effect: wish.effect, reason: wish.reason } },
+    })
+    return { scope: wish.scope, ...values }
+  }
+
+  /**
+   * Removes an override. Lifting a deny gives the scope back, so it is the actor's to give only if they hold it.
+   * @throws Problem `not_found`, `owner_required`, `privilege_escalation`
+   */
+  async remove(user_id: string, scope: string, actor: Actor): Promise<void> {
+    await lockTenant(this.scope, this.tenant_id)
+    await this.touch(user_id, actor)
+    const before = await this.overrideOf(user_id, scope)
+    if (before === undefined) throw new Problem('not_found')
+    if (before.effect === 'deny') checkGrantedScopes(actor, [scope])
+    await this.scope.queries
+      .delete(overrides)
+      .where(and(eq(overrides.tenant_id, this.tenant_id), eq(overrides.user_id, user_id), eq(overrides.scope, scope)))
+    this.scope.changed({
+      kind: 'override',
+      id: `${user_id}/${scope}`,
+      tenant_id: this.tenant_id,
+      changes: { before },
+    })
+  }
+
+  /** The roles of a member. @throws Problem `not_found`, `owner_required` when the actor may not change this member. */
+  private async touch(user_id: string, actor: Actor): Promise<readonly RoleFact[]> {
+    const member = await new MembersReader(this.scope, this.tenant_id).get(user_id)
+    const held = await namedRoles(this.scope, this.tenant_id, member.roles)
+    checkTouch(actor, held)
+    return held
+  }
+
+  private async overrideOf(user_id: string, scope: string) {
+    const [row] = await this.scope.queries
+      .select({ effect: overrides.effect, reason: overrides.reason })
+      .from(overrides)
+      .where(and(eq(overrides.tenant_id, this.tenant_id), eq(overrides.user_id, user_id), eq(overrides.scope, scope)))
+    return row
+  }
+}

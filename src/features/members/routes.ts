@@ -1,0 +1,142 @@
+import { Type } from 'typebox'
+import { normaliseEmail } from '../../kernel/credentials/email.js'
+import { member } from '../../kernel/request/access.js'
+import { PageQuery, pageSchema, readPage, sendPage } from '../../kernel/rest/pagination.js'
+import { RoleNames } from '../../kernel/rest/role-names.js'
+import { closed, Email, NoContent, problems, type Routes, TenantParams, Uuid } from '../../kernel/rest/schemas.js'
+
+const tags = ['tenants']
+const MemberParams = closed({ ...TenantParams.properties, user_id: Uuid })
+const Member = Type.Object(
+  {
+    user_id: Type.String(),
+    email: Type.String(),
+    name: Type.String(),
+    state: Type.Enum(['active', 'pending', 'disabled']),
+    roles: Type.Array(Type.String()),
+    created_at: Type.String(),
+  },
+  { $id: 'Member' },
+)
+
+const NewMember = closed(
+  { email: Type.Optional(Email), user_id: Type.Optional(Uuid), roles: RoleNames },
+  {
+    oneOf: [{ required: ['email'] }, { required: ['user_id'] }],
+    description: 'Either email or user_id of an existing user.',
+  },
+)
+
+const MemberChange = closed(
+  {
+    roles: Type.Optional(RoleNames),
+    state: Type.Optional(Type.Enum(['active', 'disabled'])),
+  },
+  { minProperties: 1 },
+)
+
+/** The members of a tenant. What changes here holds from the member's next request. */
+const members: Routes = async (app) => {
+  app.get(
+    '',
+    {
+      config: member('users:manage'),
+      schema: {
+        operationId: 'listMembers',
+        summary: 'Members of the tenant',
+        tags,
+        params: TenantParams,
+        querystring: closed(PageQuery),
+        response: { 200: pageSchema(Member), ...problems('invalid_cursor') },
+      },
+    },
+    async (request, reply) => {
+      const page = await request.tenant_store.read((store) => store.members.list(readPage(request)))
+      return sendPage(request, reply, page, (each) => each.user_id)
+    },
+  )
+
+  app.post(
+    '',
+    {
+      config: member('users:manage'),
+      schema: {
+        operationId: 'addMember',
+        summary: 'Make an existing user a member',
+        tags,
+        params: TenantParams,
+        body: NewMember,
+        response: {
+          201: Member,
+          ...problems('not_found', 'already_exists', 'email_unverified', 'privilege_escalation', 'limit_reached'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { email, user_id, roles } = request.body
+      const who = user_id === undefined ? { email: normaliseEmail(email ?? '') } : { user_id }
+      const added = await request.tenant_store.write('member.added', (store) =>
+        store.members.add(who, roles, request.holdings),
+      )
+      return reply.code(201).send(added)
+    },
+  )
+
+  app.get(
+    '/:user_id',
+    {
+      config: member('users:manage'),
+      schema: {
+        operationId: 'getMember',
+        summary: 'One member',
+        tags,
+        params: MemberParams,
+        response: { 200: Member, ...problems('not_found') },
+      },
+    },
+    async (request) => request.tenant_store.read((store) => store.members.get(request.params.user_id)),
+  )
+
+  app.delete(
+    '/:user_id',
+    {
+      config: member('users:manage'),
+      schema: {
+        operationId: 'removeMember',
+        summary: 'Take a user out of the tenant; the next request is refused',
+        tags,
+        params: MemberParams,
+        response: { 204: NoContent, ...problems('not_found', 'owner_required', 'last_owner') },
+      },
+    },
+    async (request, reply) => {
+      await request.tenant_store.write('member.removed', (store) =>
+        store.members.remove(request.params.user_id, request.holdings),
+      )
+      return reply.code(204).send(null)
+    },
+  )
+
+  app.patch(
+    '/:user_id',
+    {
+      config: member('users:manage'),
+      schema: {
+        operationId: 'updateMember',
+        summary: 'Change the roles or the state of a member',
+        tags,
+        params: MemberParams,
+        body: MemberChange,
+        response: {
+          200: Member,
+          ...problems('not_found', 'privilege_escalation', 'owner_required', 'last_owner', 'invalid_state'),
+        },
+      },
+    },
+    async (request) =>
+      request.tenant_store.write('member.updated', (store) =>
+        store.members.update(request.params.user_id, request.body, request.holdings),
+      ),
+  )
+}
+export default members

@@ -1,0 +1,211 @@
+import { and, count, desc, eq, lt, sql } from 'drizzle-orm'
+import { lockTenant } from '../../kernel/identity/lock-tenant.js'
+import {
+  type MembershipState,
+  membership_roles,
+  memberships,
+  overrides,
+} from '../../kernel/identity/memberships-table.js'
+import { type NamedRole, namedRoles } from '../../kernel/identity/named-roles.js'
+import { revokeOpenInvitations } from '../../kernel/identity/revoke-open-invitations.js'
+import { roles } from '../../kernel/identity/roles-table.js'
+import { users } from '../../kernel/identity/users-table.js'
+import { type Actor, checkGrant, checkGrantedScopes, checkTouch, isOwner } from '../../kernel/permissions/escalation.js'
+import { Problem } from '../../kernel/problems/problems.js'
+import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
+import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
+import { checkOwnerStays } from './last-owner.js'
+
+/** Members of one tenant; a bound, as everything that grows has one. */
+const MEMBERS_MAX = 10_000
+
+export interface MemberRecord {
+  readonly user_id: string
+  readonly email: string
+  readonly name: string
+  readonly state: MembershipState
+  readonly roles: string[]
+  readonly created_at: string
+}
+
+export interface MemberChange {
+  readonly roles?: readonly string[]
+  readonly state?: 'active' | 'disabled'
+}
+
+const roleNames = sql<string[]>`array(
+  select r.name from ${membership_roles} mr join ${roles} r on r.tenant_id = mr.tenant_id and r.id = mr.role_id
+  where mr.tenant_id = "memberships"."tenant_id" and mr.user_id = "memberships"."user_id" order by r.id)`
+
+export class MembersReader {
+  constructor(
+    protected readonly scope: ReadScope,
+    protected readonly tenant_id: string,
+  ) {}
+
+  /** Members, by descending user id. */
+  async list(page: Page): Promise<Rows<MemberRecord>> {
+    const after = page.after_id === undefined ? undefined : lt(memberships.user_id, page.after_id)
+    const rows = await this.select()
+      .where(and(eq(memberships.tenant_id, this.tenant_id), after))
+      .orderBy(desc(memberships.user_id))
+      .limit(page.limit + 1)
+    return pageOf(rows, page.limit)
+  }
+
+  /** @throws Problem `not_found` */
+  async get(user_id: string): Promise<MemberRecord> {
+    const [row] = await this.select().where(
+      and(eq(memberships.tenant_id, this.tenant_id), eq(memberships.user_id, user_id)),
+    )
+    if (row === undefined) throw new Problem('not_found')
+    return row
+  }
+
+  private select() {
+    return this.scope.queries
+      .select({
+        user_id: memberships.user_id,
+        email: users.email,
+        name: users.name,
+        state: memberships.state,
+        roles: roleNames,
+        created_at: memberships.created_at,
+      })
+      .from(memberships)
+      .innerJoin(users, eq(users.id, memberships.user_id))
+      .$dynamic()
+  }
+}
+
+export class MembersWriter extends MembersReader {
+  constructor(
+    protected override readonly scope: WriteScope,
+    tenant_id: string,
+  ) {
+    super(scope, tenant_id)
+  }
+
+  /**
+   * Makes an existing user a member.
+   * @throws Problem `not_found`, `email_unverified`, `already_exists`, `privilege_escalation`, `limit_reached`
+   */
+  async add(
+    who: { email?: string; user_id?: string },
+    role_names: readonly string[],
+    actor: Actor,
+  ): Promise<MemberRecord> {
+    await lockTenant(this.scope, this.tenant_id)
+    const user_id = await this.findUser(who)
+    const wanted = await namedRoles(this.scope, this.tenant_id, role_names)
+    checkGrant(actor, wanted)
+    const [members] = await this.scope.queries
+      .select({ count: count() })
+      .from(memberships)
+      .where(eq(memberships.tenant_id, this.tenant_id))
+    if ((members?.count ?? 0) >= MEMBERS_MAX) {
+      throw new Problem('limit_reached', { detail: `A tenant can have ${MEMBERS_MAX} members.` })
+    }
+    const added = await this.scope.queries
+      .insert(memberships)
+      .values({ tenant_id: this.tenant_id, user_id, state: 'active', created_at: this.scope.now })
+      .onConflictDoNothing()
+      .returning({ user_id: memberships.user_id })
+    if (added.length === 0) throw new Problem('already_exists', { members: { conflicting_field: 'user_id' } })
+    await this.giveRoles(user_id, wanted)
+    const record = await this.get(user_id)
+    const revoked = await revokeOpenInvitations(this.scope, this.tenant_id, record.email)
+    this.tell(user_id, { after: { state: record.state, roles: record.roles }, ...revoked })
+    return record
+  }
+
+  /**
+   * Changes the roles or the state of a member; it holds from the member's next request.
+   * @throws Problem `not_found`, `owner_required`, `privilege_escalation`, `last_owner`, `invalid_state`
+   */
+  async update(user_id: string, change: MemberChange, actor: Actor): Promise<MemberRecord> {
+    await lockTenant(this.scope, this.tenant_id)
+    const before = await this.get(user_id)
+    const held = await namedRoles(this.scope, this.tenant_id, before.roles)
+    checkTouch(actor, held)
+    if (change.state !== undefined && before.state === 'pending') {
+      throw new Problem('invalid_state', { detail: 'The membership is pending: only the invited user can accept it.' })
+    }
+    const wanted = change.roles === undefined ? held : await namedRoles(this.scope, this.tenant_id, change.roles)
+    // Whoever is let in again is given all of their roles anew, and what was granted to them beside the roles.
+    const is_let_in = before.state === 'disabled' && change.state === 'active'
+    checkGrant(actor, is_let_in ? wanted : wanted.filter((role) => !before.roles.includes(role.name)))
+    if (is_let_in) checkGrantedScopes(actor, await this.grantsOf(user_id))
+    if (change.roles !== undefined) {
+      await this.takeRoles(user_id)
+      await this.giveRoles(user_id, wanted)
+    }
+    if (change.state !== undefined) {
+      const is_this = and(eq(memberships.tenant_id, this.tenant_id), eq(memberships.user_id, user_id))
+      await this.scope.queries.update(memberships).set({ state: change.state }).where(is_this)
+    }
+    if (isOwner(held)) await checkOwnerStays(this.scope, this.tenant_id)
+    const after = await this.get(user_id)
+    this.tell(user_id, {
+      before: { state: before.state, roles: before.roles },
+      after: { state: after.state, roles: after.roles },
+    })
+    return after
+  }
+
+  /**
+   * Takes a user out of the tenant, with roles and overrides; the next request is refused.
+   * @throws Problem `not_found`, `owner_required`, `last_owner`
+   */
+  async remove(user_id: string, actor: Actor): Promise<void> {
+    await lockTenant(this.scope, this.tenant_id)
+    const before = await this.get(user_id)
+    const held = await namedRoles(this.scope, this.tenant_id, before.roles)
+    checkTouch(actor, held)
+    await this.scope.queries
+      .delete(memberships)
+      .where(and(eq(memberships.tenant_id, this.tenant_id), eq(memberships.user_id, user_id)))
+    if (isOwner(held)) await checkOwnerStays(this.scope, this.tenant_id)
+    const revoked = await revokeOpenInvitations(this.scope, this.tenant_id, before.email)
+    this.tell(user_id, { before: { state: before.state, roles: before.roles }, ...revoked })
+  }
+
+  private async findUser({ email, user_id }: { email?: string; user_id?: string }): Promise<string> {
+    const rows = await this.scope.queries.execute<{ id: string; is_verified: boolean }>(
+      user_id === undefined
+        ? sql`select * from find_user_by_email(${email ?? ''})`
+        : sql`select * from find_user_by_id(${user_id}::uuid)`,
+    )
+    const [user] = rows as unknown as { id: string; is_verified: boolean }[]
+    if (user === undefined) throw new Problem('not_found', { detail: 'There is no active user with that email or id.' })
+    if (user_id === undefined && !user.is_verified) throw new Problem('email_unverified')
+    return user.id
+  }
+
+  private async giveRoles(user_id: string, wanted: readonly NamedRole[]): Promise<void> {
+    if (wanted.length === 0) return
+    await this.scope.queries
+      .insert(membership_roles)
+      .values(wanted.map((role) => ({ tenant_id: this.tenant_id, user_id, role_id: role.id })))
+  }
+
+  private async grantsOf(user_id: string): Promise<string[]> {
+    const rows = await this.scope.queries
+      .select({ scope: overrides.scope })
+      .from(overrides)
+      .where(
+        and(eq(overrides.tenant_id, this.tenant_id), eq(overrides.user_id, user_id), eq(overrides.effect, 'grant')),
+      )
+    return rows.map(({ scope }) => scope)
+  }
+
+  private async takeRoles(user_id: string): Promise<void> {
+    await this.scope.queries
+      .delete(membership_roles)
+      .where(and(eq(membership_roles.tenant_id, this.tenant_id), eq(membership_roles.user_id, user_id)))
+  }
+
+  private tell(user_id: string, changes: Record<string, unknown>): void {
+    this.scope.changed({ kind: 'member', id: user_id, tenant_id: this.tenant_id, changes })
+  }
+}

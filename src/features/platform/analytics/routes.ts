@@ -1,0 +1,114 @@
+import { Type } from 'typebox'
+import { Problem } from '../../../kernel/problems/problems.js'
+import { operator } from '../../../kernel/request/access.js'
+import { closed, Instant, type Routes } from '../../../kernel/rest/schemas.js'
+import { type Clock, instantOf } from '../../../kernel/time/clock.js'
+import type { Span } from './store.js'
+
+const tags = ['platform']
+const DAY_MS = 86_400_000
+const SPAN_DAYS_DEFAULT = 30
+const SPAN_DAYS_MAX = 400
+const BUSIEST_MAX = 100
+
+const SpanQuery = closed({ from: Type.Optional(Instant), to: Type.Optional(Instant) })
+
+/** Numbers about the platform. */
+const analytics: Routes<{ readonly clock: Clock }> = async (app, { clock }) => {
+  const spanOf = ({ from, to }: { from?: string; to?: string }): Span => {
+    const to_ms = to === undefined ? clock() + 1 : Date.parse(to)
+    const from_ms = from === undefined ? to_ms - SPAN_DAYS_DEFAULT * DAY_MS : Date.parse(from)
+    const days = (to_ms - from_ms) / DAY_MS
+    if (days > 0 && days <= SPAN_DAYS_MAX) return { from: instantOf(from_ms), to: instantOf(to_ms) }
+    throw new Problem('validation_failed', {
+      members: { errors: [{ pointer: '/from', message: `must be before to, by at most ${SPAN_DAYS_MAX} days` }] },
+    })
+  }
+
+  app.get(
+    '/overview',
+    {
+      config: operator('platform:analytics:view'),
+      schema: {
+        operationId: 'getOverview',
+        summary: 'How much there is, and how much was asked in the last day',
+        tags,
+        response: {
+          200: Type.Object({
+            tenants: Type.Integer(),
+            suspended: Type.Integer(),
+            trials_over: Type.Integer(),
+            users: Type.Integer(),
+            users_disabled: Type.Integer(),
+            last_day: Type.Object({
+              requests: Type.Integer(),
+              refusals: Type.Integer(),
+              active_tenants: Type.Integer(),
+            }),
+          }),
+        },
+      },
+    },
+    async (request) => request.platform_store.read((store) => store.analytics.overview()),
+  )
+
+  app.get(
+    '/tenants',
+    {
+      config: operator('platform:analytics:view'),
+      schema: {
+        operationId: 'getBusiestTenants',
+        summary: 'Tenants by how much they asked',
+        tags,
+        querystring: SpanQuery,
+        response: {
+          200: Type.Object({
+            from: Type.String(),
+            to: Type.String(),
+            data: Type.Array(
+              Type.Object({
+                tenant_id: Type.String(),
+                name: Type.String(),
+                members: Type.Integer(),
+                requests: Type.Integer(),
+                refusals: Type.Integer(),
+              }),
+            ),
+          }),
+        },
+      },
+    },
+    async (request) => {
+      const span = spanOf(request.query)
+      return {
+        ...span,
+        data: await request.platform_store.read((store) => store.analytics.busiestTenants(span, BUSIEST_MAX)),
+      }
+    },
+  )
+
+  app.get(
+    '/growth',
+    {
+      config: operator('platform:analytics:view'),
+      schema: {
+        operationId: 'getGrowth',
+        summary: 'New tenants and users by day',
+        tags,
+        querystring: SpanQuery,
+        response: {
+          200: Type.Object({
+            from: Type.String(),
+            to: Type.String(),
+            data: Type.Array(Type.Object({ day: Type.String(), tenants: Type.Integer(), users: Type.Integer() })),
+          }),
+        },
+      },
+    },
+    async (request) => {
+      const span = spanOf(request.query)
+      return { ...span, data: await request.platform_store.read((store) => store.analytics.growth(span)) }
+    },
+  )
+}
+export default analytics

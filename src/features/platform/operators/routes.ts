@@ -1,0 +1,94 @@
+import { Type } from 'typebox'
+import type { Holdings } from '../../../kernel/permissions/evaluate.js'
+import { ALL_PRIVILEGES, type Privilege } from '../../../kernel/permissions/scopes.js'
+import { Problem } from '../../../kernel/problems/problems.js'
+import { operator } from '../../../kernel/request/access.js'
+import { PageQuery, pageSchema, readPage, sendPage } from '../../../kernel/rest/pagination.js'
+import { closed, NoContent, problems, type Routes, Uuid } from '../../../kernel/rest/schemas.js'
+
+const tags = ['platform']
+const Params = closed({ user_id: Uuid })
+const Privileges = Type.Array(Type.Enum(ALL_PRIVILEGES), { minItems: 1, uniqueItems: true })
+
+const Operator = Type.Object(
+  {
+    user_id: Type.String(),
+    email: Type.String(),
+    name: Type.String(),
+    privileges: Type.Array(Type.String()),
+    created_at: Type.String(),
+  },
+  { $id: 'Operator' },
+)
+
+/** Those who run the platform. Nobody appoints to more than they hold, and somebody who can appoint stays. */
+const operators: Routes = async (app) => {
+  app.get(
+    '',
+    {
+      config: operator('platform:operators:manage'),
+      schema: {
+        operationId: 'listOperators',
+        summary: 'Operators and their privileges',
+        tags,
+        querystring: closed(PageQuery),
+        response: { 200: pageSchema(Operator), ...problems('invalid_cursor') },
+      },
+    },
+    async (request, reply) => {
+      const page = await request.platform_store.read((store) => store.operators.list(readPage(request)))
+      return sendPage(request, reply, page, (each) => each.user_id)
+    },
+  )
+
+  app.put(
+    '/:user_id',
+    {
+      config: operator('platform:operators:manage'),
+      schema: {
+        operationId: 'appointOperator',
+        summary: 'Make a user an operator, or change the privileges of one',
+        tags,
+        params: Params,
+        body: closed({ privileges: Privileges }),
+        response: { 200: Operator, ...problems('not_found', 'privilege_escalation', 'last_operator') },
+      },
+    },
+    async (request) => {
+      const { user_id } = request.params
+      const { privileges } = request.body
+      checkHeld(request.holdings, privileges)
+      const { is_operator } = await request.platform_store.read((store) => store.users.signedIn(user_id))
+      await request.platform_store.write(is_operator ? 'operator.updated' : 'operator.created', (store) =>
+        store.operators.appoint(user_id, privileges),
+      )
+      return request.platform_store.read((store) => store.operators.get(user_id))
+    },
+  )
+
+  app.delete(
+    '/:user_id',
+    {
+      config: operator('platform:operators:manage'),
+      schema: {
+        operationId: 'dismissOperator',
+        summary: 'Take all privileges from an operator; the next request is refused',
+        tags,
+        params: Params,
+        response: { 204: NoContent, ...problems('not_found', 'last_operator') },
+      },
+    },
+    async (request, reply) => {
+      await request.platform_store.write('operator.removed', (store) => store.operators.dismiss(request.params.user_id))
+      return reply.code(204).send(null)
+    },
+  )
+}
+export default operators
+
+/** @throws Problem `privilege_escalation` with what the operator does not hold */
+function checkHeld(holdings: Holdings, wanted: readonly Privilege[]): void {
+  const held = holdings.kind === 'operator' ? holdings.privileges : []
+  const exceeding_scopes = wanted.filter((privilege) => !held.includes(privilege))
+  if (exceeding_scopes.length > 0) throw new Problem('privilege_escalation', { members: { exceeding_scopes } })
+}

@@ -1,0 +1,127 @@
+import { normaliseEmail } from '../../../kernel/credentials/email.js'
+import { Problem } from '../../../kernel/problems/problems.js'
+import { operator } from '../../../kernel/request/access.js'
+import { PageQuery, pageSchema, readPage, sendPage } from '../../../kernel/rest/pagination.js'
+import { closed, problems, type Routes, Uuid } from '../../../kernel/rest/schemas.js'
+import type { Clock } from '../../../kernel/time/clock.js'
+import { checkOrigins } from '../../tenants/origins.js'
+import { NewPlatformTenant, PlatformTenant, Suspension, shownPlatformTenant } from '../schema.js'
+
+const tags = ['platform']
+const TenantIdParams = closed({ id: Uuid })
+
+/** Tenants, as operators see them. */
+const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }) => {
+  app.get(
+    '',
+    {
+      config: operator('platform:tenants:view'),
+      schema: {
+        operationId: 'listPlatformTenants',
+        summary: 'Every tenant',
+        tags,
+        querystring: closed(PageQuery),
+        response: { 200: pageSchema(PlatformTenant), ...problems('invalid_cursor') },
+      },
+    },
+    async (request, reply) => {
+      const page = await request.platform_store.read((store) => store.tenants.list(readPage(request)))
+      return sendPage(request, reply, { ...page, rows: page.rows.map(shownPlatformTenant) }, (tenant) => tenant.id)
+    },
+  )
+
+  app.post(
+    '',
+    {
+      config: operator('platform:tenants:manage'),
+      schema: {
+        operationId: 'createPlatformTenant',
+        summary: 'Make a tenant for an existing user, who becomes its Owner',
+        tags,
+        body: NewPlatformTenant,
+        response: { 201: PlatformTenant, ...problems('not_found') },
+      },
+    },
+    async (request, reply) => {
+      const { owner_email, owner_id: given_id, ...wish } = request.body
+      checkOrigins(wish.allowed_origins)
+      if (wish.trial_ends_at !== undefined) checkFuture(wish.trial_ends_at, '/trial_ends_at', clock)
+      const owner_id =
+        given_id ?? (await request.platform_store.read((store) => store.users.idOf(normaliseEmail(owner_email ?? ''))))
+      if (owner_id === undefined) throw new Problem('not_found', { detail: 'There is no user with that email.' })
+      const { tenant } = await request.platform_store.write('tenant.created', (store) =>
+        store.tenants.create({ ...wish, owner_id }),
+      )
+      return reply.code(201).send(shownPlatformTenant(tenant))
+    },
+  )
+
+  app.get(
+    '/:id',
+    {
+      config: operator('platform:tenants:view'),
+      schema: {
+        operationId: 'getPlatformTenant',
+        summary: 'One tenant',
+        tags,
+        params: TenantIdParams,
+        response: { 200: PlatformTenant, ...problems('not_found') },
+      },
+    },
+    async (request) =>
+      shownPlatformTenant(await request.platform_store.read((store) => store.tenants.get(request.params.id))),
+  )
+
+  app.post(
+    '/:id/suspend',
+    {
+      config: operator('platform:tenants:manage'),
+      schema: {
+        operationId: 'suspendTenant',
+        summary: 'Refuse everything that the tenant does, from its next request on',
+        tags,
+        params: TenantIdParams,
+        body: Suspension,
+        response: { 200: PlatformTenant, ...problems('not_found') },
+      },
+    },
+    async (request) => {
+      const { reason, until } = request.body
+      if (until !== undefined) checkFuture(until, '/until', clock)
+      return shownPlatformTenant(
+        await request.platform_store.write('tenant.suspended', (store) =>
+          store.tenants.suspend(request.params.id, reason, until),
+        ),
+      )
+    },
+  )
+
+  app.post(
+    '/:id/activate',
+    {
+      config: operator('platform:tenants:manage'),
+      schema: {
+        operationId: 'activateTenant',
+        summary: 'Let a suspended tenant act again',
+        tags,
+        params: TenantIdParams,
+        response: { 200: PlatformTenant, ...problems('not_found') },
+      },
+    },
+    async (request) =>
+      shownPlatformTenant(
+        await request.platform_store.write('tenant.activated', (store) => store.tenants.activate(request.params.id)),
+      ),
+  )
+}
+export default platformTenants
+
+const CENTURY_MS = 100 * 366 * 86_400_000
+
+function checkFuture(instant: string, pointer: string, clock: Clock): void {
+  const at_ms = Date.parse(instant)
+  if (at_ms > clock() && at_ms < clock() + CENTURY_MS) return
+  throw new Problem('validation_failed', {
+    members: { errors: [{ pointer, message: 'must be in the future, and within a century' }] },
+  })
+}

@@ -1,0 +1,239 @@
+import { and, count, desc, eq, exists, gt, isNull, lt, lte, or, sql } from 'drizzle-orm'
+import { v7 as uuidv7 } from 'uuid'
+import { tenant_keys } from '../../../kernel/identity/keys-table.js'
+import { membership_roles, memberships } from '../../../kernel/identity/memberships-table.js'
+import { roles } from '../../../kernel/identity/roles-table.js'
+import { type TenantRow, tenants } from '../../../kernel/identity/tenants-table.js'
+import { users } from '../../../kernel/identity/users-table.js'
+import { ALL_SYSTEM_ROLES, type RoleFact, SYSTEM_ROLES } from '../../../kernel/permissions/roles.js'
+import { Problem } from '../../../kernel/problems/problems.js'
+import { type Page, pageOf, type Rows } from '../../../kernel/rest/pagination.js'
+import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
+import { insertKey, type KeyRecord, keyRecord, type NewKey } from '../../keys/store.js'
+
+/** Tenants that one user may have made; operators make as many as they like. */
+const OWN_TENANTS_MAX = 20
+
+export interface NewTenant {
+  readonly name: string
+  readonly owner_id: string
+  readonly allowed_origins?: readonly string[]
+  readonly requests_per_minute?: number
+  readonly trial_ends_at?: string
+}
+
+export interface MembershipRecord {
+  readonly tenant_id: string
+  readonly tenant_name: string
+  readonly state: 'active' | 'pending' | 'disabled'
+  readonly roles: RoleFact[]
+  readonly overrides: { scope: string; effect: 'grant' | 'deny' }[]
+}
+
+const rolesOfMembership = sql<RoleFact[]>`coalesce((
+  select jsonb_agg(jsonb_build_object('name', r.name, 'system_role', r.system_role, 'scopes', r.scopes) order by r.id)
+  from membership_roles mr join roles r on r.tenant_id = mr.tenant_id and r.id = mr.role_id
+  where mr.tenant_id = "memberships"."tenant_id" and mr.user_id = "memberships"."user_id"), '[]')`
+
+const overridesOfMembership = sql<{ scope: string; effect: 'grant' | 'deny' }[]>`coalesce((
+  select jsonb_agg(jsonb_build_object('scope', v.scope, 'effect', v.effect) order by v.scope)
+  from overrides v where v.tenant_id = "memberships"."tenant_id" and v.user_id = "memberships"."user_id"), '[]')`
+
+export class TenantsReader {
+  constructor(protected readonly scope: ReadScope) {}
+
+  /** Tenants of the platform, newest first. */
+  async list(page: Page): Promise<Rows<TenantRow>> {
+    const rows = await this.scope.queries
+      .select()
+      .from(tenants)
+      .where(and(isNull(tenants.deleted_at), beforeId(page)))
+      .orderBy(desc(tenants.id))
+      .limit(page.limit + 1)
+    return pageOf(rows, page.limit)
+  }
+
+  /** Tenants that a user is an active member of, newest first. */
+  async listOf(user_id: string, page: Page): Promise<Rows<TenantRow>> {
+    const member = this.scope.queries
+      .select({ user_id: memberships.user_id })
+      .from(memberships)
+      .where(
+        and(eq(memberships.tenant_id, tenants.id), eq(memberships.user_id, user_id), eq(memberships.state, 'active')),
+      )
+    const rows = await this.scope.queries
+      .select()
+      .from(tenants)
+      .where(and(isNull(tenants.deleted_at), beforeId(page), exists(member)))
+      .orderBy(desc(tenants.id))
+      .limit(page.limit + 1)
+    return pageOf(rows, page.limit)
+  }
+
+  /** @throws Problem `not_found` */
+  async get(id: string): Promise<TenantRow> {
+    const [row] = await this.scope.queries
+      .select()
+      .from(tenants)
+      .where(and(eq(tenants.id, id), isNull(tenants.deleted_at)))
+    if (row === undefined) throw new Problem('not_found')
+    return row
+  }
+
+  /** Keys of a tenant as operators see them: enough to find the one that leaked. */
+  async keysOf(tenant_id: string, page: Page): Promise<Rows<KeyRecord>> {
+    await this.get(tenant_id)
+    const after = page.after_id === undefined ? undefined : lt(tenant_keys.id, page.after_id)
+    const rows = await this.scope.queries
+      .select()
+      .from(tenant_keys)
+      .where(and(eq(tenant_keys.tenant_id, tenant_id), after))
+      .orderBy(desc(tenant_keys.id))
+      .limit(page.limit + 1)
+    return pageOf(rows.map(keyRecord), page.limit)
+  }
+
+  /** Every place that a user has in a tenant, with what makes up its scopes. */
+  membershipsOf(user_id: string): Promise<MembershipRecord[]> {
+    return this.scope.queries
+      .select({
+        tenant_id: memberships.tenant_id,
+        tenant_name: tenants.name,
+        state: memberships.state,
+        roles: rolesOfMembership,
+        overrides: overridesOfMembership,
+      })
+      .from(memberships)
+      .innerJoin(tenants, eq(tenants.id, memberships.tenant_id))
+      .where(and(eq(memberships.user_id, user_id), isNull(tenants.deleted_at)))
+      .orderBy(desc(memberships.tenant_id))
+      .limit(1000)
+  }
+
+  /** Whether a living tenant lists the origin. */
+  async isOriginListed(origin: string): Promise<boolean> {
+    const rows = await this.scope.queries
+      .select({ id: tenants.id })
+      .from(tenants)
+      .where(
+        and(
+          sql`${tenants.allowed_origins} @> array[${origin}]::text[]`,
+          isNull(tenants.deleted_at),
+          // As `isSuspended` has it: a suspension whose end has passed, and a trial that is not over, count as active.
+          or(isNull(tenants.suspended_at), lte(tenants.suspended_until, this.scope.now)),
+          or(isNull(tenants.trial_ends_at), gt(tenants.trial_ends_at, this.scope.now)),
+        ),
+      )
+      .limit(1)
+    return rows.length > 0
+  }
+}
+
+export class TenantsWriter extends TenantsReader {
+  constructor(protected override readonly scope: WriteScope) {
+    super(scope)
+  }
+
+  /** Makes a tenant with its system roles and its first Owner, and a first key when one is wished for. */
+  async create(wish: NewTenant, first_key?: NewKey): Promise<{ tenant: TenantRow; key: string | undefined }> {
+    const [owner] = await this.scope.queries
+      .select({ id: users.id })
+      .from(users)
+      .where(and(eq(users.id, wish.owner_id), isNull(users.disabled_at)))
+    if (owner === undefined)
+      throw new Problem('not_found', { detail: 'There is no active user who could be the Owner.' })
+    const [tenant] = await this.scope.queries
+      .insert(tenants)
+      .values({
+        id: uuidv7(),
+        name: wish.name,
+        allowed_origins: [...(wish.allowed_origins ?? [])],
+        requests_per_minute: wish.requests_per_minute ?? null,
+        trial_ends_at: wish.trial_ends_at ?? null,
+        created_at: this.scope.now,
+      })
+      .returning()
+    const made = tenant as TenantRow
+    await this.appointOwner(made.id, owner.id)
+    const key = first_key && (await insertKey(this.scope, made.id, first_key, () => undefined))
+    this.tell(made.id, { after: { name: made.name, owner_id: owner.id, first_key_id: key?.record.id ?? null } })
+    return { tenant: made, key: key?.key }
+  }
+
+  /**
+   * Counts what the user owns; where others made them a member is not their doing.
+   * @throws Problem `limit_reached` for as many tenants as one may make
+   */
+  async checkMayCreate(user_id: string): Promise<void> {
+    await this.scope.queries.select({ id: users.id }).from(users).where(eq(users.id, user_id)).for('update')
+    const [held] = await this.scope.queries
+      .select({ count: count() })
+      .from(memberships)
+      .innerJoin(tenants, eq(tenants.id, memberships.tenant_id))
+      .innerJoin(
+        membership_roles,
+        and(eq(membership_roles.tenant_id, memberships.tenant_id), eq(membership_roles.user_id, memberships.user_id)),
+      )
+      .innerJoin(roles, and(eq(roles.tenant_id, membership_roles.tenant_id), eq(roles.id, membership_roles.role_id)))
+      .where(and(eq(memberships.user_id, user_id), eq(roles.system_role, 'owner'), isNull(tenants.deleted_at)))
+    if ((held?.count ?? 0) >= OWN_TENANTS_MAX) {
+      throw new Problem('limit_reached', {
+        detail: `A user who owns ${OWN_TENANTS_MAX} tenants cannot make another; an operator can.`,
+      })
+    }
+  }
+
+  /** Stops a tenant from its next request on, until it is activated or `until` has passed. */
+  async suspend(id: string, reason: string, until: string | undefined): Promise<TenantRow> {
+    await this.get(id)
+    const after = await this.change(id, {
+      suspended_at: this.scope.now,
+      suspended_until: until ?? null,
+      suspension_reason: reason,
+    })
+    this.tell(id, {
+      after: { suspended_at: this.scope.now, suspended_until: until ?? null, suspension_reason: reason },
+    })
+    return after
+  }
+
+  /** Lets a suspended tenant act again from its next request on. */
+  async activate(id: string): Promise<TenantRow> {
+    const before = await this.get(id)
+    if (before.suspended_at === null) {
+      this.scope.unchanged()
+      return before
+    }
+    const after = await this.change(id, { suspended_at: null, suspended_until: null, suspension_reason: null })
+    this.tell(id, { before: { suspended_at: before.suspended_at, suspension_reason: before.suspension_reason } })
+    return after
+  }
+
+  private async change(id: string, values: Partial<TenantRow>): Promise<TenantRow> {
+    const [row] = await this.scope.queries.update(tenants).set(values).where(eq(tenants.id, id)).returning()
+    return row as TenantRow
+  }
+
+  private async appointOwner(tenant_id: string, user_id: string): Promise<void> {
+    const created_at = this.scope.now
+    const made = ALL_SYSTEM_ROLES.map((system_role) => ({
+      tenant_id,
+      id: uuidv7(),
+      name: SYSTEM_ROLES[system_role].name,
+      system_role,
+      created_at,
+    }))
+    await this.scope.queries.insert(roles).values(made)
+    await this.scope.queries.insert(memberships).values({ tenant_id, user_id, state: 'active', created_at })
+    const owner = made.find((role) => role.system_role === 'owner') as (typeof made)[number]
+    await this.scope.queries.insert(membership_roles).values({ tenant_id, user_id, role_id: owner.id })
+  }
+
+  private tell(id: string, changes: Record<string, unknown>): void {
+    this.scope.changed({ kind: 'tenant', id, tenant_id: id, changes })
+  }
+}
+
+function beforeId(page: Page) {
+  return page.after_id === undefined ? undefined : lt(tenants.id, page.after_id)
+}

@@ -1,0 +1,73 @@
+import { normaliseEmail } from '../../../kernel/credentials/email.js'
+import { checkNewPassword, type Passwords } from '../../../kernel/credentials/passwords.js'
+import { Problem } from '../../../kernel/problems/problems.js'
+import { operator } from '../../../kernel/request/access.js'
+import { PageQuery, pageSchema, readPage, sendPage } from '../../../kernel/rest/pagination.js'
+import { closed, problems, type Routes, Uuid } from '../../../kernel/rest/schemas.js'
+import { NewUser, User } from '../schema.js'
+
+const tags = ['platform']
+
+/** Users, as operators see them. */
+const platformUsers: Routes<{ readonly passwords: Passwords }> = async (app, { passwords }) => {
+  app.get(
+    '',
+    {
+      config: operator('platform:users:view'),
+      schema: {
+        operationId: 'listPlatformUsers',
+        summary: 'Every user',
+        tags,
+        querystring: closed(PageQuery),
+        response: { 200: pageSchema(User), ...problems('invalid_cursor') },
+      },
+    },
+    async (request, reply) => {
+      const page = await request.platform_store.read((store) => store.users.list(readPage(request)))
+      return sendPage(request, reply, page, (user) => user.id)
+    },
+  )
+
+  app.post(
+    '',
+    {
+      config: operator('platform:users:manage'),
+      schema: {
+        operationId: 'createPlatformUser',
+        summary: 'Create a user, whose email the operator vouches for',
+        tags,
+        body: NewUser,
+        response: { 201: User, ...problems('already_exists') },
+      },
+    },
+    async (request, reply) => {
+      const { name, password } = request.body
+      const email = normaliseEmail(request.body.email)
+      checkNewPassword(password, [email, name])
+      const password_hash = await passwords.hash(password)
+      const created = await request.platform_store.write('user.created', async (store) => {
+        const made = await store.users.create({ email, name, password_hash, is_verified: true })
+        // Refused inside of the transaction: a refusal must not leave the claim of an Idempotency-Key behind.
+        if (made === undefined) throw new Problem('already_exists', { members: { conflicting_field: 'email' } })
+        return made
+      })
+      return reply.code(201).send(created)
+    },
+  )
+
+  app.post(
+    '/:id/disable',
+    {
+      config: operator('platform:users:manage'),
+      schema: {
+        operationId: 'disableUser',
+        summary: 'Disable a user and end every session at once',
+        tags,
+        params: closed({ id: Uuid }),
+        response: { 200: User, ...problems('not_found', 'last_operator') },
+      },
+    },
+    async (request) => request.platform_store.write('user.disabled', (store) => store.users.disable(request.params.id)),
+  )
+}
+export default platformUsers

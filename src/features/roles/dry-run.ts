@@ -1,0 +1,48 @@
+import type { RouteCatalogue } from '../../app/http/route-catalogue.js'
+import { effectiveScopes } from '../../kernel/permissions/evaluate.js'
+import type { RoleFact } from '../../kernel/permissions/roles.js'
+import type { HolderRecord } from './store.js'
+
+/** What a change of one role would do to one member. */
+export interface MemberEffect {
+  readonly user_id: string
+  readonly email: string
+  readonly gains: { readonly scopes: string[]; readonly routes: string[] }
+  readonly loses: { readonly scopes: string[]; readonly routes: string[] }
+}
+
+/**
+ * Who would gain and lose what, if the role `role_id` became `changed` (or, without it, were deleted): by the same
+ * evaluator that decides requests, with the other roles and the overrides of each member. Members for whom nothing
+ * changes are left out.
+ */
+export function effectsOf(
+  holders: readonly HolderRecord[],
+  role_id: string,
+  changed: RoleFact | undefined,
+  catalogue: RouteCatalogue,
+): MemberEffect[] {
+  return holders
+    .map((holder) => {
+      const before = scopesWith(holder, holder.roles)
+      const others = holder.roles.filter((role) => role.id !== role_id)
+      const after = scopesWith(holder, changed === undefined ? others : [...others, changed])
+      const routes_before = new Set(catalogue.allowedBy(before))
+      const routes_after = new Set(catalogue.allowedBy(after))
+      return {
+        user_id: holder.user_id,
+        email: holder.email,
+        gains: { scopes: without(after, before), routes: without(routes_after, routes_before) },
+        loses: { scopes: without(before, after), routes: without(routes_before, routes_after) },
+      }
+    })
+    .filter(({ gains, loses }) => gains.scopes.length + loses.scopes.length > 0)
+}
+
+function scopesWith({ user_id, overrides }: HolderRecord, roles: readonly RoleFact[]): Set<string> {
+  return new Set(effectiveScopes({ kind: 'user', id: user_id, roles, overrides }).map(({ scope }) => scope))
+}
+
+function without(left: ReadonlySet<string>, right: ReadonlySet<string>): string[] {
+  return [...left].filter((item) => !right.has(item)).sort()
+}

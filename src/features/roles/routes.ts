@@ -1,0 +1,204 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { type Static, Type } from 'typebox'
+import type { RouteCatalogue } from '../../app/http/route-catalogue.js'
+import { checkGrantedScopes } from '../../kernel/permissions/escalation.js'
+import { Problem } from '../../kernel/problems/problems.js'
+import { member } from '../../kernel/request/access.js'
+import { demandedVersions, etagOf } from '../../kernel/rest/etag.js'
+import { closed, NoContent, problems, type Routes, ScopeName, TenantParams, Uuid } from '../../kernel/rest/schemas.js'
+import { effectsOf } from './dry-run.js'
+import { checkRoleName } from './names.js'
+import type { RoleRecord } from './store.js'
+
+const tags = ['tenants']
+const RoleParams = closed({ ...TenantParams.properties, role_id: Uuid })
+const RoleName = Type.String({ minLength: 1, maxLength: 60 })
+const Scopes = Type.Array(ScopeName, { uniqueItems: true, maxItems: 200 })
+const DryRunQuery = closed({
+  dry_run: Type.Optional(
+    Type.Enum(['true', 'false'], { description: 'true: say who would gain and lose what, and change nothing.' }),
+  ),
+})
+/** Holders that a dry run looks at. */
+const HOLDERS_MAX = 1_000
+
+const Role = Type.Object(
+  {
+    id: Type.String(),
+    name: Type.String(),
+    is_system: Type.Boolean(),
+    scopes: Type.Array(Type.String()),
+    version: Type.Integer(),
+    created_at: Type.String(),
+  },
+  { $id: 'Role' },
+)
+
+const Effect = Type.Object({ scopes: Type.Array(Type.String()), routes: Type.Array(Type.String()) })
+const DryRun = Type.Object(
+  {
+    dry_run: Type.Literal(true),
+    members: Type.Array(Type.Object({ user_id: Type.String(), email: Type.String(), gains: Effect, loses: Effect }), {
+      description: `Of the ${HOLDERS_MAX} newest members with the role, those for whom something changes.`,
+    }),
+  },
+  { $id: 'RoleDryRun' },
+)
+
+/** Roles: five that every tenant has, and its own. A change demands If-Match. */
+const roles: Routes<{ readonly catalogue: RouteCatalogue }> = async (app, { catalogue }) => {
+  app.get(
+    '',
+    {
+      config: member('users:manage'),
+      schema: {
+        operationId: 'listRoles',
+        summary: 'Roles of the tenant',
+        tags,
+        params: TenantParams,
+        response: { 200: Type.Object({ data: Type.Array(Role) }) },
+      },
+    },
+    async (request) => ({ data: (await request.tenant_store.read((store) => store.roles.list())).map(shown) }),
+  )
+
+  app.post(
+    '',
+    {
+      config: member('users:manage'),
+      schema: {
+        operationId: 'createRole',
+        summary: 'Make a custom role',
+        tags,
+        params: TenantParams,
+        body: closed({ name: RoleName, scopes: Scopes }),
+        response: { 201: Role, ...problems('privilege_escalation', 'already_exists', 'limit_reached') },
+      },
+    },
+    async (request, reply) => {
+      checkRoleName(request.body.name)
+      const role = await request.tenant_store.write('role.created', (store) =>
+        store.roles.create(request.body, request.holdings),
+      )
+      return reply.code(201).header('etag', etagOf(role.version)).send(shown(role))
+    },
+  )
+
+  app.get(
+    '/:role_id',
+    {
+      config: member('users:manage'),
+      schema: {
+        operationId: 'getRole',
+        summary: 'One role, with the ETag that a change demands',
+        tags,
+        params: RoleParams,
+        response: { 200: Role, ...problems('not_found') },
+      },
+    },
+    async (request, reply) => {
+      const role = await request.tenant_store.read((store) => store.roles.get(request.params.role_id))
+      return tagged(reply, role)
+    },
+  )
+
+  app.patch(
+    '/:role_id',
+    {
+      config: member('users:manage'),
+      schema: {
+        operationId: 'updateRole',
+        summary: 'Change a custom role, or ask what the change would do',
+        tags,
+        params: RoleParams,
+        querystring: DryRunQuery,
+        body: closed({ name: Type.Optional(RoleName), scopes: Type.Optional(Scopes) }, { minProperties: 1 }),
+        response: {
+          200: Type.Union([Role, DryRun]),
+          ...problems(
+            'not_found',
+            'system_role',
+            'precondition_failed',
+            'precondition_required',
+            'privilege_escalation',
+            'already_exists',
+          ),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { role_id } = request.params
+      if (request.body.name !== undefined) checkRoleName(request.body.name)
+      if (request.query.dry_run === 'true') {
+        const before = await changeable(request, role_id)
+        const scopes = request.body.scopes ?? before.scopes
+        checkGrantedScopes(
+          request.holdings,
+          scopes.filter((scope) => !before.scopes.includes(scope)),
+        )
+        return dryRun(request, role_id, { name: request.body.name ?? before.name, system_role: null, scopes })
+      }
+      const demanded = demandedOrRefused(request)
+      const role = await request.tenant_store.write('role.updated', (store) =>
+        store.roles.update(role_id, request.body, demanded, request.holdings),
+      )
+      return tagged(reply, role)
+    },
+  )
+
+  app.delete(
+    '/:role_id',
+    {
+      config: member('users:manage'),
+      schema: {
+        operationId: 'deleteRole',
+        summary: 'Delete a custom role and take it from everybody, or ask what that would do',
+        tags,
+        params: RoleParams,
+        querystring: DryRunQuery,
+        response: {
+          200: DryRun,
+          204: NoContent,
+          ...problems('not_found', 'system_role', 'precondition_failed', 'precondition_required'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { role_id } = request.params
+      if (request.query.dry_run === 'true') {
+        await changeable(request, role_id)
+        return dryRun(request, role_id, undefined)
+      }
+      const demanded = demandedOrRefused(request)
+      await request.tenant_store.write('role.deleted', (store) => store.roles.delete(role_id, demanded))
+      return reply.code(204).send(null)
+    },
+  )
+
+  async function dryRun(request: FastifyRequest, role_id: string, changed: Parameters<typeof effectsOf>[2]) {
+    const holders = await request.tenant_store.read((store) => store.roles.holdersOf(role_id, HOLDERS_MAX))
+    return { dry_run: true as const, members: effectsOf(holders, role_id, changed, catalogue) }
+  }
+}
+export default roles
+
+async function changeable(request: FastifyRequest, role_id: string): Promise<RoleRecord> {
+  const role = await request.tenant_store.read((store) => store.roles.get(role_id))
+  if (role.is_system) throw new Problem('system_role')
+  return role
+}
+
+/** @throws Problem `precondition_required` without If-Match */
+function demandedOrRefused(request: FastifyRequest): readonly number[] | undefined {
+  if (request.headers['if-match'] === undefined) throw new Problem('precondition_required')
+  return demandedVersions(request)
+}
+
+function tagged(reply: FastifyReply, role: RoleRecord): Static<typeof Role> {
+  reply.header('etag', etagOf(role.version))
+  return shown(role)
+}
+
+function shown({ id, name, is_system, scopes, version, created_at }: RoleRecord): Static<typeof Role> {
+  return { id, name, is_system, scopes: [...scopes], version, created_at }
+}

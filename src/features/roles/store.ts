@@ -1,0 +1,207 @@
+import { and, asc, count, desc, eq, lt, sql } from 'drizzle-orm'
+import { v7 as uuidv7 } from 'uuid'
+import { brokenUniqueConstraint } from '../../kernel/database/errors.js'
+import { lockTenant } from '../../kernel/identity/lock-tenant.js'
+import { membership_roles, memberships } from '../../kernel/identity/memberships-table.js'
+import { type RoleRow, roles } from '../../kernel/identity/roles-table.js'
+import { users } from '../../kernel/identity/users-table.js'
+import { type Actor, checkGrantedScopes } from '../../kernel/permissions/escalation.js'
+import type { OverrideFact } from '../../kernel/permissions/evaluate.js'
+import { type RoleFact, scopesOfRole } from '../../kernel/permissions/roles.js'
+import { Problem } from '../../kernel/problems/problems.js'
+import { checkVersion } from '../../kernel/rest/etag.js'
+import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
+
+/** A tenant has at most this many roles, so a list of them needs no pages. */
+const ROLES_MAX = 100
+
+export interface RoleRecord {
+  readonly id: string
+  readonly name: string
+  readonly is_system: boolean
+  readonly scopes: readonly string[]
+  readonly version: number
+  readonly created_at: string
+}
+
+export interface RoleWish {
+  readonly name: string
+  readonly scopes: readonly string[]
+}
+
+/** A member who has a role, with everything else that makes up their scopes. */
+export interface HolderRecord {
+  readonly user_id: string
+  readonly email: string
+  readonly roles: (RoleFact & { readonly id: string })[]
+  readonly overrides: OverrideFact[]
+}
+
+const rolesOfHolder = sql<(RoleFact & { id: string })[]>`coalesce((
+  select jsonb_agg(jsonb_build_object('id', r.id, 'name', r.name, 'system_role', r.system_role, 'scopes', r.scopes) order by r.id)
+  from membership_roles mr join roles r on r.tenant_id = mr.tenant_id and r.id = mr.role_id
+  where mr.tenant_id = "memberships"."tenant_id" and mr.user_id = "memberships"."user_id"), '[]')`
+
+const overridesOfHolder = sql<OverrideFact[]>`coalesce((
+  select jsonb_agg(jsonb_build_object('scope', v.scope, 'effect', v.effect))
+  from overrides v where v.tenant_id = "memberships"."tenant_id" and v.user_id = "memberships"."user_id"), '[]')`
+
+export class RolesReader {
+  constructor(
+    protected readonly scope: ReadScope,
+    protected readonly tenant_id: string,
+  ) {}
+
+  /** Every role of the tenant, in the order in which they were made: system roles first. */
+  async list(): Promise<(RoleFact & RoleRecord)[]> {
+    const rows = await this.scope.queries
+      .select()
+      .from(roles)
+      .where(eq(roles.tenant_id, this.tenant_id))
+      .orderBy(asc(roles.id))
+      .limit(ROLES_MAX)
+    return rows.map((row) => ({ ...roleRecord(row), system_role: row.system_role }))
+  }
+
+  /** @throws Problem `not_found` */
+  async get(id: string): Promise<RoleRecord> {
+    const [row] = await this.scope.queries.select().from(roles).where(this.isThis(id))
+    if (row === undefined) throw new Problem('not_found')
+    return roleRecord(row)
+  }
+
+  /** Active members who have the role, by descending user id, at most `limit` of them after `after_id`. */
+  holdersOf(id: string, limit: number, after_id?: string): Promise<HolderRecord[]> {
+    return this.scope.queries
+      .select({
+        user_id: memberships.user_id,
+        email: users.email,
+        roles: rolesOfHolder,
+        overrides: overridesOfHolder,
+      })
+      .from(membership_roles)
+      .innerJoin(
+        memberships,
+        and(eq(memberships.tenant_id, membership_roles.tenant_id), eq(memberships.user_id, membership_roles.user_id)),
+      )
+      .innerJoin(users, eq(users.id, memberships.user_id))
+      .where(
+        and(
+          eq(membership_roles.tenant_id, this.tenant_id),
+          eq(membership_roles.role_id, id),
+          eq(memberships.state, 'active'),
+          after_id === undefined ? undefined : lt(memberships.user_id, after_id),
+        ),
+      )
+      .orderBy(desc(memberships.user_id))
+      .limit(limit)
+  }
+
+  protected isThis(id: string) {
+    return and(eq(roles.tenant_id, this.tenant_id), eq(roles.id, id))
+  }
+}
+
+export class RolesWriter extends RolesReader {
+  constructor(
+    protected override readonly scope: WriteScope,
+    tenant_id: string,
+  ) {
+    super(scope, tenant_id)
+  }
+
+  /** @throws Problem `privilege_escalation`, `already_exists`, `limit_reached` */
+  async create(wish: RoleWish, actor: Actor): Promise<RoleRecord> {
+    await lockTenant(this.scope, this.tenant_id)
+    checkGrantedScopes(actor, wish.scopes)
+    const [existing] = await this.scope.queries
+      .select({ count: count() })
+      .from(roles)
+      .where(eq(roles.tenant_id, this.tenant_id))
+    if ((existing?.count ?? 0) >= ROLES_MAX) {
+      throw new Problem('limit_reached', { detail: `A tenant can have ${ROLES_MAX} roles.` })
+    }
+    const values = { tenant_id: this.tenant_id, id: uuidv7(), created_at: this.scope.now }
+    const [row] = await orNameTaken(() =>
+      this.scope.queries
+        .insert(roles)
+        .values({ ...values, name: wish.name, scopes: [...wish.scopes] })
+        .returning(),
+    )
+    const record = roleRecord(row as RoleRow)
+    this.tell(record.id, { after: { name: record.name, scopes: record.scopes } })
+    return record
+  }
+
+  /**
+   * Changes a custom role; it holds from the next request of every member who has it. Only scopes that the actor
+   * holds can be added to it.
+   *
+   * @throws Problem `not_found`, `system_role`, `precondition_failed`, `privilege_escalation`, `already_exists`
+   */
+  async update(
+    id: string,
+    change: Partial<RoleWish>,
+    demanded: readonly number[] | undefined,
+    actor: Actor,
+  ): Promise<RoleRecord> {
+    await lockTenant(this.scope, this.tenant_id)
+    const before = await this.changeable(id, demanded)
+    const added = (change.scopes ?? []).filter((scope) => !before.scopes.includes(scope))
+    checkGrantedScopes(actor, added)
+    const [row] = await orNameTaken(() =>
+      this.scope.queries
+        .update(roles)
+        .set({
+          ...(change.name !== undefined && { name: change.name }),
+          ...(change.scopes !== undefined && { scopes: [...change.scopes] }),
+          version: before.version + 1,
+        })
+        .where(this.isThis(id))
+        .returning(),
+    )
+    const after = roleRecord(row as RoleRow)
+    this.tell(id, {
+      before: { name: before.name, scopes: before.scopes },
+      after: { name: after.name, scopes: after.scopes },
+    })
+    return after
+  }
+
+  /** Deletes a custom role and takes it from everybody. @throws Problem `not_found`, `system_role`, `precondition_failed` */
+  async delete(id: string, demanded: readonly number[] | undefined): Promise<void> {
+    await lockTenant(this.scope, this.tenant_id)
+    const before = await this.changeable(id, demanded)
+    await this.scope.queries.delete(roles).where(this.isThis(id))
+    this.tell(id, { before: { name: before.name, scopes: before.scopes } })
+  }
+
+  private async changeable(id: string, demanded: readonly number[] | undefined): Promise<RoleRecord> {
+    const role = await this.get(id)
+    if (role.is_system) throw new Problem('system_role')
+    checkVersion(demanded, role.version)
+    return role
+  }
+
+  private tell(id: string, changes: Record<string, unknown>): void {
+    this.scope.changed({ kind: 'role', id, tenant_id: this.tenant_id, changes })
+  }
+}
+
+function roleRecord(row: RoleRow): RoleRecord {
+  const { id, name, system_role, version, created_at } = row
+  return { id, name, is_system: system_role !== null, scopes: scopesOfRole(row), version, created_at }
+}
+
+async function orNameTaken<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (brokenUniqueConstraint(error) !== 'roles_name_key') throw error
+    throw new Problem('already_exists', {
+      detail: 'Another role of this tenant has the same name, case aside.',
+      members: { conflicting_field: 'name' },
+      cause: error,
+    })
+  }
+}

@@ -1,0 +1,41 @@
+import { type Static, Type } from 'typebox'
+import type { TenantRow } from '../../kernel/identity/tenants-table.js'
+import { closed, Name, Nullable, Origin } from '../../kernel/rest/schemas.js'
+
+export const NewTenant = closed({
+  name: Name,
+  allowed_origins: Type.Optional(
+    Type.Array(Origin, {
+      maxItems: 50,
+      uniqueItems: true,
+      description: 'Exact origins of browser pages, such as https://app.example.com.',
+    }),
+  ),
+})
+
+export const Tenant = Type.Object(
+  {
+    id: Type.String(),
+    name: Type.String(),
+    allowed_origins: Type.Array(Type.String()),
+    requests_per_minute: Nullable(Type.Integer({ description: 'Budget of the plan; null: BUDGET_TENANT.' })),
+    created_at: Type.String(),
+  },
+  { $id: 'Tenant' },
+)
+
+export const CreatedTenant = Type.Object({
+  tenant: Type.Object({ ...Tenant.properties }),
+  key: Type.String({ description: 'The first key of the tenant. It is shown this once.' }),
+})
+
+/** What its members see of a tenant. */
+export function shownTenant({
+  id,
+  name,
+  allowed_origins,
+  requests_per_minute,
+  created_at,
+}: TenantRow): Static<typeof Tenant> {
+  return { id, name, allowed_origins, requests_per_minute, created_at }
+}

@@ -1,0 +1,113 @@
+import { codesOfAccess, securityOf } from '../../app/openapi/openapi.js'
+import { PROBLEMS, type ProblemCode } from '../../kernel/problems/problems.js'
+import type { DeclaredOperation, DeclaredRoute, DeclaredSocket } from './manifest/manifest.js'
+import { namesOf } from './manifest/template.js'
+
+/** What the gateway itself can answer on the way to an upstream. */
+const OF_FORWARDING: readonly ProblemCode[] = [
+  'ambiguous_path',
+  'body_too_large',
+  'unsupported_media_type',
+  'upstream_unreachable',
+  'upstream_bad_answer',
+  'upstream_timeout',
+  'upstream_unavailable',
+]
+
+/** The same for a handshake; where nothing is said, a refusal is a close code (see `streamConversation`). */
+const OF_HANDSHAKES: readonly ProblemCode[] = [
+  'ambiguous_path',
+  'upgrade_required',
+  'upstream_unreachable',
+  'upstream_no_web_socket',
+  'upstream_timeout',
+]
+
+type Paths = Record<string, Record<string, unknown>>
+
+/**
+ * The operations of upstreams, in OpenAPI. What is said of them is what the gateway does: who may call, and how it
+ * refuses. What an upstream answers is its own business.
+ */
+export function declaredPaths(operations: readonly DeclaredOperation[]): Paths {
+  const paths: Paths = {}
+  for (const each of operations) {
+    const path = pathOf(each.url)
+    // Where a page and a WebSocket have one path, OpenAPI has one place for both.
+    if ('method' in each) paths[path] = { ...paths[path], [each.method.toLowerCase()]: routeIn(each) }
+    else paths[path] = { get: socketIn(each), ...paths[path] }
+  }
+  return paths
+}
+
+/** A tag for each upstream. */
+export function declaredTags(operations: readonly DeclaredOperation[]): { name: string; description: string }[] {
+  const names = [...new Set(operations.map(({ upstream }) => upstream))]
+  return names.map((name) => ({ name, description: `The service ${name}, behind the gateway` }))
+}
+
+function routeIn(route: DeclaredRoute) {
+  const { method, url, summary, access, upstream } = route
+  return {
+    ...operationOf(route),
+    summary: summary ?? `${method} ${url}`,
+    ...(method !== 'GET' && method !== 'DELETE' && { requestBody: { content: { '*/*': {} } } }),
+    responses: {
+      200: { description: `The answer of ${upstream}, as it is`, content: { '*/*': {} } },
+      default: { description: `Any other answer of ${upstream}, as it is`, content: { '*/*': {} } },
+      ...refusalsOf([...codesOfAccess(access.kind), ...OF_FORWARDING]),
+    },
+  }
+}
+
+function socketIn(socket: DeclaredSocket) {
+  const { url, summary, access, upstream } = socket
+  return {
+    ...operationOf(socket),
+    summary: summary ?? `WebSocket ${url}`,
+    description:
+      'A WebSocket (RFC 6455): the handshake is checked like any request, with the same headers. Refused, it is accepted and closed with a code that says why, as for `streamConversation`; where the service refuses it, the answer is 502.',
+    responses: {
+      101: { description: `From here on ${upstream} speaks` },
+      ...refusalsOf([...codesOfAccess(access.kind), ...OF_HANDSHAKES]),
+    },
+  }
+}
+
+/** What a route and a WebSocket have in common. */
+function operationOf({ operation_id, url, access, upstream }: DeclaredOperation) {
+  const names = [...namesOf(url), ...(url.endsWith('*') ? [restOf(url)] : [])]
+  const parameters = names.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } }))
+  return {
+    operationId: operation_id,
+    tags: [upstream],
+    ...(parameters.length > 0 && { parameters }),
+    security: securityOf(access),
+    'x-required-scopes': access.scopes,
+    'x-access': access.kind,
+  }
+}
+
+function refusalsOf(all: readonly ProblemCode[]) {
+  const codes = [...new Set(all)]
+  const statuses = [...new Set(codes.map((code) => PROBLEMS[code].status))]
+  return Object.fromEntries(
+    statuses.map((status) => [status, refusalOf(codes.filter((code) => PROBLEMS[code].status === status))]),
+  )
+}
+
+function refusalOf(codes: readonly ProblemCode[]) {
+  return {
+    description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join('; '),
+    content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+  }
+}
+
+/** OpenAPI has no word for the rest of a path, so it is a parameter that may hold slashes. */
+function pathOf(url: string): string {
+  return url.replaceAll(/:([a-z][a-z0-9_]*)/g, '{$1}').replace(/\*$/, `{${restOf(url)}}`)
+}
+
+function restOf(url: string): string {
+  return namesOf(url).includes('rest') ? 'rest_of_path' : 'rest'
+}

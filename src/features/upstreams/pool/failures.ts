@@ -1,0 +1,25 @@
+import { Problem, type ProblemCode } from '../../../kernel/problems/problems.js'
+
+const TIMEOUTS: ReadonlySet<string> = new Set([
+  'UND_ERR_CONNECT_TIMEOUT',
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_BODY_TIMEOUT',
+  'ETIMEDOUT',
+])
+/** The door was shut, or there was none, or whoever opened it could not prove who they are: nothing was sent. */
+const UNREACHABLE =
+  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ERR_(TLS|SSL)_.*|UNABLE_TO_.*|.*CERT.*|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE))$/
+
+/**
+ * What a failure of a connection to an upstream is to a caller. The reason, which names addresses, is for the log.
+ * @param code when it is known by other means
+ */
+export function problemOfFailure(error: Error, code?: ProblemCode): Problem {
+  const reason = (error as NodeJS.ErrnoException).code ?? ''
+  return new Problem(code ?? codeOf(reason), { internal: `${reason} ${error.message}`.trim(), cause: error })
+}
+
+function codeOf(reason: string): ProblemCode {
+  if (TIMEOUTS.has(reason)) return 'upstream_timeout'
+  return UNREACHABLE.test(reason) ? 'upstream_unreachable' : 'upstream_bad_answer'
+}

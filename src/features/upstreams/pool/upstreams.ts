@@ -1,0 +1,66 @@
+import type { FastifyBaseLogger } from 'fastify'
+import { declareScopes } from '../../../kernel/permissions/scopes.js'
+import type { Clock } from '../../../kernel/time/clock.js'
+import { readManifestFile } from '../manifest/manifest-file.js'
+import { Generation, type Reports } from './generation.js'
+
+/** The upstreams of this process: the manifest in force, and the way to another one. */
+export interface Upstreams {
+  /** What is in force at this moment. Ask for each request, and stay with it until the request is answered. */
+  current(): Generation
+  /**
+   * Reads the file again and puts it in force, all of it at once.
+   * @throws ConfigurationError when it is not good; then everything is as it was.
+   */
+  reload(): Generation
+  /** Whoever wants to know what becomes of origins; until then nobody is told. */
+  reportTo(reports: Reports): void
+  close(): Promise<void>
+}
+
+/**
+ * Reads the manifest and puts it in force. Its scopes join the catalogue, and leave it with `close`.
+ * @throws ConfigurationError with a line for each mistake
+ */
+export function openUpstreams(file: string, clock: Clock): Upstreams {
+  let told: Reports = { breakerChanged: () => undefined, healthSaid: () => undefined }
+  const reports: Reports = {
+    breakerChanged: (...change) => told.breakerChanged(...change),
+    healthSaid: (...change) => told.healthSaid(...change),
+  }
+  const owner = {}
+  const read = () => {
+    const next = new Generation(readManifestFile(file), clock, reports)
+    declareScopes(owner, next.manifest.scopes)
+    return next
+  }
+  let generation = read()
+  const retired = new Set<Generation>()
+  return {
+    current: () => generation,
+    reload() {
+      const before = generation
+      generation = read()
+      retired.add(before)
+      before.retire(() => retired.delete(before))
+      return generation
+    },
+    reportTo(reports) {
+      told = reports
+    },
+    async close() {
+      declareScopes(owner, undefined)
+      await Promise.all([generation, ...retired].map((each) => each.close()))
+    },
+  }
+}
+
+/** Reads the manifest again, and says in the log what came of it. One that is not good changes nothing. */
+export function reloadUpstreams(upstreams: Upstreams, log: FastifyBaseLogger): void {
+  try {
+    const { manifest, routes } = upstreams.reload()
+    log.info({ upstreams: manifest.upstreams.length, routes: routes.length }, 'the upstreams were read again')
+  } catch (error) {
+    log.error({ reason: String(error) }, 'the upstreams stay as they were: the file is not good')
+  }
+}

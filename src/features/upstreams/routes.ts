@@ -1,0 +1,133 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Observe } from '../../app/http/observe.js'
+import type { FactsReader } from '../../kernel/authz/facts-reader.js'
+import type { SigningKeys } from '../../kernel/config/secrets.js'
+import type { Metrics } from '../../kernel/metrics/metrics.js'
+import { Problem } from '../../kernel/problems/problems.js'
+import { tenant } from '../../kernel/request/access.js'
+import { found } from '../../kernel/request/findings.js'
+import type { Step } from '../../kernel/request/gate.js'
+import type { Bus } from '../../kernel/store/bus.js'
+import type { Clock } from '../../kernel/time/clock.js'
+import { Exchange } from './forward/forward.js'
+import { identityTokens } from './forward/identity.js'
+import { outgoingHeaders, type PublicPlace } from './forward/outgoing.js'
+import { targetOf } from './forward/path.js'
+import { checkBodyLength, hasBody, RequestBody } from './forward/request-body.js'
+import { openUpstreamMetrics, type UpstreamMetrics } from './pool/metrics.js'
+import type { RunningUpstream } from './pool/running-upstream.js'
+import type { Upstreams } from './pool/upstreams.js'
+import { noSocket, relaySockets } from './sockets/sockets.js'
+
+/**
+ * The whole of a forwarded request until its answer begins: a body (30 s, as for every request), and the longest
+ * timeout of a manifest twice, to connect and to be answered. Each part has a timeout of its own; this is the last net.
+ */
+const HANDLER_MS_MAX = 150_000
+/** Every method that a path may be asked with; what a manifest declares decides which of them it answers. */
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'TRACE']
+
+export interface UpstreamOptions {
+  readonly upstreams: Upstreams
+  readonly signing_keys: SigningKeys
+  readonly public_url: string
+  readonly metrics: Metrics
+  readonly observe: Observe
+  readonly clock: Clock
+  readonly facts: FactsReader
+  readonly bus: Bus
+}
+
+/**
+ * The routes of upstreams. To the router they are one, which takes what no other route takes: routes cannot come and go
+ * while it runs, and manifests can. Which declared route it is decides `matchDeclared`, before the first step of the
+ * pipeline's column; from then on the request has the access line and the template of that route.
+ */
+export async function forwardToUpstreams(app: FastifyInstance, options: UpstreamOptions): Promise<void> {
+  const { upstreams, signing_keys, public_url, clock } = options
+  const tokens = await identityTokens(app, signing_keys, public_url, clock)
+  const { protocol, host } = new URL(public_url)
+  const place: PublicPlace = { protocol: protocol.slice(0, -1), host }
+  const { facts, bus, observe } = options
+  const headersOf = (request: FastifyRequest, upstream: RunningUpstream) =>
+    outgoingHeaders(request, upstream, tokens, place)
+  const relaySocket = relaySockets(app, { upstreams, facts, bus, clock, public_url, observe, headersOf })
+  const metrics = openUpstreamMetrics(options.metrics.registry, upstreams)
+  upstreams.reportTo(reportsOf(app, metrics))
+  app.addHook('onClose', () => upstreams.close())
+
+  // The body is the upstream's business, whatever it is; it is read as it is sent on.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined))
+  app.route({
+    method: METHODS,
+    url: '*',
+    config: { ...tenant(), identify_route: matchDeclared(upstreams), handler_ms_max: HANDLER_MS_MAX },
+    exposeHeadRoute: false,
+    async preHandler(request, reply) {
+      if (request.ws) await relaySocket(request, reply)
+    },
+    schema: { hide: true, querystring: { type: 'object', additionalProperties: true } },
+    handler(request, reply) {
+      const { upstream, route, path } = found(request.findings.forwarding)
+      if (!('method' in route)) throw new Error('a socket is not forwarded')
+      checkBodyLength(request.raw, route.body_bytes_max)
+      const headers = headersOf(request, upstream)
+      const length = request.headers['content-length']
+      if (length !== undefined) headers.push('content-length', length)
+      const body = hasBody(request.raw) ? new RequestBody(request.raw, route.body_bytes_max) : undefined
+      new Exchange(
+        request,
+        reply,
+        { upstream, path, headers, body, timeout_ms: route.timeout_ms },
+        { metrics, observe: options.observe },
+      ).start()
+    },
+  })
+}
+
+/** What becomes of origins is counted, and said. */
+function reportsOf({ log }: FastifyInstance, metrics: UpstreamMetrics): UpstreamMetrics {
+  return {
+    ...metrics,
+    breakerChanged(upstream, origin, state) {
+      metrics.breakerChanged(upstream, origin, state)
+      log.warn({ upstream, origin, state }, 'the breaker of an origin changed')
+    },
+    healthSaid(upstream, origin, is_healthy) {
+      log.warn({ upstream, origin, is_healthy }, 'the health of an origin changed')
+    },
+  }
+}
+
+/**
+ * Which declared route it is. What is not declared does not exist, for anybody: it is refused before credentials are
+ * looked at, and long before anything is forwarded.
+ *
+ * @throws Problem `ambiguous_path`, `not_found`, `method_not_allowed`
+ */
+function matchDeclared(upstreams: Upstreams): Step {
+  return (_gate, request, reply) => {
+    const { path, query } = targetOf(request.originalUrl)
+    const generation = upstreams.current()
+    const route = request.ws ? generation.findSocket(path) : generation.find(request.method, path)
+    if (route === undefined) {
+      if (request.ws) throw noSocket(generation, path)
+      if (request.method === 'GET' && generation.findSocket(path) !== undefined) {
+        throw new Problem('upgrade_required', {
+          detail: 'This is a WebSocket of a service behind the gateway: open it as one.',
+          headers: { upgrade: 'websocket', connection: 'upgrade' },
+        })
+      }
+      const allow = generation.methodsOf(path).join(', ')
+      throw allow === '' ? new Problem('not_found') : new Problem('method_not_allowed', { headers: { allow } })
+    }
+    const upstream = generation.upstreams.get(route.upstream) as RunningUpstream
+    // A caller who left already is never heard of again, and nobody is left to be answered.
+    if (!reply.raw.destroyed) {
+      generation.enter()
+      reply.raw.once('close', () => generation.leave())
+    }
+    request.findings.forwarding = { route, upstream, path: upstream.pathOf(path) + query }
+  }
+}

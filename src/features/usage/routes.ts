@@ -1,0 +1,88 @@
+import { Type } from 'typebox'
+import { Problem } from '../../kernel/problems/problems.js'
+import { member } from '../../kernel/request/access.js'
+import { closed, Instant, type Routes, TenantParams } from '../../kernel/rest/schemas.js'
+import { type Clock, instantOf } from '../../kernel/time/clock.js'
+import type { UsageRecorder } from './recorder.js'
+import { USAGE_GROUPS } from './store.js'
+
+const DAY_MS = 86_400_000
+const SPAN_DAYS_DEFAULT = 7
+const SPAN_DAYS_MAX = 400
+/** As many hours as one answer has rows. */
+const SPAN_DAYS_OF_HOURS_MAX = 40
+const HOUR_MS = 3_600_000
+
+const UsageAnswer = Type.Object(
+  {
+    from: Type.String(),
+    to: Type.String(),
+    group_by: Type.String(),
+    data: Type.Array(
+      Type.Object({
+        group: Type.String({ description: 'Key id, route, status, code, hour or day. Empty: no key, or no problem.' }),
+        requests: Type.Integer(),
+        refusals: Type.Integer({ description: 'Answers that were problems.' }),
+        duration_ms_average: Type.Number(),
+        duration_ms_max: Type.Number(),
+      }),
+    ),
+  },
+  { $id: 'Usage' },
+)
+
+/** What the tenant used: counted in memory, written every few seconds, and before this answer. */
+const usage: Routes<{ readonly clock: Clock; readonly recorder: UsageRecorder }> = async (app, { clock, recorder }) => {
+  app.get(
+    '',
+    {
+      config: member('analytics:view'),
+      schema: {
+        operationId: 'getUsage',
+        summary: 'Requests, refusals and latency of the tenant',
+        description: `By default the last ${SPAN_DAYS_DEFAULT} days. Hours are whole: from is taken back to the beginning of its hour, to on to the end of its hour, and the answer says so. Hours one by one are given for ${SPAN_DAYS_OF_HOURS_MAX} days at most, else it is ${SPAN_DAYS_MAX}.`,
+        tags: ['tenants'],
+        params: TenantParams,
+        querystring: closed({
+          group_by: Type.Optional(Type.Enum(USAGE_GROUPS, { description: 'day if not given.' })),
+          from: Type.Optional(Instant),
+          to: Type.Optional(Instant),
+        }),
+        response: { 200: UsageAnswer },
+      },
+    },
+    async (request) => {
+      const { group_by = 'day' } = request.query
+      const to_ms = endOfHour(request.query.to === undefined ? clock() + 1 : Date.parse(request.query.to))
+      const from_ms = startOfHour(
+        request.query.from === undefined ? to_ms - SPAN_DAYS_DEFAULT * DAY_MS : Date.parse(request.query.from),
+      )
+      checkSpan(from_ms, to_ms, group_by === 'hour' ? SPAN_DAYS_OF_HOURS_MAX : SPAN_DAYS_MAX)
+      // What this replica has counted is in the answer; a failure here only makes it a few seconds old.
+      await recorder.flush().catch(() => undefined)
+      const [from, to] = [instantOf(from_ms), instantOf(to_ms)]
+      return {
+        from,
+        to,
+        group_by,
+        data: await request.tenant_store.read((store) => store.usage.sums(group_by, from, to)),
+      }
+    },
+  )
+}
+export default usage
+
+const startOfHour = (time_ms: number) => Math.floor(time_ms / HOUR_MS) * HOUR_MS
+const endOfHour = (time_ms: number) => Math.ceil(time_ms / HOUR_MS) * HOUR_MS
+
+/** Also refuses what is no time at all, such as a leap second, and years that the database cannot read. */
+function checkSpan(from_ms: number, to_ms: number, days_max: number): void {
+  const days = (to_ms - from_ms) / DAY_MS
+  if (days > 0 && days <= days_max && from_ms >= FIRST_MS && to_ms <= LAST_MS) return
+  throw new Problem('validation_failed', {
+    members: { errors: [{ pointer: '/from', message: `must be before to, by at most ${days_max} days` }] },
+  })
+}
+
+const FIRST_MS = Date.parse('2000-01-01T00:00:00Z')
+const LAST_MS = Date.parse('9999-12-31T00:00:00Z')

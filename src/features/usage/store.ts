@@ -1,0 +1,95 @@
+import { and, asc, eq, gte, lt, type SQL, sql } from 'drizzle-orm'
+import type { ReadScope } from '../../kernel/store/unit-of-work.js'
+import type { UsageCount } from './recorder.js'
+import { usage_hours } from './table.js'
+
+/** What usage can be summed by. */
+export const USAGE_GROUPS = ['key', 'route', 'status', 'code', 'hour', 'day'] as const
+export type UsageGroup = (typeof USAGE_GROUPS)[number]
+
+/** Rows of one answer: a month of hours, or a year of days. */
+const GROUPS_MAX = 1_000
+/** Counters in one statement: nine values each, within the 65,535 of the protocol. */
+const BATCH = 1_000
+
+export interface UsageSum {
+  readonly group: string
+  readonly requests: number
+  readonly refusals: number
+  readonly duration_ms_average: number
+  readonly duration_ms_max: number
+}
+
+const GROUP_OF: Readonly<Record<UsageGroup, SQL<string>>> = {
+  key: sql<string>`${usage_hours.key_id}`,
+  route: sql<string>`${usage_hours.route}`,
+  status: sql<string>`${usage_hours.status}::text`,
+  code: sql<string>`${usage_hours.code}`,
+  hour: sql<string>`to_char(${usage_hours.hour} at time zone 'UTC', 'YYYY-MM-DD"T"HH24":00:00.000Z"')`,
+  day: sql<string>`to_char(${usage_hours.hour} at time zone 'UTC', 'YYYY-MM-DD')`,
+}
+
+export class UsageReader {
+  constructor(
+    private readonly scope: ReadScope,
+    private readonly tenant_id: string,
+  ) {}
+
+  /** Sums of the tenant from an hour to an hour, the second excluded, in the order of the group's name. */
+  async sums(group_by: UsageGroup, from: string, to: string): Promise<UsageSum[]> {
+    const group = GROUP_OF[group_by]
+    return this.scope.queries
+      .select({
+        group: group.as('grouped'),
+        requests: sql<number>`sum(${usage_hours.requests})::bigint`.mapWith(Number),
+        refusals:
+          sql<number>`coalesce(sum(${usage_hours.requests}) filter (where ${usage_hours.code} <> ''), 0)::bigint`.mapWith(
+            Number,
+          ),
+        duration_ms_average:
+          sql<number>`round((sum(${usage_hours.duration_ms_sum}) / sum(${usage_hours.requests}))::numeric, 3)::float8`.mapWith(
+            Number,
+          ),
+        duration_ms_max: sql<number>`max(${usage_hours.duration_ms_max})`.mapWith(Number),
+      })
+      .from(usage_hours)
+      .where(and(eq(usage_hours.tenant_id, this.tenant_id), gte(usage_hours.hour, from), lt(usage_hours.hour, to)))
+      .groupBy(sql`grouped`)
+      .orderBy(asc(sql`grouped`))
+      .limit(GROUPS_MAX)
+  }
+}
+
+/** Adds counters to the hours that they belong to. */
+export class UsageCounter {
+  constructor(private readonly scope: ReadScope) {}
+
+  async add(given: readonly UsageCount[]): Promise<void> {
+    // All replicas write in one order, so that no two wait for each other.
+    const counts = [...given].sort((one, other) => (nameOf(one) < nameOf(other) ? -1 : 1))
+    for (let start = 0; start < counts.length; start += BATCH) {
+      await this.scope.queries
+        .insert(usage_hours)
+        .values(counts.slice(start, start + BATCH))
+        .onConflictDoUpdate({
+          target: [
+            usage_hours.tenant_id,
+            usage_hours.hour,
+            usage_hours.key_id,
+            usage_hours.route,
+            usage_hours.status,
+            usage_hours.code,
+          ],
+          set: {
+            requests: sql`${usage_hours.requests} + excluded.requests`,
+            duration_ms_sum: sql`${usage_hours.duration_ms_sum} + excluded.duration_ms_sum`,
+            duration_ms_max: sql`greatest(${usage_hours.duration_ms_max}, excluded.duration_ms_max)`,
+          },
+        })
+    }
+  }
+}
+
+function nameOf({ tenant_id, hour, key_id, route, status, code }: UsageCount): string {
+  return [tenant_id, hour, key_id, route, status, code].join(' ')
+}

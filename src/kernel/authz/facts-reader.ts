@@ -1,0 +1,131 @@
+import type { Database } from '../database/database.js'
+import { asUnavailable } from '../database/errors.js'
+import { unavailable } from '../problems/problems.js'
+import type { Claims, Facts } from './facts.js'
+import { type FactsRow, factsOf, factsStatement } from './facts-statement.js'
+
+/** Requests whose facts one statement reads. More would only make the first of them wait for the last. */
+const BATCH_MAX = 64
+/**
+ * Statements of one shape that are under way. What comes meanwhile goes together with the next one: a request waits half
+ * a round trip longer, and the server is woken up half as often as with two.
+ */
+const UNDER_WAY_MAX = 1
+/** Requests that wait; beyond it they are refused, for the database has stopped to answer. */
+const WAITING_MAX = 10_000
+
+/** Reads who may do what. The only place that does, so that a cache would stand here. */
+export interface FactsReader {
+  /**
+   * The facts of one request, as they were after it came.
+   * @throws Problem `service_unavailable` when the database does not answer: authorisation fails closed.
+   */
+  read(claims: Claims): Promise<Facts>
+}
+
+interface Waiting {
+  readonly claims: Claims
+  readonly resolve: (facts: Facts) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** The requests that make the same kinds of claims. */
+interface Queue {
+  readonly text: string
+  waiting: Waiting[]
+  under_way: number
+  is_scheduled: boolean
+}
+
+/**
+ * Facts are read for each request anew, and for requests that came in at the same time together: a statement, a round
+ * trip and a wake-up of the server serve as many of them as there are. Nothing is remembered, and a request never goes
+ * with a statement that was sent before it came.
+ */
+export function openFactsReader(database: Database): FactsReader {
+  const queues = new Map<string, Queue>()
+
+  const readTogether = async (text: string, batch: readonly Claims[]): Promise<Facts[]> => {
+    const values = [
+      batch.map((claims) => claims.tenant_id),
+      batch.map((claims) => claims.key_id),
+      batch.map((claims) => claims.session_id),
+      batch.map((claims) => claims.user_id),
+    ]
+    const rows = await database.readOne({ role: 'gatehouse_platform' }, { text, values, row_mode: 'object' })
+    const facts: Facts[] = []
+    for (const row of rows as FactsRow[]) facts[row.position - 1] = factsOf(row)
+    return batch.map((claims, index) => checked(claims, facts[index]))
+  }
+
+  const settle = async (queue: Queue, batch: readonly Waiting[]): Promise<void> => {
+    try {
+      const facts = await readTogether(
+        queue.text,
+        batch.map(({ claims }) => claims),
+      )
+      for (const [index, { resolve }] of batch.entries()) resolve(facts[index] as Facts)
+    } catch (error) {
+      const passing = asUnavailable(error)
+      if (passing !== undefined || batch.length === 1) {
+        for (const { reject } of batch) reject(passing ?? error)
+      } else {
+        // One row that cannot be read must not refuse everybody who came at the same time.
+        for (const each of batch) await settle(queue, [each])
+      }
+    }
+  }
+
+  const send = (queue: Queue): void => {
+    queue.is_scheduled = false
+    while (queue.waiting.length > 0 && queue.under_way < UNDER_WAY_MAX) {
+      const batch = queue.waiting.splice(0, BATCH_MAX)
+      queue.under_way += 1
+      void settle(queue, batch).then(() => {
+        queue.under_way -= 1
+        send(queue)
+      })
+    }
+  }
+
+  return {
+    read(claims) {
+      const queue = queueOf(queues, claims)
+      if (queue.waiting.length >= WAITING_MAX) {
+        return Promise.reject(unavailable('the database does not keep up', 2))
+      }
+      return new Promise((resolve, reject) => {
+        queue.waiting.push({ claims, resolve, reject })
+        if (queue.is_scheduled || queue.under_way >= UNDER_WAY_MAX) return
+        queue.is_scheduled = true
+        // After every request that has arrived with this turn of the event loop.
+        setImmediate(send, queue)
+      })
+    },
+  }
+}
+
+function queueOf(queues: Map<string, Queue>, { tenant_id, key_id, session_id }: Claims): Queue {
+  // A key without its tenant is nobody's, so it is not asked for.
+  const tenant = tenant_id !== null
+  const shape = { tenant, key: tenant && key_id !== null, session: session_id !== null }
+  const name = `${shape.tenant} ${shape.key} ${shape.session}`
+  const known = queues.get(name)
+  if (known !== undefined) return known
+  const queue = { text: factsStatement(shape), waiting: [], under_way: 0, is_scheduled: false }
+  queues.set(name, queue)
+  return queue
+}
+
+/** The second look at what must never be mixed up: facts that were found are those that were claimed. */
+function checked(claims: Claims, facts: Facts | undefined): Facts {
+  if (
+    facts === undefined ||
+    (facts.tenant !== null && facts.tenant.id !== claims.tenant_id?.toLowerCase()) ||
+    (facts.key !== null && facts.key.id !== claims.key_id) ||
+    (facts.session !== null && (facts.session.id !== claims.session_id || facts.session.user_id !== claims.user_id))
+  ) {
+    throw new Error('the facts that were read are not those of the request')
+  }
+  return facts
+}

@@ -1,0 +1,80 @@
+import type { MembershipState } from '../identity/memberships-table.js'
+import type { OverrideFact } from '../permissions/evaluate.js'
+import type { RoleFact } from '../permissions/roles.js'
+
+/** Who a request claims to be; each part has passed what can be checked without the database. */
+export interface Claims {
+  readonly tenant_id: string | null
+  readonly key_id: string | null
+  readonly session_id: string | null
+  readonly user_id: string | null
+}
+
+export interface TenantFact {
+  readonly id: string
+  readonly name: string
+  readonly allowed_origins: readonly string[]
+  readonly requests_per_minute: number | null
+  readonly trial_ends_at: string | null
+  readonly suspended_at: string | null
+  readonly suspended_until: string | null
+}
+
+export interface KeyFact {
+  readonly id: string
+  readonly name: string
+  readonly scopes: readonly string[]
+  readonly secret_digest: Uint8Array
+  readonly secret_created_at: string
+  /** The secret before the last rotation; it works until the overlap is over. */
+  readonly previous_digest: Uint8Array | null
+  readonly previous_expires_at: string | null
+  readonly allowed_cidrs: readonly string[] | null
+  readonly requests_per_minute: number | null
+  readonly expires_at: string | null
+  readonly disabled_at: string | null
+  readonly revoked_at: string | null
+}
+
+/** A session that is alive, of a user who is not disabled. */
+export interface SessionFact {
+  readonly id: string
+  readonly user_id: string
+  readonly expires_at: string
+  readonly ended_at: string | null
+  readonly user_disabled_at: string | null
+  /** The privileges of the operator that this user is; null when the user is none. */
+  readonly privileges: readonly string[] | null
+}
+
+export interface MembershipFact {
+  readonly state: MembershipState
+  readonly roles: readonly RoleFact[]
+  readonly overrides: readonly OverrideFact[]
+}
+
+/** Everything that authorisation asks the database, of one moment. What was not found is null. */
+export interface Facts {
+  readonly tenant: TenantFact | null
+  readonly key: KeyFact | null
+  readonly session: SessionFact | null
+  readonly membership: MembershipFact | null
+}
+
+/** Whether the tenant may not act now: suspended without end or until later, or its trial is over. */
+export function isSuspended(tenant: TenantFact, now_ms: number): boolean {
+  if (tenant.trial_ends_at !== null && Date.parse(tenant.trial_ends_at) <= now_ms) return true
+  if (tenant.suspended_at === null) return false
+  return tenant.suspended_until === null || Date.parse(tenant.suspended_until) > now_ms
+}
+
+/** Whether the key is good at this moment; its secret is compared elsewhere. */
+export function isKeyUsable(key: KeyFact, now_ms: number): boolean {
+  if (key.revoked_at !== null || key.disabled_at !== null) return false
+  return key.expires_at === null || Date.parse(key.expires_at) > now_ms
+}
+
+/** Whether the session lives: not ended, not over, its user not disabled. */
+export function isSessionAlive(session: SessionFact, now_ms: number): boolean {
+  return session.ended_at === null && session.user_disabled_at === null && Date.parse(session.expires_at) > now_ms
+}

@@ -1,0 +1,30 @@
+import type { Decision } from '../permissions/evaluate.js'
+import { Problem } from '../problems/problems.js'
+
+/** The 403 that explains itself (RFC 6750 section 3.1), from the decision alone. */
+export function insufficientScope(decision: Decision, granted_by_roles: readonly string[]): Problem {
+  const { required, missing, principal, denied_by_override } = decision
+  return new Problem('insufficient_scope', {
+    detail: explainInWords(decision, granted_by_roles),
+    members: { required, missing, principal, denied_by_override, granted_by_roles },
+    headers: {
+      'www-authenticate': `Bearer realm="gateway", error="insufficient_scope", scope="${required.join(' ')}"`,
+    },
+  })
+}
+
+/** A refusal in plain words: what is missing, why, and who could change it. */
+export function explainInWords(
+  { missing, principal, denied_by_override }: Decision,
+  granted_by_roles: readonly string[],
+): string {
+  const scopes = missing.join(', ')
+  const roles = granted_by_roles.length > 0 ? granted_by_roles.join(', ') : 'no role of this tenant'
+  if (principal.kind === 'key') {
+    return `No user is signed in, and this key holds no such scope: ${scopes}. Send the access token of a user as well (granted by: ${roles}), or use a key that holds the scope itself.`
+  }
+  if (denied_by_override.length > 0) {
+    return `An override on this membership denies ${denied_by_override.join(', ')}, whatever its roles grant. Whoever manages members can lift it. Missing: ${scopes}.`
+  }
+  return `None of the user's roles in this tenant grants ${scopes}. Granted by: ${roles}.`
+}

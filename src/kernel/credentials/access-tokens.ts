@@ -1,0 +1,117 @@
+import jwt, { type FastifyJWTOptions, type JWT } from '@fastify/jwt'
+import type { FastifyInstance } from 'fastify'
+import { v4 as uuidv4 } from 'uuid'
+import type { SigningKeys } from '../config/secrets.js'
+import type { Clock } from '../time/clock.js'
+import { remembering } from './verified-tokens.js'
+
+const AUDIENCE = 'gatehouse'
+const TOKEN_CHARACTERS_MAX = 2048
+/** A compact JWS (RFC 7515 section 7.1) and nothing that merely contains one (RFC 8725bis section 3.14). */
+const COMPACT_JWS = /^([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/** Who a good token names. Whether they still may is in the database. */
+export interface AccessTokenClaims {
+  readonly user_id: string
+  readonly session_id: string
+  /** Milliseconds since 1970. */
+  readonly expires_at_ms: number
+}
+
+export interface AccessTokens {
+  /** Signs a token for a session; `expires_in` in seconds. */
+  issue(user_id: string, session_id: string): { readonly access: string; readonly expires_in: number }
+  /** The claims of a good token; `expired` for one that was good; undefined for anything else. */
+  verify(token: string): AccessTokenClaims | 'expired' | undefined
+}
+
+interface Payload {
+  readonly sub?: unknown
+  readonly sid?: unknown
+  readonly exp?: unknown
+}
+
+/**
+ * Access tokens: JWT of type `at+jwt` (RFC 9068), signed by the first key of the ring, verified by any of it.
+ *
+ * Each key has its own verifier, which takes that key's algorithm and no other. The `kid` only chooses among the keys
+ * of the ring; nothing in a token is ever fetched or tried. What was verified is remembered by a hash of the whole token;
+ * expiry is checked each time, and everything that can be revoked is elsewhere.
+ */
+export async function accessTokens(
+  app: FastifyInstance,
+  keys: SigningKeys,
+  issuer: string,
+  lifetime_seconds: number,
+  clock: Clock,
+): Promise<AccessTokens> {
+  const ring = new Map<string, JWT>()
+  for (const [position, key] of keys.entries()) {
+    const namespace = `key${position}`
+    const options: FastifyJWTOptions = {
+      namespace,
+      secret: { private: key.private_pem ?? '', public: key.public_pem },
+      sign: {
+        algorithm: key.algorithm,
+        kid: key.kid,
+        iss: issuer,
+        aud: AUDIENCE,
+        header: { alg: key.algorithm, typ: 'at+jwt' },
+      },
+      verify: {
+        algorithms: [key.algorithm],
+        allowedIss: issuer,
+        allowedAud: AUDIENCE,
+        checkTyp: 'at+jwt',
+        requiredClaims: ['iss', 'aud', 'exp', 'iat', 'sub', 'sid', 'jti'],
+        clockTolerance: 0,
+      },
+    }
+    await app.register(jwt, options)
+    ring.set(key.kid, (app.jwt as unknown as Record<string, JWT>)[namespace] as JWT)
+  }
+  const signer = ring.get(keys[0].kid) as JWT
+
+  const verify = remembering((token: string): AccessTokenClaims | 'expired' | undefined => {
+    const kid = kidOf(token)
+    const verifier = kid === undefined ? undefined : ring.get(kid)
+    try {
+      return verifier === undefined ? undefined : claimsOf(verifier.verify<Payload>(token))
+    } catch (error) {
+      // The signature is verified before the time is asked.
+      return (error as { code?: string }).code === 'FAST_JWT_EXPIRED' ? 'expired' : undefined
+    }
+  })
+
+  return {
+    issue(user_id, session_id) {
+      const iat = Math.floor(clock() / 1000)
+      const payload = { sub: user_id, sid: session_id, jti: uuidv4(), iat, exp: iat + lifetime_seconds }
+      return { access: signer.sign(payload), expires_in: lifetime_seconds }
+    },
+    verify(token) {
+      if (token.length > TOKEN_CHARACTERS_MAX) return undefined
+      const claims = verify(token)
+      return typeof claims === 'object' && claims.expires_at_ms <= clock() ? 'expired' : claims
+    },
+  }
+}
+
+/** The `kid` of the protected header, which is hostile until the signature is verified. */
+function kidOf(token: string): string | undefined {
+  const header = COMPACT_JWS.exec(token)?.[1]
+  if (header === undefined) return undefined
+  try {
+    const { kid } = JSON.parse(Buffer.from(header, 'base64url').toString('utf8')) as { kid?: unknown }
+    return typeof kid === 'string' ? kid : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function claimsOf({ sub, sid, exp }: Payload): AccessTokenClaims | undefined {
+  if (typeof sub !== 'string' || typeof sid !== 'string' || typeof exp !== 'number') return undefined
+  if (!UUID.test(sub) || !UUID.test(sid)) return undefined
+  return { user_id: sub, session_id: sid, expires_at_ms: exp * 1000 }
+}

@@ -1,0 +1,51 @@
+import { type Problem, unavailable } from '../problems/problems.js'
+
+interface DriverError extends Error {
+  readonly code?: string
+  readonly constraint?: string
+}
+
+/** The driver's error under whatever wraps it. */
+function driverError(error: unknown): DriverError | undefined {
+  for (let current = error; current instanceof Error; current = current.cause) {
+    if (typeof (current as DriverError).code === 'string') return current as DriverError
+  }
+  return undefined
+}
+
+/** The name of the unique constraint that a write would have broken, or undefined. */
+export function brokenUniqueConstraint(error: unknown): string | undefined {
+  const cause = driverError(error)
+  return cause?.code === '23505' ? cause.constraint : undefined
+}
+
+/** The name of the foreign key that a write would have broken, or undefined. */
+export function brokenForeignKey(error: unknown): string | undefined {
+  const cause = driverError(error)
+  return cause?.code === '23503' ? cause.constraint : undefined
+}
+
+/**
+ * SQLSTATE classes and socket errors after which the same request may succeed later: connection (08), insufficient
+ * resources (53), operator intervention (57: shutdown, cancelled by timeout), serialization and deadlock (40).
+ */
+const PASSING = /^(08|53|57|40)[0-9A-Z]{3}$|^E[A-Z]{3,}$/
+
+/** Errors of pg that carry no code at all. */
+const UNREACHABLE =
+  /^(timeout exceeded when trying to connect|Connection terminated|Query read timeout|connection timeout|Client has encountered a connection error|Cannot use a pool after calling end)/i
+
+/** The 503 for an error that will pass, or undefined for any other. */
+export function asUnavailable(error: unknown): Problem | undefined {
+  const cause = driverError(error)
+  const passing =
+    cause === undefined ? isUnreachable(error) : PASSING.test(cause.code as string) || isUnreachable(cause)
+  return passing ? unavailable('the database is not available', 2, error) : undefined
+}
+
+function isUnreachable(error: unknown): boolean {
+  for (let current = error; current instanceof Error; current = current.cause) {
+    if (UNREACHABLE.test(current.message)) return true
+  }
+  return false
+}

@@ -1,0 +1,69 @@
+import { fileURLToPath } from 'node:url'
+import { readMigrationFiles } from 'drizzle-orm/migrator'
+import type { Database } from './database.js'
+
+const MIGRATIONS_FOLDER = fileURLToPath(new URL('../../../migrations', import.meta.url))
+const JOURNAL = 'gatehouse_migrations'
+
+/** The migrations of this release, read once; `src/` and `dist/` lie equally deep. */
+const releaseMigrations = lazy(() => readMigrationFiles({ migrationsFolder: MIGRATIONS_FOLDER }))
+
+function lazy<T>(make: () => T): () => T {
+  let made: T | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
+}
+
+/**
+ * Brings the database to the schema of this release. Processes that start together queue on an advisory lock, and each
+ * migration is one transaction with its line in the journal: it is either there with its line or not at all.
+ *
+ * @returns how many migrations were applied.
+ */
+export async function migrate(database: Database): Promise<number> {
+  return database.owner.exclusively(async (query) => {
+    await query(
+      `create table if not exists ${JOURNAL} (hash text primary key, created_at bigint not null, applied_at timestamptz not null default now())`,
+    )
+    const applied = new Set((await query(`select hash from ${JOURNAL}`)).map((row) => row.hash))
+    const pending = releaseMigrations().filter((migration) => !applied.has(migration.hash))
+    for (const migration of pending) {
+      const line = `insert into ${JOURNAL} (hash, created_at) values ('${migration.hash}', ${migration.folderMillis})`
+      await inOneTransaction(query, [...migration.sql, line])
+    }
+    await query(
+      `alter table ${JOURNAL} enable row level security;
+       drop policy if exists platform_access on ${JOURNAL};
+       create policy platform_access on ${JOURNAL} for select to gatehouse_platform using (true);
+       grant select on ${JOURNAL} to gatehouse_platform`,
+    )
+    return pending.length
+  })
+}
+
+async function inOneTransaction(
+  query: (text: string) => Promise<unknown>,
+  statements: readonly string[],
+): Promise<void> {
+  await query('begin')
+  try {
+    for (const statement of statements) await query(statement)
+    await query('commit')
+  } catch (error) {
+    await query('rollback')
+    throw error
+  }
+}
+
+/** How many migrations of this release the database lacks. Readable by the running gateway, which may not migrate. */
+export async function pendingMigrations(database: Database): Promise<number> {
+  const ask = (text: string) =>
+    database.readOne({ role: 'gatehouse_platform' }, { text, values: [], row_mode: 'object' })
+  const [journal] = (await ask(`select to_regclass('${JOURNAL}')::text as name`)) as { name: string | null }[]
+  if (journal?.name === null) return releaseMigrations().length
+  const rows = await ask(`select hash from ${JOURNAL}`)
+  const applied = new Set((rows as { hash: string }[]).map((row) => row.hash))
+  return releaseMigrations().filter((migration) => !applied.has(migration.hash)).length
+}

@@ -1,0 +1,26 @@
+import { and, eq, inArray } from 'drizzle-orm'
+import type { RoleFact } from '../permissions/roles.js'
+import { Problem } from '../problems/problems.js'
+import type { ReadScope } from '../store/unit-of-work.js'
+import { roles } from './roles-table.js'
+
+export type NamedRole = RoleFact & { readonly id: string }
+
+/**
+ * The roles of a tenant by their names, exactly as they are written: no folding, no decoding, no trimming.
+ * @throws Problem `validation_failed` with a pointer to each name that is none.
+ */
+export async function namedRoles(scope: ReadScope, tenant_id: string, names: readonly string[]): Promise<NamedRole[]> {
+  if (names.length === 0) return []
+  const found = await scope.queries
+    .select({ id: roles.id, name: roles.name, system_role: roles.system_role, scopes: roles.scopes })
+    .from(roles)
+    .where(and(eq(roles.tenant_id, tenant_id), inArray(roles.name, [...names])))
+  const errors = names.flatMap((name, position) =>
+    found.some((role) => role.name === name)
+      ? []
+      : [{ pointer: `/roles/${position}`, message: 'is not the name of a role of this tenant' }],
+  )
+  if (errors.length > 0) throw new Problem('validation_failed', { members: { errors } })
+  return found
+}

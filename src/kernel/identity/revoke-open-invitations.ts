@@ -1,0 +1,27 @@
+import { and, eq, isNull } from 'drizzle-orm'
+import type { WriteScope } from '../store/unit-of-work.js'
+import { invitations } from './invitations-table.js'
+
+/** Neither accepted, declined nor revoked. */
+export const isOpen = and(
+  isNull(invitations.accepted_at),
+  isNull(invitations.declined_at),
+  isNull(invitations.revoked_at),
+)
+
+/**
+ * Ends the open invitations of a tenant to an address: what is decided about somebody now is not for an older link to
+ * undo. @returns what the audit says of it: their ids, if there were any.
+ */
+export async function revokeOpenInvitations(
+  scope: WriteScope,
+  tenant_id: string,
+  email: string,
+): Promise<{ revoked_invitations?: string[] }> {
+  const revoked = await scope.queries
+    .update(invitations)
+    .set({ revoked_at: scope.now })
+    .where(and(eq(invitations.tenant_id, tenant_id), eq(invitations.email, email), isOpen))
+    .returning({ id: invitations.id })
+  return revoked.length === 0 ? {} : { revoked_invitations: revoked.map(({ id }) => id) }
+}

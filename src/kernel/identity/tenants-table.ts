@@ -1,0 +1,34 @@
+import { sql } from 'drizzle-orm'
+import { check, index, integer, pgTable, text, uuid } from 'drizzle-orm/pg-core'
+import { instant } from '../database/columns.js'
+
+/** A customer of the platform. Its id is what `X-TENANT-ID` names. */
+export const tenants = pgTable(
+  'tenants',
+  {
+    id: uuid('id').primaryKey(),
+    name: text('name').notNull(),
+    /** The name of the plan, for operators to sort by; what it allows stands in its budgets. */
+    plan: text('plan').notNull().default('standard'),
+    /** Exact origins of browser pages that may call on behalf of this tenant. */
+    allowed_origins: text('allowed_origins').array().notNull().default(sql`'{}'`),
+    /** The plan's budget; null: `BUDGET_TENANT`. */
+    requests_per_minute: integer('requests_per_minute'),
+    trial_ends_at: instant('trial_ends_at'),
+    suspended_at: instant('suspended_at'),
+    suspended_until: instant('suspended_until'),
+    suspension_reason: text('suspension_reason'),
+    deleted_at: instant('deleted_at'),
+    created_at: instant('created_at').notNull(),
+  },
+  (t) => [
+    index('tenants_allowed_origins_index').using('gin', t.allowed_origins),
+    check(
+      'tenants_suspension_check',
+      sql`${t.suspended_at} is not null or (${t.suspended_until} is null and ${t.suspension_reason} is null)`,
+    ),
+    check('tenants_requests_per_minute_check', sql`${t.requests_per_minute} > 0`),
+  ],
+)
+
+export type TenantRow = typeof tenants.$inferSelect

@@ -1,0 +1,61 @@
+import type { FastifyRateLimitStore } from '@fastify/rate-limit'
+import type { Clock } from '../time/clock.js'
+
+/**
+ * Beyond this many keys of one budget the oldest is forgotten: a flood of addresses may not use up the memory. Budgets
+ * are apart, so that a flood that is counted by one does not make another forget.
+ */
+const KEYS_MAX = 50_000
+
+interface Window {
+  count: number
+  ends_at_ms: number
+}
+
+type Answer = (error: Error | null, result?: { current: number; ttl: number }) => void
+
+/**
+ * Counters in the memory of this process, behind the interface of @fastify/rate-limit; its Redis store is the other
+ * side of it. A window begins with the first request of its key and ends as a whole.
+ *
+ * @returns a class, as the plugin wants it, that counts by the given clock.
+ */
+export function memoryCounters(clock: Clock): new () => FastifyRateLimitStore {
+  const budgets = new Map<string, Map<string, Window>>()
+  const windowsOf = (key: string) => {
+    const budget = key.slice(0, key.indexOf(':'))
+    const known = budgets.get(budget)
+    if (known !== undefined) return known
+    const windows = new Map<string, Window>()
+    budgets.set(budget, windows)
+    return windows
+  }
+
+  return class MemoryCounters {
+    incr(key: string, answer: Answer, window_ms: number): void {
+      const windows = windowsOf(key)
+      const now = clock()
+      const found = windows.get(key)
+      if (found !== undefined && found.ends_at_ms > now) {
+        found.count += 1
+        answer(null, { current: found.count, ttl: found.ends_at_ms - now })
+        return
+      }
+      // Deleted first, so that the map stays in the order in which windows began.
+      windows.delete(key)
+      if (windows.size >= KEYS_MAX) windows.delete(windows.keys().next().value as string)
+      windows.set(key, { count: 1, ends_at_ms: now + window_ms })
+      answer(null, { current: 1, ttl: window_ms })
+    }
+
+    read(key: string, answer: Answer): void {
+      const found = windowsOf(key).get(key)
+      const left_ms = found === undefined ? 0 : found.ends_at_ms - clock()
+      answer(null, left_ms > 0 ? { current: found?.count ?? 0, ttl: left_ms } : { current: 0, ttl: 0 })
+    }
+
+    child(): FastifyRateLimitStore {
+      return this
+    }
+  }
+}

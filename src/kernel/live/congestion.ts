@@ -1,0 +1,25 @@
+import { Problem } from '../problems/problems.js'
+import { CLOSE } from '../sockets/web-sockets.js'
+import type { Ending } from './connection.js'
+import { CONGESTED_MS_MAX, SILENT_MS_MAX, UNREAD_BYTES_MAX } from './limits.js'
+
+/** How long a peer has left unread what it was sent. */
+export class Congestion {
+  #much_since_ms: number | undefined
+  #any_since_ms: number | undefined
+
+  /** Whether it was too much for too long, or anything at all for as long as a peer may be silent. */
+  isTooLong(unread_bytes: number, now_ms: number): boolean {
+    this.#any_since_ms = unread_bytes > 0 ? (this.#any_since_ms ?? now_ms) : undefined
+    this.#much_since_ms = unread_bytes > UNREAD_BYTES_MAX ? (this.#much_since_ms ?? now_ms) : undefined
+    return (
+      (this.#much_since_ms !== undefined && now_ms - this.#much_since_ms >= CONGESTED_MS_MAX) ||
+      (this.#any_since_ms !== undefined && now_ms - this.#any_since_ms >= SILENT_MS_MAX)
+    )
+  }
+}
+
+/** What a peer is told that does not read what it is sent. */
+export function tooSlow(): Ending {
+  return { problem: new Problem('connection_slow'), code: CLOSE.later }
+}

@@ -1,0 +1,129 @@
+import type { ConversationLog } from '../../app/conversation-log.js'
+import { type ConversationEvent, isEdit, type LiveMessage, type MessageEvent } from '../store/events.js'
+import { type Outgoing, outgoingOf } from './frames.js'
+import { EARLY_MAX, EDITS_WAITING_MAX, REPLAY_PAGE } from './limits.js'
+
+/** Is told an event, which is written once for all who listen. */
+export type Hear = (event: ConversationEvent, outgoing: Outgoing) => void
+
+/**
+ * Follows the messages of one conversation for everybody here who listens to it: each message once, in the order of its
+ * seq, whichever way it became known. An event that continues the log is told at once; one that does not says that
+ * something is missing, which is then read.
+ */
+export class Follower {
+  readonly #listeners = new Set<Hear>()
+  /** Messages ahead of one that is missing. */
+  readonly #early = new Map<number, MessageEvent>()
+  /** The newest edit of each message that has not been told yet. */
+  readonly #edits = new Map<number, MessageEvent>()
+  #position: number | undefined
+  #reading: Promise<void> | undefined
+  #next_reading: Promise<void> | undefined
+
+  constructor(
+    private readonly log: ConversationLog,
+    readonly tenant_id: string,
+    readonly conversation_id: string,
+  ) {}
+
+  /** The seq up to which everything was told. */
+  get position(): number {
+    return this.#position ?? 0
+  }
+
+  listen(hear: Hear): void {
+    this.#listeners.add(hear)
+  }
+
+  leave(hear: Hear): void {
+    this.#listeners.delete(hear)
+  }
+
+  /**
+   * Makes sure that everything up to a seq, which was read from the database, has been told.
+   * @throws Problem `service_unavailable`
+   */
+  async reach(last_seq: number): Promise<void> {
+    const is_new = this.#position === undefined
+    this.#position ??= last_seq
+    this.#tellEarly()
+    // Between the reading of that seq and our first event another message may have come.
+    if (is_new || this.#position < last_seq) await this.catchUp()
+  }
+
+  hear(event: ConversationEvent): void {
+    if (event.kind === 'chat_message') this.#hearMessage(event)
+    else if (isEdit(event)) this.#hearEdit(event)
+    else this.#tell(event)
+  }
+
+  /** Reads what is missing. Whoever asks gets a reading that began after they asked. */
+  catchUp(): Promise<void> {
+    this.#next_reading ??= (this.#reading ?? Promise.resolve())
+      .catch(() => undefined)
+      .then(() => {
+        this.#next_reading = undefined
+        this.#reading = this.#read()
+        return this.#reading
+      })
+    return this.#next_reading
+  }
+
+  #hearMessage(event: MessageEvent): void {
+    const { seq } = event.message
+    if (this.#position !== undefined && seq <= this.#position) return
+    if (this.#early.size < EARLY_MAX) this.#early.set(seq, event)
+    if (this.#position === undefined) return
+    this.#tellEarly()
+    // What fails here is read with the next message, or when the connections are looked at again.
+    if (this.#position < seq) this.catchUp().catch(() => undefined)
+  }
+
+  /** An edit goes after the message that it is of, for it may arrive before. */
+  #hearEdit(event: MessageEvent): void {
+    const { seq } = event.message
+    if (this.#position !== undefined && seq <= this.#position) this.#tell(event)
+    else if (this.#edits.size < EDITS_WAITING_MAX) this.#edits.set(seq, event)
+  }
+
+  async #read(): Promise<void> {
+    for (;;) {
+      const rows = await this.log.after(this.tenant_id, this.conversation_id, this.position, REPLAY_PAGE)
+      for (const message of rows) this.#tellMessage(this.#eventOf(message))
+      this.#tellEarly()
+      if (rows.length < REPLAY_PAGE) return
+    }
+  }
+
+  #tellEarly(): void {
+    for (const seq of this.#early.keys()) if (seq <= this.position) this.#early.delete(seq)
+    for (;;) {
+      const next = this.#early.get(this.position + 1)
+      if (next === undefined) return
+      this.#early.delete(this.position + 1)
+      this.#tellMessage(next)
+    }
+  }
+
+  #tellMessage(event: MessageEvent): void {
+    const { seq } = event.message
+    if (seq <= this.position) return
+    this.#position = seq
+    this.#tell(event)
+    const edit = this.#edits.get(seq)
+    if (edit === undefined) return
+    this.#edits.delete(seq)
+    this.#tell(edit)
+  }
+
+  #tell(event: ConversationEvent): void {
+    const outgoing = outgoingOf(event)
+    for (const hear of this.#listeners) hear(event, outgoing)
+  }
+
+  #eventOf(message: LiveMessage): MessageEvent {
+    const { tenant_id, conversation_id } = this
+    return { kind: 'chat_message', tenant_id, conversation_id, message }
+  }
+}

@@ -1,0 +1,41 @@
+import type { ConversationLog } from '../../app/conversation-log.js'
+import type { ConversationEvent } from '../store/events.js'
+import { Follower } from './follower.js'
+
+/** A follower for each conversation that somebody here listens to. */
+export class Followers {
+  readonly #followers = new Map<string, { readonly follower: Follower; users: number }>()
+
+  constructor(private readonly log: ConversationLog) {}
+
+  /** The follower of a conversation, until it is given back as often as it was taken. */
+  take(tenant_id: string, conversation_id: string): Follower {
+    const name = `${tenant_id}/${conversation_id}`
+    const known = this.#followers.get(name) ?? {
+      follower: new Follower(this.log, tenant_id, conversation_id),
+      users: 0,
+    }
+    known.users += 1
+    this.#followers.set(name, known)
+    return known.follower
+  }
+
+  giveBack({ tenant_id, conversation_id }: Follower): void {
+    const name = `${tenant_id}/${conversation_id}`
+    const known = this.#followers.get(name)
+    if (known === undefined) return
+    known.users -= 1
+    if (known.users === 0) this.#followers.delete(name)
+  }
+
+  /** An event of the bus, to whom it concerns here. */
+  hear(event: ConversationEvent): void {
+    this.#followers.get(`${event.tenant_id}/${event.conversation_id}`)?.follower.hear(event)
+  }
+
+  /** How far a conversation is, as somebody read: what was not told yet is read now. */
+  expect(tenant_id: string, conversation_id: string, last_seq: number): void {
+    const follower = this.#followers.get(`${tenant_id}/${conversation_id}`)?.follower
+    if (follower !== undefined && follower.position < last_seq) follower.catchUp().catch(() => undefined)
+  }
+}

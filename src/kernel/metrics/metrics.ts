@@ -1,0 +1,86 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Database } from '../database/database.js'
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
+/** One answer, as metrics see it. Tenant ids are no labels: there are too many of them, and they are nobody's business. */
+export interface Answered {
+  readonly method: string
+  readonly route: string
+  readonly status: number
+  readonly code: string | undefined
+  readonly duration_ms: number
+  readonly violated: readonly string[]
+}
+
+export interface Metrics {
+  answered(answer: Answered): void
+  /** The page that Prometheus reads. */
+  page(): Promise<string>
+  readonly content_type: string
+  /** For parts that have metrics of their own. */
+  readonly registry: Registry
+}
+
+/** Rate, errors and duration by route template; refusals by code; budgets; database connections; the process. */
+export function openMetrics(database: Database, usageDropped: () => number): Metrics {
+  const registry = new Registry()
+  const registers = [registry]
+  collectDefaultMetrics({ register: registry })
+  const requests = new Counter({
+    name: 'gatehouse_requests_total',
+    help: 'Requests answered, by method, route template and status.',
+    labelNames: ['method', 'route', 'status'],
+    registers,
+  })
+  const durations = new Histogram({
+    name: 'gatehouse_request_duration_seconds',
+    help: 'Time from the first byte of a request to the end of its answer.',
+    labelNames: ['method', 'route'],
+    buckets: SECONDS,
+    registers,
+  })
+  const refusals = new Counter({
+    name: 'gatehouse_refusals_total',
+    help: 'Answers that were problems, by code.',
+    labelNames: ['code'],
+    registers,
+  })
+  const budgets = new Counter({
+    name: 'gatehouse_budgets_exceeded_total',
+    help: 'Requests refused because a budget was used up, by budget.',
+    labelNames: ['budget'],
+    registers,
+  })
+  new Gauge({
+    name: 'gatehouse_database_connections',
+    help: 'Connections of the pool that are busy, and requests that wait for one.',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      const { busy, waiting } = database.load()
+      this.set({ state: 'busy' }, busy)
+      this.set({ state: 'waiting' }, waiting)
+    },
+  })
+  new Gauge({
+    name: 'gatehouse_usage_dropped_total',
+    help: 'Requests that are missing in the usage because too many counters waited.',
+    registers,
+    collect() {
+      this.set(usageDropped())
+    },
+  })
+
+  return {
+    answered({ method, route, status, code, duration_ms, violated }) {
+      requests.inc({ method, route, status: String(status) })
+      durations.observe({ method, route }, duration_ms / 1000)
+      if (code !== undefined) refusals.inc({ code })
+      for (const budget of violated) budgets.inc({ budget })
+    },
+    page: () => registry.metrics(),
+    content_type: registry.contentType,
+    registry,
+  }
+}

@@ -1,0 +1,168 @@
+import { hash } from 'node:crypto'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import { Problem } from '../problems/problems.js'
+import { addLink } from './link.js'
+
+export const LIMIT_DEFAULT = 50
+export const LIMIT_MAX = 100
+const CURSOR_CHARACTERS_MAX = 512
+
+/** The query parameters that every list has. */
+export const PageQuery = {
+  limit: Type.Optional(
+    Type.String({
+      'x-documented-as': { type: 'integer', minimum: 1, maximum: LIMIT_MAX, default: LIMIT_DEFAULT },
+      pattern: '^([1-9][0-9]?|100)$',
+      description: `How many to return, 1 to ${LIMIT_MAX}; ${LIMIT_DEFAULT} if not given.`,
+    }),
+  ),
+  cursor: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: CURSOR_CHARACTERS_MAX,
+      description: 'next_cursor of the page before, as it is.',
+    }),
+  ),
+}
+
+/** What the ids of a list look like. Whatever else a cursor carries was never ours, and no column could be asked for it. */
+const ID_OF = {
+  uuid: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
+  key: /^[0-9A-Za-z]{12}$/,
+  position: /^[1-9][0-9]{0,14}$/,
+}
+
+/** Where a list goes on: after the object with this id, in the order of the list. */
+export interface Page {
+  readonly limit: number
+  readonly after_id: string | undefined
+}
+
+/** A place in a list whose order is a number first, such as a time or a seq, and the id among equals. */
+export interface Place {
+  readonly order: number
+  readonly id: string
+}
+
+/** Where a list goes on that is not ordered by the id alone. */
+export interface OrderedPage {
+  readonly limit: number
+  readonly after: Place | undefined
+}
+
+/** A page as a store returns it. */
+export interface Rows<T> {
+  readonly rows: readonly T[]
+  readonly has_more: boolean
+}
+
+interface Query {
+  readonly limit?: string
+  readonly cursor?: string
+}
+
+/**
+ * Reads limit and cursor of a list, whose ids are UUIDs if nothing else is said.
+ *
+ * A cursor carries the id that the page before ended with, and a digest of the list that it belongs to: tenant, route
+ * and filters. It is no credential: whatever it names is still looked up behind the wall of the tenant.
+ *
+ * @throws Problem `invalid_cursor` for a cursor of another list, or none of ours.
+ */
+export function readPage(request: FastifyRequest, ids: keyof typeof ID_OF = 'uuid'): Page {
+  const { limit, cursor } = request.query as Query
+  return {
+    limit: limit === undefined ? LIMIT_DEFAULT : Number(limit),
+    after_id: cursor === undefined ? undefined : readCursor(cursor, listDigest(request), ID_OF[ids]),
+  }
+}
+
+/**
+ * Reads limit and cursor of a list that is ordered by a number and then by the id.
+ * @throws Problem `invalid_cursor` as `readPage` does.
+ */
+export function readOrderedPage(request: FastifyRequest): OrderedPage {
+  const { limit, cursor } = request.query as Query
+  return {
+    limit: limit === undefined ? LIMIT_DEFAULT : Number(limit),
+    after: cursor === undefined ? undefined : readPlace(cursor, listDigest(request)),
+  }
+}
+
+/** A place as a cursor carries it: what `sendPage` is told of the last row of an ordered list. */
+export function placeOf(order: number, id: string): string {
+  return `${order}.${id}`
+}
+
+/** Sends a page: `{data, next_cursor}` and a Link to the next one (RFC 8288). */
+export function sendPage<T extends object>(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { rows, has_more }: Rows<T>,
+  place_of: (row: T) => string,
+): { data: T[]; next_cursor: string | null } {
+  const last = rows.at(-1)
+  if (!has_more || last === undefined) return { data: [...rows], next_cursor: null }
+  const next_cursor = Buffer.from(`${listDigest(request)}.${place_of(last)}`).toString('base64url')
+  addLink(reply, nextUrl(request, next_cursor), 'next')
+  return { data: [...rows], next_cursor }
+}
+
+/** Cuts the one row that was read to see whether there is more. */
+export function pageOf<T>(rows: readonly T[], limit: number): Rows<T> {
+  return { rows: rows.slice(0, limit), has_more: rows.length > limit }
+}
+
+/** A seq, or milliseconds of a time that a date can hold, up to the year 2286. */
+const ORDER = /^(0|[1-9][0-9]{0,12})$/
+
+function readCursor(cursor: string, digest: string, pattern: RegExp): string {
+  const [id, ...more] = partsOf(cursor, digest)
+  if (id === undefined || more.length > 0 || !pattern.test(id)) throw new Problem('invalid_cursor')
+  return id
+}
+
+function readPlace(cursor: string, digest: string): Place {
+  const [order, id, ...more] = partsOf(cursor, digest)
+  const is_place = order !== undefined && id !== undefined && more.length === 0
+  if (!is_place || !ORDER.test(order) || !ID_OF.uuid.test(id)) throw new Problem('invalid_cursor')
+  return { order: Number(order), id }
+}
+
+/** What a cursor of this list carries behind its digest. */
+function partsOf(cursor: string, digest: string): string[] {
+  const [given_digest, ...parts] = Buffer.from(cursor, 'base64url').toString('latin1').split('.')
+  if (given_digest !== digest) throw new Problem('invalid_cursor')
+  return parts
+}
+
+/** Which list a cursor belongs to. Each part stands in JSON, so that two different lists never spell the same. */
+function listDigest(request: FastifyRequest): string {
+  const { limit: _limit, cursor: _cursor, ...filters } = request.query as Record<string, unknown>
+  const sorted = Object.entries(filters).sort(([left], [right]) => (left < right ? -1 : 1))
+  const list = [
+    request.findings.tenant?.id ?? null,
+    request.findings.principal?.kind ?? null,
+    request.routeOptions.url,
+    sorted,
+  ]
+  return hash('sha256', JSON.stringify(list)).slice(0, 24)
+}
+
+function nextUrl(request: FastifyRequest, cursor: string): string {
+  const [path, query] = (request.raw.url ?? '').split('?')
+  const parameters = new URLSearchParams(query)
+  parameters.set('cursor', cursor)
+  return `${path}?${parameters}`
+}
+
+/** The answer of a list, for OpenAPI and for the serialiser. */
+export function pageSchema<T extends import('typebox').TSchema>(item: T) {
+  return Type.Object({
+    data: Type.Array(item),
+    next_cursor: Type.Union([Type.String(), Type.Null()], {
+      description: 'Send it as cursor for the next page; null at the end.',
+    }),
+  })
+}

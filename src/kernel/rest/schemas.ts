@@ -1,0 +1,67 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { type TSchema, Type } from 'typebox'
+import { PROBLEMS, type ProblemCode } from '../problems/problems.js'
+
+/** A plugin of routes whose handlers get their types from their schemas. */
+export type Routes<Options extends object = Record<never, never>> = FastifyPluginAsyncTypebox<Options>
+
+/** An object that takes the named fields and refuses every other one. */
+export function closed<T extends Record<string, TSchema>>(properties: T, options: object = {}) {
+  return Type.Object(properties, { ...options, additionalProperties: false })
+}
+
+export const Uuid = Type.String({ format: 'uuid' })
+/** RFC 3339 with a time zone; a point in time is always answered in UTC. */
+export const Instant = Type.String({ format: 'date-time' })
+export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+/** Text that a person reads: not only spaces, no control characters. */
+export const Name = Type.String({ minLength: 1, maxLength: 200, pattern: '^(?=.*\\S)[^\\u0000-\\u001f\\u007f]*$' })
+export const Email = Type.String({ format: 'email', maxLength: 254 })
+export const Origin = Type.String({ pattern: '^https?://[^/?#@\\s]+$', maxLength: 300 })
+
+/** A scope of the catalogue at the moment of the request; see `isScope`. */
+export const ScopeName = Type.String({ format: 'scope' })
+
+export const TenantParams = closed({ tenant_id: Type.String() })
+
+const ProblemSchema = Type.Object(
+  {
+    type: Type.String({ format: 'uri' }),
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: Type.String(),
+    code: Type.String(),
+    request_id: Type.String(),
+  },
+  {
+    $id: 'Problem',
+    additionalProperties: true,
+    description: 'RFC 9457. code is stable; type is a page that explains it.',
+  },
+)
+
+/** The schema of every refusal; registered once, and referred to. */
+export const PROBLEM_SCHEMA = ProblemSchema
+
+/** The problems that a route adds to those of its access, as response schemas by status. */
+export function problems(...codes: ProblemCode[]): Record<number, TSchema> {
+  const by_status = new Map<number, ProblemCode[]>()
+  for (const code of codes) {
+    const status = PROBLEMS[code].status
+    by_status.set(status, [...(by_status.get(status) ?? []), code])
+  }
+  return Object.fromEntries([...by_status].map(([status, of_status]) => [status, problemResponse(of_status)]))
+}
+
+/** The response of one status: which codes it may carry, and that they are problems. */
+export function problemResponse(codes: readonly ProblemCode[]): TSchema {
+  const description = codes.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join('; ')
+  return {
+    description,
+    content: { 'application/problem+json': { schema: Type.Ref('Problem#') } },
+    'x-problem-codes': codes,
+  } as unknown as TSchema
+}
+
+/** An answer without a body. */
+export const NoContent = Type.Null({ description: 'Done.' })

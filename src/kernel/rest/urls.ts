@@ -1,0 +1,34 @@
+import type { IncomingMessage } from 'node:http'
+import type { FastifyRequest } from 'fastify'
+import { Problem } from '../problems/problems.js'
+import { isStorable } from './json-body.js'
+
+/** Whether the path of a URL can be decoded: each `%` begins a byte, and the bytes are UTF-8 (RFC 3986 section 2.1). */
+export function isDecodable(url: string): boolean {
+  if (!url.includes('%')) return true
+  try {
+    decodeURI(url.split(/[?#]/, 1)[0] as string)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/**
+ * The URL that the router is given. One that cannot be decoded would be answered by the router itself, past the
+ * pipeline and its budgets; so it is routed nowhere, and the first step refuses it by its original URL.
+ */
+export function routable({ url = '/' }: Pick<IncomingMessage, 'url'>): string {
+  return isDecodable(url) ? url : '/'
+}
+
+/**
+ * Refuses query parameters that the database could not take; a schema would have to say it of each.
+ * @throws Problem `validation_failed`
+ */
+export async function checkQuery(request: FastifyRequest): Promise<void> {
+  const errors = Object.entries(request.query as Record<string, unknown>)
+    .filter(([, value]) => typeof value === 'string' && !isStorable(value))
+    .map(([name]) => ({ pointer: `/${name}`, message: 'must not hold NUL' }))
+  if (errors.length > 0) throw new Problem('validation_failed', { members: { errors } })
+}

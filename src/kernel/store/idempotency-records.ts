@@ -1,0 +1,76 @@
+import { and, eq, lte } from 'drizzle-orm'
+import { Problem } from '../problems/problems.js'
+import { instantOf } from '../time/clock.js'
+import { idempotency_records } from './idempotency-table.js'
+import type { ReadScope, UnitOfWork } from './unit-of-work.js'
+
+/** Stands for no tenant. */
+export const NIL_TENANT = '00000000-0000-0000-0000-000000000000'
+const KEPT_HOURS = 24
+
+/** Which request a record is about: the key means something only within tenant, principal and route. */
+export interface IdempotencyMark {
+  readonly tenant_id: string
+  readonly principal: string
+  readonly route: string
+  readonly key: string
+  readonly request_digest: Buffer
+}
+
+export interface IdempotencyRecord {
+  readonly request_digest: Buffer
+  readonly answer: Buffer | null
+  /** Since the first sending. */
+  readonly age_ms: number
+}
+
+/** The records of the requests of one store. */
+export class IdempotencyRecords {
+  constructor(private readonly unit: UnitOfWork) {}
+
+  /** The record of a request that was sent before; undefined when there is none, or it is too old. */
+  find(mark: IdempotencyMark): Promise<IdempotencyRecord | undefined> {
+    return this.unit.read(async ({ queries, now }) => {
+      const [row] = await queries.select().from(idempotency_records).where(isMarked(mark))
+      if (row === undefined || row.expires_at <= now) return undefined
+      return { ...row, age_ms: Date.parse(now) - Date.parse(row.created_at) }
+    })
+  }
+
+  /** Keeps the answer for replays. */
+  keep(mark: IdempotencyMark, status: number, answer: Buffer): Promise<void> {
+    return this.unit.count(async ({ queries }) => {
+      await queries.update(idempotency_records).set({ status, answer }).where(isMarked(mark))
+    })
+  }
+}
+
+/**
+ * Claims the key, in the transaction of the change: both are there afterwards, or neither. A second request with the
+ * key waits here until the first is through, and is then refused.
+ *
+ * @throws Problem `idempotency_in_progress`
+ */
+export async function claimRecord({ queries, now }: ReadScope, mark: IdempotencyMark): Promise<void> {
+  await queries.delete(idempotency_records).where(and(isMarked(mark), lte(idempotency_records.expires_at, now)))
+  const claimed = await queries
+    .insert(idempotency_records)
+    .values({ ...mark, created_at: now, expires_at: instantOf(Date.parse(now) + KEPT_HOURS * 3_600_000) })
+    .onConflictDoNothing()
+    .returning({ key: idempotency_records.key })
+  if (claimed.length === 0) throw inProgress()
+}
+
+/** The 409 of a request whose first sending is not through yet. */
+export function inProgress(): Problem {
+  return new Problem('idempotency_in_progress', { headers: { 'retry-after': '1' } })
+}
+
+function isMarked({ tenant_id, principal, route, key }: IdempotencyMark) {
+  return and(
+    eq(idempotency_records.tenant_id, tenant_id),
+    eq(idempotency_records.principal, principal),
+    eq(idempotency_records.route, route),
+    eq(idempotency_records.key, key),
+  )
+}

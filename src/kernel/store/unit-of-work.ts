@@ -1,0 +1,141 @@
+import { DrizzleQueryError } from 'drizzle-orm'
+import type { Binding, Database } from '../database/database.js'
+import { asUnavailable } from '../database/errors.js'
+import { type Queries, queriesOn } from '../database/queries.js'
+import { type Clock, instantOf } from '../time/clock.js'
+import type { Action } from './actions.js'
+import { type Origin, recordEvent, type Subject } from './audit-record.js'
+import type { LiveEvent } from './events.js'
+import { rightsChangedBy } from './rights.js'
+
+/** What a reader works with: the query builder, bound, and the time of the request. */
+export interface ReadScope {
+  readonly queries: Queries
+  readonly now: string
+}
+
+/** What a writer works with. It must say what it changed, or that it changed nothing, exactly once. */
+export interface WriteScope extends ReadScope {
+  readonly actor: Origin['actor']
+  /** Names what was changed: the audit event of this transaction. */
+  changed(subject: Subject): void
+  /** Says that the wish was already true, so that there is nothing to audit. */
+  unchanged(): void
+  /** Tells others, after the commit, and never when it fails. */
+  publish(event: LiveEvent): void
+}
+
+/** Where events go once they are facts. */
+export type Publish = (event: LiveEvent) => void
+
+/** What every audited transaction of a request begins with: the claim of its Idempotency-Key, when it has one. */
+export type Prelude = (scope: ReadScope) => Promise<void>
+
+/** The bound database of one request: reads that travel as one batch each, and audited transactions. */
+export class UnitOfWork {
+  readonly #database: Database
+  readonly #binding: Binding
+  readonly #clock: Clock
+  readonly #origin: () => Origin
+  readonly #prelude: Prelude
+  readonly #publish: Publish
+  #is_writing = false
+
+  constructor(
+    database: Database,
+    binding: Binding,
+    clock: Clock,
+    origin: () => Origin,
+    prelude: Prelude = async () => undefined,
+    publish: Publish = () => undefined,
+  ) {
+    this.#database = database
+    this.#binding = binding
+    this.#clock = clock
+    this.#origin = origin
+    this.#prelude = prelude
+    this.#publish = publish
+  }
+
+  /** Each statement is a transaction of its own, bound in the same round trip. */
+  read<T>(work: (scope: ReadScope) => Promise<T>): Promise<T> {
+    this.#refuseNesting()
+    const queries = queriesOn((statement) => this.#database.readOne(this.#binding, statement))
+    return answering(() => work({ queries, now: instantOf(this.#clock()) }))
+  }
+
+  /**
+   * One transaction with its audit event: both are there afterwards, or neither. What others are told follows the
+   * commit, and with it whether somebody's rights may have changed.
+   */
+  async write<T>(action: Action, work: (scope: WriteScope) => Promise<T>): Promise<T> {
+    this.#refuseNesting()
+    this.#is_writing = true
+    const events: LiveEvent[] = []
+    try {
+      const result = await answering(() =>
+        this.#database.transaction(this.#binding, async (run, finish) => {
+          const queries = queriesOn(run)
+          const outcome: (Subject | 'unchanged')[] = []
+          const origin = this.#origin()
+          const now = instantOf(this.#clock())
+          await this.#prelude({ queries, now })
+          const value = await work({
+            queries,
+            now,
+            actor: origin.actor,
+            changed: (subject) => outcome.push(subject),
+            unchanged: () => outcome.push('unchanged'),
+            publish: (event) => events.push(event),
+          })
+          const [said] = outcome
+          if (said === undefined || outcome.length > 1)
+            throw new Error(`${action}: a write must say once what it changed`)
+          if (said === 'unchanged') return value
+          const rights = rightsChangedBy(action, said)
+          if (rights !== undefined) events.push(rights)
+          // The end of the chain is held from here to the commit, and every write of this tenant waits for it.
+          await recordEvent(queriesOn(finish), action, said, origin, now)
+          return value
+        }),
+      )
+      for (const event of events) this.#publish(event)
+      return result
+    } finally {
+      this.#is_writing = false
+    }
+  }
+
+  /**
+   * Adds to counters, in one transaction. It is the one kind of write without an audit event: nobody decided it, and the
+   * requests that were counted are what an audit would say again.
+   */
+  count<T>(work: (scope: ReadScope) => Promise<T>): Promise<T> {
+    this.#refuseNesting()
+    return answering(() =>
+      this.#database.transaction(this.#binding, (run) =>
+        work({ queries: queriesOn(run), now: instantOf(this.#clock()) }),
+      ),
+    )
+  }
+
+  /** The embedded engine has one connection: asking it for another inside of a transaction would wait for ever. */
+  #refuseNesting(): void {
+    if (this.#is_writing)
+      throw new Error('a store was used inside of its own transaction; use the one that was handed in')
+  }
+}
+
+/** Turns the driver's passing failures into 503; a failure of the database never decides anything. */
+async function answering<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw asUnavailable(error) ?? unwrapped(error)
+  }
+}
+
+/** The query builder wraps the driver's error in one that quotes every value, digests and hashes too: it stays here. */
+function unwrapped(error: unknown): unknown {
+  return error instanceof DrizzleQueryError ? (error.cause ?? new Error('a statement failed')) : error
+}

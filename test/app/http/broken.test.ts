@@ -1,0 +1,50 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import t from 'tap'
+import { open } from '../../../src/kernel/request/access.js'
+import { startGateway } from '../../helpers/gateway.js'
+import { ask } from '../../helpers/requests.js'
+import { until } from '../../helpers/until.js'
+
+const gateway = await startGateway({
+  more: async (app) => {
+    const route = (operationId: string) => ({ config: open(), schema: { operationId } })
+    app.post('/broken/at-once', route('atOnce'), () => {
+      throw new TypeError('ours, at once')
+    })
+    app.post('/broken/later', route('later'), async () => {
+      await new Promise((resolve) => setImmediate(resolve))
+      throw new TypeError('ours, later')
+    })
+  },
+})
+t.teardown(() => gateway.close())
+
+// A body that was read to its end used to make it the caller's mistake: a 400, and no line in the log.
+t.test('500 what breaks is ours, with a body or without, and stands in the log with its cause', async (t) => {
+  for (const path of ['/broken/at-once', '/broken/later']) {
+    for (const body of [undefined, {}, { name: 'x'.repeat(100_000) }]) {
+      const answer = await ask(gateway, path, { method: 'POST', body })
+      t.match(answer, { status: 500, body: { code: 'internal_error' } }, path)
+      t.notMatch(answer.text, /ours|TypeError/)
+      const told = gateway.lines.filter((line) => line.includes(answer.body.request_id) && line.includes('"error"'))
+      t.match(JSON.parse(String(told[0])), { err: { message: /^ours/, stack: /broken/ } })
+    }
+  }
+})
+
+t.test('a request that breaks off half way is the doing of its caller, and no error of ours', async (t) => {
+  const { hostname, port } = new URL(gateway.url)
+  const before = gateway.lines.length
+  const socket = connect(Number(port), hostname)
+  await once(socket, 'connect')
+  const half =
+    'POST /broken/later HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"a":'
+  await new Promise((resolve) => socket.write(half, resolve))
+  socket.destroy()
+  await until('it is noticed', () => gateway.lines.slice(before).some((line) => line.includes('malformed_request')))
+  t.same(
+    gateway.lines.slice(before).filter((line) => line.includes('"level":"error"')),
+    [],
+  )
+})

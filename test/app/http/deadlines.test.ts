@@ -1,0 +1,59 @@
+import { connect } from 'node:net'
+import t from 'tap'
+import { Agent, request } from 'undici'
+import { open } from '../../../src/kernel/request/access.js'
+import { startGateway } from '../../helpers/gateway.js'
+import { until } from '../../helpers/until.js'
+
+let answerLate: (body: object) => void = () => undefined
+let is_over = false
+const gateway = await startGateway({
+  more: async (app) => {
+    const schema = { response: { 200: {}, 503: {} } }
+    app.get('/v1/slow', { config: { ...open(), handler_ms_max: 50 }, schema }, async () => {
+      const body = await new Promise<object>((resolve) => {
+        answerLate = resolve
+      })
+      is_over = true
+      return body
+    })
+    app.get('/v1/quick', { config: open(), schema }, async () => ({ whose: 'quick' }))
+  },
+})
+t.teardown(() => gateway.close())
+// One connection, so that an answer that comes too late would be the next one's.
+const dispatcher = new Agent({ connections: 1, pipelining: 1 })
+t.teardown(() => dispatcher.close())
+const get = async (path: string) => {
+  const { statusCode: status, headers, body } = await request(gateway.url + path, { dispatcher })
+  return { status, headers, body: (await body.json()) as Record<string, unknown> }
+}
+
+// Attack: whatever makes a handler wait for ever; its connection and its caller would wait with it.
+t.test(
+  '503 a handler that does not answer in its time, with Retry-After, and its late answer is nobody’s',
+  async (t) => {
+    const { status, headers, body } = await get('/v1/slow')
+    t.equal(status, 503)
+    t.match(body, { code: 'service_unavailable', detail: String })
+    t.match(headers['retry-after'], /^\d+$/)
+    answerLate({ whose: 'slow' })
+    await until('the handler ends', () => is_over)
+    t.match(await get('/v1/quick'), { status: 200, body: { whose: 'quick' } })
+  },
+)
+
+// Attack: hangs up a thousand times, so that the log says a thousand times that handlers hang, and nobody sees one that does.
+t.test('who hangs up is waited for no longer, and is no handler that took too long', async (t) => {
+  const from = gateway.lines.length
+  const { port, hostname } = new URL(gateway.url)
+  const before = answerLate
+  const socket = connect(Number(port), hostname)
+  socket.write('GET /v1/slow HTTP/1.1\r\nhost: x\r\n\r\n')
+  await until('the handler waits', () => answerLate !== before)
+  socket.destroy()
+  // Another one, whose deadline is later, so that the first one's has passed.
+  t.equal((await get('/v1/slow')).status, 503)
+  const warnings = gateway.lines.slice(from).filter((line) => line.includes('the handler took too long'))
+  t.equal(warnings.length, 1, 'of the one that was waited for')
+})

@@ -1,0 +1,27 @@
+import { pino } from 'pino'
+import t from 'tap'
+import { logOptions } from '../../../src/app/logging.js'
+
+const SECRET = 'a-Secret_of43characters-that-nobody-may-see0'
+const CREDENTIALS: readonly (readonly [what: string, text: string])[] = [
+  ['a tenant key', `ghk_0123456789ab_${SECRET}`],
+  ['a refresh token', `ghr_${SECRET}`],
+  ['a ticket for a stream', `ghs_${SECRET}`],
+  ['a token of a mail', `ght_${SECRET}`],
+  ['an access token', `eyJhbGciOiJFZERTQSJ9.${SECRET}.${SECRET}`],
+  ['the password of a URL', `postgres://gatehouse:${SECRET}@db.example/gatehouse`],
+]
+
+// Stops a credential from reaching the log by a way that nobody thought of: an error of a library that quotes its input.
+t.test('whatever looks like a credential is in no line, wherever it stands', async (t) => {
+  for (const [what, text] of CREDENTIALS) {
+    const lines: string[] = []
+    const log = pino(logOptions('trace'), { write: (line: string) => void lines.push(line) })
+    log.info(`a message with ${text} in it`)
+    log.error({ err: new Error(`unexpected ${text}`) }, 'an error')
+    log.warn({ detail: { deeply: [`?token=${text}`] } }, 'a value')
+    t.equal(lines.length, 3)
+    t.notMatch(lines.join(''), SECRET, what)
+    t.match(lines.join(''), /\[redacted\]/)
+  }
+})

@@ -1,0 +1,147 @@
+import t from 'tap'
+import { startGateway, type TestGateway } from '../../helpers/gateway.js'
+import { ask } from '../../helpers/requests.js'
+import { buildWorld, keyHeaders } from '../../helpers/world.js'
+import { budgetOf, expectProblem } from './expect-problem.js'
+
+const gateway = await startGateway()
+t.teardown(() => gateway.close())
+const world = await buildWorld(gateway)
+const { acme, globex } = world
+const MINUTE_MS = 60_000
+const integration = { id: acme.id, key: acme.integration_key }
+const customers = (headers: Record<string, string>, on: Pick<TestGateway, 'url'> = gateway) =>
+  ask(on, '/v1/customers', { headers })
+
+t.test('403 a right key of a suspended tenant says so, until the suspension ends', async (t) => {
+  const suspend = (until?: string) =>
+    world.platform.write('tenant.suspended', (store) => store.tenants.suspend(acme.id, 'unpaid', until))
+  const activate = () => world.platform.write('tenant.activated', (store) => store.tenants.activate(acme.id))
+  t.equal((await customers(keyHeaders(integration))).status, 200)
+
+  await suspend()
+  expectProblem(t, await customers(keyHeaders(integration)), 403, 'tenant_suspended', 'without end')
+  t.notMatch((await customers(keyHeaders(integration))).text, /unpaid/, 'the reason is the operator’s')
+  const member = await ask(gateway, `/v1/tenants/${acme.id}`, { headers: await world.bearer('owner') })
+  expectProblem(t, member, 403, 'tenant_suspended', 'a member in the management plane')
+  t.equal((await customers(keyHeaders(globex))).body.code, 'insufficient_scope', 'the other tenant goes on')
+  const wrong = await customers(keyHeaders({ id: acme.id, key: globex.key }))
+  expectProblem(t, wrong, 401, 'invalid_tenant_credentials', 'a wrong key learns nothing')
+  await activate()
+  t.equal((await customers(keyHeaders(integration))).status, 200, 'activated: the next request passes')
+
+  await suspend(new Date(gateway.clock.now() + 10 * MINUTE_MS).toISOString())
+  expectProblem(t, await customers(keyHeaders(integration)), 403, 'tenant_suspended', 'with an end')
+  gateway.clock.advance(10 * MINUTE_MS)
+  t.equal((await customers(keyHeaders(integration))).status, 200, 'until has passed')
+  await activate()
+})
+
+t.test('403 a tenant whose trial is over is suspended by itself', async (t) => {
+  const until = (at_ms: number) =>
+    gateway.sql(`update tenants set trial_ends_at = '${new Date(at_ms).toISOString()}' where id = '${acme.id}'`)
+  await until(gateway.clock.now() + 5 * MINUTE_MS)
+  t.equal((await customers(keyHeaders(integration))).status, 200)
+  gateway.clock.advance(5 * MINUTE_MS)
+  expectProblem(t, await customers(keyHeaders(integration)), 403, 'tenant_suspended')
+  await gateway.sql(`update tenants set trial_ends_at = null where id = '${acme.id}'`)
+})
+
+// Attack: a key that leaked is used from elsewhere.
+t.test('403 a key with networks works from inside of them only', async (t) => {
+  const limited = async (...allowed_cidrs: string[]) => {
+    const { key } = await acme.store.write('tenant_key.created', (store) =>
+      store.keys.create({ name: 'Limited', scopes: ['conversations:view'], allowed_cidrs }),
+    )
+    return customers(keyHeaders({ id: acme.id, key }))
+  }
+  for (const inside of [['127.0.0.1/32'], ['127.0.0.0/8'], ['0.0.0.0/0'], ['10.0.0.0/8', '127.0.0.1/32']]) {
+    t.equal((await limited(...inside)).status, 200, inside.join())
+  }
+  for (const outside of [['127.0.0.2/32'], ['10.0.0.0/8'], ['::1/128'], ['::/0'], ['2001:db8::/32']]) {
+    expectProblem(t, await limited(...outside), 403, 'address_not_allowed', outside.join())
+  }
+})
+
+t.test('200 an IPv4 caller on a socket that speaks both is its IPv4 address', async (t) => {
+  const both = await startGateway({ on: gateway.test_database, env: { BUDGET_TENANT: '1000/60' } })
+  t.teardown(() => both.close())
+  // Listening on :: shows IPv4 callers as ::ffff:127.0.0.1, which must not slip past a list of IPv4 networks.
+  await new Promise<void>((resolve) => both.app.server.close(() => resolve()))
+  await new Promise<void>((resolve) => both.app.server.listen({ host: '::', port: 0 }, resolve))
+  const address = both.app.server.address() as { port: number }
+  const url = `http://127.0.0.1:${address.port}`
+  const key = async (network: string) => {
+    const made = await acme.store.write('tenant_key.created', (store) =>
+      store.keys.create({ name: 'Limited', scopes: ['conversations:view'], allowed_cidrs: [network] }),
+    )
+    return customers(keyHeaders({ id: acme.id, key: made.key }), { url })
+  }
+  t.equal((await key('127.0.0.1/32')).status, 200)
+  expectProblem(t, await key('127.0.0.2/32'), 403, 'address_not_allowed')
+  expectProblem(t, await key('::/0'), 403, 'address_not_allowed', 'no IPv6 network holds it')
+})
+
+// Attack: a page of somebody else makes the browser of a signed-in person call.
+t.test('403 a page calls only from an origin that this very tenant lists', async (t) => {
+  const from = (origin: string, tenant = integration) => customers({ ...keyHeaders(tenant), origin })
+  const listed = await from('https://acme.example')
+  t.equal(listed.status, 200)
+  t.equal(listed.headers.get('access-control-allow-origin'), 'https://acme.example')
+  const others = [
+    'https://globex.example',
+    'https://evil.example',
+    'https://acme.example.evil.example',
+    'https://sub.acme.example',
+    'http://acme.example',
+    'https://acme.example:8443',
+    'https://ACME.example',
+    'https://acme.example/',
+    'null',
+    '',
+  ]
+  for (const origin of others) expectProblem(t, await from(origin), 403, 'origin_not_allowed', origin)
+  const with_user = await customers({ ...(await world.as('owner')), origin: 'https://globex.example' })
+  expectProblem(t, with_user, 403, 'origin_not_allowed', 'a signed-in user changes nothing')
+})
+
+t.test('429 the budgets of the key and of the tenant, and never 401', async (t) => {
+  const small = await startGateway({ on: gateway.test_database, env: { BUDGET_TENANT: '4/60' } })
+  t.teardown(() => small.close())
+  const { key } = await globex.store.write('tenant_key.created', (store) =>
+    store.keys.create({ name: 'Slow', scopes: ['conversations:view'], requests_per_minute: 2 }),
+  )
+  const slow = keyHeaders({ id: globex.id, key })
+  const first = await customers(slow, small)
+  t.equal(first.status, 200)
+  t.match(budgetOf(first, 'key'), { quota: 2, window: 60, left: 1 })
+  t.match(budgetOf(first, 'tenant'), { quota: 4, window: 60, left: 3 })
+  t.equal((await customers(slow, small)).status, 200)
+  const over_key = await customers(slow, small)
+  expectProblem(t, over_key, 429, 'rate_limited', 'the key')
+  t.same(over_key.body.violated_policies, ['key'])
+  t.equal(over_key.headers.get('retry-after'), String(budgetOf(over_key, 'key').reset))
+  t.notOk(over_key.headers.has('www-authenticate'))
+
+  const other_key = keyHeaders(globex)
+  t.equal((await customers(other_key, small)).status, 403, 'a key over its budget spends nothing of the tenant’s')
+  t.equal((await customers(other_key, small)).status, 403)
+  const over_tenant = await customers(other_key, small)
+  expectProblem(t, over_tenant, 429, 'rate_limited', 'the tenant')
+  t.same(over_tenant.body.violated_policies, ['tenant'])
+  t.equal(budgetOf(over_tenant, 'tenant').left, 0)
+  t.equal((await customers(keyHeaders(integration), small)).status, 200, 'the other tenant has its own')
+
+  await gateway.sql(`update tenants set requests_per_minute = 9 where id = '${globex.id}'`)
+  t.match(budgetOf(await customers(other_key, small), 'tenant'), { quota: 9, left: 3 }, 'the plan beats BUDGET_TENANT')
+  small.clock.advance(MINUTE_MS)
+  t.equal((await customers(slow, small)).status, 200, 'a new window')
+})
+
+t.test('429 BUDGET_KEY holds each key that has no budget of its own', async (t) => {
+  const small = await startGateway({ on: gateway.test_database, env: { BUDGET_KEY: '1/60' } })
+  t.teardown(() => small.close())
+  t.equal((await customers(keyHeaders(integration), small)).status, 200)
+  expectProblem(t, await customers(keyHeaders(integration), small), 429, 'rate_limited')
+  t.equal((await customers(keyHeaders(acme), small)).status, 403, 'another key has its own')
+})

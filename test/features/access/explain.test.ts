@@ -1,0 +1,207 @@
+import t from 'tap'
+import { ALL_SCOPES } from '../../../src/kernel/permissions/scopes.js'
+import { startGateway } from '../../helpers/gateway.js'
+import { ask } from '../../helpers/requests.js'
+import { buildWorld, keyHeaders, type Person } from '../../helpers/world.js'
+
+const gateway = await startGateway()
+t.teardown(() => gateway.close())
+const world = await buildWorld(gateway)
+const { acme, globex, ids } = world
+const tenant = `/v1/tenants/${acme.id}`
+const explain = async (body: unknown, person: Person = 'owner', tenant_id = acme.id) =>
+  ask(gateway, `/v1/tenants/${tenant_id}/access/explain`, { headers: await world.bearer(person), body })
+
+/** Routes whose refusal comes before anything is changed, and whose scopes differ. */
+const ROUTES = [
+  ['GET', '/v1/customers'],
+  ['GET', '/v1/customers/00000000-0000-4000-8000-000000000000?x=1'],
+  ['POST', '/v1/customers'],
+  ['DELETE', '/v1/customers/00000000-0000-4000-8000-000000000000'],
+  ['GET', '/v1/access'],
+  ['GET', `${tenant}/keys`],
+  ['POST', `${tenant}/roles`],
+  ['PATCH', tenant],
+  ['GET', `${tenant}/audit-events`],
+  ['GET', `${tenant}/usage`],
+  ['GET', '/v1/me'],
+  ['GET', '/livez'],
+  ['GET', '/v1/platform/tenants'],
+] as const
+const EXPLAINED = ['required', 'missing', 'principal', 'denied_by_override', 'granted_by_roles', 'detail'] as const
+
+/** What really happens: a body that no route takes, so that whoever is let in changes nothing. */
+const really = async (method: string, path: string, headers: Record<string, string>) =>
+  ask(gateway, path.replace('?x=1', ''), {
+    method,
+    headers,
+    body: method === 'GET' || method === 'DELETE' ? undefined : { '': 0 },
+  })
+
+for (const person of ['owner', 'admin', 'lead', 'agent', 'analyst', 'disabled', 'pending'] as const) {
+  t.test(`what is explained to be so of ${person} is so`, async (t) => {
+    await gateway.sql(`insert into overrides values ('${acme.id}', '${ids.lead}', 'customers:edit', 'deny', 'test', now()),
+      ('${acme.id}', '${ids.agent}', 'audit:view', 'grant', 'test', now()) on conflict do nothing`)
+    for (const [method, path] of ROUTES) {
+      const { body } = await explain({ user_id: ids[person], method, path })
+      const answer = await really(method, path, await world.as(person))
+      const is_refused = answer.status === 401 || answer.status === 403
+      t.equal(body.allowed, !is_refused, `${method} ${path} ${answer.status}`)
+      if (answer.body?.code === 'insufficient_scope') {
+        for (const field of EXPLAINED) t.strictSame(body[field], answer.body[field], `${method} ${path} ${field}`)
+        t.equal(body.refused_before, null)
+      } else {
+        t.equal(body.refused_before, is_refused ? answer.body.code : null, `${method} ${path} ${answer.status}`)
+      }
+    }
+  })
+}
+
+t.test('what is explained to be so of a key is so, alone and whatever became of it', async (t) => {
+  const headers = await world.bearer('owner')
+  const create = async (scopes: string[]) =>
+    (await ask(gateway, `${tenant}/keys`, { headers, body: { name: 'Explained', scopes } })).body as {
+      id: string
+      key: string
+    }
+  const held = await create(['conversations:view', 'audit:view'])
+  const plain = await create([])
+  const revoked = await create(['conversations:view'])
+  await ask(gateway, `${tenant}/keys/${revoked.id}`, { method: 'DELETE', headers })
+  const disabled = await create(['conversations:view'])
+  await gateway.sql(`update tenant_keys set disabled_at = now() where id = '${disabled.id}'`)
+  const expired = await create(['conversations:view'])
+  await gateway.sql(`update tenant_keys set expires_at = now() - interval '1 second' where id = '${expired.id}'`)
+  for (const { id, key } of [held, plain, revoked, disabled, expired]) {
+    for (const [method, path] of ROUTES) {
+      const { body } = await explain({ key_id: id, method, path })
+      const answer = await really(method, path, keyHeaders({ id: acme.id, key }))
+      const is_refused = answer.status === 401 || answer.status === 403
+      t.equal(body.allowed, !is_refused, `${method} ${path} ${answer.status}`)
+      if (answer.body?.code === 'insufficient_scope') {
+        for (const field of EXPLAINED) t.strictSame(body[field], answer.body[field], `${method} ${path} ${field}`)
+      } else {
+        t.equal(body.refused_before, is_refused ? answer.body.code : null, `${method} ${path}`)
+      }
+    }
+  }
+})
+
+// An explanation that says "allowed" of what is refused sends people to look in the wrong place.
+t.test('a disabled user, and a path in another tenant, are explained as they are refused', async (t) => {
+  const path = `${tenant}/keys`
+  const elsewhere = `/v1/tenants/${globex.id}/keys`
+  const foreign = await explain({ user_id: ids.owner, method: 'GET', path: elsewhere })
+  t.match(foreign.body, { allowed: false, refused_before: 'tenant_access_denied' })
+  t.match(await really('GET', elsewhere, await world.bearer('owner')), {
+    status: 403,
+    body: { code: 'tenant_access_denied' },
+  })
+  const token = await world.bearer('admin')
+  await gateway.sql(`update users set disabled_at = now() where id = '${ids.admin}'`)
+  t.match((await explain({ user_id: ids.admin, method: 'GET', path })).body, {
+    allowed: false,
+    refused_before: 'invalid_token',
+  })
+  t.match(await really('GET', path, token), { status: 401, body: { code: 'invalid_token' } })
+  await gateway.sql(`update users set disabled_at = null where id = '${ids.admin}'`)
+})
+
+t.test('an explanation acts on nothing, and names the roles that would help', async (t) => {
+  const before = await gateway.sql('select count(*)::int as count from audit_events')
+  const { id } = await world.createCustomer()
+  const body = { user_id: ids.lead, method: 'DELETE', path: `/v1/customers/${id}` }
+  const answer = await explain(body)
+  t.match(answer.body, {
+    allowed: false,
+    denied_by_override: ['customers:edit'],
+    route: { method: 'DELETE', url: '/v1/customers/:id', access: 'tenant' },
+  })
+  t.match(await explain({ ...body, user_id: ids.analyst }), {
+    body: { granted_by_roles: ['Owner', 'Admin', 'Support Lead', 'Agent'] },
+  })
+  t.match(await explain({ ...body, user_id: ids.owner }), {
+    body: { allowed: true, missing: [], granted_by_roles: [] },
+  })
+  t.equal((await gateway.sql(`select from customers where id = '${id}'`)).length, 1)
+  const after = await gateway.sql('select count(*)::int as count from audit_events')
+  t.equal(Number(after[0]?.count), Number(before[0]?.count) + 1, 'the customer that was made')
+})
+
+// Stops the walk through the users and keys of other tenants by asking about them.
+t.test('404 a path that no route takes, and whoever is not of this tenant', async (t) => {
+  for (const [method, path] of [
+    ['GET', '/v1/nothing'],
+    ['PUT', '/v1/customers'],
+    ['GET', '//v1/customers'],
+    ['GET', '/V1/customers'],
+    ['GET', '/'],
+    ['GET', '/v1/%'],
+  ] as const) {
+    t.match(
+      await explain({ user_id: ids.agent, method, path }),
+      { status: 404, body: { code: 'not_found' } },
+      `${method} ${path}`,
+    )
+    t.not((await really(method, path, await world.as('agent'))).status, 200)
+  }
+  const path = '/v1/customers'
+  const [foreign_key] = await gateway.sql(`select id from tenant_keys where tenant_id = '${globex.id}'`)
+  const strangers = [
+    { user_id: ids.other_owner },
+    { user_id: ids.stranger },
+    { user_id: ids.operator },
+    { key_id: foreign_key?.id },
+    { key_id: 'AAAAAAAAAAAA' },
+  ]
+  const texts = new Set<string>()
+  for (const who of strangers) {
+    const answer = await explain({ ...who, method: 'GET', path })
+    t.match(answer, { status: 404, body: { code: 'not_found' } })
+    texts.add(answer.text.replace(answer.body.request_id, ''))
+  }
+  t.equal(texts.size, 1, 'one answer')
+  t.match(await explain({ user_id: ids.agent, method: 'GET', path }, 'agent'), {
+    status: 403,
+    body: { missing: ['users:manage'] },
+  })
+  t.match(await explain({ user_id: ids.agent, method: 'GET', path }, 'other_owner'), {
+    status: 403,
+    body: { code: 'tenant_access_denied' },
+  })
+  t.match(await explain({ user_id: ids.agent, method: 'GET', path }, 'other_owner', globex.id), { status: 404 })
+  const wrong = [
+    {},
+    { user_id: ids.agent },
+    { user_id: ids.agent, key_id: acme.integration_key_id, method: 'GET', path },
+    { user_id: 'x', method: 'GET', path },
+    { key_id: 'short', method: 'GET', path },
+    { user_id: ids.agent, method: 'TRACE', path },
+    { user_id: ids.agent, method: 'GET', path: 'customers' },
+    { user_id: ids.agent, method: 'GET', path: `/${'x'.repeat(500)}` },
+  ]
+  for (const body of wrong) t.equal((await explain(body)).status, 400, JSON.stringify(body).slice(0, 60))
+})
+
+t.test(
+  '200 the catalogue says of every scope what it means, where it is asked for, and which roles give it',
+  async (t) => {
+    const headers = await world.bearer('owner')
+    await ask(gateway, `${tenant}/roles`, { headers, body: { name: 'Clerk', scopes: ['customers:edit'] } })
+    const answer = await ask(gateway, `${tenant}/scopes`, { headers: await world.bearer('analyst') })
+    t.strictSame(
+      answer.body.data.map(({ scope }: { scope: string }) => scope),
+      ALL_SCOPES,
+    )
+    const of = (scope: string) => answer.body.data.find((each: { scope: string }) => each.scope === scope)
+    t.strictSame(of('customers:edit'), {
+      scope: 'customers:edit',
+      meaning: 'Create, change and delete customers',
+      is_known: true,
+      routes: ['POST /v1/customers', 'PATCH /v1/customers/:id', 'DELETE /v1/customers/:id'],
+      roles: ['Owner', 'Admin', 'Support Lead', 'Agent', 'Clerk'],
+    })
+    t.match(of('audit:view').roles, ['Owner', 'Admin', 'Analyst'])
+    t.match(await ask(gateway, `${tenant}/scopes`, { headers: await world.bearer('stranger') }), { status: 403 })
+  },
+)

@@ -1,0 +1,133 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { generateSigningKeys } from '../../../src/kernel/config/secrets.js'
+import type { Database } from '../../../src/kernel/database/database.js'
+import { makeUser } from '../../guards/examples.js'
+import { openTestDatabase } from '../../helpers/database.js'
+import { type GatewayOptions, startGateway } from '../../helpers/gateway.js'
+import { ask } from '../../helpers/requests.js'
+import { until } from '../../helpers/until.js'
+import { buildWorld, emailOf, PASSWORD } from '../../helpers/world.js'
+import { readMails } from '../../kernel/mail/read-mails.js'
+
+/** As many as may wait, in src/kernel/jobs/afterwards.ts. */
+const WAITING_MAX = 100
+const test_database = await openTestDatabase()
+t.teardown(() => test_database.close())
+const signing_keys = generateSigningKeys()
+const plain = await startGateway({ on: test_database, signing_keys })
+t.teardown(() => plain.close())
+const world = await buildWorld(plain)
+const user = () => makeUser(plain, world)
+
+const start = (DATA_DIR: string, on: GatewayOptions['on'] = test_database) =>
+  startGateway({ on, signing_keys, env: { DATA_DIR, ALLOW_REGISTRATION: 'true' } })
+const asked = (at: { url: string }, email: string) => ask(at, '/v1/auth/password-resets', { body: { email } })
+const registered = (at: { url: string }, email: string) =>
+  ask(at, '/v1/auth/register', { body: { email, password: PASSWORD, name: 'Somebody New' } })
+const tokensOf = async (id: string) =>
+  (await plain.sql(`select digest from one_time_tokens where user_id = '${id}'`)).length
+
+/** The database with its transactions stopped at a gate, or failing; reads go on. */
+function gated(before: () => Promise<void>): NonNullable<GatewayOptions['on']> {
+  const database: Database = {
+    ...test_database.database,
+    transaction: async (binding, work) => {
+      await before()
+      return test_database.database.transaction(binding, work)
+    },
+  }
+  return { ...test_database, database }
+}
+
+t.test('202 an answer waits for no link and no account, and both come after it', async (t) => {
+  let open: () => void = () => undefined
+  const gate = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  const DATA_DIR = t.testdir()
+  const gateway = await start(
+    DATA_DIR,
+    gated(() => gate),
+  )
+  const { id, email } = await user()
+  t.equal((await asked(gateway, email)).status, 202)
+  t.equal((await registered(gateway, 'waits@people.example')).status, 202)
+  t.equal(await tokensOf(id), 0)
+  open()
+  t.same(
+    (await readMails(DATA_DIR, 2)).map(({ to }) => to),
+    [email, 'waits@people.example'],
+    'in the order in which they were asked for',
+  )
+  await gateway.close()
+  const events = await plain.sql(`select address, request_id from audit_events where target_id = '${id}'
+    and action = 'user.password_reset_sent'`)
+  t.match(events, [{ address: '127.0.0.1', request_id: /./ }], 'and the audit still knows who asked')
+})
+
+// Stops a mail that was promised from being forgotten by a restart, and a database from being used after its end.
+t.test('what follows an answer is done before the gateway is closed', async (t) => {
+  const DATA_DIR = t.testdir()
+  const gateway = await start(DATA_DIR)
+  const people = [await user(), await user(), await user()]
+  await Promise.all(people.map(({ email }) => asked(gateway, email)))
+  await registered(gateway, 'before-the-end@people.example')
+  await gateway.close()
+  for (const { id } of people) t.equal(await tokensOf(id), 1)
+  t.equal((await readMails(DATA_DIR)).length, 4)
+  t.notMatch(gateway.lines.join('\n'), /still under way|failed/)
+})
+
+// Stops a flood of resets from piling up work that nobody waits for; what is refused says nothing about the address.
+t.test('503 beyond a hundred that wait nobody is promised more, whether or not the address is known', async (t) => {
+  let open: () => void = () => undefined
+  const gate = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  const DATA_DIR = t.testdir()
+  const gateway = await start(
+    DATA_DIR,
+    gated(() => gate),
+  )
+  const { id, email } = await user()
+  const statuses: number[] = []
+  // One after another: whoever is asked at the same moment may pass the same last place.
+  for (let number = 0; number < WAITING_MAX + 5; number += 1) statuses.push((await asked(gateway, email)).status)
+  t.same(statuses, [...Array(WAITING_MAX).fill(202), ...Array(5).fill(503)])
+  const refused = [await asked(gateway, 'nobody@people.example'), await asked(gateway, emailOf('agent'))]
+  for (const { status, headers, body } of [...refused, await registered(gateway, 'more@people.example')]) {
+    t.match({ status, code: body.code }, { status: 503, code: 'service_unavailable' })
+    t.ok(Number(headers.get('retry-after')) >= 1)
+  }
+  t.equal((await ask(gateway, '/v1/me', { headers: await world.bearer('agent') })).status, 200, 'others do not notice')
+  open()
+  const folder = join(DATA_DIR, 'mail')
+  const written = () => existsSync(folder) && readdirSync(folder).filter((name) => name.endsWith('.eml')).length
+  await until('the mails', () => written() === WAITING_MAX, { within_ms: 60_000 })
+  t.equal(await tokensOf(id), 1, 'the newest link is the only one')
+  t.equal((await asked(gateway, email)).status, 202, 'there is room again')
+  await gateway.close()
+})
+
+t.test('what fails after an answer is told to the log, without secrets, and stops nothing that follows', async (t) => {
+  let failures = 1
+  const DATA_DIR = t.testdir()
+  const gateway = await start(
+    DATA_DIR,
+    gated(async () => {
+      if (failures-- > 0) throw new Error('no transaction today')
+    }),
+  )
+  const first = await user()
+  const second = await user()
+  t.equal((await asked(gateway, first.email)).status, 202)
+  t.equal((await asked(gateway, second.email)).status, 202)
+  t.match(await readMails(DATA_DIR, 1), [{ to: second.email }])
+  t.equal(await tokensOf(first.id), 0)
+  const [line] = gateway.lines.filter((each) => each.includes('what follows an answer failed'))
+  t.match(JSON.parse(String(line)), { level: 'error', request_id: /./, err: { message: 'no transaction today' } })
+  t.notMatch(line, first.email)
+  await gateway.close()
+})

@@ -1,0 +1,106 @@
+import autocannon from 'autocannon'
+import t from 'tap'
+import { startGateway } from '../../helpers/gateway.js'
+import { ask } from '../../helpers/requests.js'
+import { buildWorld, emailOf, PASSWORD } from '../../helpers/world.js'
+
+const LOGINS_A_SECOND = 200
+const SECONDS = 10
+/** Longer than the gateway lets a handler run: a machine that is busy with something else is no failure. */
+const TIMEOUT_SECONDS = 30
+/** Two hashes at once take 38 MiB; the rest is for the client of this test, which shares the process. */
+const RSS_GROWTH_MAX = 160 * 1024 * 1024
+
+const gateway = await startGateway({ env: { LOG_LEVEL: 'warn' } })
+t.teardown(() => gateway.close())
+const world = await buildWorld(gateway)
+await world.createCustomer()
+
+const login = () => ask(gateway, '/v1/auth/login', { body: { email: emailOf('agent'), password: PASSWORD } })
+
+/** The traffic that must not notice: the health of the process, customers of a tenant, a profile. */
+async function everybodyElse() {
+  const headers = await world.as('agent')
+  const requests = ['/livez', '/v1/customers', '/v1/me'].map((path) => ({ path, headers }))
+  return autocannon({
+    url: gateway.url,
+    connections: 3,
+    overallRate: 30,
+    duration: SECONDS,
+    timeout: TIMEOUT_SECONDS,
+    requests,
+  })
+}
+
+/** Logins of every kind, at a rate that no two cores can hash. */
+async function flood(duration: number) {
+  const body = (email: string, password: string) => JSON.stringify({ email, password })
+  const kinds = [
+    body(emailOf('agent'), PASSWORD),
+    body(emailOf('agent'), 'quartz-lantern-meadow-48'),
+    body('nobody@people.example', PASSWORD),
+    body('nobody@people.example', 'x'.repeat(512)),
+  ]
+  const headers = { 'content-type': 'application/json' }
+  const requests = kinds.map((each) => ({ method: 'POST' as const, path: '/v1/auth/login', headers, body: each }))
+  const retry_after: unknown[] = []
+  const instance = autocannon({
+    url: gateway.url,
+    connections: 100,
+    overallRate: LOGINS_A_SECOND,
+    duration,
+    timeout: TIMEOUT_SECONDS,
+    requests: requests.map((request) => ({
+      ...request,
+      onResponse: (status: number, _body: string, _context: object, headers: Record<string, string>) => {
+        if (status === 503 || status === 429) retry_after.push(headers['retry-after'] ?? headers['Retry-After'])
+      },
+    })),
+  } as autocannon.Options)
+  const { statusCodeStats = {}, errors, timeouts, requests: sent } = await instance
+  const counts = Object.fromEntries(
+    Object.entries(statusCodeStats).map(([status, { count }]) => [status, Number(count)]),
+  )
+  return { counts, errors, timeouts, sent: sent.sent, retry_after }
+}
+
+// CVE-2014-9016 and its kin: hashing for strangers takes the CPU from everybody (ASVS 15.2.2).
+t.test('200 logins a second: others are answered, the excess is told to wait, memory stays flat', async (t) => {
+  await world.token('agent')
+  await flood(1)
+  global.gc?.()
+  const rss_before = process.memoryUsage().rss
+
+  const [{ counts, errors, timeouts, sent, retry_after }, others] = await Promise.all([flood(SECONDS), everybodyElse()])
+  const rss_growth = process.memoryUsage().rss - rss_before
+  t.comment(JSON.stringify({ counts, others: others['2xx'], rss_growth_mib: Math.round(rss_growth / 1024 / 1024) }))
+
+  // How many is a matter of the machine, on which the flood runs too; that none waited in vain is ours.
+  t.ok(others['2xx'] >= 3, `${others['2xx']} other requests`)
+  t.strictSame([others.non2xx, others.errors, others.timeouts], [0, 0, 0], 'every one of them was answered')
+  t.strictSame([errors, timeouts], [0, 0], 'no login was dropped')
+  t.ok(sent >= (LOGINS_A_SECOND * SECONDS) / 4, `${sent} logins were sent`)
+  t.strictSame(
+    Object.keys(counts).filter((status) => !['200', '401', '429', '503'].includes(status)),
+    [],
+  )
+  t.ok((counts[200] ?? 0) > 0 && (counts[401] ?? 0) > 0, 'some logins were decided')
+  t.ok((counts[503] ?? 0) + (counts[429] ?? 0) > 0, 'and the excess was refused')
+  t.ok(retry_after.length > 0 && retry_after.every((each) => Number(each) >= 1), 'with Retry-After')
+  t.ok(rss_growth < RSS_GROWTH_MAX, 'memory stays flat')
+  // Logins that were still waiting when the flood ended come first.
+  let after = await login()
+  for (let tries = 0; after.status === 503 && tries < 500; tries += 1) after = await login()
+  t.equal(after.status, 200, 'and afterwards all is as before')
+})
+
+t.test('503 beyond two hashes and a short queue a login waits for nothing', async (t) => {
+  const answers = await Promise.all(Array.from({ length: 100 }, login))
+  const refused = answers.filter(({ status }) => status === 503)
+  t.ok(refused.length > 0 && refused.length < 100)
+  t.ok(answers.every(({ status }) => status === 200 || status === 503))
+  for (const { body, headers } of refused) {
+    t.match(body, { code: 'service_unavailable' })
+    t.match(headers.get('retry-after'), /^[1-9]\d*$/)
+  }
+})

@@ -1,0 +1,228 @@
+import t from 'tap'
+import { makeMember } from '../../guards/example-people.js'
+import { conversationCalls } from '../../helpers/conversations.js'
+import { startGateway } from '../../helpers/gateway.js'
+import { ask } from '../../helpers/requests.js'
+import { buildWorld } from '../../helpers/world.js'
+
+const gateway = await startGateway()
+t.teardown(() => gateway.close())
+const world = await buildWorld(gateway)
+const { ids, globex } = world
+const { call, open, get, patch, say } = conversationCalls(gateway, world)
+const idsOf = async (query: string, who: 'lead' | 'agent' = 'lead'): Promise<string[]> => {
+  const { status, body, text } = await call(who, 'GET', `/v1/conversations?${query}`)
+  if (status !== 200) throw new Error(text)
+  return body.data.map(({ id }: { id: string }) => id)
+}
+
+t.test('201 a conversation is opened, read and changed', async (t) => {
+  const customer = await world.createCustomer()
+  const wish = { title: 'A broken kettle', customer_id: customer.id, channel: 'whatsapp', assignee_id: ids.agent }
+  const created = await call('lead', 'POST', '/v1/conversations', wish)
+  t.equal(created.status, 201, created.text)
+  const { id } = created.body
+  t.match(created.body, {
+    ...wish,
+    status: 'open',
+    visibility: 'tenant',
+    my_role: 'owner',
+    last_message: null,
+    last_seq: 0,
+    unread_count: 0,
+    version: 1,
+  })
+  t.equal(created.headers.get('location'), `/v1/conversations/${id}`)
+  t.equal(created.headers.get('etag'), '"1"')
+  t.same((await get('lead', id)).body, created.body)
+  t.match((await get('agent', id)).body, { my_role: null, unread_count: 0 }, 'the same, as somebody else sees it')
+
+  const changed = await patch('lead', id, { title: 'Two kettles', status: 'pending', customer_id: null })
+  t.match(changed, { status: 200, body: { title: 'Two kettles', status: 'pending', customer_id: null, version: 2 } })
+  t.equal(changed.headers.get('etag'), '"2"')
+  const again = await patch('lead', id, { title: 'Two kettles' })
+  t.match(again, { status: 200, body: { version: 2 } }, 'what is so already changes nothing')
+})
+
+t.test('412 a change of an older version overwrites nobody', async (t) => {
+  const { id } = await open()
+  t.equal((await patch('lead', id, { status: 'pending' }, { 'if-match': '"1"' })).status, 200)
+  t.match(await patch('lead', id, { status: 'closed' }, { 'if-match': '"1"' }), { status: 412 })
+  const handoff = `/v1/conversations/${id}/handoff`
+  t.match(await call('lead', 'POST', handoff, { assignee_id: null }, { 'if-match': '"1"' }), { status: 412 })
+})
+
+t.test('400 what is no conversation, and ids that name nobody here, all with one answer', async (t) => {
+  const wrong = [
+    {},
+    { title: '' },
+    { title: ' ' },
+    { title: 'x'.repeat(201) },
+    { title: 'x', channel: 'fax' },
+    { title: 'x', visibility: 'public' },
+    { title: 'x', status: 'closed' },
+    { title: 'x', owner_id: ids.lead },
+  ]
+  for (const body of wrong) {
+    t.match(await call('lead', 'POST', '/v1/conversations', body), { status: 400, body: { code: 'validation_failed' } })
+  }
+  const foreign = await world.createCustomer('globex')
+  const { id } = await open()
+  const pointers = async (field: string, value: string) => {
+    const answers = [
+      await call('lead', 'POST', '/v1/conversations', { title: 'x', [field]: value }),
+      await patch('lead', id, { [field]: value }),
+    ]
+    for (const answer of answers) t.equal(answer.status, 400, answer.text)
+    return answers.map(({ body }) => body.errors)
+  }
+  const missing = '01900000-0000-7000-8000-000000000000'
+  t.same(await pointers('customer_id', foreign.id), await pointers('customer_id', missing))
+  const nobody = await pointers('assignee_id', missing)
+  t.match(nobody, [[{ pointer: '/assignee_id' }], [{ pointer: '/assignee_id' }]])
+  for (const user_id of [ids.other_owner, ids.stranger, ids.pending, ids.disabled, ids.analyst]) {
+    t.same(await pointers('assignee_id', user_id), nobody, 'none of them may see it, and nothing tells them apart')
+  }
+  t.match(await patch('lead', id, { status: 'handoff' }), { status: 400 }, 'that is what a handoff is for')
+})
+
+// Stops a customer who is forgotten from taking conversations along, or their tenant from them.
+t.test('a customer and an assignee who are gone leave their conversation behind', async (t) => {
+  const customer = await world.createCustomer()
+  const assignee_id = await makeMember(gateway, world, 'acme')
+  const { id } = await open({ customer_id: customer.id, assignee_id })
+  t.equal((await call('agent', 'DELETE', `/v1/customers/${customer.id}`)).status, 204)
+  t.match(await get('lead', id), { status: 200, body: { customer_id: null, assignee_id } })
+  const removed = await call('owner', 'DELETE', `/v1/tenants/${world.acme.id}/members/${assignee_id}`)
+  t.equal(removed.status, 204, removed.text)
+  t.match(await get('lead', id), { status: 200, body: { customer_id: null, assignee_id: null } })
+})
+
+t.test('handoff: to a member who may see it, or to nobody in particular', async (t) => {
+  const { id } = await open()
+  const handoff = (who: 'lead' | 'agent', body: unknown) => call(who, 'POST', `/v1/conversations/${id}/handoff`, body)
+  t.match(await handoff('lead', { assignee_id: ids.agent }), {
+    status: 200,
+    body: { status: 'handoff', assignee_id: ids.agent, version: 2 },
+  })
+  t.match(await handoff('lead', { assignee_id: null }), { status: 200, body: { status: 'handoff', assignee_id: null } })
+  t.match(await handoff('agent', { assignee_id: null }), { status: 403, body: { missing: ['handoff:perform'] } })
+  t.match(await handoff('lead', {}), { status: 400 })
+  t.match(await handoff('lead', { assignee_id: ids.analyst }), { status: 400 })
+  t.equal((await patch('lead', id, { status: 'open' })).body.status, 'open', 'somebody takes it')
+  await patch('lead', id, { status: 'closed' })
+  t.match(await handoff('lead', { assignee_id: ids.agent }), { status: 409, body: { code: 'conversation_closed' } })
+
+  // Attack: a conversation of members is handed to somebody for whom it does not exist, and they see it in their list.
+  const secret = await open({ visibility: 'members' })
+  const give = () => call('lead', 'POST', `/v1/conversations/${secret.id}/handoff`, { assignee_id: ids.agent })
+  t.match(await give(), { status: 400, body: { errors: [{ pointer: '/assignee_id' }] } })
+  await call('lead', 'POST', `/v1/conversations/${secret.id}/members`, { user_id: ids.agent })
+  t.equal((await give()).status, 200)
+  await call('lead', 'DELETE', `/v1/conversations/${secret.id}/members/${ids.agent}`)
+  t.match((await get('lead', secret.id)).body, { assignee_id: null }, 'whoever is taken out answers no more')
+})
+
+t.test('lists: by status, customer, assignee, mine and search, newest activity first', async (t) => {
+  const customer = await world.createCustomer('acme', { name: 'ACMEMARK Zebedee' })
+  const by_customer = await open({ title: 'Alpha 100%', customer_id: customer.id })
+  const assigned = await open({ title: 'Beta', assignee_id: ids.agent })
+  const closed = await open({ title: 'Gamma' })
+  await patch('lead', closed.id, { status: 'closed' })
+  const of_owner = await open({ title: 'Delta' }, 'owner')
+
+  t.same(await idsOf(`customer_id=${customer.id}`), [by_customer.id])
+  t.ok((await idsOf(`assignee_id=${ids.agent}`)).includes(assigned.id))
+  t.notOk((await idsOf('assignee_id=none')).includes(assigned.id))
+  t.ok((await idsOf('assignee_id=none')).includes(of_owner.id))
+  t.same((await idsOf('status=closed')).slice(0, 1), [closed.id])
+  t.notOk((await idsOf('status=open')).includes(closed.id))
+  t.notOk((await idsOf('mine=true')).includes(of_owner.id))
+  t.ok((await idsOf('mine=true')).includes(closed.id))
+  t.same(await idsOf('mine=true&status=open', 'agent'), [assigned.id], 'what is assigned to me is mine too')
+  t.same(await idsOf('search=zebedee'), [by_customer.id], "the customer's name")
+  t.same(await idsOf('search=alpha%20100%25'), [by_customer.id])
+  t.same(await idsOf('search=1_0%25'), [], 'a pattern is text')
+  t.match(await call('lead', 'GET', '/v1/conversations?mine=false'), { status: 400 })
+  t.match(await call('lead', 'GET', '/v1/conversations?assignee_id=me'), { status: 400 })
+
+  gateway.clock.advance(1000)
+  await say('agent', by_customer.id, 'I am back')
+  t.equal((await idsOf(''))[0], by_customer.id, 'a message brings it to the top')
+  gateway.clock.advance(1000)
+  await patch('lead', assigned.id, { title: 'Beta, renamed' })
+  t.equal((await idsOf(''))[0], by_customer.id, 'a change of the conversation does not')
+})
+
+t.test('pages of conversations of one moment neither repeat nor miss any', async (t) => {
+  const { status, body } = await call('lead', 'GET', '/v1/conversations?limit=100')
+  t.equal(status, 200)
+  await gateway.sql(`update conversations set last_activity_at = '2026-01-01T00:00:00.123Z' where id in (
+    select id from conversations where tenant_id = '${world.acme.id}' order by id limit 5)`)
+  const whole: string[] = await idsOf('limit=100')
+  t.equal(whole.length, body.data.length)
+  t.ok(whole.length >= 8, `${whole.length} conversations`)
+  const seen: string[] = []
+  let path = '/v1/conversations?limit=2'
+  for (let page = 0; path !== '' && page < 40; page += 1) {
+    const answer = await call('lead', 'GET', path)
+    seen.push(...answer.body.data.map(({ id }: { id: string }) => id))
+    path = /^<([^>]+)>; rel="next"$/.exec(answer.headers.get('link') ?? '')?.[1] ?? ''
+  }
+  t.same(seen, whole)
+})
+
+// Attack: a cursor is bent, so that its place breaks the query or shows what the list would not.
+t.test('400 a cursor of this list that was bent', async (t) => {
+  const cursor: string = (await call('lead', 'GET', '/v1/conversations?limit=1')).body.next_cursor
+  const [digest, order, id] = Buffer.from(cursor, 'base64url').toString().split('.') as [string, string, string]
+  t.match(order, /^\d{13}$/)
+  const encode = (...parts: string[]) => Buffer.from([digest, ...parts].join('.')).toString('base64url')
+  t.equal((await call('lead', 'GET', `/v1/conversations?cursor=${encode(order, id)}`)).status, 200)
+  const bent = [
+    encode(id),
+    encode(order),
+    encode(order, id, id),
+    encode(`-${order}`, id),
+    encode('1e9', id),
+    encode('9'.repeat(14), id),
+    encode(order, 'x'),
+    encode('', id),
+    encode(`${order}' --`, id),
+  ]
+  for (const each of bent) {
+    const answer = await call('lead', 'GET', `/v1/conversations?cursor=${each}`)
+    t.match(answer, { status: 400, body: { code: 'invalid_cursor' } }, Buffer.from(each, 'base64url').toString())
+  }
+  const far = await call('lead', 'GET', `/v1/conversations?limit=1&cursor=${encode('9'.repeat(13), id)}`)
+  t.equal(far.status, 200, 'a place that no row has is a place all the same')
+})
+
+t.test('unread: what others wrote behind my marker, which moves forwards only', async (t) => {
+  const { id } = await open()
+  const unread = async (who: 'lead' | 'agent') => (await get(who, id)).body.unread_count
+  for (const content of ['one', 'two', 'three']) await say('agent', id, content)
+  t.same([await unread('lead'), await unread('agent')], [3, 0])
+  const mark = (who: 'lead' | 'agent', seq: unknown) => call(who, 'PUT', `/v1/conversations/${id}/read`, { seq })
+  t.match(await mark('lead', 2), { status: 200, body: { conversation_id: id, user_id: ids.lead, seq: 2 } })
+  t.equal(await unread('lead'), 1)
+  t.match(await mark('lead', 1), { status: 200, body: { seq: 2 } }, 'not backwards')
+  await say('lead', id, 'four')
+  t.same([await unread('lead'), await unread('agent')], [1, 1])
+  t.match(await mark('lead', 5), { status: 400, body: { errors: [{ pointer: '/seq' }] } }, 'not there yet')
+  for (const seq of [0, -1, 1.5, '1', null, 2 ** 40]) t.equal((await mark('lead', seq)).status, 400, String(seq))
+  await Promise.all([4, 1, 3, 2].map((seq) => mark('lead', seq)))
+  t.equal(await unread('lead'), 0, 'whichever came last')
+  const listed = await call('agent', 'GET', `/v1/conversations?limit=100`)
+  t.equal(listed.body.data.find((each: { id: string }) => each.id === id).unread_count, 1)
+})
+
+t.test('404 a conversation of another tenant looks like a missing one', async (t) => {
+  const { id } = await open()
+  const headers = await world.as('other_owner', globex)
+  const missing = await ask(gateway, '/v1/conversations/01900000-0000-7000-8000-000000000000', { headers })
+  const foreign = await ask(gateway, `/v1/conversations/${id}`, { headers })
+  t.equal(foreign.status, 404)
+  t.same({ ...foreign.body, request_id: '' }, { ...missing.body, request_id: '' })
+  t.same((await ask(gateway, '/v1/conversations', { headers })).body.data, [])
+})

@@ -1,0 +1,192 @@
+import t from 'tap'
+import { conversationCalls } from '../../helpers/conversations.js'
+import { startGateway } from '../../helpers/gateway.js'
+import { buildWorld } from '../../helpers/world.js'
+
+const gateway = await startGateway()
+t.teardown(() => gateway.close())
+const world = await buildWorld(gateway)
+const { ids, acme } = world
+const { call, open, get, patch, add, remove, setRole, keyWith } = conversationCalls(gateway, world)
+const REFUSED = { status: 403, body: { code: 'conversation_role_required' } }
+const rolesIn = async (id: string): Promise<Record<string, string>> => {
+  const rows = await gateway.sql(`select user_id, role from conversation_members where conversation_id = '${id}'`)
+  return Object.fromEntries(rows.map(({ user_id, role }) => [String(user_id), String(role)]))
+}
+
+t.test('201 whoever opens it is owner; members are added, listed, changed and removed', async (t) => {
+  const { id } = await open()
+  const added = await add('lead', id, ids.agent)
+  t.match(added, { status: 201, body: { user_id: ids.agent, name: 'The agent', role: 'member', read_seq: 0 } })
+  t.match(await add('lead', id, ids.agent), { status: 409, body: { conflicting_field: 'user_id' } })
+  const list = await call('agent', 'GET', `/v1/conversations/${id}/members`)
+  t.same(
+    list.body.data.map((each: { user_id: string; role: string }) => [each.user_id, each.role]).sort(),
+    [
+      [ids.lead, 'owner'],
+      [ids.agent, 'member'],
+    ].sort(),
+  )
+  const page = await call('agent', 'GET', `/v1/conversations/${id}/members?limit=1`)
+  t.match(page.body, { data: { length: 1 }, next_cursor: String })
+  t.match(await setRole('lead', id, ids.agent, 'moderator'), { status: 200, body: { role: 'moderator' } })
+  t.equal((await remove('lead', id, ids.agent)).status, 204)
+  t.equal((await remove('lead', id, ids.agent)).status, 404)
+  t.equal((await setRole('lead', id, ids.agent, 'member')).status, 404)
+})
+
+t.test('400 only an active member of the tenant becomes one; the others are one answer', async (t) => {
+  const { id } = await open()
+  const answers = []
+  for (const user_id of [ids.other_owner, ids.stranger, ids.pending, ids.disabled, ids.operator]) {
+    const answer = await add('lead', id, user_id)
+    t.equal(answer.status, 400, answer.text)
+    answers.push(JSON.stringify(answer.body.errors))
+  }
+  t.equal(new Set(answers).size, 1)
+  t.match(await add('lead', id, ids.agent, 'admin'), { status: 400 })
+})
+
+// Stops the takeover of a conversation: each line is what one role may do to another.
+t.test('403 who may do what: owner, moderator, member, and whoever is none', async (t) => {
+  const { id } = await open({}, 'owner')
+  await add('owner', id, ids.admin, 'moderator')
+  await add('owner', id, ids.lead, 'member')
+
+  // A member with conversations:edit, and somebody who is no member, change nothing here.
+  for (const role of ['member', 'none'] as const) {
+    if (role === 'none') await remove('owner', id, ids.lead)
+    t.match(await add('lead', id, ids.agent), REFUSED, role)
+    t.match(await patch('lead', id, { title: 'Mine now' }), REFUSED)
+    t.match(await patch('lead', id, { visibility: 'members' }), REFUSED)
+    t.match(await setRole('lead', id, ids.admin, 'member'), REFUSED)
+    t.match(await remove('lead', id, ids.admin), REFUSED)
+    t.match(await remove('lead', id, ids.owner), REFUSED)
+  }
+  await add('owner', id, ids.lead, 'member')
+  t.match(await setRole('lead', id, ids.lead, 'owner'), REFUSED, 'nobody makes themselves anything')
+
+  // A moderator adds, removes and renames, and touches no owner.
+  t.equal((await add('admin', id, ids.agent)).status, 201)
+  t.equal((await setRole('admin', id, ids.agent, 'moderator')).status, 200)
+  t.equal((await setRole('admin', id, ids.agent, 'member')).status, 200)
+  t.equal((await patch('admin', id, { title: 'Renamed' })).status, 200)
+  t.equal((await remove('admin', id, ids.agent)).status, 204)
+  t.match(await add('admin', id, ids.agent, 'owner'), REFUSED)
+  t.match(await setRole('admin', id, ids.lead, 'owner'), REFUSED)
+  t.match(await setRole('admin', id, ids.admin, 'owner'), REFUSED)
+  t.match(await setRole('admin', id, ids.owner, 'member'), REFUSED)
+  t.match(await remove('admin', id, ids.owner), { ...REFUSED, body: { required_roles: ['owner'] } })
+  t.match(await patch('admin', id, { visibility: 'members' }), REFUSED)
+  t.equal((await rolesIn(id))[ids.owner], 'owner')
+
+  // An owner does all of it.
+  t.equal((await setRole('owner', id, ids.admin, 'owner')).status, 200)
+  t.equal((await patch('owner', id, { visibility: 'members' })).status, 200)
+  t.equal((await remove('admin', id, ids.owner)).status, 204, 'an owner removes an owner')
+  t.match(await get('owner', id), { status: 404 }, 'and the tenant Owner is nobody in it')
+})
+
+// Stops somebody from acting on in a role that was taken from them.
+t.test('403 a demotion holds with the next request', async (t) => {
+  const { id } = await open({}, 'owner')
+  await add('owner', id, ids.admin, 'owner')
+  await add('owner', id, ids.agent)
+  t.equal((await patch('admin', id, { visibility: 'members' })).status, 200)
+  t.equal((await setRole('owner', id, ids.admin, 'moderator')).status, 200)
+  t.match(await patch('admin', id, { visibility: 'tenant' }), REFUSED, 'no owner any more')
+  t.equal((await patch('admin', id, { title: 'Of a moderator' })).status, 200)
+  t.equal((await setRole('owner', id, ids.admin, 'member')).status, 200)
+  t.match(await patch('admin', id, { title: 'Of nobody' }), REFUSED, 'no moderator any more')
+  t.match(await remove('admin', id, ids.agent), REFUSED)
+  t.equal((await setRole('owner', id, ids.admin, 'moderator')).status, 200)
+  t.equal((await remove('admin', id, ids.agent)).status, 204, 'and back with the next one')
+})
+
+t.test('204 whoever has the scope leaves; the scope is needed whatever the role', async (t) => {
+  const { id } = await open({}, 'owner')
+  await add('owner', id, ids.lead)
+  t.equal((await remove('lead', id, ids.lead)).status, 204)
+  await add('owner', id, ids.agent, 'moderator')
+  t.match(await add('agent', id, ids.lead), { status: 403, body: { missing: ['conversations:edit'] } })
+})
+
+t.test('409 the last owner stays: no removal, no demotion, and one who cannot act does not count', async (t) => {
+  const { id } = await open()
+  const LAST = { status: 409, body: { code: 'last_owner' } }
+  t.match(await remove('lead', id, ids.lead), LAST)
+  t.match(await setRole('lead', id, ids.lead, 'moderator'), LAST)
+  await add('lead', id, ids.admin, 'owner')
+  for (const state of ['disabled', 'pending']) {
+    await gateway.sql(`update memberships set state = '${state}' where user_id = '${ids.admin}'`)
+    t.match(await remove('lead', id, ids.lead), LAST, state)
+    await gateway.sql(`update memberships set state = 'active' where user_id = '${ids.admin}'`)
+  }
+  t.equal((await remove('lead', id, ids.lead)).status, 204)
+  t.same(await rolesIn(id), { [ids.admin]: 'owner' })
+})
+
+// Stops two removals that each still count the other's owner.
+t.test('of 40 who remove two owners at once, one owner is left', async (t) => {
+  await Promise.all([world.as('lead'), world.as('admin')])
+  for (let round = 0; round < 3; round += 1) {
+    const { id } = await open()
+    await add('lead', id, ids.admin, 'owner')
+    const tries = Array.from({ length: 40 }, (_, number) => {
+      const who = number % 2 === 0 ? 'lead' : 'admin'
+      const whom = number % 4 < 2 ? ids.lead : ids.admin
+      return number % 8 < 4 ? remove(who, id, whom) : setRole(who, id, whom, 'member')
+    })
+    const statuses = (await Promise.all(tries)).map(({ status }) => status)
+    t.ok(
+      statuses.every((status) => [200, 204, 403, 404, 409].includes(status)),
+      String([...new Set(statuses)]),
+    )
+    const owners = Object.values(await rolesIn(id)).filter((role) => role === 'owner')
+    t.ok(owners.length >= 1, `${owners.length} owners are left`)
+  }
+})
+
+t.test('409 a conversation has 500 members at most', async (t) => {
+  const { id } = await open()
+  await gateway.sql(`
+    create temporary table crowd as select gen_random_uuid() as id, number from generate_series(1, 499) as number;
+    insert into users (id, email, name, password_hash, created_at) select id, 'crowd' || number || '@people.example', 'Crowd', '', now() from crowd;
+    insert into memberships select '${acme.id}', id, 'active', now() from crowd;
+    insert into conversation_members select '${acme.id}', '${id}', id, 'member', now() from crowd;
+    drop table crowd`)
+  t.match(await add('lead', id, ids.agent), { status: 409, body: { code: 'limit_reached' } })
+})
+
+// Stops a conversation from being stuck with nobody who may change it.
+t.test('a conversation whose owner left the tenant is taken up by a moderator', async (t) => {
+  const { id } = await open({ visibility: 'members' }, 'owner')
+  await add('owner', id, ids.admin, 'moderator')
+  await gateway.sql(
+    `update conversation_members set user_id = '${ids.disabled}' where role = 'owner' and conversation_id = '${id}'`,
+  )
+  t.match(await get('lead', id), { status: 404 }, 'a scope alone opens nothing')
+  t.equal((await setRole('admin', id, ids.admin, 'owner')).status, 200)
+})
+
+t.test('a key opens conversations, brings people in, and has no place where only members see', async (t) => {
+  const key = await keyWith('conversations:view', 'conversations:edit')
+  const opened = await call(key, 'POST', '/v1/conversations', { title: 'By a key' })
+  t.match(opened, { status: 201, body: { my_role: null, unread_count: null } })
+  const { id } = opened.body
+  t.same(await rolesIn(id), {})
+  t.equal((await add(key, id, ids.agent)).status, 201)
+  t.equal((await add(key, id, ids.lead, 'owner')).status, 201, 'it names the first owner')
+  t.match(await add(key, id, ids.admin, 'owner'), REFUSED, 'and no other')
+  t.match(await remove(key, id, ids.lead), REFUSED)
+  t.equal((await remove(key, id, ids.agent)).status, 204)
+  t.match(await call(key, 'POST', '/v1/conversations', { title: 'x', visibility: 'members' }), {
+    status: 400,
+    body: { errors: [{ pointer: '/visibility' }] },
+  })
+  t.match(await patch(key, (await open({}, key)).id, { visibility: 'members' }), { status: 400 })
+  t.match(await call(key, 'PUT', `/v1/conversations/${id}/read`, { seq: 1 }), {
+    status: 403,
+    body: { code: 'user_required' },
+  })
+})

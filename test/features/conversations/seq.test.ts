@@ -1,0 +1,140 @@
+import { randomUUID } from 'node:crypto'
+import t from 'tap'
+import { TenantStore } from '../../../src/app/stores/tenant-store.js'
+import type { LiveEvent } from '../../../src/kernel/store/events.js'
+import { conversationCalls } from '../../helpers/conversations.js'
+import { startGateway } from '../../helpers/gateway.js'
+import { buildWorld } from '../../helpers/world.js'
+
+const WRITERS = 200
+const gateway = await startGateway()
+t.teardown(() => gateway.close())
+const world = await buildWorld(gateway)
+const { acme, ids } = world
+const { call, open, get, say } = conversationCalls(gateway, world)
+const seqsOf = async (id: string): Promise<number[]> => {
+  const rows = await gateway.sql(`select seq from messages where conversation_id = '${id}' order by seq`)
+  return rows.map(({ seq }) => Number(seq))
+}
+/** Sends again what the gateway was too busy for: nothing was written then. */
+const insist = async (who: 'agent' | 'lead' | 'owner', id: string, content: string): Promise<number> => {
+  for (let tries = 0; tries < 50; tries += 1) {
+    const answer = await call(who, 'POST', `/v1/conversations/${id}/messages`, { content })
+    if (answer.status === 201) return answer.body.seq
+    if (answer.status !== 503) throw new Error(answer.text)
+  }
+  throw new Error('busy for ever')
+}
+const upTo = (count: number) => Array.from({ length: count }, (_, number) => number + 1)
+
+// Stops two messages from taking one number, and a number from being taken by none.
+t.test('200 who write at once take the numbers 1 to 200, each its own', async (t) => {
+  const { id } = await open()
+  await Promise.all([world.as('agent'), world.as('lead'), world.as('owner')])
+  const who = ['agent', 'lead', 'owner'] as const
+  const written = await Promise.all(
+    upTo(WRITERS).map((number) => insist(who[number % who.length] ?? 'agent', id, `message ${number}`)),
+  )
+  t.same(
+    written.sort((left, right) => left - right),
+    upTo(WRITERS),
+  )
+  t.same(await seqsOf(id), upTo(WRITERS))
+  t.equal((await get('lead', id)).body.last_seq, WRITERS)
+  const said = await gateway.sql(
+    `select count(distinct content)::int as count from messages where conversation_id = '${id}'`,
+  )
+  t.same(said, [{ count: WRITERS }])
+})
+
+t.test('who is refused, and who fails at the last moment, leaves no gap', async (t) => {
+  const { id } = await open()
+  const failing = new TenantStore(gateway.database, acme.id, gateway.clock.now, () => ({
+    actor: { kind: 'user', id: ids.agent },
+    address: null,
+    user_agent: null,
+    // The event cannot be written, so everything that came before it is undone.
+    request_id: '\u0000',
+  }))
+  const caller = {
+    principal: { kind: 'user', id: ids.agent, session_id: randomUUID(), key_id: null },
+    moderates: false,
+  } as const
+  const tries = upTo(60).map((number) => {
+    if (number % 3 === 0) return insist('agent', id, `message ${number}`)
+    if (number % 3 === 1) {
+      return failing
+        .write('message.created', (store) => store.messages.create(id, { content: 'undone' }, caller))
+        .then(
+          () => t.fail('it must not be written'),
+          () => undefined,
+        )
+    }
+    return call('agent', 'POST', `/v1/conversations/${id}/messages`, { content: 'x', reply_to: randomUUID() })
+  })
+  await Promise.all(tries)
+  t.same(await seqsOf(id), upTo(20))
+  t.equal((await get('lead', id)).body.last_seq, 20)
+})
+
+t.test('201 the same request with one Idempotency-Key is one message, however often and at once', async (t) => {
+  const { id } = await open()
+  const send = (content: string) =>
+    call('agent', 'POST', `/v1/conversations/${id}/messages`, { content }, { 'idempotency-key': 'once' })
+  const answers = await Promise.all(upTo(20).map(() => send('once')))
+  t.ok(
+    answers.every(({ status }) => status === 201 || status === 409),
+    String(answers.map(({ status }) => status)),
+  )
+  const again = await send('once')
+  t.match(again, { status: 201, body: { seq: 1, content: 'once' } })
+  t.equal(again.headers.get('idempotency-replayed'), 'true')
+  t.match(await send('twice'), { status: 422, body: { code: 'idempotency_mismatch' } })
+  t.same(await seqsOf(id), [1])
+  t.equal((await say('agent', id, 'next')).seq, 2)
+})
+
+t.test('what was written is told after the commit, and what failed is not', async (t) => {
+  const told: LiveEvent[] = []
+  const origin = { actor: { kind: 'user', id: ids.lead }, address: null, user_agent: null, request_id: null } as const
+  const store = new TenantStore(
+    gateway.database,
+    acme.id,
+    gateway.clock.now,
+    () => origin,
+    undefined,
+    (event) => told.push(event),
+  )
+  const caller = {
+    principal: { kind: 'user', id: ids.lead, session_id: randomUUID(), key_id: null },
+    moderates: true,
+  } as const
+  const { id } = await open()
+  const place = { tenant_id: acme.id, conversation_id: id }
+  const message = await store.write('message.created', (writers) =>
+    writers.messages.create(id, { content: 'Hello' }, caller),
+  )
+  const shown = (await call('lead', 'GET', `/v1/conversations/${id}/messages/${message.id}`)).body
+  t.same(told.splice(0), [{ kind: 'chat_message', ...place, message: shown }], 'as REST shows it')
+  await store.write('message.updated', (writers) => writers.messages.update(id, message.id, 'Hi', caller))
+  t.match(told.splice(0), [{ kind: 'chat_message_updated', ...place, message: { content: 'Hi', seq: 1 } }])
+  await store.write('conversation.read', (writers) => writers.read_markers.mark(id, 1, caller))
+  await store.write('conversation.read', (writers) => writers.read_markers.mark(id, 1, caller))
+  t.same(told.splice(0), [{ kind: 'chat_read', ...place, user_id: ids.lead, seq: 1 }], 'once')
+  await store.write('message.deleted', (writers) => writers.messages.delete(id, message.id, caller))
+  t.match(told.splice(0), [{ kind: 'chat_message_deleted', ...place, message: { content: null, seq: 1 } }])
+  await store.write('conversation_member.added', (writers) =>
+    writers.conversation_members.add(id, ids.agent, 'member', caller),
+  )
+  await store.write('conversation_member.removed', (writers) =>
+    writers.conversation_members.remove(id, ids.agent, caller),
+  )
+  const rights = { kind: 'rights_changed', ...place, user_id: ids.agent }
+  t.same(told.splice(0), [rights, rights])
+  await t.rejects(
+    store.write('message.created', (writers) =>
+      writers.messages.create(id, { content: 'x', reply_to: randomUUID() }, caller),
+    ),
+  )
+  t.same(told, [])
+})

@@ -1,0 +1,39 @@
+import t from 'tap'
+import { ClientFrames } from '../../../../src/features/conversations/stream/client-frames.js'
+import type { Connection, Ending } from '../../../../src/kernel/live/connection.js'
+
+// Attack: ten thousand pings in one packet. What came behind the one that ended the connection cost as much as all that
+// came before it, and nobody else was served meanwhile.
+t.test('frames that come behind the end of a connection cost nothing', async (t) => {
+  const endings: Ending[] = []
+  let asked = 0
+  let sent = 0
+  const connection = {
+    get is_open() {
+      return endings.length === 0
+    },
+    end: (ending: Ending) => void endings.push(ending),
+  }
+  const parts = {
+    bus: undefined as never,
+    limiter: undefined as never,
+    clock: () => {
+      asked += 1
+      return 1_800_000_000_000
+    },
+    public_url: 'http://gateway.test',
+  }
+  const socket = {
+    send: () => {
+      sent += 1
+    },
+  }
+  const frames = new ClientFrames(parts, socket as never, connection as unknown as Connection, 'request')
+  for (let count = 0; count < 100; count += 1) frames.countControl()
+  t.equal(endings.length, 1)
+  t.equal(endings[0]?.problem.code, 'rate_limited')
+  const before = { asked, sent }
+  for (let count = 0; count < 10_000; count += 1) frames.countControl()
+  await frames.hear(Buffer.from('no json'), false)
+  t.same({ asked, sent }, before)
+})

@@ -1,0 +1,93 @@
+import t from 'tap'
+import { generateSigningKeys } from '../../../../src/kernel/config/secrets.js'
+import type { Database } from '../../../../src/kernel/database/database.js'
+import { conversationCalls } from '../../../helpers/conversations.js'
+import { startGateway } from '../../../helpers/gateway.js'
+import { openSocket } from '../../../helpers/sockets.js'
+import { until } from '../../../helpers/until.js'
+import { startListening } from './world.js'
+
+const signing_keys = generateSigningKeys()
+const here = await startListening({ signing_keys })
+t.teardown(() => here.close())
+const { gateway, world, listen, open, say, remove, add, events } = here
+
+// Stops a bus that lost an event from hiding a message, or from keeping a right alive: nothing tells this replica.
+t.test('what another replica wrote and took away is found without the bus', async (t) => {
+  const replica = await startGateway({ signing_keys, on: gateway.test_database })
+  t.teardown(() => replica.close())
+  const there = conversationCalls(replica, world)
+  const { id } = await open({ visibility: 'members' })
+  await add('lead', id, world.ids.agent)
+  const socket = await listen('agent', id)
+  const stream = await events('agent', id)
+  await stream.event('ready')
+  const of_replica = openSocket(replica, here.streamOf(id), { headers: await world.as('lead') })
+  await of_replica.frame('ready')
+  for (let count = 1; count <= 3; count++) await there.say('lead', id, `of the replica ${count}`)
+  await of_replica.frame('chat_message')
+  // Nothing tells this one. It asks once after each connection was opened, which may be now or have been before.
+  await until('it has asked', () => {
+    gateway.clock.advance(1_000)
+    return socket.frames.length === 4
+  })
+  t.same(
+    socket.frames.slice(1).map(({ payload }) => payload.seq),
+    [1, 2, 3],
+  )
+  await until('all events', () => stream.events.length === 4)
+  await say('lead', id, 'here')
+  await there.say('lead', id, 'there')
+  await say('lead', id, 'here again')
+  await until('a gap is filled', () => socket.frames.length === 7)
+  t.same(
+    socket.frames.slice(4).map(({ payload }) => payload.seq),
+    [4, 5, 6],
+  )
+  await there.remove('lead', id, world.ids.agent)
+  await until('it has asked again', () => {
+    gateway.clock.advance(1_000)
+    return !socket.isOpen()
+  })
+  t.same(await socket.closed(), { code: 4403, reason: 'not_found' })
+})
+
+// Stops trust in what was true when the database last answered: it fails closed, and not at the first hiccup.
+t.test('1013 a database that is away for long ends what nobody can vouch for', async (t) => {
+  const { id } = await open()
+  const socket = await listen('lead', id)
+  const { database } = gateway
+  const { readOne } = database
+  const away = Object.assign(new Error('connection refused'), { code: 'ECONNREFUSED' })
+  Object.assign(database, { readOne: () => Promise.reject(away) } satisfies Partial<Database>)
+  t.teardown(() => Object.assign(database, { readOne }))
+  gateway.clock.advance(16_000)
+  await until('it could not ask', () => gateway.lines.some((line) => line.includes('could not be asked about')))
+  t.ok(socket.isOpen(), 'a moment is borne')
+  Object.assign(database, { readOne })
+  await until('it is told again', async () => {
+    await say('lead', id, 'back')
+    return socket.frames.some(({ type }) => type === 'chat_message')
+  })
+  Object.assign(database, { readOne: () => Promise.reject(away) })
+  await until(
+    'it is ended',
+    () => {
+      gateway.clock.advance(1_000)
+      return !socket.isOpen()
+    },
+    { within_ms: 30_000 },
+  )
+  t.match(await socket.closed(), { code: 1013, reason: /^service_unavailable; Retry-After: \d+$/ })
+  Object.assign(database, { readOne })
+})
+
+t.test('removal and joining again, many times: the connection follows', async (t) => {
+  const { id } = await open({ visibility: 'members' })
+  for (let round = 0; round < 3; round++) {
+    await add('lead', id, world.ids.agent)
+    const socket = await listen('agent', id)
+    await remove('lead', id, world.ids.agent)
+    t.match(await socket.closed(), { code: 4403 })
+  }
+})

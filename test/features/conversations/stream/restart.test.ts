@@ -1,0 +1,55 @@
+import t from 'tap'
+import { generateSigningKeys } from '../../../../src/kernel/config/secrets.js'
+import { conversationCalls } from '../../../helpers/conversations.js'
+import { openTestDatabase } from '../../../helpers/database.js'
+import { openEvents } from '../../../helpers/event-streams.js'
+import { startGateway } from '../../../helpers/gateway.js'
+import { ask } from '../../../helpers/requests.js'
+import { openSocket } from '../../../helpers/sockets.js'
+import { until } from '../../../helpers/until.js'
+import { startListening } from './world.js'
+
+const on = await openTestDatabase()
+t.teardown(() => on.close())
+
+// Stops a restart from costing a listener a message, and from giving one twice.
+t.test('whoever comes back after a restart goes on where they were, whichever way they listen', async (t) => {
+  const signing_keys = generateSigningKeys()
+  const before = await startListening({ on, signing_keys })
+  const headers = await before.world.as('agent')
+  const writer = await before.world.as('lead')
+  const { id } = await before.open()
+  const socket = await before.listen('agent', id)
+  const stream = await before.events('agent', id)
+  await stream.event('ready')
+  for (let seq = 1; seq <= 3; seq += 1) await before.say(writer, id, `before ${seq}`)
+  await until('both heard', () => socket.frames.length === 4 && stream.events.length === 4)
+  await before.close()
+  t.match(await socket.closed(), { code: 1012 })
+  t.equal((await stream.event('error')).payload.code, 'service_unavailable')
+  await stream.closed()
+
+  const after = await startGateway({ on, signing_keys })
+  t.teardown(() => after.close())
+  const { say } = conversationCalls(after, before.world)
+  // Written while nobody has come back.
+  for (let seq = 4; seq <= 5; seq += 1) await say(writer, id, `meanwhile ${seq}`)
+  const path = `/v1/conversations/${id}/stream`
+  const again = openSocket(after, `${path}?after=3`, { headers })
+  const last_event_id = String(stream.events.at(-2)?.id)
+  const stream_again = openEvents(after, path, { ...headers, 'last-event-id': last_event_id })
+  await until('what was missed', () => again.frames.length === 3 && stream_again.events.length === 3)
+  await say(writer, id, 'live 6')
+  await until('what is new', () => again.frames.length === 4 && stream_again.events.length === 4)
+  const seqs = (frames: readonly { payload: { seq: number } }[]) => frames.map(({ payload }) => payload.seq)
+  t.same(seqs([...socket.frames.slice(1), ...again.frames.slice(1)]), [1, 2, 3, 4, 5, 6])
+  t.same(seqs([...stream.events.slice(1, 4), ...stream_again.events.slice(1)]), [1, 2, 3, 4, 5, 6])
+  const poll = await ask(after, `/v1/conversations/${id}/messages?after=3&wait=5`, { headers })
+  t.same(
+    poll.body.data,
+    again.frames.slice(1).map(({ payload }) => payload),
+    'a poll has the same messages',
+  )
+  again.socket.terminate()
+  stream_again.close()
+})

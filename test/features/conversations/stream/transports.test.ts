@@ -1,0 +1,61 @@
+import { EventEmitter } from 'node:events'
+import t from 'tap'
+import { EventStream } from '../../../../src/kernel/live/event-stream.js'
+import { ready } from '../../../../src/kernel/live/frames.js'
+import type { Live } from '../../../../src/kernel/live/live.js'
+import { waitForMessage } from '../../../../src/kernel/live/long-poll.js'
+import { Problem } from '../../../../src/kernel/problems/problems.js'
+import { until } from '../../../helpers/until.js'
+
+// Stops the end of one connection from becoming an error that nobody handles, which would end the process.
+t.test('a stream that was ended takes nothing more, and is cut off when its reader does not read', async (t) => {
+  const written: string[] = []
+  const response = Object.assign(new EventEmitter(), {
+    writableEnded: false,
+    destroyed: false,
+    write: (chunk: Buffer) => written.push(String(chunk)),
+    end(chunk: Buffer) {
+      response.write(chunk)
+      response.writableEnded = true
+    },
+    destroy() {
+      response.destroyed = true
+    },
+  })
+  const reply = { raw: response, request: { id: 'request' } }
+  const stream = new EventStream(reply as never, () => undefined, 'http://gateway.test', 0)
+  stream.send(ready(1))
+  stream.end({ problem: new Problem('connection_slow') })
+  stream.send(ready(2))
+  t.equal(written.length, 2)
+  t.match(written[1], /connection_slow/)
+  await until('it is cut off', () => response.destroyed)
+})
+
+t.test('a poll that is refused while it still looks where the conversation is, is refused', async (t) => {
+  let reached: () => void = () => undefined
+  const refusal = new Problem('invalid_token')
+  const live = {
+    clock: () => 0,
+    admit: async () => ({ conversation_id: 'conversation', last_seq: 1 }),
+    open(_request: unknown, _admission: unknown, transport: { end(ending: { problem: Problem }): void }) {
+      setImmediate(() => {
+        transport.end({ problem: refusal })
+        // Nobody waits for the refusal in this turn, nor in the next.
+        setImmediate(() => setImmediate(() => reached()))
+      })
+      const follower = {
+        position: 1,
+        listen: () => undefined,
+        leave: () => undefined,
+        reach: () =>
+          new Promise<void>((resolve) => {
+            reached = resolve
+          }),
+      }
+      return { connection: { gone: () => undefined }, follower }
+    },
+  }
+  const request = { raw: { socket: new EventEmitter() } }
+  await t.rejects(waitForMessage(live as unknown as Live, request as never, 'conversation', 1, 25), refusal)
+})

@@ -1,0 +1,104 @@
+import t from 'tap'
+import { fingerprint } from '../../guards/isolation.js'
+import { conversationCalls } from '../../helpers/conversations.js'
+import { startGateway } from '../../helpers/gateway.js'
+import { buildWorld } from '../../helpers/world.js'
+
+const gateway = await startGateway()
+t.teardown(() => gateway.close())
+const world = await buildWorld(gateway)
+const { ids } = world
+const { call, open, get, patch, say, add, remove, keyWith } = conversationCalls(gateway, world)
+const MISSING = '01900000-0000-7000-8000-000000000000'
+
+/** Everything that names a conversation, with a body that would do. */
+const doors = (id: string, message_id: string): [string, string, unknown?][] => [
+  ['GET', `/v1/conversations/${id}`],
+  ['PATCH', `/v1/conversations/${id}`, { status: 'closed' }],
+  ['POST', `/v1/conversations/${id}/handoff`, { assignee_id: null }],
+  ['PUT', `/v1/conversations/${id}/read`, { seq: 1 }],
+  ['GET', `/v1/conversations/${id}/members`],
+  ['POST', `/v1/conversations/${id}/members`, { user_id: ids.agent }],
+  ['PATCH', `/v1/conversations/${id}/members/${ids.lead}`, { role: 'member' }],
+  ['DELETE', `/v1/conversations/${id}/members/${ids.lead}`],
+  ['GET', `/v1/conversations/${id}/messages`],
+  ['GET', `/v1/conversations/${id}/messages?after=0`],
+  ['POST', `/v1/conversations/${id}/messages`, { content: 'I am in' }],
+  ['GET', `/v1/conversations/${id}/messages/${message_id}`],
+  ['PATCH', `/v1/conversations/${id}/messages/${message_id}`, { content: 'changed' }],
+  ['DELETE', `/v1/conversations/${id}/messages/${message_id}`],
+  ['POST', `/v1/conversations/${id}/messages/${message_id}/reports`, { reason: 'seen' }],
+]
+
+// Stops everybody who is no member, the tenant Owner and every key with every scope among them.
+t.test('404 a conversation of members does not exist for others, behind any door', async (t) => {
+  const { id } = await open({ title: 'SECRETMARK', visibility: 'members' })
+  const { id: message_id } = await say('lead', id, 'SECRETMARK')
+  const key = await keyWith(
+    'conversations:view',
+    'conversations:edit',
+    'conversations:reply',
+    'conversations:moderate',
+    'handoff:perform',
+  )
+  for (const who of ['owner', 'admin', key] as const) {
+    for (const [position, [method, path, body]] of doors(id, message_id).entries()) {
+      const [, missing_path = '', missing_body] = doors(MISSING, MISSING)[position] ?? []
+      const answer = await call(who, method, path, body)
+      const missing = await call(who, method, missing_path, missing_body)
+      // A key is told first that a marker and a report belong to a person.
+      const expected = typeof who !== 'string' && /read$|reports$/.test(path) ? 403 : 404
+      t.equal(answer.status, expected, `${method} ${path} ${answer.text}`)
+      t.equal(fingerprint(answer), fingerprint(missing), `${method} ${path}`)
+    }
+    for (const query of ['', '?search=SECRETMARK', '?limit=100', '?status=open']) {
+      t.notMatch((await call(who, 'GET', `/v1/conversations${query}`)).text, /SECRETMARK/)
+    }
+  }
+  t.match(await get('lead', id), { status: 200, body: { last_message: { content: 'SECRETMARK' }, last_seq: 1 } })
+  const [row] = await gateway.sql(`select status, last_seq, version from conversations where id = '${id}'`)
+  t.same(row, { status: 'open', last_seq: 1, version: 1 }, 'and nobody changed anything')
+})
+
+t.test('a member comes in with the next request, and is out with the next after the removal', async (t) => {
+  const { id } = await open({ visibility: 'members' })
+  t.equal((await get('agent', id)).status, 404)
+  await add('lead', id, ids.agent)
+  t.match(await get('agent', id), { status: 200, body: { my_role: 'member' } })
+  await say('agent', id, 'hello')
+  await remove('lead', id, ids.agent)
+  t.equal((await get('agent', id)).status, 404)
+  t.equal((await call('agent', 'POST', `/v1/conversations/${id}/messages`, { content: 'again' })).status, 404)
+  t.notMatch((await call('agent', 'GET', '/v1/conversations?limit=100')).text, id)
+})
+
+t.test('an owner closes it to others, and opens it again', async (t) => {
+  const { id } = await open()
+  t.equal((await get('agent', id)).status, 200)
+  t.equal((await patch('lead', id, { visibility: 'members' })).status, 200)
+  t.equal((await get('agent', id)).status, 404)
+  t.equal((await patch('lead', id, { visibility: 'tenant' })).status, 200)
+  t.equal((await get('agent', id)).status, 200)
+})
+
+t.test('400 it is not closed to the one who answers', async (t) => {
+  const { id } = await open({ assignee_id: ids.agent })
+  t.match(await patch('lead', id, { visibility: 'members' }), {
+    status: 400,
+    body: { errors: [{ pointer: '/assignee_id' }] },
+  })
+  t.equal((await patch('lead', id, { visibility: 'members', assignee_id: null })).status, 200)
+})
+
+// Attack: a member of one conversation asks for what belongs to another.
+t.test('404 a message is asked for in its own conversation alone', async (t) => {
+  const mine = await open()
+  const theirs = await open({ visibility: 'members' })
+  const { id: message_id } = await say('lead', theirs.id, 'theirs')
+  const path = `/v1/conversations/${mine.id}/messages/${message_id}`
+  for (const [method, body] of [['GET'], ['PATCH', { content: 'x' }], ['DELETE']] as [string, unknown?][]) {
+    t.equal((await call('lead', method, path, body)).status, 404, method)
+  }
+  t.equal((await call('lead', 'POST', `${path}/reports`, { reason: 'x' })).status, 404)
+  t.notMatch((await call('owner', 'GET', `/v1/conversations/${mine.id}/messages?limit=100`)).text, /theirs/)
+})

@@ -1,0 +1,58 @@
+import t from 'tap'
+import { startGateway } from '../../helpers/gateway.js'
+import { ask } from '../../helpers/requests.js'
+import { buildWorld } from '../../helpers/world.js'
+
+const gateway = await startGateway()
+t.teardown(() => gateway.close())
+const world = await buildWorld(gateway)
+const acme = await world.as('agent')
+const globex = await world.as('other_owner', world.globex)
+const create = (body: unknown, headers = acme) => ask(gateway, '/v1/customers', { headers, body })
+
+const VALUES = { phone: '+4915112345678', email: 'one@example.com', external_id: 'E-1' }
+
+t.test('409 phone, email and external id are unique in a tenant, and the answer names the field', async (t) => {
+  const first = await create({ name: 'First', ...VALUES })
+  t.equal(first.status, 201, first.text)
+  const second = await create({ name: 'Second' })
+  for (const [field, value] of Object.entries(VALUES)) {
+    const conflict = { status: 409, body: { code: 'already_exists', conflicting_field: field } }
+    const created = await create({ name: 'Third', [field]: value })
+    t.match(created, conflict, `POST ${field}`)
+    t.notMatch(created.text, new RegExp(first.body.id), 'it does not say whose')
+    const path = `/v1/customers/${second.body.id}`
+    t.match(await ask(gateway, path, { method: 'PATCH', headers: acme, body: { [field]: value } }), conflict, field)
+  }
+  t.match(await create({ name: 'Case', email: 'ONE@Example.COM' }), {
+    status: 409,
+    body: { conflicting_field: 'email' },
+  })
+  t.equal((await create({ name: 'Case', external_id: 'e-1' })).status, 201, 'an external id is taken as it is')
+  const own = `/v1/customers/${first.body.id}`
+  t.equal(
+    (await ask(gateway, own, { method: 'PATCH', headers: acme, body: VALUES })).status,
+    200,
+    'its own are no conflict',
+  )
+  for (let times = 0; times < 2; times += 1) {
+    t.equal((await create({ name: 'Nobody', phone: null, email: null, external_id: null })).status, 201)
+  }
+})
+
+// Stops a conflict from telling one tenant what another holds.
+t.test('201 the same values are free in the other tenant', async (t) => {
+  const answer = await create({ name: 'Same', ...VALUES }, globex)
+  t.equal(answer.status, 201, answer.text)
+})
+
+// Stops the gap between looking and writing.
+t.test('50 parallel creates with one phone: one wins, the others are told', async (t) => {
+  const tries = Array.from({ length: 50 }, (_, number) => create({ name: `Try ${number}`, phone: '+4915112345699' }))
+  const answers = await Promise.all(tries)
+  const statuses = answers.map(({ status }) => status).sort()
+  t.same(statuses, [201, ...Array(49).fill(409)])
+  t.ok(answers.filter(({ status }) => status === 409).every(({ body }) => body.conflicting_field === 'phone'))
+  const [row] = await gateway.sql(`select count(*)::int as count from customers where phone = '+4915112345699'`)
+  t.same(row, { count: 1 })
+})

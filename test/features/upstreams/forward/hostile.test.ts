@@ -1,0 +1,222 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { once } from 'node:events'
+import { request as httpRequest } from 'node:http'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import t, { type Test } from 'tap'
+import { keyHeaders } from '../../../helpers/world.js'
+import { until } from '../../../process/gateway-process.js'
+import { everything, startBehindGateway, startInFront } from '../behind-gateway.js'
+import { startHostile } from './hostile.js'
+import { DRIP_BYTES, HUGE_BYTES, STOLEN } from './hostile-answers.js'
+
+const TIMEOUT_MS = 700
+const MIB = 1_048_576
+
+/** How a request ended: with a whole answer, or with one that broke off. */
+interface Outcome {
+  readonly status: number
+  readonly text: string
+  readonly is_whole: boolean
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly bytes: number
+}
+
+const hostile = await startHostile()
+t.teardown(() => hostile.close())
+const { gateway, world } = await startBehindGateway(t, [everything(hostile.origin, { timeout_ms: TIMEOUT_MS })])
+const identified = keyHeaders(world.acme)
+
+/** Each with the answer that a caller gets, or `broken` for one that begins and visibly breaks off. */
+const CASES: readonly (readonly [name: string, status: number, outcome?: string])[] = [
+  ['stall-head', 504],
+  ['stall-in-head', 504],
+  ['stall-body', 200, 'broken'],
+  ['drip', 200, '.'.repeat(DRIP_BYTES)],
+  ['short', 200, 'broken'],
+  ['short-chunked', 200, 'broken'],
+  ['bad-chunks', 200, 'broken'],
+  ['reset-in-body', 200, 'broken'],
+  ['long', 200, 'ten bytes.'],
+  ['two-lengths', 502],
+  ['negative-length', 502],
+  ['length-and-chunks', 502],
+  ['until-close', 200, 'until the end'],
+  ['body-of-204', 204, ''],
+  ['body-of-304', 304, ''],
+  // What a GET would have been answered (RFC 9110 section 8.6); many servers say it.
+  ['length-of-304', 304, ''],
+  ['two-answers', 200, 'mine'],
+  ['late-answer', 200, 'mine'],
+  ['close-early', 502],
+  ['reset', 502],
+  ['close-in-head', 502],
+  ['close-after', 200, 'the last on this connection'],
+  ['bad-name', 502],
+  ['bad-value', 502],
+  ['bare-cr', 502],
+  ['no-colon', 502],
+  ['bad-status', 502],
+  ['no-http', 502],
+  ['huge-headers', 502],
+  ['many-headers', 502],
+  ['odd-bytes', 200, 'odd'],
+  // Nobody asked for it, and the client that is used here takes no such connection any further.
+  ['continue', 502],
+  ['early-hints', 200, 'after 103'],
+  ['endless-hints', 502],
+  ['switches', 502],
+  ['trailers', 200, 'hello'],
+]
+
+for (const [name, status, outcome] of CASES) {
+  const what = outcome === 'broken' ? 'an answer that visibly breaks off' : 'the answer'
+  t.test(`${status} ${name}: ${what}, and nothing of it reaches the next request`, async (t) => {
+    const { is_whole, text, ...answer } = await ask('GET', name)
+    t.equal(answer.status, status)
+    t.equal(is_whole, outcome !== 'broken')
+    if (status >= 500) t.match(JSON.parse(text), { status, code: String }, 'a problem of the gateway')
+    else if (is_whole) t.equal(text, outcome)
+    // Attack: a second answer on a kept connection, which is given to whoever asks next.
+    t.notMatch(text, STOLEN)
+    // What comes when nobody waits ends the connection. Had the next request been on it already, nothing in HTTP/1.1
+    // would tell the answers apart; so it is asked after that.
+    const connection = hostile.received.at(-1)?.connection as number
+    if (name === 'late-answer') await until(() => !hostile.isOpen(connection))
+    await stillWorks(t)
+  })
+}
+
+t.test('200 an answer to HEAD that has a body nevertheless does not poison the connection', async (t) => {
+  const { status, text } = await ask('HEAD', 'body-of-head')
+  t.equal(status, 200)
+  t.equal(text, '')
+  await stillWorks(t)
+})
+
+t.test('302 a redirect is handed on, and never followed', async (t) => {
+  const before = hostile.received.length
+  const { status, text } = await ask('GET', 'redirect')
+  t.equal(status, 302)
+  t.equal(text, '')
+  t.equal(hostile.received.length, before + 1)
+})
+
+// Attack: an upstream that speaks in the gateway's name, or plants cookies and CORS rules on its origin.
+t.test('401 of the upstream comes through, without the headers that are not its to send', async (t) => {
+  const { status, text, headers } = await ask('GET', 'their-headers')
+  t.equal(status, 401)
+  t.equal(text, '{"theirs":true}')
+  const unwanted = ['www-authenticate', 'set-cookie', 'x-private', 'proxy-authenticate', 'upgrade', 'x-powered-by']
+  for (const name of [...unwanted, 'x-gatehouse-tenant', 'access-control-allow-credentials']) {
+    t.equal(headers[name], undefined, name)
+  }
+  t.not(headers['access-control-allow-origin'], '*')
+  t.not(headers['x-request-id'], 'theirs')
+  t.not(headers.ratelimit, '"theirs";r=0;t=9')
+  t.not(headers.server, 'hostile/1.0')
+})
+
+t.test('200 trailers are not handed on as if they were headers', async (t) => {
+  const { headers } = await ask('GET', 'trailers')
+  t.equal(headers['set-cookie'], undefined)
+  t.equal(headers['x-checksum'], undefined)
+})
+
+t.test('413 an answer before the body was read reaches the caller', async (t) => {
+  for (const name of ['early-answer', 'early-answer-close']) {
+    const { status, text } = await ask('POST', name, Buffer.alloc(4 * MIB))
+    t.equal(status, 413, name)
+    t.equal(text, 'too much', name)
+    await stillWorks(t)
+  }
+})
+
+t.test('504 an upstream that does not read the body', async (t) => {
+  const { status } = await ask('POST', 'never-reads', Buffer.alloc(8 * MIB))
+  t.equal(status, 504)
+  await stillWorks(t)
+})
+
+t.test('200 the first request of a connection, and the second one is not lost with it', async (t) => {
+  // Each connection brings one answer; a GET may be tried anew, a POST may have been carried out.
+  for (let round = 0; round < 4; round += 1) {
+    const { status } = await ask('POST', 'close-second')
+    t.ok([200, 502].includes(status), `${status}`)
+  }
+  await stillWorks(t)
+})
+
+t.test('200 a hundred megabytes come through', async (t) => {
+  const { status, bytes, is_whole } = await ask('GET', 'huge')
+  t.equal(status, 200)
+  t.equal(bytes, HUGE_BYTES)
+  t.ok(is_whole)
+})
+
+t.test('a caller that goes away takes its request with it', async (t) => {
+  await until(() => hostile.connections() < 20)
+  const before = hostile.received.length
+  const outgoing = httpRequest(`${gateway.url}/hostile/stall-head`, { headers: identified })
+  outgoing.on('error', () => undefined).end()
+  await until(() => hostile.received.length > before)
+  const open = hostile.connections()
+  outgoing.destroy()
+  await until(() => hostile.connections() < open, TIMEOUT_MS * 20)
+  await stillWorks(t)
+})
+
+// Attack: to leave while the gateway still finds out who asks. Nobody would be there to end what is then sent on, and
+// each of them would keep a connection until a timeout.
+t.test('a caller that left before it was known who it is never reaches the upstream', async (t) => {
+  const wait = async ({ url, raw }: FastifyRequest) => {
+    if (url.includes('/leaving') && !raw.socket.destroyed) await once(raw.socket, 'close')
+  }
+  const hold = (message: unknown) => {
+    ;(message as { fastify: FastifyInstance }).fastify.addHook('preValidation', wait)
+  }
+  subscribe('fastify.initialization', hold)
+  const other = await startInFront(t, [everything(hostile.origin)], { on: gateway.test_database })
+  unsubscribe('fastify.initialization', hold)
+  const before = hostile.received.length
+  const outgoing = httpRequest(`${other.url}/hostile/leaving`, { headers: identified })
+  outgoing.on('error', () => undefined).end()
+  await once(outgoing, 'finish')
+  setTimeout(() => outgoing.destroy(), 100)
+  const outcome = () => other.lines.find((line) => line.includes('"outcome"'))
+  await until(() => outcome() !== undefined)
+  t.match(JSON.parse(String(outcome())), { status: 499, upstream: { name: 'hostile', outcome: 'aborted', tries: 0 } })
+  t.equal(hostile.received.length, before)
+})
+
+/** The pool is as good as before: the next requests get answers of their own. */
+async function stillWorks(t: Test): Promise<void> {
+  for (let round = 0; round < 3; round += 1) {
+    const marker = `marker-${Math.random().toString(36).slice(2)}`
+    const { status, text } = await ask('GET', `echo/${marker}`)
+    t.equal(status, 200, 'the next request')
+    t.match(JSON.parse(text), { target: new RegExp(`/echo/${marker}$`) })
+  }
+}
+
+async function ask(method: string, path: string, body?: Buffer): Promise<Outcome> {
+  const outgoing = httpRequest(`${gateway.url}/hostile/${path}`, { method, headers: identified })
+  // An answer may come, and the connection end, before all of the body was sent.
+  const answered = new Promise<import('node:http').IncomingMessage>((resolve, reject) => {
+    outgoing.once('response', resolve)
+    outgoing.on('error', reject)
+  })
+  outgoing.end(body)
+  const response = await answered
+  let text = ''
+  let bytes = 0
+  response.setEncoding('latin1')
+  response.on('data', (chunk: string) => {
+    bytes += chunk.length
+    if (text.length < MIB) text += chunk
+  })
+  response.on('error', () => undefined)
+  await new Promise((resolve) => response.once('close', resolve))
+  outgoing.destroy()
+  const { statusCode = 0, headers, complete } = response
+  return { status: statusCode, text, is_whole: complete, headers, bytes }
+}

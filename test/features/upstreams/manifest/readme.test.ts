@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { readManifest } from '../../../../src/features/upstreams/manifest/read-manifest.js'
+import { ask } from '../../../helpers/requests.js'
+import { buildWorld, keyHeaders } from '../../../helpers/world.js'
+import { startGatewayWith, startService, trainingManifest } from '../services.js'
+
+const SECTION =
+  readFileSync('README.md', 'utf8')
+    .split('\n## ')
+    .find((text) => text.startsWith('In front of other services')) ?? ''
+const block = (language: string) => new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, 's').exec(SECTION)?.[1] ?? ''
+
+t.test('the manifest of the README is good', async (t) => {
+  const { mistakes, manifest } = readManifest(block('yaml'), () => '')
+  t.same(mistakes, [])
+  t.equal(manifest?.upstreams[0]?.origins.length, 2)
+})
+
+t.test('the verifier of the README knows who calls, and believes nobody else', async (t) => {
+  const service = await startService()
+  const gateway = await startGatewayWith(t, trainingManifest(service.origin))
+  const world = await buildWorld(gateway)
+  const code = block('js')
+  t.ok(code.trim().split('\n').length <= 20, 'twenty lines')
+  const here = code
+    .replace("'/.well-known/jwks.json', GATEWAY", `'/.well-known/jwks.json', '${gateway.url}'`)
+    .replace('https://api.example.com', gateway.config.public_url)
+  const folder = t.testdir({ 'verifier.mjs': here })
+  const { identityOf } = (await import(`${folder}/verifier.mjs`)) as {
+    identityOf(request: { headers: Record<string, unknown> }): Promise<unknown>
+  }
+
+  const { body } = await ask(gateway, '/training/status', { headers: await world.as('owner') })
+  const { acme, ids } = world
+  t.match(await identityOf(body), { tenant_id: acme.id, user_id: ids.owner, scopes: ['training:run', 'training:view'] })
+  const alone = await ask(gateway, '/training/open', { headers: keyHeaders(acme) })
+  t.match(await identityOf(alone.body), { tenant_id: acme.id, user_id: undefined, key_id: acme.key.slice(4, 16) })
+
+  const token = String(body.headers['x-gatehouse-identity'])
+  const [head, , signature] = token.split('.')
+  const claims = Buffer.from('{"iss":"http://gateway.test","aud":"training"}').toString('base64url')
+  for (const forged of [
+    undefined,
+    '',
+    'x',
+    `${head}.${claims}.${signature}`,
+    `${token.slice(0, -4)}AAAA`,
+    await world.token('owner'),
+  ]) {
+    t.equal(await identityOf({ headers: { 'x-gatehouse-identity': forged } }), undefined, String(forged))
+  }
+  await gateway.close()
+  await service.close()
+})

@@ -1,0 +1,81 @@
+import type { ServerResponse } from 'node:http'
+import { connect } from 'node:net'
+import t from 'tap'
+import { ask } from '../../../helpers/requests.js'
+import { buildWorld } from '../../../helpers/world.js'
+import { until } from '../../../process/gateway-process.js'
+import { startGatewayWith, startService, trainingManifest } from '../services.js'
+
+// Stops one tenant from using up what all of them need.
+t.test('503 a tenant has half of the connections at most; another one still finds some', async (t) => {
+  const held: ServerResponse[] = []
+  const service = await startService((request, response) => {
+    request.resume()
+    if (request.url === '/status') held.push(response)
+    else response.end('{}')
+  })
+  const gateway = await startGatewayWith(t, trainingManifest(service.origin, '    connections_max: 2\n'))
+  const world = await buildWorld(gateway)
+  const headers = await world.as('owner')
+  const first = ask(gateway, '/training/status', { headers })
+  await until(() => held.length === 1)
+  const second = await ask(gateway, '/training/sessions/x', { headers })
+  t.match(second, { status: 503, body: { code: 'upstream_unavailable' } })
+  t.equal(second.headers.get('retry-after'), '1')
+  const other = await world.as('other_owner', world.globex)
+  t.equal((await ask(gateway, '/training/sessions/x', { headers: other })).status, 200)
+  held[0]?.end('{}')
+  t.equal((await first).status, 200)
+  await until(async () => (await ask(gateway, '/training/sessions/x', { headers })).status === 200)
+
+  // Stops a caller who leaves, at whatever moment, from keeping a connection to the upstream for good.
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  const { hostname, port } = new URL(gateway.url)
+  for (let round = 0; round < 30; round += 1) {
+    const socket = connect(Number(port), hostname)
+    socket.on('error', () => undefined)
+    socket.write(`GET /training/status HTTP/1.1\r\nHost: x\r\n${lines.join('')}\r\n`)
+    const milliseconds = round % 10
+    await new Promise((resolve) => setTimeout(resolve, milliseconds))
+    socket.destroy()
+  }
+  const origin = gateway.upstreams?.current().upstreams.get('training')?.origins[0]
+  await until(() => origin?.in_flight === 0)
+  await until(async () => (await ask(gateway, '/training/sessions/x', { headers })).status === 200)
+  await gateway.close()
+  await service.close()
+})
+
+// Stops one tenant, whose requests keep all connections busy, from closing the service for everybody.
+t.test('504 whoever waits too long for a connection says nothing about the service: no breaker opens', async (t) => {
+  const held: ServerResponse[] = []
+  const service = await startService((request, response) => {
+    request.resume()
+    if (request.url === '/slow') held.push(response)
+    else response.end('{}')
+  })
+  t.teardown(() => service.close())
+  const manifest = `upstreams:
+  - name: training
+    prefix: /training
+    origin: ${service.origin}
+    connections_max: 1
+    breaker: { failures: 1 }
+    routes:
+      - { method: GET, path: /slow, scopes: [], timeout_ms: 50000 }
+      - { method: GET, path: /quick, scopes: [], timeout_ms: 100 }
+`
+  const gateway = await startGatewayWith(t, manifest)
+  t.teardown(() => gateway.close())
+  const world = await buildWorld(gateway)
+  const slow = ask(gateway, '/training/slow', { headers: await world.as('owner') })
+  await until(() => held.length === 1)
+  const headers = await world.as('other_owner', world.globex)
+  const waited = await ask(gateway, '/training/quick', { headers })
+  t.match(waited, { status: 504, body: { code: 'upstream_timeout' } })
+  t.same(service.asked, ['GET /slow'], 'it was never sent')
+  t.equal(gateway.upstreams?.current().upstreams.get('training')?.origins[0]?.breaker.state, 'closed')
+  held[0]?.end('{}')
+  t.equal((await slow).status, 200)
+  t.equal((await ask(gateway, '/training/quick', { headers })).status, 200)
+})

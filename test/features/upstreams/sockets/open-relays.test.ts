@@ -1,0 +1,84 @@
+import t from 'tap'
+import { OpenRelays } from '../../../../src/features/upstreams/sockets/open-relays.js'
+import type { Facts } from '../../../../src/kernel/authz/facts.js'
+import { unavailable } from '../../../../src/kernel/problems/problems.js'
+import { until } from '../../../helpers/until.js'
+
+const NOW_MS = 1_800_000_000_000
+const DIGEST = new Uint8Array(32)
+const RIGHTS = { kind: 'rights_changed' as const, tenant_id: 'tenant', user_id: null, conversation_id: null }
+
+/** Facts of a key that is good, and ends at a time if one is given. */
+function goodFacts(expires_at: string | null): Facts {
+  const key = {
+    ...{ id: 'key', name: 'Key', scopes: [], secret_digest: DIGEST, secret_created_at: '2026-01-01T00:00:00.000Z' },
+    ...{ previous_digest: null, previous_expires_at: null, allowed_cidrs: null, requests_per_minute: null },
+    ...{ expires_at, disabled_at: null, revoked_at: null },
+  }
+  const tenant = {
+    ...{ id: 'tenant', name: 'Tenant', allowed_origins: [], requests_per_minute: null, trial_ends_at: null },
+    ...{ suspended_at: null, suspended_until: null },
+  }
+  return { tenant, key, session: null, membership: null }
+}
+
+/** One relay, and what is said when somebody asks whether it may stay. */
+function openOne(read: () => Promise<Facts>, clock: () => number) {
+  const closes: { code: number; reason: string }[] = []
+  let end: () => void = () => undefined
+  const ended = new Promise<void>((resolve) => {
+    end = resolve
+  })
+  const manifest = {}
+  const relays = new OpenRelays({ read }, clock, () => manifest)
+  t.teardown(() => relays.close())
+  relays.add({
+    relay: {
+      ended,
+      close(code, reason) {
+        closes.push({ code, reason })
+        end()
+      },
+    },
+    credential: {
+      ...{ tenant_id: 'tenant', key_id: 'key', key_digest: DIGEST, session_id: null, user_id: null },
+      token_expires_at_ms: null,
+    },
+    place: { address: '127.0.0.1', origin: undefined },
+    declared: () => ({ access: { kind: 'tenant', scopes: [] } }) as never,
+  })
+  return { relays, closes }
+}
+
+// Stops a hiccup of the database, at the moment of a revocation, from keeping a connection for a quarter of a minute.
+t.test('4401 what was revoked while nobody could read it is found a moment later', async (t) => {
+  const answers: (() => Promise<Facts>)[] = [
+    async () => goodFacts(null),
+    () => Promise.reject(unavailable('the database is away', 1)),
+  ]
+  let asked = 0
+  const read = () => {
+    asked += 1
+    return answers.shift()?.() ?? Promise.resolve({ tenant: null, key: null, session: null, membership: null })
+  }
+  const { relays, closes } = openOne(read, () => NOW_MS)
+  await until('it was asked about', () => asked === 1)
+  relays.hear(RIGHTS)
+  await until('it is closed', () => closes.length > 0)
+  t.same(closes[0], { code: 4401, reason: 'invalid_tenant_credentials' })
+})
+
+t.test('4401 what ends by itself ends without the database', async (t) => {
+  let now_ms = NOW_MS
+  let asked = 0
+  const read = () => {
+    asked += 1
+    if (asked > 1) return Promise.reject(unavailable('the database is away', 1))
+    return Promise.resolve(goodFacts(new Date(NOW_MS + 60_000).toISOString()))
+  }
+  const { closes } = openOne(read, () => now_ms)
+  await until('it was asked about', () => asked === 1)
+  now_ms += 60_000
+  await until('it is closed', () => closes.length > 0)
+  t.same(closes[0], { code: 4401, reason: 'invalid_tenant_credentials' })
+})

@@ -1,0 +1,263 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import t, { type Test } from 'tap'
+import { WebSocket, WebSocketServer } from 'ws'
+import { CLOSE_CODES, type Relay, type RelayLimits, relay } from '../../../../src/features/upstreams/sockets/relay.js'
+import { DialFailure, dial, SOCKET_OPTIONS } from '../../../../src/features/upstreams/sockets/relay-dial.js'
+import { until } from '../../../process/gateway-process.js'
+import { type ForeignSockets, startForeignSockets } from './foreign-sockets.js'
+
+const LIMITS: RelayLimits = { held_bytes_max: 262_144, stalled_ms_max: 60_000, idle_ms_max: 60_000 }
+const MESSAGE_BYTES_MAX = 200_000
+const MIB = 1_048_576
+
+t.test('messages pass both ways as they are: text as text, bytes as bytes, in order', async (t) => {
+  const { connect } = await harness(t)
+  const { caller, next } = await connect('/echo')
+  for (const [data, binary] of [
+    ['one', false],
+    [Buffer.from([0, 255, 1]), true],
+    ['', false],
+    ['ünï', false],
+  ] as const) {
+    caller.send(data)
+    t.same(await next(), { data: Buffer.from(data), binary })
+  }
+  const long = Buffer.alloc(MESSAGE_BYTES_MAX, 'x')
+  caller.send(long)
+  t.ok((await next()).data.equals(long))
+})
+
+t.test('what the upstream says at once arrives, and what the caller says at once too', async (t) => {
+  const { connect } = await harness(t)
+  const greeted = await connect('/greets')
+  for (const word of ['first', 'second', 'third']) t.equal((await greeted.next()).data.toString(), word)
+  const eager = await connect('/echo', { onOpen: (caller) => caller.send('early') })
+  t.equal((await eager.next()).data.toString(), 'early')
+})
+
+t.test('a ping reaches the other side, and its pong comes back with the same bytes', async (t) => {
+  const { connect, foreign } = await harness(t)
+  const { caller } = await connect('/echo')
+  const pong = once(caller, 'pong')
+  caller.ping('are you there')
+  t.equal(String((await pong)[0]), 'are you there')
+  t.equal(foreign.connections(), 1)
+})
+
+t.test('the end has the code and the reason that the upstream gave it', async (t) => {
+  const { connect } = await harness(t)
+  t.same(await (await connect('/close')).closed, { code: 4321, reason: 'as agreed' })
+  t.same(await (await connect('/close-without')).closed, { code: 1005, reason: '' })
+})
+
+t.test('the end has the code and the reason that the caller gave it', async (t) => {
+  const { connect, foreign, relays } = await harness(t)
+  const { caller } = await connect('/echo')
+  caller.close(3007, 'enough')
+  await until(() => foreign.closes.length === 1)
+  t.same(foreign.closes[0], { code: 3007, reason: 'enough' })
+  await Promise.all(relays.map(({ ended }) => ended))
+  await until(() => foreign.connections() === 0)
+})
+
+t.test('1014 an upstream that dies, or sends frames that are none, is said to be broken', async (t) => {
+  const { connect, foreign } = await harness(t)
+  const broken = { code: CLOSE_CODES.bad_gateway, reason: 'the upstream broke off' }
+  for (const path of ['/dies', '/invalid', '/masked', '/too-large'])
+    t.same(await (await connect(path)).closed, broken, path)
+  const later = await connect('/dies-later')
+  later.caller.send('now')
+  t.same(await later.closed, broken)
+  await until(() => foreign.connections() === 0)
+})
+
+t.test('1001 is what the upstream hears of a caller that is gone without a word', async (t) => {
+  const { connect, foreign } = await harness(t)
+  const { caller } = await connect('/echo')
+  caller.terminate()
+  await until(() => foreign.closes.length === 1)
+  t.equal(foreign.closes[0]?.code, CLOSE_CODES.gone)
+  await until(() => foreign.connections() === 0)
+})
+
+t.test('1009 a message beyond the limit ends the connection of whoever sent it', async (t) => {
+  const { connect, foreign } = await harness(t)
+  const { caller, closed } = await connect('/echo')
+  caller.send(Buffer.alloc(MESSAGE_BYTES_MAX + 1))
+  t.equal((await closed).code, 1009)
+  await until(() => foreign.connections() === 0)
+})
+
+// Attack: frames that are none, from a caller.
+t.test('1002 a caller with broken frames is ended, and nothing else is', async (t) => {
+  const { connect } = await harness(t)
+  const bystander = await connect('/echo')
+  const { underneath, closed } = await connect('/echo')
+  underneath.write(Buffer.from([0x83, 0x80, 1, 2, 3, 4]))
+  t.equal((await closed).code, 1002)
+  bystander.caller.send('still here')
+  t.equal((await bystander.next()).data.toString(), 'still here')
+})
+
+// Attack: a side that sends without end to one that does not read; whatever is not taken would be held in memory.
+t.test('an upstream that floods is read as fast as the caller reads', async (t) => {
+  const { connect, foreign, relays } = await harness(t)
+  const { caller, closed } = await connect('/flood')
+  caller.pause()
+  await untilSteady(() => foreign.flooded())
+  t.ok(foreign.flooded() < 32 * MIB, `${foreign.flooded()} bytes were taken, most of them by the system`)
+  const taken = foreign.flooded()
+  caller.resume()
+  await until(() => foreign.flooded() > taken + 32 * MIB)
+  relays[0]?.close(1012, 'over')
+  t.equal((await closed).code, 1012)
+})
+
+t.test('a caller that floods is read as fast as the upstream reads', async (t) => {
+  const { connect } = await harness(t)
+  const { caller } = await connect('/never-reads')
+  let taken = 0
+  const block = Buffer.alloc(32_768)
+  const more = () => {
+    if (caller.readyState !== WebSocket.OPEN) return
+    caller.send(block, () => {
+      taken += block.length
+      setImmediate(more)
+    })
+  }
+  more()
+  await untilSteady(() => taken)
+  t.ok(taken < 32 * MIB, `${taken} bytes were taken, most of them by the system`)
+})
+
+t.test('1013 a side that takes nothing for too long is cut off, and the other one is told', async (t) => {
+  const { connect, relays } = await harness(t, { ...LIMITS, stalled_ms_max: 300 })
+  const { caller, closed } = await connect('/never-reads')
+  const block = Buffer.alloc(65_536)
+  const flood = setInterval(() => caller.send(block), 1)
+  t.teardown(() => clearInterval(flood))
+  t.same(await closed, { code: CLOSE_CODES.too_slow, reason: 'the other side does not read' })
+  await relays[0]?.ended
+})
+
+t.test('1001 a connection on which nothing moves is ended, and a ping keeps it', async (t) => {
+  const { connect } = await harness(t, { ...LIMITS, idle_ms_max: 400 })
+  const { caller, closed } = await connect('/silent')
+  const started = Date.now()
+  const pings = setInterval(() => caller.ping(), 50)
+  await until(() => Date.now() - started > 900)
+  t.equal(caller.readyState, WebSocket.OPEN)
+  clearInterval(pings)
+  t.same(await closed, { code: CLOSE_CODES.gone, reason: 'idle' })
+})
+
+t.test('an upstream that refuses the upgrade is known by its status, and a redirect is not followed', async (t) => {
+  const { connect } = await harness(t)
+  for (const status of [200, 302, 400, 401, 403, 404, 500, 503]) {
+    await failsAs(t, connect(`/refuses-${status}`), { kind: 'refused', status })
+  }
+  t.end()
+})
+
+t.test('an upstream that hangs up, answers garbage or the wrong key is unreachable', async (t) => {
+  const { connect } = await harness(t)
+  for (const path of ['/hangs-up', '/garbage', '/wrong-key']) {
+    await failsAs(t, connect(path), { kind: 'unreachable' })
+  }
+  await failsAs(t, connect('/echo', { origin: 'ws://127.0.0.1:9' }), { kind: 'unreachable' })
+  t.end()
+})
+
+t.test('an upstream that never answers the upgrade is given up, and so is one whose caller went away', async (t) => {
+  const { connect, foreign } = await harness(t)
+  await failsAs(t, connect('/never', { timeout_ms: 200 }), { kind: 'timeout' })
+  await failsAs(t, connect('/never', { signal: AbortSignal.timeout(200) }), { kind: 'aborted' })
+  await failsAs(t, connect('/never', { signal: AbortSignal.abort() }), { kind: 'aborted' })
+  await until(() => foreign.connections() === 0)
+})
+
+t.test('the upstream chooses among the subprotocols that the caller offers', async (t) => {
+  const { connect } = await harness(t)
+  const { caller } = await connect('/echo', { protocols: ['status.v2', 'status.v1'] })
+  t.equal(caller.protocol, 'status.v2')
+})
+
+async function failsAs(t: Test, dialling: Promise<unknown>, expected: { kind: string; status?: number }) {
+  const failure = await dialling.then(
+    () => 'it was accepted',
+    (error: unknown) => error,
+  )
+  t.ok(failure instanceof DialFailure)
+  t.match(failure, expected)
+}
+
+interface Wish {
+  origin?: string
+  protocols?: string[]
+  timeout_ms?: number
+  signal?: AbortSignal
+  onOpen?: (caller: WebSocket) => void
+}
+
+/** A relay and nothing around it, between a caller and the foreign server. */
+async function harness(t: Test, limits = LIMITS) {
+  const foreign: ForeignSockets = await startForeignSockets()
+  const relays: Relay[] = []
+  const upgrades = new WebSocketServer({ noServer: true, ...SOCKET_OPTIONS, maxPayload: MESSAGE_BYTES_MAX })
+  const server = createServer()
+  let prepared: WebSocket
+  server.on('upgrade', (request, socket: Socket, head) =>
+    upgrades.handleUpgrade(request, socket, head, (caller) => relays.push(relay(caller, prepared, limits))),
+  )
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const callers = new Set<WebSocket>()
+  t.teardown(async () => {
+    for (const caller of callers) caller.terminate()
+    await foreign.close()
+    server.closeAllConnections()
+    server.close()
+  })
+
+  async function connect(path: string, wish: Wish = {}) {
+    const { origin = foreign.origin.replace('http', 'ws'), protocols = [], timeout_ms = 5_000 } = wish
+    const signal = wish.signal ?? new AbortController().signal
+    const dialling = { url: origin + path, headers: {}, protocols, message_bytes_max: MESSAGE_BYTES_MAX, timeout_ms }
+    prepared = await dial(dialling, signal)
+    const caller = new WebSocket(`ws://127.0.0.1:${port}/`, protocols)
+    callers.add(caller)
+    const messages: { data: Buffer; binary: boolean }[] = []
+    caller.on('message', (data: Buffer, binary) => messages.push({ data, binary }))
+    caller.on('error', () => undefined)
+    const closed = new Promise<{ code: number; reason: string }>((resolve) =>
+      caller.once('close', (code, reason) => resolve({ code, reason: reason.toString() })),
+    )
+    let underneath: Socket | undefined
+    caller.once('upgrade', ({ socket }) => {
+      underneath = socket
+    })
+    if (wish.onOpen !== undefined) caller.once('open', () => wish.onOpen?.(caller))
+    await once(caller, 'open')
+    const next = async () => {
+      await until(() => messages.length > 0)
+      return messages.shift() as { data: Buffer; binary: boolean }
+    }
+    return { caller, underneath: underneath as unknown as Socket, closed, next }
+  }
+  return { foreign, relays, connect }
+}
+
+/** Resolves when a number has stopped to grow. */
+async function untilSteady(read: () => number): Promise<void> {
+  let last = -1
+  let steady_since = Date.now()
+  await until(() => {
+    const now = read()
+    if (now !== last) steady_since = Date.now()
+    last = now
+    return now > 0 && Date.now() - steady_since > 500
+  })
+}

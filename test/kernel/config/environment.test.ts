@@ -1,0 +1,178 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { configure } from '../../../src/kernel/config/config.js'
+import { ConfigurationError, readEnvironment } from '../../../src/kernel/config/env.js'
+import { BUDGETS } from '../../../src/kernel/limits/budgets.js'
+
+const SECRET = 'planted-secret-6'
+const read = (variables: Record<string, string>) => configure(readEnvironment(variables))
+
+/** The one line that refuses these variables. */
+function refusal(variables: Record<string, string>): string {
+  try {
+    read(variables)
+  } catch (error) {
+    if (error instanceof ConfigurationError) return String(error)
+    throw error
+  }
+  throw new Error(`taken: ${JSON.stringify(variables)}`)
+}
+
+/** Values that each variable refuses. Each could hold a secret that somebody pasted into the wrong variable. */
+const BAD: Record<string, string[]> = {
+  NODE_ENV: [SECRET, 'Production', 'prod'],
+  PORT: [SECRET, '-1', '65536', '80.5', '80 81'],
+  DATABASE_URL: [SECRET, `mysql://user:${SECRET}@db/x`, `https://${SECRET}`],
+  DATABASE_POOL_MAX: [SECRET, '0', '201', '1.5'],
+  REDIS_URL: [SECRET, `http://user:${SECRET}@redis`],
+  PUBLIC_URL: [
+    SECRET,
+    `https://user@example.com/${SECRET}`,
+    'https://example.com/path',
+    'https://example.com?x',
+    'ftp://x',
+  ],
+  ACCESS_TOKEN_SECONDS: [SECRET, '0', '29', '86401', '1h'],
+  REFRESH_TOKEN_SECONDS: [SECRET, '59', '31536001', '7d'],
+  TRUST_PROXY: [SECRET, 'true', '1', '*', 'loopback', '10.0.0.0/33', '10.0.0.1,true', '10.0.0.1 10.0.0.2'],
+  CORS_ORIGINS: [
+    SECRET,
+    '*',
+    'null',
+    'example.com',
+    'https://example.com/',
+    'https://EXAMPLE.com',
+    `https://a.example,${SECRET}`,
+  ],
+  ALLOW_REGISTRATION: [SECRET, 'yes', 'TRUE', '2'],
+  LOG_LEVEL: [SECRET, 'verbose', 'INFO'],
+  ...Object.fromEntries(
+    Object.values(BUDGETS).map(({ variable }) => [
+      variable,
+      [
+        SECRET,
+        '100',
+        '100/',
+        '/60',
+        '-1/60',
+        '1.5/60',
+        '100/0',
+        '1e3/60',
+        '100 / 60',
+        '100/60/60',
+        '99999999/60',
+        '01/60',
+      ],
+    ]),
+  ),
+}
+
+// Attack: none; a boot log is read by many, and a value in the wrong variable is often a secret.
+t.test('a value that makes no sense refuses the boot in one line that names the variable and not the value', (t) => {
+  for (const [variable, values] of Object.entries(BAD)) {
+    for (const value of values) {
+      const line = refusal({ [variable]: value })
+      t.match(line, new RegExp(`^${variable}: must `), `${variable}=${value}: ${line}`)
+      t.notOk(/\n/.test(line), 'one line')
+      t.notOk(line.includes(SECRET), 'without the value')
+    }
+  }
+  const known = Object.keys(BAD).length
+  t.ok(known >= 19, 'every variable that can be wrong')
+  t.end()
+})
+
+t.test('a budget that does not exist is refused: somebody believes it to be in force', (t) => {
+  for (const variable of ['BUDGET_TENNANT', 'BUDGET_', 'BUDGET_LOGIN', 'BUDGET_ADDRESS_MAX', 'BUDGET___proto__']) {
+    t.equal(refusal({ [variable]: '100/60' }), `${variable}: there is no such budget`)
+  }
+  t.end()
+})
+
+t.test('values that contradict each other, or lack what they need, are refused', (t) => {
+  const contradiction = (variables: Record<string, string>, variable: string) => {
+    const line = refusal(variables)
+    t.match(line, new RegExp(`^${variable}: must `), line)
+    t.notOk(line.includes(SECRET))
+  }
+  const url = `postgres://user:${SECRET}@db/x`
+  contradiction({ ACCESS_TOKEN_SECONDS: '3600', REFRESH_TOKEN_SECONDS: '3600' }, 'REFRESH_TOKEN_SECONDS')
+  contradiction({ ACCESS_TOKEN_SECONDS: '7200', REFRESH_TOKEN_SECONDS: '3600' }, 'REFRESH_TOKEN_SECONDS')
+  contradiction({ DATABASE_URL: url }, 'JWT_SIGNING_KEYS')
+  contradiction({ NODE_ENV: 'production', PUBLIC_URL: 'https://x.example' }, 'JWT_SIGNING_KEYS')
+  contradiction({ NODE_ENV: 'production', JWT_SIGNING_KEYS: 'keys.json' }, 'PUBLIC_URL')
+  t.end()
+})
+
+t.test('without any variable: embedded, on loopback, nobody trusted, no origin, no registration', (t) => {
+  t.match(read({}), {
+    production: false,
+    host: '127.0.0.1',
+    port: 8000,
+    public_url: 'http://localhost:8000',
+    storage: { engine: 'embedded', data_dir: '.data' },
+    access_token_seconds: 3600,
+    refresh_token_seconds: 604_800,
+    trusted_proxies: [],
+    cors_origins: [],
+    allow_registration: false,
+    log_level: 'info',
+    redis_url: undefined,
+    budgets: { address: { quota: 6000, window_seconds: 60 }, key: { quota: 0 } },
+  })
+  const blank = Object.fromEntries(
+    [...Object.keys(BAD), 'HOST', 'DATA_DIR', 'JWT_SIGNING_KEYS'].map((name) => [name, '']),
+  )
+  t.same(read(blank), read({}), 'an empty variable is absent')
+  t.same(read({ PATH: '/bin', HOME: '/root', UNRELATED: SECRET }), read({}), 'what is not ours is not read')
+  t.end()
+})
+
+t.test('what is set is taken as it is', (t) => {
+  t.match(
+    read({
+      NODE_ENV: 'production',
+      PUBLIC_URL: 'https://api.example.com',
+      JWT_SIGNING_KEYS: 'keys.json',
+      DATABASE_URL: 'postgresql://u@db:5432/gatehouse',
+      DATABASE_POOL_MAX: '20',
+      PORT: '9000',
+      TRUST_PROXY: '10.0.0.1, 2001:db8::/32 ,,192.168.0.0/16',
+      CORS_ORIGINS: 'https://a.example, http://localhost:5173',
+      ALLOW_REGISTRATION: 'true',
+      BUDGET_TENANT: '5/1',
+      BUDGET_KEY: '0/60',
+    }),
+    {
+      production: true,
+      host: '0.0.0.0',
+      port: 9000,
+      public_url: 'https://api.example.com',
+      storage: { engine: 'pooled', url: 'postgresql://u@db:5432/gatehouse', connections_max: 20 },
+      trusted_proxies: ['10.0.0.1', '2001:db8::/32', '192.168.0.0/16'],
+      cors_origins: ['https://a.example', 'http://localhost:5173'],
+      allow_registration: true,
+      budgets: { tenant: { quota: 5, window_seconds: 1 }, key: { quota: 0 } },
+    },
+  )
+  t.equal(read({ HOST: '::1' }).host, '::1')
+  t.end()
+})
+
+t.test('whatever stands in a variable, the boot either takes it or refuses it by name, without it', (t) => {
+  const variable = fc.constantFrom(...Object.keys(BAD))
+  const value = fc.string({ minLength: 12, maxLength: 40, unit: 'grapheme-ascii' })
+  fc.assert(
+    fc.property(variable, value, (name, text) => {
+      try {
+        read({ [name]: text })
+        return true
+      } catch (error) {
+        const line = String(error)
+        return error instanceof ConfigurationError && line.startsWith(`${name}: `) && !line.includes(text)
+      }
+    }),
+    { numRuns: 300 },
+  )
+  t.end()
+})

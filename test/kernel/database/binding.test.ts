@@ -1,0 +1,154 @@
+import fc from 'fast-check'
+import pg from 'pg'
+import t from 'tap'
+import { BIND_STATEMENT, BoundQuery } from '../../../src/kernel/database/bound-query.js'
+import type { Binding, Database } from '../../../src/kernel/database/database.js'
+import { openPooled } from '../../../src/kernel/database/pooled.js'
+import { openTestDatabase } from '../../helpers/database.js'
+
+const test_database = await openTestDatabase()
+const { url, sql } = test_database
+/** One connection, so that whatever a statement leaves behind meets the next one. */
+const narrow: Database = url === undefined ? test_database.database : openPooled(url, 1, () => undefined)
+const few: Database = url === undefined ? test_database.database : openPooled(url, 3, () => undefined)
+t.teardown(async () => {
+  if (url !== undefined) await Promise.all([narrow.close(), few.close()])
+  await test_database.close()
+})
+
+const TENANTS = ['00000000-0000-7000-8000-00000000000a', '00000000-0000-7000-8000-00000000000b'] as const
+const [ACME, GLOBEX] = TENANTS
+for (const id of TENANTS) {
+  await sql(`insert into tenants (id, name, created_at) values ('${id}', 'T', now());
+    insert into customers (tenant_id, id, name, created_at, updated_at)
+      select '${id}', gen_random_uuid(), '${id}', now(), now() from generate_series(1, 5)`)
+}
+const bound = (tenant_id: string): Binding => ({ role: 'gatehouse_tenant', tenant_id })
+const PLATFORM: Binding = { role: 'gatehouse_platform' }
+const WHO = `select current_setting('role') as role, current_setting('app.tenant_id', true) as tenant_id`
+const read = (database: Database, binding: Binding, text: string, values: unknown[] = []) =>
+  database.readOne(binding, { text, values, row_mode: 'object' })
+
+t.test('a statement runs as the role and tenant that it was bound to, and the next one as its own', async (t) => {
+  t.same(await read(narrow, bound(ACME), WHO), [{ role: 'gatehouse_tenant', tenant_id: ACME }])
+  t.same(await read(narrow, PLATFORM, WHO), [{ role: 'gatehouse_platform', tenant_id: '' }])
+  t.same(await read(narrow, bound(GLOBEX), WHO), [{ role: 'gatehouse_tenant', tenant_id: GLOBEX }])
+})
+
+// Stops the tenant of one request from being the tenant of the next, which is how pooled connections leak.
+t.test('an error takes the binding with it, and leaves a connection that works', async (t) => {
+  for (const text of [
+    'select 1 / 0',
+    'select no_such_column from customers',
+    'syntax error',
+    'select password_hash from users',
+    `select 'not a number'::int`,
+    `insert into customers (tenant_id, id, name, created_at, updated_at) values ('${GLOBEX}', gen_random_uuid(), '', now(), now())`,
+  ]) {
+    await t.rejects(read(narrow, bound(ACME), text), { code: /^[0-9A-Z]{5}$/ }, text)
+    t.same(await read(narrow, PLATFORM, WHO), [{ role: 'gatehouse_platform', tenant_id: '' }], text)
+    await t.rejects(read(narrow, PLATFORM, 'select current_tenant_id()'), { code: '42501' }, text)
+  }
+})
+
+// Stops a tenant id from carrying SQL, and a broken one from binding nothing.
+t.test('a binding that names no tenant runs nothing', async (t) => {
+  for (const tenant_id of ['', 'x', `${ACME}'; set role postgres; --`, `${ACME} `, '%', '\u0000']) {
+    await t.rejects(read(narrow, bound(tenant_id), 'select name from customers'), JSON.stringify(tenant_id))
+    const transaction = narrow.transaction(bound(tenant_id), (run) =>
+      run({ text: 'select name from customers', values: [], row_mode: 'object' }),
+    )
+    await t.rejects(transaction, JSON.stringify(tenant_id))
+  }
+  t.same(await read(narrow, PLATFORM, WHO), [{ role: 'gatehouse_platform', tenant_id: '' }])
+})
+
+// Stops the answer to the binding, which names the tenant, from being taken for the answer to the statement.
+t.test('the first result never shows, whatever the statement returns', async (t) => {
+  t.same(await read(narrow, bound(ACME), 'select 7 as seven'), [{ seven: 7 }])
+  t.same(await read(narrow, bound(ACME), 'select name from customers where false'), [])
+  t.same(await read(narrow, bound(ACME), 'select'), [{}])
+  t.same(await read(narrow, bound(ACME), 'update customers set name = name where false'), [])
+  t.equal((await read(narrow, bound(ACME), 'select n from generate_series(1, 5000) n')).length, 5000)
+  const rows = await narrow.readOne(bound(ACME), { text: 'select 1, 2', values: [], row_mode: 'array' })
+  t.same(rows, [[1, 2]])
+  t.equal((await read(narrow, bound(ACME), 'delete from customers where false returning id')).length, 0)
+})
+
+// Stops a statement from losing its binding when a connection keeps as many plans as it may: it is sent unnamed then.
+t.test('the statements beyond those that are kept by name are bound all the same', async (t) => {
+  for (let number = 0; number < 520; number += 1) {
+    const rows = await read(narrow, bound(ACME), `select ${number} as number, current_setting('role') as role`)
+    const [row] = rows as { number: number; role: string }[]
+    if (row?.number !== number || row.role !== 'gatehouse_tenant') t.fail(`${number}: ${JSON.stringify(rows)}`)
+  }
+  await t.rejects(read(narrow, PLATFORM, 'select 1; select 2'), { code: '42601' }, 'and are one statement each')
+})
+
+t.test('values come back as they were sent, of every shape that the product uses', async (t) => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.string({ unit: 'binary' }).filter((text) => !text.includes('\u0000') && text.isWellFormed()),
+      fc.array(fc.constantFrom('a', 'b,c', '"', '\\', '{}', 'null', '')),
+      fc.maxSafeInteger(),
+      async (text, list, number) => {
+        const [row] = (await read(
+          narrow,
+          bound(ACME),
+          'select $1::text as text, $2::text[] as list, $3::int8 as number, $4::jsonb as json, $5::text as nothing',
+          [text, list, number, JSON.stringify({ text }), null],
+        )) as Record<string, unknown>[]
+        t.same(row, { text, list, number, json: { text }, nothing: null })
+      },
+    ),
+    { numRuns: 50 },
+  )
+})
+
+// Stops two tenants on one connection from meeting: each of 200 readers sees its own rows, all of them and no other.
+t.test('200 interleaved reads of two tenants on a small pool never mix', async (t) => {
+  const reads = Array.from({ length: 200 }, async (_, number) => {
+    const own = TENANTS[number % 2] as string
+    // Every seventh fails, in the middle of the others.
+    if (number % 7 === 0) await t.rejects(read(few, bound(own), 'select 1 / 0 from customers'))
+    const rows =
+      number % 3 === 0
+        ? await few.transaction(bound(own), (run) =>
+            run({ text: 'select name from customers', values: [], row_mode: 'object' }),
+          )
+        : await read(few, bound(own), 'select name, $1::int as number from customers', [number])
+    const names = (rows as { name: string; number?: number }[]).map((row) => row.name)
+    if (names.length !== 5 || names.some((name) => name !== own)) t.fail(`${number}: ${names}`)
+    if ((rows as { number?: number }[]).some((row) => (row.number ?? number) !== number)) t.fail(`${number}: values`)
+  })
+  await Promise.all(reads)
+  t.equal(few.load().waiting, 0)
+})
+
+if (url !== undefined) {
+  // Stops the binding from outliving its batch: looked at from the same connection, unbound.
+  t.test('on the connection itself nothing is left of a batch', async (t) => {
+    const pool = new pg.Pool({ connectionString: url, max: 1 })
+    const first = await pool.connect()
+    await first.query({ ...BIND_STATEMENT, values: ['none', ''] })
+    const { rows: before } = await first.query('select pg_backend_pid() as pid')
+    const batch = new BoundQuery('gatehouse_tenant', ACME, { text: WHO, values: [] })
+    t.same(await batch.sendOn(first), [{ role: 'gatehouse_tenant', tenant_id: ACME }])
+    const again = await pool.connect()
+    t.same((await again.query('select pg_backend_pid() as pid')).rows, before)
+    t.same((await again.query(WHO)).rows, [{ role: 'none', tenant_id: '' }])
+    await t.rejects(again.query('select * from customers'), { code: '42501' })
+    again.release()
+    await pool.end()
+  })
+
+  // Stops a statement from running as the login when its binding was refused. A sequence moves even in what is undone.
+  t.test('a failed binding skips the statement', async (t) => {
+    await sql('create sequence ran; grant usage on sequence ran to public')
+    const nobody = { role: 'no_such_role' } as unknown as Binding
+    await t.rejects(read(narrow, nobody, `select nextval('ran')`), { code: '22023' })
+    t.same(await sql('select is_called from ran'), [{ is_called: false }])
+    await read(narrow, PLATFORM, `select nextval('ran')`)
+    t.same(await sql('select is_called from ran'), [{ is_called: true }])
+  })
+}

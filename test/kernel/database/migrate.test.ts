@@ -1,0 +1,77 @@
+import { randomBytes } from 'node:crypto'
+import pg from 'pg'
+import t from 'tap'
+import type { Database } from '../../../src/kernel/database/database.js'
+import { openEmbeddedInMemory } from '../../../src/kernel/database/embedded.js'
+import { migrate, pendingMigrations } from '../../../src/kernel/database/migrate.js'
+import { openPooled } from '../../../src/kernel/database/pooled.js'
+
+const server = process.env.TEST_DATABASE_URL
+/** An empty database, and as many doors to it as there are processes that start at once. */
+const { doors, sql } = server === undefined ? await embedded() : await pooled(server)
+
+async function embedded() {
+  const database = await openEmbeddedInMemory()
+  t.teardown(() => database.close())
+  return { doors: [database], sql: (text: string) => database.owner.query(text) }
+}
+
+async function pooled(url: string) {
+  const name = `gatehouse_migrate_${process.pid}_${randomBytes(4).toString('hex')}`
+  const admin = new pg.Client(url)
+  await admin.connect()
+  await admin.query(`create database ${name}`)
+  const own = new URL(url)
+  own.pathname = `/${name}`
+  const opened: Database[] = Array.from({ length: 5 }, () => openPooled(own.href, 1, () => undefined))
+  t.teardown(async () => {
+    await Promise.all(opened.map((database) => database.close()))
+    await admin.query(`drop database ${name} with (force)`)
+    await admin.end()
+  })
+  return { doors: opened, sql: async (text: string) => await (opened[0] as Database).owner.query(text) }
+}
+
+const [database] = doors as [Database]
+
+// Stops replicas that start together from applying one migration twice, or half of it each.
+t.test('processes that migrate one empty database at once apply each migration once', async (t) => {
+  const counts = await Promise.all(doors.map((door) => migrate(door)))
+  const journal = await sql('select hash from gatehouse_migrations')
+  t.ok(journal.length >= 3)
+  t.equal(Math.max(...counts), journal.length, 'one of them applied all')
+  t.equal(
+    counts.reduce((sum, count) => sum + count),
+    journal.length,
+    `and the others none: ${counts}`,
+  )
+  t.equal(await pendingMigrations(database), 0)
+})
+
+t.test('a second run changes nothing', async (t) => {
+  const picture = `select table_name, column_name, data_type from information_schema.columns where table_schema = 'public' order by 1, 2`
+  const before = [await sql(picture), await sql('select * from gatehouse_migrations order by hash')]
+  t.equal(await migrate(database), 0)
+  t.same([await sql(picture), await sql('select * from gatehouse_migrations order by hash')], before)
+})
+
+t.test('a migration that fails leaves neither its changes nor its line in the journal', async (t) => {
+  const [last] = await sql('select hash, created_at from gatehouse_migrations order by created_at desc limit 1')
+  await sql(`delete from gatehouse_migrations where hash = '${last?.hash}'`)
+  t.equal(await pendingMigrations(database), 1)
+  const policies = `select count(*)::int as count from pg_policies`
+  const before = await sql(policies)
+  await t.rejects(migrate(database), 'its objects exist already')
+  t.same(await sql(policies), before)
+  t.equal(await pendingMigrations(database), 1)
+  await sql(`insert into gatehouse_migrations (hash, created_at) values ('${last?.hash}', ${last?.created_at})`)
+  t.equal(await migrate(database), 0, 'and the connection works')
+})
+
+t.test('the running gateway can read the journal and cannot write it', async (t) => {
+  const asPlatform = (text: string) =>
+    database.transaction({ role: 'gatehouse_platform' }, (run) => run({ text, values: [], row_mode: 'object' }))
+  t.ok((await asPlatform('select hash from gatehouse_migrations')).length >= 3)
+  await t.rejects(asPlatform('delete from gatehouse_migrations'), { code: '42501' })
+  await t.rejects(asPlatform(`insert into gatehouse_migrations (hash, created_at) values ('x', 0)`), { code: '42501' })
+})

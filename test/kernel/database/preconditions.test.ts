@@ -1,0 +1,112 @@
+import { randomBytes } from 'node:crypto'
+import pg from 'pg'
+import t from 'tap'
+import { openPooled } from '../../../src/kernel/database/pooled.js'
+import { checkPreconditions } from '../../../src/kernel/database/preconditions.js'
+import { openTestDatabase } from '../../helpers/database.js'
+
+const opened = await openTestDatabase()
+t.teardown(() => opened.close())
+const { database, sql } = opened
+
+t.test('a migrated database with every wall is let through', async (t) => {
+  await t.resolves(checkPreconditions(database))
+})
+
+t.test('a table without a wall refuses the boot, and is named', async (t) => {
+  await sql('create table forgotten (id uuid)')
+  await t.rejects(checkPreconditions(database), {
+    name: 'ConfigurationError',
+    message: 'DATABASE_URL: row-level security is missing on: forgotten',
+  })
+  await sql('drop table forgotten')
+  await sql('alter table customers disable row level security')
+  await t.rejects(checkPreconditions(database), { message: /missing on: customers$/ })
+  await sql('alter table customers enable row level security')
+  await t.resolves(checkPreconditions(database))
+})
+
+const server = process.env.TEST_DATABASE_URL
+if (server !== undefined) {
+  const here = new URL(opened.url as string).pathname
+  const prefix = `gatehouse_pre_${process.pid}_${randomBytes(3).toString('hex')}`
+  const logins: string[] = []
+  t.teardown(async () => {
+    // After the pools of the test are closed, and before its database goes: these own things in it.
+    for (const login of logins) {
+      await sql(`drop owned by ${login} cascade`)
+      await sql(`drop role ${login}`)
+    }
+  })
+
+  /** A login of its own for each case, so that no other test on the server notices. */
+  const attempt = async (options: string, arrange: (login: string) => string) => {
+    const login = `${prefix}_${logins.length}`
+    logins.push(login)
+    await sql(`create role ${login} login password '${login}' ${options}; ${arrange(login)}`)
+    return checkAs(login, here)
+  }
+  const checkAs = async (login: string | undefined, pathname: string) => {
+    const url = new URL(server)
+    url.pathname = pathname
+    if (login !== undefined) Object.assign(url, { username: login, password: login })
+    const pool = openPooled(url.href, 1, () => undefined)
+    try {
+      await checkPreconditions(pool)
+      return 'let through'
+    } catch (error) {
+      return (error as Error).name === 'ConfigurationError' ? (error as Error).message : `${error}`
+    } finally {
+      await pool.close()
+    }
+  }
+  const both = (login: string) => `grant gatehouse_tenant, gatehouse_platform to ${login}`
+
+  // Stops row-level security from standing there for nothing: each of these logins would walk through it.
+  t.test('a login that could bypass row-level security refuses the boot', async (t) => {
+    t.equal(await attempt('noinherit', both), 'let through', 'the login of the README')
+    t.match(await checkAs(undefined, here), /could bypass row-level security/, 'the superuser')
+    t.match(await attempt('superuser', both), /could bypass row-level security/, 'another superuser')
+    t.match(await attempt('noinherit bypassrls', both), /could bypass row-level security/, 'BYPASSRLS')
+    const owning = await attempt(
+      'noinherit',
+      (login) => `${both(login)}; create table own_of_${login} (id int);
+      alter table own_of_${login} enable row level security; alter table own_of_${login} owner to ${login}`,
+    )
+    t.match(owning, /could bypass row-level security/, 'the owner of a table')
+  })
+
+  t.test('a login without the two roles refuses the boot, and is told what to run', async (t) => {
+    const hint = /must hold gatehouse_tenant and gatehouse_platform; run npm run migrate as the owner/
+    t.match(await attempt('noinherit', () => ''), hint)
+    t.match(await attempt('noinherit', (login) => `grant gatehouse_tenant to ${login}`), hint)
+    t.match(await attempt('noinherit', (login) => `grant gatehouse_platform to ${login}`), hint)
+  })
+
+  t.test('migrations that are not applied refuse the boot, and are counted', async (t) => {
+    const [last] = await sql('select hash, created_at from gatehouse_migrations order by created_at desc limit 1')
+    await sql(`delete from gatehouse_migrations where hash = '${last?.hash}'`)
+    t.match(await attempt('noinherit', both), /^DATABASE_URL: 1 migrations are not applied; run npm run migrate/)
+    await sql(`insert into gatehouse_migrations (hash, created_at) values ('${last?.hash}', ${last?.created_at})`)
+    t.equal(await attempt('noinherit', both), 'let through')
+
+    const empty = `${prefix}_empty`
+    const admin = new pg.Client(server)
+    await admin.connect()
+    await admin.query(`create database ${empty}`)
+    t.match(
+      await checkAs(logins[0], `/${empty}`),
+      /^DATABASE_URL: [3-9] migrations are not applied/,
+      'an empty database',
+    )
+    await admin.query(`drop database ${empty} with (force)`)
+    await admin.end()
+  })
+
+  t.test('the login of the tests is such a login: what is proved with it holds in production', async (t) => {
+    const [login] =
+      await database.owner.query(`select rolsuper, rolbypassrls, rolinherit, current_user <> session_user as is_other
+      from pg_roles where rolname = current_user`)
+    t.same(login, { rolsuper: false, rolbypassrls: false, rolinherit: false, is_other: false })
+  })
+}

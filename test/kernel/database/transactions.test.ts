@@ -1,0 +1,182 @@
+import { sql as query } from 'drizzle-orm'
+import t from 'tap'
+import { TenantStore } from '../../../src/app/stores/tenant-store.js'
+import { Problem } from '../../../src/kernel/problems/problems.js'
+import type { LiveEvent } from '../../../src/kernel/store/events.js'
+import { UnitOfWork } from '../../../src/kernel/store/unit-of-work.js'
+import { startGateway } from '../../helpers/gateway.js'
+import { buildWorld } from '../../helpers/world.js'
+
+const gateway = await startGateway()
+t.teardown(() => gateway.close())
+const { acme } = await buildWorld(gateway)
+const { database, sql } = gateway
+const NOBODY = { actor: { kind: 'anonymous' as const, id: null }, address: null, user_agent: null, request_id: null }
+const unit = (told: LiveEvent[] = []) =>
+  new UnitOfWork(
+    database,
+    { role: 'gatehouse_tenant', tenant_id: acme.id },
+    gateway.clock.now,
+    () => NOBODY,
+    async () => undefined,
+    (event) => told.push(event),
+  )
+const typing = (user_id: string): LiveEvent => ({
+  kind: 'chat_typing',
+  tenant_id: acme.id,
+  conversation_id: acme.id,
+  user_id,
+  is_typing: true,
+})
+const store = () => new TenantStore(database, acme.id, gateway.clock.now, () => NOBODY)
+const countOf = async (table: string) => (await sql(`select count(*)::int as count from ${table}`))[0]?.count
+
+t.test('whatever fails in a transaction undoes all of it, its event and what would be told', async (t) => {
+  const before = [await countOf('customers'), await countOf('audit_events')]
+  const told: LiveEvent[] = []
+  const failures: Record<string, () => unknown> = {
+    'an error of ours': () => Promise.reject(new Error('ours')),
+    'a refusal': () => Promise.reject(new Problem('last_owner')),
+    'nothing at all': () => Promise.reject(undefined),
+  }
+  for (const [what, fail] of Object.entries(failures)) {
+    const write = unit(told).write('customer.created', async ({ queries, changed, publish }) => {
+      await queries.execute(
+        query.raw(`insert into customers (tenant_id, id, name, created_at, updated_at)
+        values ('${acme.id}', gen_random_uuid(), 'Undone', now(), now())`),
+      )
+      changed({ kind: 'customer', id: null, tenant_id: acme.id, changes: {} })
+      publish(typing('nobody'))
+      await fail()
+    })
+    await t.rejects(write, what)
+    t.same([await countOf('customers'), await countOf('audit_events')], before, what)
+  }
+  const swallowed = unit(told).write('customer.created', async ({ queries, changed, publish }) => {
+    await queries.execute(query.raw('select 1 / 0')).catch(() => undefined)
+    changed({ kind: 'customer', id: null, tenant_id: acme.id, changes: {} })
+    publish(typing('nobody'))
+  })
+  await t.rejects(swallowed, 'an error of the database that the work ignored')
+  t.same([await countOf('customers'), await countOf('audit_events')], before)
+  t.same(told, [], 'nobody was told')
+})
+
+// Stops a listener from being told of what is not there yet, and may never be.
+t.test('what is published is told after the commit, once and in order', async (t) => {
+  const told: LiveEvent[] = []
+  const at: unknown[] = []
+  const watched = new UnitOfWork(
+    {
+      ...database,
+      transaction: async (binding, work) => {
+        const result = await database.transaction(binding, work)
+        at.push('committed')
+        return result
+      },
+    },
+    { role: 'gatehouse_tenant', tenant_id: acme.id },
+    gateway.clock.now,
+    () => NOBODY,
+    async () => undefined,
+    (event) => {
+      told.push(event)
+      at.push('told')
+    },
+  )
+  await watched.write('customer.created', async ({ changed, publish }) => {
+    changed({ kind: 'customer', id: 'x', tenant_id: acme.id, changes: {} })
+    publish(typing('first'))
+    publish(typing('second'))
+    at.push('worked')
+  })
+  t.same(at, ['worked', 'committed', 'told', 'told'])
+  t.same(told, [typing('first'), typing('second')], 'a customer is nobody whose rights change')
+})
+
+// The end of a tenant's chain is what its writes queue on: nobody may hold it while an answer is on its way to us.
+t.test('the last statement of a write commits it, and what fails with it leaves nothing', async (t) => {
+  const binding = { role: 'gatehouse_tenant', tenant_id: acme.id } as const
+  const rename = (name: string) => ({
+    text: 'update tenants set name = $1 where id = $2 returning name',
+    values: [name, acme.id],
+    row_mode: 'object' as const,
+  })
+  const names = async () =>
+    (await gateway.sql(`select name from tenants where id = '${acme.id}'`)).map(({ name }) => name)
+  const [before] = await names()
+  let seen: unknown[] = []
+  const rows = await database.transaction(binding, async (_run, finish) => {
+    const answered = await finish(rename('Committed with it'))
+    // One connection is all that the embedded engine has: whoever asks now would wait for this transaction's end.
+    if (database.engine === 'pooled') seen = await names()
+    return answered
+  })
+  t.same(rows, [{ name: 'Committed with it' }])
+  if (database.engine === 'pooled') t.same(seen, ['Committed with it'], 'it is there before the work ends')
+  const failing = { text: 'select 1 / $1::int', values: [0], row_mode: 'object' as const }
+  await t.rejects(
+    database.transaction(binding, async (run, finish) => {
+      await run(rename('Not to be seen'))
+      await finish(failing)
+    }),
+    { code: '22012' },
+  )
+  await t.rejects(
+    database.transaction(binding, async (run, finish) => {
+      await run(failing).catch(() => undefined)
+      await finish(rename('Not to be seen either'))
+    }),
+    'after an error that nobody minded',
+  )
+  t.same(await names(), ['Committed with it'])
+  await database.transaction(binding, (_run, finish) => finish(rename(String(before))))
+  t.same(await names(), [before])
+})
+
+t.test('a write must say once what it changed, or that it changed nothing', async (t) => {
+  await t.rejects(
+    unit().write('customer.created', async () => undefined),
+    { message: /must say once/ },
+  )
+  await t.rejects(
+    unit().write('customer.created', async ({ unchanged }) => {
+      unchanged()
+      unchanged()
+    }),
+    { message: /must say once/ },
+  )
+  const before = await countOf('audit_events')
+  await unit().write('customer.created', async ({ unchanged }) => unchanged())
+  t.equal(await countOf('audit_events'), before, 'nothing happened, nothing is told')
+})
+
+// Stops a request from waiting for itself: the embedded engine has one connection, and a small pool is soon as poor.
+t.test('a store inside of its own transaction throws instead of waiting for ever', async (t) => {
+  const own = store()
+  const inner = [
+    () => own.read((readers) => readers.roles.list()),
+    () => own.write('customer.created', (writers) => writers.customers.create({ name: 'Nested' })),
+  ]
+  for (const nested of inner) {
+    const write = own.write('customer.created', async (writers) => {
+      await writers.customers.create({ name: 'Outer' })
+      return nested()
+    })
+    await t.rejects(write, { message: /inside of its own transaction/ })
+  }
+  t.equal(await countOf(`customers where name in ('Outer', 'Nested')`), 0)
+  await own.write('customer.created', (writers) => writers.customers.create({ name: 'Afterwards' }))
+  t.equal(await countOf(`customers where name = 'Afterwards'`), 1, 'the store works again')
+})
+
+// Stops digests and hashes from standing in the log: the query builder's error quotes every value of a statement.
+t.test("an error of the database is the driver's own, without the builder's list of values around it", async (t) => {
+  const failing = unit().read(({ queries }) => queries.execute(query`select ${'secret'}, 1 / ${0}::int`))
+  const error = await failing.catch((failure: unknown) => failure as Error & { code?: string })
+  if (!(error instanceof Error)) throw new Error('it did not fail')
+  t.equal(error.code, '22012')
+  for (let current: unknown = error; current instanceof Error; current = current.cause) {
+    t.notMatch(`${current.name} ${current.message}`, /Drizzle|secret|params/)
+  }
+})

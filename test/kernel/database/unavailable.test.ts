@@ -1,0 +1,150 @@
+import { sql as query } from 'drizzle-orm'
+import t, { type Test } from 'tap'
+import type { Statement } from '../../../src/kernel/database/database.js'
+import { openPooled } from '../../../src/kernel/database/pooled.js'
+import { tenant } from '../../../src/kernel/request/access.js'
+import { UnitOfWork } from '../../../src/kernel/store/unit-of-work.js'
+import { openTestDatabase, type TestDatabase } from '../../helpers/database.js'
+import { startGateway } from '../../helpers/gateway.js'
+import { type Answer, ask } from '../../helpers/requests.js'
+import { buildWorld } from '../../helpers/world.js'
+
+const NOBODY = { actor: { kind: 'anonymous' as const, id: null }, address: null, user_agent: null, request_id: null }
+
+function isUnavailable(t: Test, answer: Answer) {
+  t.equal(answer.status, 503, answer.text)
+  t.match(answer.body, { code: 'service_unavailable' })
+  t.match(answer.headers.get('retry-after'), /^[1-9]/)
+  t.notMatch(answer.text, /postgres|ECONN|127\.0\.0\.1|terminat|statement/i, 'says nothing of the inside')
+}
+
+// Stops a database that is down from opening the door: what cannot be looked up is not allowed.
+t.test('503 with the database down every route that must look somebody up fails closed, at once', async (t) => {
+  const healthy = await startGateway()
+  t.teardown(() => healthy.close())
+  const world = await buildWorld(healthy)
+  // Nothing listens on port 1.
+  const dead = openPooled('postgres://nobody@127.0.0.1:1/none', 2, () => undefined)
+  const on: TestDatabase = { ...healthy.test_database, database: dead }
+  const signing_keys = JSON.stringify({ keys: [await privateKeyOf(healthy)] })
+  const gateway = await startGateway({ on, signing_keys })
+  t.teardown(() => gateway.close())
+  const headers = await world.as('owner')
+  const began = Date.now()
+  const paths = ['/v1/customers', '/v1/access', '/v1/me', '/v1/platform/users', `/v1/tenants/${world.acme.id}/keys`]
+  for (const path of paths) isUnavailable(t, await ask(gateway, path, { headers }))
+  isUnavailable(t, await ask(gateway, '/v1/customers', { headers, body: { name: 'Somebody' } }))
+  isUnavailable(t, await ask(gateway, '/v1/auth/login', { body: { email: 'owner@people.example', password: 'x' } }))
+  t.ok(Date.now() - began < 5_000, `${Date.now() - began} ms for all of them`)
+
+  t.equal((await ask(gateway, '/livez')).status, 200, 'the process lives')
+  const ready = await ask(gateway, '/readyz')
+  t.match(ready, { status: 503, body: { checks: { database: 'failing', migrations: 'unknown' } } })
+  t.equal((await ask(gateway, '/v1/customers')).status, 401, 'what needs no look-up is answered as ever')
+  await dead.close()
+  isUnavailable(t, await ask(gateway, '/v1/customers', { headers }))
+})
+
+async function privateKeyOf(gateway: { signing_keys: readonly { private_pem: string | undefined; kid: string }[] }) {
+  const { createPrivateKey } = await import('node:crypto')
+  const [key] = gateway.signing_keys
+  return { ...createPrivateKey(key?.private_pem as string).export({ format: 'jwk' }), kid: key?.kid }
+}
+
+if (process.env.TEST_DATABASE_URL !== undefined) {
+  const opened = await openTestDatabase()
+  const database = openPooled(opened.url as string, 2, () => undefined)
+  const statements: Record<string, Statement['text']> = {
+    read: 'select pg_sleep(20)',
+    timeout: `select set_config('statement_timeout', '50', true)`,
+  }
+  const gateway = await startGateway({
+    on: { ...opened, database },
+    more: async (app) => {
+      const unitOf = (tenant_id: string) =>
+        new UnitOfWork(database, { role: 'gatehouse_tenant', tenant_id }, Date.now, () => NOBODY)
+      app.get('/test/slow-read', { config: tenant() }, (request) =>
+        unitOf(request.tenant.id).read(({ queries }) => queries.execute(query.raw(statements.read as string))),
+      )
+      app.get('/test/slow-write', { config: tenant() }, (request) =>
+        unitOf(request.tenant.id).write('customer.created', async ({ queries, unchanged }) => {
+          unchanged()
+          await queries.execute(query.raw(statements.read as string))
+        }),
+      )
+      app.get('/test/timeout', { config: tenant() }, (request) =>
+        unitOf(request.tenant.id).write('customer.created', async ({ queries, unchanged }) => {
+          unchanged()
+          await queries.execute(query.raw(statements.timeout as string))
+          await queries.execute(query.raw(statements.read as string))
+        }),
+      )
+    },
+  })
+  t.teardown(async () => {
+    await gateway.close()
+    await database.close()
+    await opened.close()
+  })
+  const world = await buildWorld(gateway)
+  const headers = await world.as('owner')
+  const mine = `datname = current_database() and application_name = 'gatehouse'`
+
+  /** Ends or cancels the sleeping statement as soon as it runs. */
+  const disturb = async (how: 'pg_terminate_backend' | 'pg_cancel_backend') => {
+    for (;;) {
+      const hit = await gateway.sql(
+        `select ${how}(pid) from pg_stat_activity where ${mine} and state = 'active' and query like '%pg_sleep%'`,
+      )
+      if (hit.length > 0) return
+    }
+  }
+
+  t.test('503 a connection that breaks under a request, and the next request works', async (t) => {
+    for (const path of ['/test/slow-read', '/test/slow-write']) {
+      const [answer] = await Promise.all([ask(gateway, path, { headers }), disturb('pg_terminate_backend')])
+      isUnavailable(t, answer)
+      for (let tries = 0; tries < 4; tries += 1) {
+        t.equal((await ask(gateway, '/v1/customers', { headers })).status, 200, path)
+      }
+    }
+    t.same(database.load(), { busy: 0, waiting: 0 }, 'no connection is lost')
+  })
+
+  t.test('503 a statement that takes too long, in a batch and in a transaction', async (t) => {
+    const [cancelled] = await Promise.all([ask(gateway, '/test/slow-read', { headers }), disturb('pg_cancel_backend')])
+    isUnavailable(t, cancelled)
+    isUnavailable(t, await ask(gateway, '/test/timeout', { headers }))
+    const [limit] = await database.owner.query('show statement_timeout')
+    t.ok(limit)
+    const [row] = await database.readOne(
+      { role: 'gatehouse_platform' },
+      { text: `select current_setting('statement_timeout') as limit`, values: [], row_mode: 'object' },
+    )
+    t.same(row, { limit: '5s' }, 'every statement has a limit')
+    t.equal((await ask(gateway, '/v1/customers', { headers })).status, 200)
+  })
+
+  t.test(
+    'connections that die while idle are replaced: the next requests work, or say 503, and never hang',
+    async (t) => {
+      await Promise.all(Array.from({ length: 6 }, () => ask(gateway, '/v1/customers', { headers })))
+      await gateway.sql(`select pg_terminate_backend(pid) from pg_stat_activity where ${mine}`)
+      const statuses = new Set<number>()
+      for (let tries = 0; tries < 6; tries += 1) {
+        const answer = await ask(gateway, '/v1/customers', { headers })
+        statuses.add(answer.status)
+        if (answer.status !== 200) isUnavailable(t, answer)
+      }
+      t.equal((await ask(gateway, '/v1/customers', { headers })).status, 200, [...statuses].join())
+    },
+  )
+
+  t.test('more requests than connections wait their turn, and all are answered', async (t) => {
+    const answers = await Promise.all(Array.from({ length: 60 }, () => ask(gateway, '/v1/customers', { headers })))
+    t.same(
+      answers.map(({ status }) => status).filter((status) => status !== 200),
+      [],
+    )
+  })
+}

@@ -1,0 +1,82 @@
+import t from 'tap'
+import { expectProblem } from '../../app/pipeline/expect-problem.js'
+import { startGateway } from '../../helpers/gateway.js'
+import { ask } from '../../helpers/requests.js'
+import { buildWorld, keyHeaders, login } from '../../helpers/world.js'
+
+const QUOTA = 4
+const gateway = await startGateway({ env: { BUDGET_REFUSED: `${QUOTA}/60`, TRUST_PROXY: '127.0.0.1' } })
+t.teardown(() => gateway.close())
+const world = await buildWorld(gateway)
+const { acme, globex } = world
+const integration = keyHeaders({ id: acme.id, key: acme.integration_key })
+
+/** A caller with an address of its own. */
+const caller =
+  (address: string) =>
+  (path: string, headers: Record<string, string> = {}, body?: unknown) =>
+    ask(gateway, path, { headers: { 'x-forwarded-for': address, ...headers }, body })
+
+const { access: ended } = await login(gateway, 'agent')
+await ask(gateway, '/v1/auth/logout', { method: 'POST', headers: { authorization: `Bearer ${ended}` } })
+const GUESSES: Record<string, (call: ReturnType<typeof caller>) => Promise<{ status: number }>> = {
+  'a key that does not exist': (call) =>
+    call('/v1/customers', keyHeaders({ id: acme.id, key: `${acme.key.slice(0, -1)}!` })),
+  'a key of another tenant': (call) => call('/v1/customers', keyHeaders({ id: acme.id, key: globex.key })),
+  'a tenant that does not exist': (call) => call('/v1/customers', keyHeaders({ ...acme, id: world.ids.owner })),
+  'a forged token': (call) => call('/v1/me', { authorization: 'Bearer a.b.c' }),
+  'a forged token beside a good key': (call) =>
+    call('/v1/customers', { ...integration, authorization: 'Bearer a.b.c' }),
+  'a refresh token that does not exist': (call) => call('/v1/auth/refresh', {}, { refresh: 'ghr_guess' }),
+}
+
+// Attack: guessing keys, tokens and refresh tokens, as fast as the wide budget of an address would let it.
+t.test('429 guessing stops an address early, whatever it guesses, and even when a guess is right', async (t) => {
+  for (const [position, [name, guess]] of Object.entries(GUESSES).entries()) {
+    const call = caller(`203.0.113.${position}`)
+    for (let count = 0; count < QUOTA; count += 1) t.equal((await guess(call)).status, 401, `${name}, ${count}`)
+    const answer = await call('/v1/customers', integration)
+    expectProblem(t, answer, 429, 'rate_limited', name)
+    t.same(answer.body.violated_policies, ['refused'])
+    t.match(answer.headers.get('ratelimit-policy'), `"refused";q=${QUOTA};w=60`)
+    t.match(answer.headers.get('ratelimit'), /"refused";r=0;t=(60|5\d)/)
+    t.match(answer.headers.get('retry-after'), /^(60|5\d)$/)
+  }
+})
+
+t.test('200 nobody who holds good credentials comes near it, whatever else is refused', async (t) => {
+  const call = caller('198.51.100.1')
+  const analyst = await world.bearer('analyst')
+  for (let count = 0; count < QUOTA + 2; count += 1) {
+    t.equal((await call('/v1/customers', integration)).status, 200)
+    t.equal((await call('/v1/customers')).body.code, 'tenant_credentials_required')
+    t.equal((await call('/v1/me')).body.code, 'authentication_required')
+    t.equal((await call('/v1/customers', keyHeaders(acme))).body.code, 'insufficient_scope')
+    t.equal((await call('/v1/platform/users', analyst)).body.code, 'platform_access_denied')
+    t.equal((await call('/v1/customers', { ...integration, origin: 'https://evil.example' })).status, 403)
+    t.equal((await call('/nowhere')).status, 404)
+    // It was good once, so it is no guess: a server that speaks for many users meets ends of sessions all the time.
+    t.equal((await call('/v1/me', { authorization: `Bearer ${ended}` })).body.code, 'invalid_token')
+  }
+})
+
+t.test('200 another address goes on, and the same one when the window is over', async (t) => {
+  const [guesser, other] = [caller('198.51.100.2'), caller('198.51.100.3')]
+  const guess = GUESSES['a key of another tenant'] as (call: typeof guesser) => Promise<{ status: number }>
+  for (let count = 0; count <= QUOTA; count += 1) await guess(guesser)
+  t.equal((await guesser('/livez')).status, 429)
+  t.equal((await other('/v1/customers', integration)).status, 200)
+  // Attack: waiting out the window by asking on. Refusals of the wall count nothing, and prolong nothing either.
+  gateway.clock.advance(30_000)
+  t.equal((await guesser('/v1/customers', integration)).status, 429)
+  gateway.clock.advance(30_000)
+  t.equal((await guesser('/v1/customers', integration)).status, 200)
+})
+
+// Attack: a guess a /64: the addresses of one connection share what is refused.
+t.test('429 guesses from many addresses of one IPv6 network are guesses of one', async (t) => {
+  const guess = GUESSES['a forged token'] as (call: ReturnType<typeof caller>) => Promise<{ status: number }>
+  for (let count = 0; count < QUOTA; count += 1) t.equal((await guess(caller(`2001:db8:7:7::${count}`))).status, 401)
+  t.equal((await caller('2001:db8:7:7:ffff::1')('/livez')).status, 429)
+  t.equal((await caller('2001:db8:7:8::1')('/livez')).status, 200)
+})

@@ -1,0 +1,165 @@
+import { setImmediate } from 'node:timers/promises'
+import fc from 'fast-check'
+import t from 'tap'
+import type { ConversationLog } from '../../../src/app/conversation-log.js'
+import type { Connection, Transport } from '../../../src/kernel/live/connection.js'
+import { Follower } from '../../../src/kernel/live/follower.js'
+import type { Outgoing } from '../../../src/kernel/live/frames.js'
+import { Subscription } from '../../../src/kernel/live/subscription.js'
+import type { LiveMessage, MessageEvent } from '../../../src/kernel/store/events.js'
+
+const HERE = { tenant_id: 'a', conversation_id: 'b' }
+
+/** A log that is written to, and answers after a while, as a database does. */
+function openLog() {
+  const rows: LiveMessage[] = []
+  let fails = 0
+  let reads = 0
+  const log: ConversationLog = {
+    seen: async () => new Map(),
+    async after(_tenant, _conversation, seq, limit) {
+      reads += 1
+      const answer = rows.filter((row) => row.seq > seq).slice(0, limit)
+      await setImmediate()
+      if (fails > 0) {
+        fails -= 1
+        throw new Error('away')
+      }
+      return answer
+    },
+  }
+  return {
+    log,
+    write: (): MessageEvent => {
+      const message = { id: `m${rows.length + 1}`, seq: rows.length + 1 }
+      rows.push(message)
+      return { kind: 'chat_message', ...HERE, message }
+    },
+    last: () => rows.length,
+    failNext: () => {
+      fails = 1
+    },
+    reads: () => reads,
+  }
+}
+
+function openListener(follower: Follower, log: ConversationLog, is_congested = () => false) {
+  const heard: Outgoing[] = []
+  const transport: Transport = {
+    send: (outgoing) => void heard.push(outgoing),
+    get is_congested() {
+      return is_congested()
+    },
+    drained: async () => {
+      await setImmediate()
+    },
+    end: () => undefined,
+    tick: () => undefined,
+  }
+  const connection = { is_open: true } as Connection
+  const subscription = new Subscription(follower, log, connection, transport)
+  const of = (type: string) =>
+    heard.filter((outgoing) => outgoing.type === type).map((each) => JSON.parse(String(each.frame)).payload)
+  return { subscription, of, seqs: () => of('chat_message').map((message: LiveMessage) => message.seq) }
+}
+
+const upTo = (last: number, after = 0) => Array.from({ length: last - after }, (_each, index) => after + index + 1)
+
+// Stops every race between the log, the bus and whoever joins: events are lost, doubled and late, in any order.
+t.test('whoever joins at whatever moment sees each message once and in its order', async (t) => {
+  const act = fc.constantFrom('write', 'lose', 'deliver', 'deliver last', 'again', 'join', 'join at 0', 'wait')
+  await fc.assert(
+    fc.asyncProperty(fc.array(act, { minLength: 10, maxLength: 60 }), async (acts) => {
+      const { log, write, last } = openLog()
+      const follower = new Follower(log, HERE.tenant_id, HERE.conversation_id)
+      const on_the_way: MessageEvent[] = []
+      const listeners: { seqs: () => number[]; after: number }[] = []
+      let asked = 0
+      let newest: MessageEvent | undefined
+      for (const each of acts) {
+        if (each === 'write') on_the_way.push(write())
+        if (each === 'lose') on_the_way.shift()
+        if (each === 'wait') await setImmediate()
+        if (each === 'again' && newest !== undefined) follower.hear(newest)
+        if (each === 'deliver' || each === 'deliver last') {
+          const event = each === 'deliver' ? on_the_way.shift() : on_the_way.pop()
+          newest = event ?? newest
+          if (event !== undefined) follower.hear(event)
+        }
+        if (each === 'join' || each === 'join at 0') {
+          await follower.reach(last())
+          const { subscription, seqs } = openListener(follower, log, () => ++asked % 7 === 0)
+          listeners.push({ seqs, after: each === 'join' ? follower.position : 0 })
+          void subscription.start(each === 'join' ? undefined : 0)
+        }
+      }
+      await follower.reach(last())
+      for (let turn = 0; turn < 20; turn++) await setImmediate()
+      for (const { seqs, after } of listeners) {
+        if (String(seqs()) !== String(upTo(last(), after))) throw new Error(`after ${after}: ${seqs()} of ${last()}`)
+      }
+    }),
+    { numRuns: 300 },
+  )
+  t.pass()
+})
+
+t.test('a message that is missing is read, and an edit waits for the message that it is of', async (t) => {
+  const { log, write } = openLog()
+  const follower = new Follower(log, HERE.tenant_id, HERE.conversation_id)
+  await follower.reach(0)
+  const { subscription, seqs, of } = openListener(follower, log)
+  await subscription.start(undefined)
+  write()
+  const second = write()
+  follower.hear({ ...second, kind: 'chat_message_updated' })
+  t.same(seqs(), [], 'an edit of what nobody has seen')
+  follower.hear(second)
+  await follower.reach(2)
+  t.same(seqs(), [1, 2])
+  t.same(of('chat_message_updated'), [{ id: 'm2', seq: 2 }])
+})
+
+// Stops an edit from being lost between the page that was read before it and the moment of going live.
+t.test('an edit that happens while the past is being read comes after it', async (t) => {
+  const { log, write } = openLog()
+  const first = write()
+  const follower = new Follower(log, HERE.tenant_id, HERE.conversation_id)
+  await follower.reach(1)
+  const { subscription, seqs, of } = openListener(follower, log)
+  const started = subscription.start(0)
+  follower.hear({ ...first, kind: 'chat_message_deleted' })
+  t.same(of('chat_message_deleted'), [])
+  await started
+  t.same(seqs(), [1])
+  t.same(of('chat_message_deleted'), [{ id: 'm1', seq: 1 }])
+})
+
+t.test('a log that does not answer is asked again by the next message', async (t) => {
+  const { log, write, failNext } = openLog()
+  const follower = new Follower(log, HERE.tenant_id, HERE.conversation_id)
+  await follower.reach(0)
+  const { subscription, seqs } = openListener(follower, log)
+  await subscription.start(undefined)
+  write()
+  failNext()
+  follower.hear(write())
+  await setImmediate()
+  await setImmediate()
+  t.same(seqs(), [])
+  follower.hear(write())
+  await follower.reach(3)
+  t.same(seqs(), [1, 2, 3])
+})
+
+t.test('a gap is read once, however many messages show it', async (t) => {
+  const { log, write, reads } = openLog()
+  const follower = new Follower(log, HERE.tenant_id, HERE.conversation_id)
+  await follower.reach(0)
+  const before = reads()
+  write()
+  for (let count = 0; count < 50; count++) follower.hear(write())
+  await follower.reach(51)
+  t.equal(follower.position, 51)
+  t.ok(reads() - before <= 4, `${reads() - before} readings`)
+})

@@ -1,0 +1,200 @@
+import fc from 'fast-check'
+import t, { type Test } from 'tap'
+import {
+  effectiveScopes,
+  evaluate,
+  type Holdings,
+  holds,
+  type OverrideFact,
+} from '../../../src/kernel/permissions/evaluate.js'
+import { ALL_SYSTEM_ROLES, type RoleFact, type SystemRole } from '../../../src/kernel/permissions/roles.js'
+import { ALL_SCOPES, declareScopes, isScope } from '../../../src/kernel/permissions/scopes.js'
+
+/** Contract section 6, written down a second time: the tests compare the product with this and not with itself. */
+const EVERY =
+  'conversations:view conversations:edit conversations:reply conversations:moderate handoff:perform customers:edit agents:view agents:edit users:manage keys:manage settings:manage analytics:view audit:view'
+const ROLE_TABLE: Record<SystemRole, string> = {
+  owner: EVERY,
+  admin: EVERY,
+  support_lead:
+    'conversations:view conversations:edit conversations:reply conversations:moderate handoff:perform customers:edit agents:view',
+  agent: 'conversations:view conversations:reply customers:edit',
+  analyst: 'analytics:view audit:view',
+}
+const HOSTILE = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', '', '*', 'conversations:*', 'Keys:manage']
+
+/** A scope of an upstream that is gone: it stands in roles and keys, and gives nothing. */
+const GONE = 'upstream:gone'
+/** A scope of an upstream that is there: Owner and Admin hold it like every other. */
+const DECLARED = 'upstream:later'
+declareScopes({}, new Map([[DECLARED, 'Something of an upstream']]))
+
+function naiveScopes(holdings: Holdings): Set<string> {
+  if (holdings.kind === 'key') return new Set(holdings.scopes.filter((scope) => scope !== GONE))
+  if (holdings.kind === 'operator') return new Set(holdings.privileges)
+  const scopes: string[] = []
+  for (const { system_role, scopes: own } of holdings.roles) {
+    scopes.push(...(system_role === null ? own : ROLE_TABLE[system_role].split(' ')))
+    if (system_role === 'owner' || system_role === 'admin') scopes.push(DECLARED)
+  }
+  for (const { effect, scope } of holdings.overrides) if (effect === 'grant') scopes.push(scope)
+  const denied = holdings.overrides.filter(({ effect }) => effect === 'deny').map(({ scope }) => scope)
+  return new Set(scopes.filter((scope) => scope !== GONE && !denied.includes(scope)))
+}
+
+const scope = fc.constantFrom(...ALL_SCOPES, DECLARED, GONE)
+const asked = fc.oneof({ weight: 4, arbitrary: scope }, fc.constantFrom(...HOSTILE), fc.string())
+const role: fc.Arbitrary<RoleFact> = fc.oneof(
+  fc.record({
+    name: fc.constantFrom('Owner', 'Custom', '__proto__'),
+    system_role: fc.constant(null),
+    scopes: fc.array(scope),
+  }),
+  // What stands in the row of a system role does not matter; its code does.
+  fc.record({ name: fc.string(), system_role: fc.constantFrom(...ALL_SYSTEM_ROLES), scopes: fc.array(scope) }),
+)
+const override: fc.Arbitrary<OverrideFact> = fc.record({ scope, effect: fc.constantFrom('grant', 'deny') })
+const user = fc.record({
+  kind: fc.constant('user' as const),
+  id: fc.uuid(),
+  roles: fc.array(role, { maxLength: 4 }),
+  overrides: fc.array(override, { maxLength: 6 }),
+})
+const key = fc.record({ kind: fc.constant('key' as const), id: fc.string(), scopes: fc.array(scope) })
+const operator = fc.record({ kind: fc.constant('operator' as const), id: fc.uuid(), privileges: fc.array(scope) })
+const holdings: fc.Arbitrary<Holdings> = fc.oneof({ weight: 3, arbitrary: user }, key, operator)
+
+const namesOf = (held: Holdings) => new Set(effectiveScopes(held).map((each) => each.scope))
+const isSubset = (part: Iterable<string>, whole: ReadonlySet<string>) => [...part].every((each) => whole.has(each))
+const isSame = (left: ReadonlySet<string>, right: ReadonlySet<string>) => isSubset(left, right) && isSubset(right, left)
+/** Asserts a property over many generated cases; the failing case is in the message. */
+function always<T>(t: Test, property: fc.IProperty<T>, runs = 500): void {
+  const run = fc.check(property, { numRuns: runs })
+  t.notOk(run.failed, run.failed ? String(fc.defaultReportMessage(run)) : `${run.numRuns} cases`)
+}
+
+t.test('the catalogue and the roles are those of the contract', async (t) => {
+  t.strictSame([...ALL_SCOPES].sort(), EVERY.split(' ').sort())
+  for (const code of ALL_SYSTEM_ROLES) {
+    const held = namesOf({
+      kind: 'user',
+      id: 'u',
+      roles: [{ name: 'x', system_role: code, scopes: [] }],
+      overrides: [],
+    })
+    const declared = code === 'owner' || code === 'admin' ? [DECLARED] : []
+    t.strictSame([...held].sort(), [...ROLE_TABLE[code].split(' '), ...declared].sort(), code)
+  }
+})
+
+t.test('scopes are those of the roles and the grants, less the denies', async (t) => {
+  always(
+    t,
+    fc.property(holdings, (held) => isSame(namesOf(held), naiveScopes(held))),
+  )
+})
+
+t.test('holds is membership in the effective scopes, for every scope and for what is none', async (t) => {
+  always(
+    t,
+    fc.property(holdings, asked, (held, name) => holds(held, name) === namesOf(held).has(name)),
+  )
+})
+
+t.test('every required scope must be held, and what is missing is exactly what is not', async (t) => {
+  always(
+    t,
+    fc.property(holdings, fc.array(asked), (held, required) => {
+      const decision = evaluate(required, held)
+      const expected = required.filter((name) => !naiveScopes(held).has(name))
+      return (
+        decision.allowed === (expected.length === 0) &&
+        JSON.stringify(decision.missing) === JSON.stringify(expected) &&
+        isSubset(decision.missing, new Set(required)) &&
+        isSubset(decision.denied_by_override, new Set(decision.missing)) &&
+        decision.principal.id === held.id &&
+        decision.principal.kind === held.kind
+      )
+    }),
+  )
+})
+
+// A deny that a second role, a grant or being Owner could outvote would be no way to stop a person.
+t.test('a deny beats every role, every grant, and Owner, wherever it stands in the list', async (t) => {
+  always(
+    t,
+    fc.property(user, scope, fc.nat(), (held, denied, at) => {
+      const overrides = [...held.overrides, { scope: denied, effect: 'grant' as const }]
+      overrides.splice(at % (overrides.length + 1), 0, { scope: denied, effect: 'deny' as const } as never)
+      const roles = [...held.roles, { name: 'Owner', system_role: 'owner' as const, scopes: [] }]
+      const decision = evaluate([denied], { ...held, roles, overrides })
+      return !decision.allowed && decision.denied_by_override.includes(denied)
+    }),
+  )
+})
+
+t.test('adding a deny never adds a scope, adding a grant never takes one', async (t) => {
+  always(
+    t,
+    fc.property(user, scope, (held, name) => {
+      const before = namesOf(held)
+      const denied = namesOf({ ...held, overrides: [...held.overrides, { scope: name, effect: 'deny' }] })
+      const granted = namesOf({ ...held, overrides: [...held.overrides, { scope: name, effect: 'grant' }] })
+      return isSubset(denied, before) && !denied.has(name) && isSubset(before, granted)
+    }),
+  )
+})
+
+// Role removal that kept the scopes was a fault of the system that this one replaces.
+t.test('removing a role never adds a scope, and none stays that only this role gave', async (t) => {
+  always(
+    t,
+    fc.property(user, fc.nat(), (held, at) => {
+      if (held.roles.length === 0) return true
+      const roles = held.roles.filter((_role, position) => position !== at % held.roles.length)
+      const after = { ...held, roles }
+      return isSubset(namesOf(after), namesOf(held)) && isSame(namesOf(after), naiveScopes(after))
+    }),
+  )
+})
+
+t.test('each effective scope names every place that it comes from, once', async (t) => {
+  always(
+    t,
+    fc.property(user, (held) =>
+      effectiveScopes(held).every(({ scope: name, from }) => {
+        const roles = held.roles.filter((each) => holds({ ...held, roles: [each], overrides: [] }, name)).length
+        const grants = held.overrides.filter((each) => each.effect === 'grant' && each.scope === name).length
+        return from.length >= roles + grants && from.length > 0
+      }),
+    ),
+  )
+})
+
+// The demand of a key alone must not be met by whoever once used the key.
+t.test('a key never consults roles or overrides that ride along', async (t) => {
+  always(
+    t,
+    fc.property(key, user, asked, (held, { roles, overrides }, name) => {
+      const laden = { ...held, roles, overrides } as Holdings
+      const own = new Set(held.scopes.filter((each) => each !== GONE))
+      return holds(laden, name) === own.has(name as never) && isSame(namesOf(laden), own)
+    }),
+  )
+})
+
+// Names that every JavaScript object answers to would open a check that looks scopes up in an object.
+t.test('no name of Object.prototype, no wildcard and no other case is ever held', async (t) => {
+  const owner: Holdings = {
+    kind: 'user',
+    id: 'u',
+    roles: [{ name: 'Owner', system_role: 'owner', scopes: [] }],
+    overrides: [],
+  }
+  for (const name of HOSTILE) {
+    t.notOk(holds(owner, name), name)
+    t.notOk(isScope(name), name)
+    t.strictSame(evaluate([name], owner).missing, [name])
+  }
+  t.ok(evaluate([], { kind: 'key', id: 'k', scopes: [] }).allowed, 'nothing required is nothing missing')
+})

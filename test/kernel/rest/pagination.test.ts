@@ -1,0 +1,180 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { expectProblem } from '../../app/pipeline/expect-problem.js'
+import { startGateway } from '../../helpers/gateway.js'
+import { type Answer, ask } from '../../helpers/requests.js'
+import { buildWorld } from '../../helpers/world.js'
+
+const gateway = await startGateway()
+t.teardown(() => gateway.close())
+const world = await buildWorld(gateway)
+const { acme, globex } = world
+const owner = await world.as('owner')
+const bearer = await world.bearer('owner')
+const COUNT = 23
+for (let number = 0; number < COUNT; number += 1) {
+  await world.createCustomer('acme', { tags: number % 2 === 0 ? ['even'] : [], name: `ACMEMARK ${number}` })
+}
+for (let number = 0; number < 6; number += 1) await world.createCustomer('globex')
+for (let number = 0; number < 7; number += 1) {
+  await acme.store.write('tenant_key.created', (store) => store.keys.create({ name: `Key ${number}`, scopes: [] }))
+}
+
+type Row = Record<string, string>
+const get = (path: string, headers = owner) => ask(gateway, path, { headers })
+
+/** Follows a list to its end, by cursor or by its Link header as it is. */
+async function follow(first: string, by: 'cursor' | 'link', headers = owner): Promise<Row[][]> {
+  const pages: Row[][] = []
+  let path: string | undefined = first
+  while (path !== undefined) {
+    const answer: Answer = await get(path, headers)
+    if (answer.status !== 200) throw new Error(answer.text)
+    pages.push(answer.body.data)
+    const link = /^<([^>]+)>; rel="next"$/.exec(answer.headers.get('link') ?? '')?.[1]
+    if ((link === undefined) !== (answer.body.next_cursor === null)) throw new Error('Link and next_cursor disagree')
+    const { next_cursor } = answer.body
+    const separator = first.includes('?') ? '&' : '?'
+    path = by === 'link' ? link : (next_cursor ?? undefined) && `${first}${separator}cursor=${next_cursor}`
+    if (pages.length > 60) throw new Error('the list does not end')
+  }
+  return pages
+}
+
+const idOf = (row: Row) => row.id ?? row.user_id
+
+t.test('pages of any size, joined, are the whole list once, in the same order', async (t) => {
+  const lists: [string, Record<string, string>][] = [
+    ['/v1/customers', owner],
+    ['/v1/customers?tag=even', owner],
+    ['/v1/customers?search=ACMEMARK%201', owner],
+    [`/v1/tenants/${acme.id}/keys`, bearer],
+    [`/v1/tenants/${acme.id}/members`, bearer],
+    ['/v1/tenants', bearer],
+    ['/v1/platform/users', await world.bearer('operator')],
+    ['/v1/platform/tenants', await world.bearer('operator')],
+    [`/v1/tenants/${acme.id}/audit-events`, bearer],
+    ['/v1/platform/audit-events', await world.bearer('operator')],
+  ]
+  for (const [path, headers] of lists) {
+    const separator = path.includes('?') ? '&' : '?'
+    const whole = (await follow(`${path}${separator}limit=100`, 'cursor', headers)).flat().map(idOf)
+    t.ok(whole.length > 0 && new Set(whole).size === whole.length, `${path}: ${whole.length} different rows`)
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 30 }), fc.constantFrom('cursor', 'link'), async (limit, by) => {
+        const pages = await follow(`${path}${separator}limit=${limit}`, by as 'cursor' | 'link', headers)
+        const full = pages.slice(0, -1).every((page) => page.length === limit)
+        return full && JSON.stringify(pages.flat().map(idOf)) === JSON.stringify(whole)
+      }),
+      {
+        numRuns: 5,
+        examples: [
+          [1, 'link'],
+          [whole.length, 'cursor'],
+        ],
+      },
+    )
+  }
+  t.equal((await follow('/v1/customers?limit=100', 'cursor')).flat().length, COUNT)
+  t.equal((await get('/v1/customers')).body.data.length, COUNT, '50 unless asked')
+})
+
+t.test('rows that come and go between two pages neither repeat nor hide the others', async (t) => {
+  const before = (await follow('/v1/customers?limit=100', 'cursor')).flat().map(idOf) as string[]
+  const first = await get('/v1/customers?limit=10')
+  const newer = await world.createCustomer('acme')
+  await ask(gateway, `/v1/customers/${before[9]}`, { method: 'DELETE', headers: owner })
+  const rest = (await follow(`/v1/customers?limit=10&cursor=${first.body.next_cursor}`, 'link')).flat().map(idOf)
+  t.same(rest, before.slice(10), 'even when the row that the page ended with is gone')
+  t.notOk(rest.includes(newer.id))
+})
+
+t.test('a Link carries the filters of the list, and none of the credentials', async (t) => {
+  const answer = await get('/v1/customers?limit=2&tag=even&search=ACMEMARK%20')
+  const link = answer.headers.get('link') ?? ''
+  const parameters = new URL(/<([^>]+)>/.exec(link)?.[1] ?? '', gateway.url).searchParams
+  t.match(Object.fromEntries(parameters), {
+    limit: '2',
+    tag: 'even',
+    search: 'ACMEMARK ',
+    cursor: answer.body.next_cursor,
+  })
+  t.notOk(link.includes(acme.key) || link.includes(await world.token('owner')))
+})
+
+// Attack: a cursor that was bent, or belongs to another list, shows what the list itself would not.
+t.test('400 a cursor that is forged, cut, or of another tenant, list or filter', async (t) => {
+  const cursor = async (path: string, headers = owner): Promise<string> => (await get(path, headers)).body.next_cursor
+  const mine = await cursor('/v1/customers?limit=2')
+  const integration = { 'x-tenant-id': acme.id, 'x-tenant-api-key': acme.integration_key }
+  const [digest, id] = Buffer.from(mine, 'base64url').toString().split('.') as [string, string]
+  const encode = (text: string) => Buffer.from(text).toString('base64url')
+  const forged: Record<string, string> = {
+    'no cursor at all': 'x',
+    'random bytes': Buffer.from('01234567890123456789').toString('base64url'),
+    cut: mine.slice(0, -4),
+    'cut in the middle': mine.slice(0, 20),
+    'an id alone': encode(id),
+    'another digest': encode(`${'0'.repeat(digest.length)}.${id}`),
+    'no id': encode(`${digest}.`),
+    'an id that is none': encode(`${digest}.' or 1=1 --`),
+    'an id and more': encode(`${digest}.${id}' --`),
+    'the id of a key': encode(`${digest}.AAAAbbbb0000`),
+    'a position': encode(`${digest}.7`),
+    'NUL in the id': encode(`${digest}.${id.slice(0, -1)}\0`),
+    'of another tenant': await cursor('/v1/customers?limit=2', await world.as('other_owner', globex)),
+    'of another filter': await cursor('/v1/customers?limit=2&tag=even'),
+    'of another list': await cursor(`/v1/tenants/${acme.id}/keys?limit=2`, bearer),
+    'of the platform': await cursor('/v1/platform/users?limit=2', await world.bearer('operator')),
+  }
+  for (const [name, value] of Object.entries(forged)) {
+    t.ok(value, `${name} is there`)
+    const answer = await get(`/v1/customers?limit=2&cursor=${value}`)
+    expectProblem(t, answer, 400, 'invalid_cursor', name)
+  }
+  expectProblem(t, await get(`/v1/customers?tag=even&cursor=${mine}`), 400, 'invalid_cursor', 'a filter was added')
+  expectProblem(t, await get(`/v1/customers?cursor=${'a'.repeat(513)}`), 400, 'validation_failed', 'too long')
+  expectProblem(t, await get('/v1/customers?cursor='), 400, 'validation_failed', 'empty')
+  t.equal((await get(`/v1/customers?limit=3&cursor=${mine}`)).status, 200, 'another limit is the same list')
+  t.equal((await get(`/v1/customers?limit=2&cursor=${mine}`)).status, 200)
+  expectProblem(
+    t,
+    await get(`/v1/customers?cursor=${mine}`, integration),
+    400,
+    'invalid_cursor',
+    'of another principal',
+  )
+})
+
+// Attack: an id of another make reaches a column that cannot be compared with it, and the database fails.
+t.test('400 a cursor with an id that the list could not have', async (t) => {
+  const audit = `/v1/tenants/${acme.id}/audit-events`
+  const lists = [
+    [`/v1/tenants/${acme.id}/keys`, '7', world.ids.owner],
+    [audit, world.ids.owner, '0', '-1', '1e3', '9'.repeat(19), 'NaN'],
+  ] as const
+  for (const [path, ...ids] of lists) {
+    const { next_cursor } = (await get(`${path}?limit=2`, bearer)).body
+    const [digest] = Buffer.from(next_cursor, 'base64url').toString().split('.')
+    for (const id of ids) {
+      const cursor = Buffer.from(`${digest}.${id}`).toString('base64url')
+      expectProblem(t, await get(`${path}?cursor=${cursor}`, bearer), 400, 'invalid_cursor', `${path} ${id}`)
+    }
+  }
+  const [digest] = Buffer.from((await get(`${audit}?limit=2`, bearer)).body.next_cursor, 'base64url')
+    .toString()
+    .split('.')
+  const beyond = Buffer.from(`${digest}.999999999999999`).toString('base64url')
+  t.match(await get(`${audit}?cursor=${beyond}`, bearer), { status: 200, body: { data: [], next_cursor: null } })
+})
+
+// Attack: a cursor says where to go on, so it is made to say the id of another tenant's row.
+t.test('200 a cursor that names another tenant’s row shows nothing of that tenant', async (t) => {
+  const mine = (await get('/v1/customers?limit=2')).body.next_cursor
+  const [digest] = Buffer.from(mine, 'base64url').toString().split('.')
+  const foreign = await world.createCustomer('globex')
+  const answer = await get(`/v1/customers?cursor=${Buffer.from(`${digest}.${foreign.id}`).toString('base64url')}`)
+  t.equal(answer.status, 200)
+  t.ok(answer.body.data.length > 0)
+  t.notMatch(answer.text, /GLOBEXMARK/)
+})

@@ -1,0 +1,205 @@
+import { request as httpRequest } from 'node:http'
+import { connect } from 'node:net'
+import t from 'tap'
+import { open, tenant } from '../../../src/kernel/request/access.js'
+import { type GatewayOptions, startGateway } from '../../helpers/gateway.js'
+import { ask, askRaw } from '../../helpers/requests.js'
+import { openSocket } from '../../helpers/sockets.js'
+import { until } from '../../helpers/until.js'
+import { buildWorld, keyHeaders } from '../../helpers/world.js'
+
+const gateway = await startGateway({
+  more: async (app) => {
+    const handler = async () => ({ over: 'http' })
+    app.route({
+      method: 'GET',
+      url: '/socket',
+      config: tenant('customers:edit'),
+      schema: { response: { 200: {} } },
+      handler,
+      wsHandler: (socket) => void socket.on('message', (data) => socket.send(data)),
+    })
+    app.post('/echo', { config: open(), schema: { response: { 200: {} } } }, async (request) => request.body)
+  },
+})
+t.teardown(() => gateway.close())
+const world = await buildWorld(gateway)
+const gatewayRoute: GatewayOptions['more'] = async (app) => {
+  app.route({ method: 'GET', url: '/socket', config: open(), handler: async () => ({}), wsHandler: () => undefined })
+}
+const HANDSHAKE = {
+  connection: 'Upgrade',
+  upgrade: 'websocket',
+  'sec-websocket-version': '13',
+  'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
+}
+
+t.test('101 a route that speaks WebSocket, for whoever passes the pipeline; it still answers HTTP', async (t) => {
+  const headers = await world.as('owner')
+  const socket = openSocket(gateway, '/socket', { headers })
+  await socket.opened()
+  socket.send({ type: 'echo' })
+  await socket.frame('echo')
+  t.match((await ask(gateway, '/socket', { headers })).body, { over: 'http' })
+  socket.socket.close()
+  await socket.closed()
+  await until('it was logged', () =>
+    gateway.lines.some((line) => line.includes('"route":"/socket","address"') && line.includes('"status":101')),
+  )
+})
+
+// Stops a refusal that a page cannot see: to a browser, an answer that is no upgrade is 1006 and nothing more.
+t.test('4401 4403 4429 1008 a refusal is an acceptance and a close that names the problem', async (t) => {
+  const owner = await world.as('owner')
+  const cases = [
+    [{}, 4401, 'tenant_credentials_required'],
+    [keyHeaders({ id: world.acme.id, key: world.globex.key }), 4401, 'invalid_tenant_credentials'],
+    [{ ...owner, authorization: 'Bearer x' }, 4401, 'invalid_token'],
+    [{ ...owner, origin: 'https://evil.example' }, 4403, 'origin_not_allowed'],
+    [await world.as('analyst'), 4403, 'insufficient_scope'],
+    [await world.as('stranger'), 4403, 'tenant_access_denied'],
+  ] as const
+  for (const [headers, code, reason] of cases) {
+    const socket = openSocket(gateway, '/socket', { headers })
+    t.same(await socket.closed(), { code, reason })
+    t.same(socket.frames, [])
+  }
+  const in_url = openSocket(gateway, `/socket?token=${world.acme.key}`, { headers: owner })
+  t.same(await in_url.closed(), { code: 1008, reason: 'credentials_in_url' })
+  const flooding = await startGateway({
+    on: gateway.test_database,
+    env: { BUDGET_ADDRESS: '1/60' },
+    more: gatewayRoute,
+  })
+  await ask(flooding, '/livez')
+  t.match(await openSocket(flooding, '/socket').closed(), { code: 4429, reason: /^rate_limited; Retry-After: \d+$/ })
+  await flooding.close()
+})
+
+t.test('a refusal of a handshake is recorded like any other', async (t) => {
+  await openSocket(gateway, '/socket', { headers: await world.as('analyst') }).closed()
+  await until('the audit has it', async () => {
+    await gateway.sql('select 1')
+    return gateway.lines.some((line) => line.includes('"status":403') && line.includes('"route":"/socket"'))
+  })
+  t.pass()
+})
+
+// Stops a handshake from opening a socket where nobody expects one, past whatever the route does.
+t.test('400 404 a handshake to any other route is answered over HTTP, and upgrades nothing', async (t) => {
+  const headers = await world.as('owner')
+  for (const [path, status, code] of [
+    ['/v1/customers', 400, 'no_web_socket'],
+    ['/livez', 400, 'no_web_socket'],
+    ['/nowhere', 404, 'not_found'],
+    ['/v1/auth/login', 404, 'not_found'],
+  ] as const) {
+    const { status: answered, body } = await openSocket(gateway, path, { headers }).answer()
+    if (path !== '/v1/auth/login')
+      t.match({ answered, body: JSON.parse(String(body)) }, { answered: status, body: { code } }, path)
+    else t.ok(Number(answered) >= 400, path)
+  }
+})
+
+// Stops a client library that offers HTTP/2 over plain text with each request from being left without an answer.
+t.test('200 an upgrade to anything else, or a handshake that is none, is an ordinary request', async (t) => {
+  const offers = [
+    { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'http2-settings': 'AAMAAABkAAQAAP__' },
+    { ...HANDSHAKE, 'sec-websocket-version': '8' },
+    { ...HANDSHAKE, 'sec-websocket-key': 'short' },
+    { ...HANDSHAKE, upgrade: 'websocket, h2c' },
+  ]
+  for (const offer of offers) {
+    const lines = Object.entries(offer).flat()
+    const read = await askRaw(gateway, '/livez', { lines })
+    t.equal(read.status, 200, JSON.stringify(offer))
+    const body = '{"a":1}'
+    const sent = await askRaw(gateway, '/echo', {
+      method: 'POST',
+      lines: [...lines, 'content-type', 'application/json', 'content-length', String(body.length)],
+      body,
+    })
+    t.match(sent.body, { a: 1 }, JSON.stringify(offer))
+  }
+  const posted = await askRaw(gateway, '/echo', {
+    method: 'POST',
+    lines: [...Object.entries(HANDSHAKE).flat(), 'content-type', 'application/json', 'content-length', '2'],
+    body: '{}',
+  })
+  t.equal(posted.status, 200, 'a handshake is a GET')
+})
+
+t.test('400 a protocol header that cannot be read is answered with a problem', async (t) => {
+  const lines = Object.entries({ ...HANDSHAKE, ...(await world.as('owner')), 'sec-websocket-protocol': 'a,,b' }).flat()
+  const answer = await askRaw(gateway, '/socket', { lines })
+  t.match(answer, { status: 400, body: { code: 'malformed_request' } })
+})
+
+// Attack: a handshake that is answered as no handshake, by a peer that never closes: it held a socket for ever, and a
+// gateway with one of them could not be stopped in good order.
+t.test('400 a peer that is answered so and does not close is cut off, whoever it is', async (t) => {
+  for (const headers of [{}, await world.as('owner')]) {
+    const { hostname, port } = new URL(gateway.url)
+    const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true })
+    const all = { host: 'x', ...HANDSHAKE, ...headers, 'sec-websocket-protocol': 'a,,b' }
+    const lines = Object.entries(all).map((line) => `${line.join(': ')}\r\n`)
+    socket.write(`GET /socket HTTP/1.1\r\n${lines.join('')}\r\n`)
+    let text = ''
+    let is_cut = false
+    socket.on('data', (chunk) => {
+      text += chunk
+    })
+    // A reset: it has not been polite, and neither are we.
+    socket.on('error', () => undefined)
+    const server = gateway.app.server
+    const count = () => new Promise<number>((resolve) => server.getConnections((_error, number) => resolve(number)))
+    await until('it is answered', () => text.includes('malformed_request'))
+    const open = await count()
+    await until('it is cut off', async () => {
+      is_cut = (await count()) < open
+      return is_cut
+    })
+    t.ok(is_cut)
+    socket.destroy()
+  }
+})
+
+// Attack: to let handshakes be refused and never to answer the close, so that each holds a socket.
+t.test('a refused socket is cut when its peer does not close it', async (t) => {
+  const sockets = await Promise.all(Array.from({ length: 300 }, () => deafHandshake()))
+  const upgraded = sockets.filter(({ status }) => status === 101).length
+  t.ok(upgraded <= 256 && upgraded > 0, `${upgraded} of 300 were accepted to be refused; the others got plain HTTP`)
+  await until('all of them are gone', () => sockets.every(({ isGone }) => isGone()))
+})
+
+function deafHandshake(): Promise<{ status: number; isGone: () => boolean }> {
+  const outgoing = httpRequest(`${gateway.url}/socket`, { headers: HANDSHAKE, agent: false })
+  return new Promise((resolve, reject) => {
+    outgoing.on('upgrade', (_response, socket) => {
+      let gone = false
+      // It reads, and never answers.
+      socket.on('data', () => undefined)
+      socket.on('error', () => undefined)
+      socket.on('close', () => {
+        gone = true
+      })
+      resolve({ status: 101, isGone: () => gone })
+    })
+    outgoing.on('response', (response) => {
+      response.resume()
+      resolve({ status: response.statusCode ?? 0, isGone: () => outgoing.socket?.destroyed === true })
+    })
+    outgoing.on('error', reject)
+    outgoing.end()
+  })
+}
+
+t.test('1012 an open socket is told to come back when the gateway goes down', async (t) => {
+  const other = await startGateway({ on: gateway.test_database, more: gatewayRoute })
+  const sockets = Array.from({ length: 3 }, () => openSocket(other, '/socket'))
+  await Promise.all(sockets.map((socket) => socket.opened()))
+  await other.close()
+  for (const socket of sockets) {
+    t.match(await socket.closed(), { code: 1012, reason: /^service_unavailable; Retry-After: [1-5]$/ })
+  }
+})
