@@ -3,7 +3,7 @@
 // The tests in a browser, and those with other people's programs, are runs of their own: not every machine has them, and
 // a test that is there is never passed over.
 import { spawn, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { EMBEDDED_ALONE } from './testing/limits.mjs'
 
@@ -53,10 +53,6 @@ function compile() {
   if (!succeeds('typescript7/bin/tsc', '-p', 'tsconfig.test.json', '--pretty', 'false')) return false
   // Compiled files find the migrations where their sources do: two folders up.
   cpSync('migrations', join(OUTPUT, 'migrations'), { recursive: true })
-  const tap = join(OUTPUT, 'node_modules', 'tap')
-  mkdirSync(tap, { recursive: true })
-  cpSync('scripts/testing/tap.mjs', join(tap, 'index.js'))
-  writeFileSync(join(tap, 'package.json'), JSON.stringify({ type: 'module', main: 'index.js' }))
   return true
 }
 

@@ -15,7 +15,7 @@ function start(files) {
   // By the environment, because tap names folders after the words of a command, and a name has an end.
   const env = { ...process.env, TEST_FILES: files.join(':') }
   // tap puts a loader into NODE_OPTIONS of whatever it spawns, which slows every import down, and takes coverage away.
-  const words = ['-u', 'NODE_OPTIONS', process.execPath, '--enable-source-maps', 'scripts/testing/group.mjs']
+  const words = ['-u', 'NODE_OPTIONS', process.execPath, '--enable-source-maps', '.build/test/runner/worker.js']
   return t.spawn('env', words, { env, timeout: files.length * FILE_MS_MAX, buffered: true }, name)
 }
 

@@ -1,6 +1,6 @@
-import t from 'tap'
 import { sweepSessions } from '../../src/app/sweep.js'
 import { startGateway } from '../helpers/gateway.js'
+import { t } from '../helpers/t.js'
 import { buildWorld, login } from '../helpers/world.js'
 
 const DAY_MS = 86_400_000

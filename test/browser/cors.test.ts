@@ -1,8 +1,8 @@
 import type { Frame, Page } from 'playwright-core'
-import t from 'tap'
 import { ORIGIN_REMEMBERED_MS } from '../../src/app/http/cors.js'
 import { startGateway } from '../helpers/gateway.js'
 import { ask } from '../helpers/requests.js'
+import { t } from '../helpers/t.js'
 import { buildWorld, emailOf, keyHeaders, PASSWORD } from '../helpers/world.js'
 import { openBrowser, openPage, servePage } from './chromium.js'
 

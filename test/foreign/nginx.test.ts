@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import t from 'tap'
 import { startBehindGateway } from '../features/upstreams/behind-gateway.js'
 import { ask, askRaw } from '../helpers/requests.js'
+import { t } from '../helpers/t.js'
 import { startNginx } from './nginx.js'
 
 const TEXT = 'A file of some length, so that it is worth to be packed. '.repeat(40)

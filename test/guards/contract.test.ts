@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
-import t from 'tap'
 import { openApiDocument, openApiYaml } from '../../src/app/openapi/openapi-document.js'
 import { open } from '../../src/kernel/request/access.js'
 import { startGateway } from '../helpers/gateway.js'
 import { ask } from '../helpers/requests.js'
+import { t } from '../helpers/t.js'
 import { contractViolations, type Document } from './contract.js'
 import { guardedRoutes } from './route-table.js'
 

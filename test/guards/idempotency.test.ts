@@ -1,6 +1,6 @@
-import t from 'tap'
 import { startGateway } from '../helpers/gateway.js'
 import { ask } from '../helpers/requests.js'
+import { t } from '../helpers/t.js'
 import { buildWorld } from '../helpers/world.js'
 import { eventsOf } from './audit.js'
 import { type Example, examplesOf } from './examples.js'

@@ -1,5 +1,5 @@
-import t from 'tap'
 import type { Ask } from '../helpers/requests.js'
+import { t } from '../helpers/t.js'
 import { PASSWORD } from '../helpers/world.js'
 import { ALLOWED, BAD_KEY, BAD_TOKEN, DENIED, eachInTurn, openReplicas, type Probe } from './replicas.js'
 

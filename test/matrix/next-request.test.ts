@@ -1,4 +1,4 @@
-import t from 'tap'
+import { t } from '../helpers/t.js'
 import { keyHeaders } from '../helpers/world.js'
 import { ALLOWED, BAD_KEY, DENIED, eachInTurn, openReplicas, SCOPELESS } from './replicas.js'
 

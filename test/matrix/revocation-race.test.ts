@@ -1,5 +1,5 @@
-import t from 'tap'
 import { ask } from '../helpers/requests.js'
+import { t } from '../helpers/t.js'
 import { keyHeaders } from '../helpers/world.js'
 import { BAD_KEY, openReplicas } from './replicas.js'
 

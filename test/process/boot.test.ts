@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import t from 'tap'
 import { generateSigningKeys } from '../../src/kernel/config/secrets.js'
+import { t } from '../helpers/t.js'
 import {
   FILE_MS_MAX,
   freePort,

@@ -1,5 +1,5 @@
-import t from 'tap'
 import { generateSigningKeys } from '../../src/kernel/config/secrets.js'
+import { t } from '../helpers/t.js'
 import {
   demoFolder,
   FILE_MS_MAX,

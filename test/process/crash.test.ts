@@ -1,4 +1,4 @@
-import t from 'tap'
+import { t } from '../helpers/t.js'
 import {
   demoFolder,
   FILE_MS_MAX,

@@ -1,6 +1,6 @@
-import t from 'tap'
 import { startGateway } from '../helpers/gateway.js'
 import { ask } from '../helpers/requests.js'
+import { t } from '../helpers/t.js'
 import { FILE_MS_MAX, scratchFolder, startGatewayProcess, startScript, type Variables } from './gateway-process.js'
 
 t.setTimeout(FILE_MS_MAX)

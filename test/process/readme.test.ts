@@ -11,8 +11,9 @@ import {
 } from 'node:fs'
 import { join, resolve } from 'node:path'
 import pg from 'pg'
-import t, { type Test } from 'tap'
+import type { Test } from 'tap'
 import { BUDGETS, CONNECTION_LIMITS } from '../../src/kernel/limits/budgets.js'
+import { t } from '../helpers/t.js'
 import {
   FILE_MS_MAX,
   freePort,

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
-import t from 'tap'
 import { generateSigningKeys } from '../../src/kernel/config/secrets.js'
+import { t } from '../helpers/t.js'
 import { demoFolder, FILE_MS_MAX, readDemo, startGatewayProcess, until } from './gateway-process.js'
 
 t.setTimeout(FILE_MS_MAX)

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http'
-import t from 'tap'
 import { generateSigningKeys } from '../../src/kernel/config/secrets.js'
 import { openEvents } from '../helpers/event-streams.js'
 import { openSocket } from '../helpers/sockets.js'
+import { t } from '../helpers/t.js'
 import {
   demoFolder,
   FILE_MS_MAX,

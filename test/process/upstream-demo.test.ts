@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
-import t from 'tap'
 import { WebSocket } from 'ws'
+import { t } from '../helpers/t.js'
 import {
   FILE_MS_MAX,
   freePort,

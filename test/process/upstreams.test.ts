@@ -3,7 +3,8 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
+import type { Test } from 'tap'
+import { t } from '../helpers/t.js'
 import {
   demoFolder,
   FILE_MS_MAX,

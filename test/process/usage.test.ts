@@ -1,4 +1,4 @@
-import t from 'tap'
+import { t } from '../helpers/t.js'
 import { demoFolder, FILE_MS_MAX, readDemo, startGatewayProcess } from './gateway-process.js'
 
 t.setTimeout(FILE_MS_MAX)

@@ -1,12 +1,12 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { isValidPhoneNumber } from 'libphonenumber-js/max'
-import t from 'tap'
 import { plantDemo } from '../../../src/app/demo/index.js'
 import { demoCustomers } from '../../../src/app/demo/people.js'
 import { openTestDatabase } from '../../helpers/database.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { keyHeaders } from '../../helpers/world.js'
 
 const VARIABLES =

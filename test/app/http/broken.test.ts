@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import t from 'tap'
 import { open } from '../../../src/kernel/request/access.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { until } from '../../helpers/until.js'
 
 const gateway = await startGateway({

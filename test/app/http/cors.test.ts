@@ -1,7 +1,7 @@
-import t from 'tap'
 import { ORIGIN_REMEMBERED_MS } from '../../../src/app/http/cors.js'
 import { startGateway, type TestGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld, keyHeaders } from '../../helpers/world.js'
 import { expectProblem } from '../pipeline/expect-problem.js'
 

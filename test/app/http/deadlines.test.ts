@@ -1,8 +1,8 @@
 import { connect } from 'node:net'
-import t from 'tap'
 import { Agent, request } from 'undici'
 import { open } from '../../../src/kernel/request/access.js'
 import { startGateway } from '../../helpers/gateway.js'
+import { t } from '../../helpers/t.js'
 import { until } from '../../helpers/until.js'
 
 let answerLate: (body: object) => void = () => undefined

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
-import t from 'tap'
 import { Type } from 'typebox'
 import { PROBLEMS, type ProblemCode } from '../../../src/kernel/problems/problems.js'
 import { open } from '../../../src/kernel/request/access.js'
 import { PUBLIC_URL, startGateway } from '../../helpers/gateway.js'
 import { type Answer, ask, askRaw } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld, keyHeaders } from '../../helpers/world.js'
 import { expectProblem } from '../pipeline/expect-problem.js'
 

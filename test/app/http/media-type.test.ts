@@ -1,6 +1,6 @@
-import t from 'tap'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld } from '../../helpers/world.js'
 import { expectProblem } from '../pipeline/expect-problem.js'
 import { head, sendBytes } from './raw-socket.js'

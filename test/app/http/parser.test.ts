@@ -1,5 +1,5 @@
-import t from 'tap'
 import { startGateway } from '../../helpers/gateway.js'
+import { t } from '../../helpers/t.js'
 import { expectProblem } from '../pipeline/expect-problem.js'
 import { head, sendBytes } from './raw-socket.js'
 

@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
-import t from 'tap'
 import { open } from '../../../src/kernel/request/access.js'
 import { startGateway } from '../../helpers/gateway.js'
+import { t } from '../../helpers/t.js'
 import { until } from '../../helpers/until.js'
 
 const ROUNDS = 5

@@ -1,9 +1,9 @@
-import t from 'tap'
 import { sweepSessions } from '../../../src/app/sweep.js'
 import { generateSigningKeys } from '../../../src/kernel/config/secrets.js'
 import { openTestDatabase } from '../../helpers/database.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld, keyHeaders } from '../../helpers/world.js'
 
 const DAY_MS = 86_400_000

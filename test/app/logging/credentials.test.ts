@@ -1,6 +1,6 @@
 import { pino } from 'pino'
-import t from 'tap'
 import { logOptions } from '../../../src/app/logging.js'
+import { t } from '../../helpers/t.js'
 
 const SECRET = 'a-Secret_of43characters-that-nobody-may-see0'
 const CREDENTIALS: readonly (readonly [what: string, text: string])[] = [

@@ -1,6 +1,6 @@
-import t from 'tap'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask, askRaw } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld, keyHeaders, login } from '../../helpers/world.js'
 import { CHALLENGE, CHALLENGE_INVALID, expectProblem } from './expect-problem.js'
 import { forgedTokens } from './forged-tokens.js'

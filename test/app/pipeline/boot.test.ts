@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify'
-import t from 'tap'
 import { Type } from 'typebox'
 import { member, open, operator, tenant, user } from '../../../src/kernel/request/access.js'
 import { openTestDatabase } from '../../helpers/database.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 
 const database = await openTestDatabase()
 t.teardown(() => database.close())

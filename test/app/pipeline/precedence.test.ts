@@ -1,7 +1,7 @@
-import t from 'tap'
 import type { ProblemCode } from '../../../src/kernel/problems/problems.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld, keyHeaders } from '../../helpers/world.js'
 import { head, sendBytes } from '../http/raw-socket.js'
 import { expectProblem } from './expect-problem.js'

@@ -1,6 +1,6 @@
-import t from 'tap'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask, askRaw } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld, keyHeaders } from '../../helpers/world.js'
 import { head, sendBytes } from '../http/raw-socket.js'
 import { budgetOf, expectProblem } from './expect-problem.js'

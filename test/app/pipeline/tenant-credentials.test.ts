@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib'
-import t from 'tap'
 import { createTenantKey } from '../../../src/kernel/credentials/tenant-key.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { type Answer, ask } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld, keyHeaders } from '../../helpers/world.js'
 import { CHALLENGE_TENANT, expectProblem } from './expect-problem.js'
 

@@ -1,6 +1,6 @@
-import t from 'tap'
 import { startGateway, type TestGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld, keyHeaders } from '../../helpers/world.js'
 import { budgetOf, expectProblem } from './expect-problem.js'
 

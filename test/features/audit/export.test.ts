@@ -1,11 +1,11 @@
 import { once } from 'node:events'
 import { get as httpGet, type IncomingMessage } from 'node:http'
-import t from 'tap'
 import { generateSigningKeys } from '../../../src/kernel/config/secrets.js'
 import type { Database } from '../../../src/kernel/database/database.js'
 import { openTestDatabase, type TestDatabase } from '../../helpers/database.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { until } from '../../helpers/until.js'
 import { buildWorld } from '../../helpers/world.js'
 

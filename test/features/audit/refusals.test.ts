@@ -1,9 +1,9 @@
-import t from 'tap'
 import { openRefusalRecorder, type SampledRefusal } from '../../../src/features/audit/refusals.js'
 import { generateSigningKeys } from '../../../src/kernel/config/secrets.js'
 import { openTestDatabase } from '../../helpers/database.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld, emailOf, keyHeaders } from '../../helpers/world.js'
 
 const REFUSALS = `action in ('request.refused', 'login.failed', 'budget.exceeded')`

@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import t from 'tap'
 import { verifyChain } from '../../../src/features/audit/chain.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld } from '../../helpers/world.js'
 import { startScript } from '../../process/gateway-process.js'
 

@@ -1,7 +1,7 @@
 import autocannon from 'autocannon'
-import t from 'tap'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld, emailOf, PASSWORD } from '../../helpers/world.js'
 
 const LOGINS_A_SECOND = 200

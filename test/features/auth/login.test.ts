@@ -1,9 +1,9 @@
 import argon2 from 'argon2'
-import t from 'tap'
 import { normaliseEmail } from '../../../src/kernel/credentials/email.js'
 import { openPasswords } from '../../../src/kernel/credentials/passwords.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld, emailOf, PASSWORD } from '../../helpers/world.js'
 
 const WRONG = 'quartz-lantern-meadow-48'

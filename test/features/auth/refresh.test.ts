@@ -1,8 +1,8 @@
 import { createHash, createPrivateKey } from 'node:crypto'
-import t from 'tap'
 import { createRefreshToken, successorOf } from '../../../src/kernel/credentials/refresh-tokens.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld, emailOf, login, type Person } from '../../helpers/world.js'
 
 const gateway = await startGateway()

@@ -1,6 +1,6 @@
-import t from 'tap'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld, emailOf, PASSWORD } from '../../helpers/world.js'
 
 const WRONG = 'quartz-lantern-meadow-48'

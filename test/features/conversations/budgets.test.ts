@@ -1,6 +1,6 @@
-import t from 'tap'
 import { conversationCalls } from '../../helpers/conversations.js'
 import { startGateway } from '../../helpers/gateway.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld } from '../../helpers/world.js'
 
 // Longer windows than the real ones: the clock of a busy machine goes on while a test is at work.

@@ -1,8 +1,8 @@
-import t from 'tap'
 import { makeMember } from '../../guards/example-people.js'
 import { conversationCalls } from '../../helpers/conversations.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld } from '../../helpers/world.js'
 
 const gateway = await startGateway()

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
-import t from 'tap'
 import { conversationCalls } from '../../helpers/conversations.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { askRaw } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld, type Person } from '../../helpers/world.js'
 
 const gateway = await startGateway()

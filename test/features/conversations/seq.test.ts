@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import t from 'tap'
 import { TenantStore } from '../../../src/app/stores/tenant-store.js'
 import type { LiveEvent } from '../../../src/kernel/store/events.js'
 import { conversationCalls } from '../../helpers/conversations.js'
 import { startGateway } from '../../helpers/gateway.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld } from '../../helpers/world.js'
 
 const WRITERS = 200

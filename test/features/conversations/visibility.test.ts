@@ -1,7 +1,7 @@
-import t from 'tap'
 import { fingerprint } from '../../guards/isolation.js'
 import { conversationCalls } from '../../helpers/conversations.js'
 import { startGateway } from '../../helpers/gateway.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld } from '../../helpers/world.js'
 
 const gateway = await startGateway()

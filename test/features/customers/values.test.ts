@@ -1,7 +1,8 @@
 import fc from 'fast-check'
-import t, { type Test } from 'tap'
+import type { Test } from 'tap'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask, askRaw } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld } from '../../helpers/world.js'
 
 const gateway = await startGateway()

@@ -1,7 +1,7 @@
-import t from 'tap'
 import { makeUser } from '../../guards/examples.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld, emailOf, PASSWORD, type Person } from '../../helpers/world.js'
 import { readMails } from '../../kernel/mail/read-mails.js'
 

@@ -1,6 +1,6 @@
-import t from 'tap'
 import { startGateway } from '../../helpers/gateway.js'
 import { type Ask, ask } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld, keyHeaders } from '../../helpers/world.js'
 
 const gateway = await startGateway({ env: { ACCESS_TOKEN_SECONDS: '14400' } })

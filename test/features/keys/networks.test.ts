@@ -1,7 +1,8 @@
 import fc from 'fast-check'
-import t, { type Test } from 'tap'
+import type { Test } from 'tap'
 import { canonicalNetwork } from '../../../src/features/keys/checks.js'
 import { isInNetworks } from '../../../src/kernel/limits/address.js'
+import { t } from '../../helpers/t.js'
 
 const octets = fc.tuple(fc.nat(255), fc.nat(255), fc.nat(255), fc.nat(255))
 const toNumber = (parts: readonly number[]) => parts.reduce((sum, part) => sum * 256 + part, 0)

@@ -1,8 +1,8 @@
-import t from 'tap'
 import { parseTenantKey } from '../../../src/kernel/credentials/tenant-key.js'
 import { ALL_SCOPES } from '../../../src/kernel/permissions/scopes.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { type Ask, ask } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld, keyHeaders } from '../../helpers/world.js'
 
 const gateway = await startGateway()

@@ -1,7 +1,7 @@
-import t from 'tap'
 import { ALL_SCOPES } from '../../../src/kernel/permissions/scopes.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask, askRaw } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld, emailOf, keyHeaders, type Person } from '../../helpers/world.js'
 
 const gateway = await startGateway()

@@ -1,8 +1,8 @@
-import t from 'tap'
 import { ALL_PRIVILEGES } from '../../../src/kernel/permissions/scopes.js'
 import { signedIn } from '../../guards/example-people.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld, keyHeaders, login } from '../../helpers/world.js'
 
 const gateway = await startGateway()

@@ -1,7 +1,7 @@
-import t from 'tap'
 import { ALL_PRIVILEGES } from '../../../src/kernel/permissions/scopes.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld, login, type Person } from '../../helpers/world.js'
 
 const gateway = await startGateway()

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
-import t from 'tap'
 import { ALL_SCOPES } from '../../../src/kernel/permissions/scopes.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld, type Person } from '../../helpers/world.js'
 
 const gateway = await startGateway()

@@ -1,7 +1,7 @@
-import t from 'tap'
 import { ORIGIN_REMEMBERED_MS } from '../../../src/app/http/cors.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld, keyHeaders, type Person } from '../../helpers/world.js'
 
 const gateway = await startGateway()

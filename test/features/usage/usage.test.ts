@@ -1,10 +1,10 @@
-import t from 'tap'
 import { openUsageRecorder, type UsageCount } from '../../../src/features/usage/recorder.js'
 import { generateSigningKeys } from '../../../src/kernel/config/secrets.js'
 import type { Database } from '../../../src/kernel/database/database.js'
 import { openTestDatabase } from '../../helpers/database.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld, emailOf, keyHeaders, PASSWORD } from '../../helpers/world.js'
 
 const HOUR_MS = 3_600_000

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
-import t from 'tap'
 import type { Claims } from '../../../src/kernel/authz/facts.js'
 import { openFactsReader } from '../../../src/kernel/authz/facts-reader.js'
 import type { Database } from '../../../src/kernel/database/database.js'
 import { startGateway } from '../../helpers/gateway.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld, PEOPLE } from '../../helpers/world.js'
 
 const gateway = await startGateway()

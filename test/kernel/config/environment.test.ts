@@ -1,8 +1,8 @@
 import fc from 'fast-check'
-import t from 'tap'
 import { configure } from '../../../src/kernel/config/config.js'
 import { ConfigurationError, readEnvironment } from '../../../src/kernel/config/env.js'
 import { BUDGETS } from '../../../src/kernel/limits/budgets.js'
+import { t } from '../../helpers/t.js'
 
 const SECRET = 'planted-secret-6'
 const read = (variables: Record<string, string>) => configure(readEnvironment(variables))

@@ -2,9 +2,9 @@ import { generateKeyPairSync } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { exportJWK, generateKeyPair } from 'jose'
-import t from 'tap'
 import { ConfigurationError, readEnvironment } from '../../../src/kernel/config/env.js'
 import { generateSigningKeys, loadSecrets, parseSigningKeys } from '../../../src/kernel/config/secrets.js'
+import { t } from '../../helpers/t.js'
 
 const SECRET = 'planted-secret-7'
 type Jwk = Record<string, unknown>

@@ -1,9 +1,9 @@
 import { createHmac, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { createLocalJWKSet, createRemoteJWKSet, jwtVerify } from 'jose'
-import t from 'tap'
 import { generateSigningKeys } from '../../../src/kernel/config/secrets.js'
 import { PUBLIC_URL, startGateway, type TestGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld, keyHeaders, login } from '../../helpers/world.js'
 
 const gateway = await startGateway()

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
-import t, { type Test } from 'tap'
+import type { Test } from 'tap'
 import {
   createTenantKey,
   digestOfSecret,
   isSameDigest,
   parseTenantKey,
 } from '../../../src/kernel/credentials/tenant-key.js'
+import { t } from '../../helpers/t.js'
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 const made = fc.constant(null).map(() => createTenantKey())

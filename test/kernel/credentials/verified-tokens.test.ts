@@ -1,5 +1,5 @@
-import t from 'tap'
 import { remembering } from '../../../src/kernel/credentials/verified-tokens.js'
+import { t } from '../../helpers/t.js'
 
 const KEPT = 5_000
 

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import pg from 'pg'
-import t from 'tap'
 import { BIND_STATEMENT, BoundQuery } from '../../../src/kernel/database/bound-query.js'
 import type { Binding, Database } from '../../../src/kernel/database/database.js'
 import { openPooled } from '../../../src/kernel/database/pooled.js'
 import { openTestDatabase } from '../../helpers/database.js'
+import { t } from '../../helpers/t.js'
 
 const test_database = await openTestDatabase()
 const { url, sql } = test_database

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import t from 'tap'
 import { lockFolder } from '../../../src/kernel/database/folder-lock.js'
+import { t } from '../../helpers/t.js'
 
 const root = t.testdir()
 let folders = 0

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
-import t from 'tap'
 import type { Database } from '../../../src/kernel/database/database.js'
 import { openEmbeddedInMemory } from '../../../src/kernel/database/embedded.js'
 import { migrate, pendingMigrations } from '../../../src/kernel/database/migrate.js'
 import { openPooled } from '../../../src/kernel/database/pooled.js'
+import { t } from '../../helpers/t.js'
 
 const server = process.env.TEST_DATABASE_URL
 /** An empty database, and as many doors to it as there are processes that start at once. */

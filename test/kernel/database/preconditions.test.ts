@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
-import t from 'tap'
 import { openPooled } from '../../../src/kernel/database/pooled.js'
 import { checkPreconditions } from '../../../src/kernel/database/preconditions.js'
 import { openTestDatabase } from '../../helpers/database.js'
+import { t } from '../../helpers/t.js'
 
 const opened = await openTestDatabase()
 t.teardown(() => opened.close())

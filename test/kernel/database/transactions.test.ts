@@ -1,10 +1,10 @@
 import { sql as query } from 'drizzle-orm'
-import t from 'tap'
 import { TenantStore } from '../../../src/app/stores/tenant-store.js'
 import { Problem } from '../../../src/kernel/problems/problems.js'
 import type { LiveEvent } from '../../../src/kernel/store/events.js'
 import { UnitOfWork } from '../../../src/kernel/store/unit-of-work.js'
 import { startGateway } from '../../helpers/gateway.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld } from '../../helpers/world.js'
 
 const gateway = await startGateway()

@@ -1,5 +1,5 @@
 import { sql as query } from 'drizzle-orm'
-import t, { type Test } from 'tap'
+import type { Test } from 'tap'
 import type { Statement } from '../../../src/kernel/database/database.js'
 import { openPooled } from '../../../src/kernel/database/pooled.js'
 import { tenant } from '../../../src/kernel/request/access.js'
@@ -7,6 +7,7 @@ import { UnitOfWork } from '../../../src/kernel/store/unit-of-work.js'
 import { openTestDatabase, type TestDatabase } from '../../helpers/database.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { type Answer, ask } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld } from '../../helpers/world.js'
 
 const NOBODY = { actor: { kind: 'anonymous' as const, id: null }, address: null, user_agent: null, request_id: null }

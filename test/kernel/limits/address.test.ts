@@ -1,6 +1,6 @@
 import fc from 'fast-check'
-import t from 'tap'
 import { addressBucket, isInNetworks, parseAddress } from '../../../src/kernel/limits/address.js'
+import { t } from '../../helpers/t.js'
 
 const byte = fc.integer({ min: 0, max: 255 })
 const ipv4 = fc.tuple(byte, byte, byte, byte).map((bytes) => bytes.join('.'))

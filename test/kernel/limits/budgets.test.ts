@@ -1,11 +1,11 @@
 import fc from 'fast-check'
-import t from 'tap'
 import { configure } from '../../../src/kernel/config/config.js'
 import { readEnvironment } from '../../../src/kernel/config/env.js'
 import { BUDGETS, readBudgets } from '../../../src/kernel/limits/budgets.js'
 import { budgetOf, expectProblem } from '../../app/pipeline/expect-problem.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { type Answer, ask } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld, keyHeaders } from '../../helpers/world.js'
 
 const gateway = await startGateway({

@@ -1,7 +1,7 @@
 import type { FastifyRateLimitStore } from '@fastify/rate-limit'
 import fc from 'fast-check'
-import t from 'tap'
 import { memoryCounters } from '../../../src/kernel/limits/counters.js'
+import { t } from '../../helpers/t.js'
 
 const KEYS_MAX = 50_000
 

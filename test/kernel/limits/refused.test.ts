@@ -1,7 +1,7 @@
-import t from 'tap'
 import { expectProblem } from '../../app/pipeline/expect-problem.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld, keyHeaders, login } from '../../helpers/world.js'
 
 const QUOTA = 4

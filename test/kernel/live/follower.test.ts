@@ -1,12 +1,12 @@
 import { setImmediate } from 'node:timers/promises'
 import fc from 'fast-check'
-import t from 'tap'
 import type { ConversationLog } from '../../../src/app/conversation-log.js'
 import type { Connection, Transport } from '../../../src/kernel/live/connection.js'
 import { Follower } from '../../../src/kernel/live/follower.js'
 import type { Outgoing } from '../../../src/kernel/live/frames.js'
 import { Subscription } from '../../../src/kernel/live/subscription.js'
 import type { LiveMessage, MessageEvent } from '../../../src/kernel/store/events.js'
+import { t } from '../../helpers/t.js'
 
 const HERE = { tenant_id: 'a', conversation_id: 'b' }
 

@@ -4,11 +4,12 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SMTPServer } from 'smtp-server'
-import t, { type Test } from 'tap'
+import type { Test } from 'tap'
 import { invitationMail, passwordResetMail, verificationMail } from '../../../src/kernel/mail/letters.js'
 import { openMailer } from '../../../src/kernel/mail/mailer.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld, emailOf, PASSWORD } from '../../helpers/world.js'
 import { parse, readMails } from './read-mails.js'
 

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import t, { type Test } from 'tap'
+import type { Test } from 'tap'
 import {
   effectiveScopes,
   evaluate,
@@ -9,6 +9,7 @@ import {
 } from '../../../src/kernel/permissions/evaluate.js'
 import { ALL_SYSTEM_ROLES, type RoleFact, type SystemRole } from '../../../src/kernel/permissions/roles.js'
 import { ALL_SCOPES, declareScopes, isScope } from '../../../src/kernel/permissions/scopes.js'
+import { t } from '../../helpers/t.js'
 
 /** Contract section 6, written down a second time: the tests compare the product with this and not with itself. */
 const EVERY =

@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
-import t from 'tap'
 import { JSON_DEPTH_MAX, parseJsonBody } from '../../../src/kernel/rest/json-body.js'
 import { head, sendBytes } from '../../app/http/raw-socket.js'
 import { expectProblem } from '../../app/pipeline/expect-problem.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask, askRaw } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld } from '../../helpers/world.js'
 
 const gateway = await startGateway()

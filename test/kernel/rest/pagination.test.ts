@@ -1,8 +1,8 @@
 import fc from 'fast-check'
-import t from 'tap'
 import { expectProblem } from '../../app/pipeline/expect-problem.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { type Answer, ask } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld } from '../../helpers/world.js'
 
 const gateway = await startGateway()

@@ -1,10 +1,10 @@
 import { request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
-import t from 'tap'
 import { open, tenant } from '../../../src/kernel/request/access.js'
 import { type GatewayOptions, startGateway } from '../../helpers/gateway.js'
 import { ask, askRaw } from '../../helpers/requests.js'
 import { openSocket } from '../../helpers/sockets.js'
+import { t } from '../../helpers/t.js'
 import { until } from '../../helpers/until.js'
 import { buildWorld, keyHeaders } from '../../helpers/world.js'
 

@@ -1,6 +1,6 @@
-import t from 'tap'
 import { openBus } from '../../../src/kernel/store/bus.js'
 import type { LiveEvent } from '../../../src/kernel/store/events.js'
+import { t } from '../../helpers/t.js'
 
 const EVENT: LiveEvent = { kind: 'rights_changed', tenant_id: null, user_id: null, conversation_id: null }
 

@@ -1,7 +1,7 @@
-import t from 'tap'
 import { ACTIONS, type Action } from '../../../src/kernel/store/actions.js'
 import type { Subject } from '../../../src/kernel/store/audit-record.js'
 import { rightsChangedBy } from '../../../src/kernel/store/rights.js'
+import { t } from '../../helpers/t.js'
 
 const TENANT = 'a-tenant'
 const of = (kind: string, id: string | null, more: Partial<Subject> = {}): Subject => ({

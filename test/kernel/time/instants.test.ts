@@ -1,7 +1,7 @@
-import t from 'tap'
 import { isInstant } from '../../../src/kernel/time/instants.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
+import { t } from '../../helpers/t.js'
 import { buildWorld } from '../../helpers/world.js'
 
 const gateway = await startGateway()

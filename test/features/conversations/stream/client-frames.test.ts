@@ -1,6 +1,6 @@
-import t from 'tap'
 import { ClientFrames } from '../../../../src/features/conversations/stream/client-frames.js'
 import type { Connection, Ending } from '../../../../src/kernel/live/connection.js'
+import { t } from '../../../helpers/t.js'
 
 // Attack: ten thousand pings in one packet. What came behind the one that ended the connection cost as much as all that
 // came before it, and nobody else was served meanwhile.

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import t from 'tap'
+import { t } from '../../../helpers/t.js'
 import { until } from '../../../helpers/until.js'
 import { startListening } from './world.js'
 

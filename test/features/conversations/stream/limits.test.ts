@@ -1,6 +1,6 @@
 import { connect as connectTcp } from 'node:net'
-import t from 'tap'
 import { WebSocket } from 'ws'
+import { t } from '../../../helpers/t.js'
 import { until } from '../../../helpers/until.js'
 import { startListening } from './world.js'
 

@@ -1,9 +1,9 @@
-import t from 'tap'
 import { generateSigningKeys } from '../../../../src/kernel/config/secrets.js'
 import type { Database } from '../../../../src/kernel/database/database.js'
 import { conversationCalls } from '../../../helpers/conversations.js'
 import { startGateway } from '../../../helpers/gateway.js'
 import { openSocket } from '../../../helpers/sockets.js'
+import { t } from '../../../helpers/t.js'
 import { until } from '../../../helpers/until.js'
 import { startListening } from './world.js'
 

@@ -1,7 +1,7 @@
-import t from 'tap'
 import { makeUser } from '../../../guards/examples.js'
 import type { TestGateway } from '../../../helpers/gateway.js'
 import { ask } from '../../../helpers/requests.js'
+import { t } from '../../../helpers/t.js'
 import { until } from '../../../helpers/until.js'
 import { emailOf, keyHeaders, PASSWORD } from '../../../helpers/world.js'
 import { startListening } from './world.js'

@@ -1,4 +1,3 @@
-import t from 'tap'
 import { generateSigningKeys } from '../../../../src/kernel/config/secrets.js'
 import { conversationCalls } from '../../../helpers/conversations.js'
 import { openTestDatabase } from '../../../helpers/database.js'
@@ -6,6 +5,7 @@ import { openEvents } from '../../../helpers/event-streams.js'
 import { startGateway } from '../../../helpers/gateway.js'
 import { ask } from '../../../helpers/requests.js'
 import { openSocket } from '../../../helpers/sockets.js'
+import { t } from '../../../helpers/t.js'
 import { until } from '../../../helpers/until.js'
 import { startListening } from './world.js'
 

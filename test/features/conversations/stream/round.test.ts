@@ -1,6 +1,6 @@
-import t from 'tap'
 import { Connection, type Ending } from '../../../../src/kernel/live/connection.js'
 import { Obedience } from '../../../../src/kernel/live/obedience.js'
+import { t } from '../../../helpers/t.js'
 import { until } from '../../../helpers/until.js'
 
 const CALLERS = 1_000

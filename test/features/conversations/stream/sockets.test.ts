@@ -1,5 +1,5 @@
 import { request } from 'node:http'
-import t from 'tap'
+import { t } from '../../../helpers/t.js'
 import { until } from '../../../helpers/until.js'
 import { startListening } from './world.js'
 

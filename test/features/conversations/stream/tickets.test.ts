@@ -1,6 +1,6 @@
-import t from 'tap'
 import { ask } from '../../../helpers/requests.js'
 import { openSocket } from '../../../helpers/sockets.js'
+import { t } from '../../../helpers/t.js'
 import { keyHeaders } from '../../../helpers/world.js'
 import { startListening } from './world.js'
 

@@ -1,10 +1,10 @@
 import { EventEmitter } from 'node:events'
-import t from 'tap'
 import { EventStream } from '../../../../src/kernel/live/event-stream.js'
 import { ready } from '../../../../src/kernel/live/frames.js'
 import type { Live } from '../../../../src/kernel/live/live.js'
 import { waitForMessage } from '../../../../src/kernel/live/long-poll.js'
 import { Problem } from '../../../../src/kernel/problems/problems.js'
+import { t } from '../../../helpers/t.js'
 import { until } from '../../../helpers/until.js'
 
 // Stops the end of one connection from becoming an error that nobody handles, which would end the process.

@@ -1,6 +1,6 @@
-import t from 'tap'
 import { generateSigningKeys } from '../../../../src/kernel/config/secrets.js'
 import { ask } from '../../../helpers/requests.js'
+import { t } from '../../../helpers/t.js'
 import { buildWorld, keyHeaders } from '../../../helpers/world.js'
 import { startGatewayWith, startService, trainingManifest } from '../services.js'
 

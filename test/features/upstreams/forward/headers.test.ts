@@ -1,6 +1,6 @@
 import { createRemoteJWKSet, jwtVerify } from 'jose'
-import t from 'tap'
 import { ask, askRaw } from '../../../helpers/requests.js'
+import { t } from '../../../helpers/t.js'
 import { buildWorld, keyHeaders } from '../../../helpers/world.js'
 import { startGatewayWith, startService, trainingManifest } from '../services.js'
 

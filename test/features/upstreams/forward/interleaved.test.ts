@@ -1,5 +1,5 @@
-import t from 'tap'
 import { Pool } from 'undici'
+import { t } from '../../../helpers/t.js'
 import { keyHeaders } from '../../../helpers/world.js'
 import { everything, startBehindGateway } from '../behind-gateway.js'
 import { headerOf, startHostile } from './hostile.js'

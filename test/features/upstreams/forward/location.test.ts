@@ -1,6 +1,6 @@
-import t from 'tap'
 import { readManifest } from '../../../../src/features/upstreams/manifest/read-manifest.js'
 import { RunningUpstream } from '../../../../src/features/upstreams/pool/running-upstream.js'
+import { t } from '../../../helpers/t.js'
 
 const { manifest } = readManifest(
   JSON.stringify({

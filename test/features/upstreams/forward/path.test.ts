@@ -1,10 +1,10 @@
 import fc from 'fast-check'
-import t from 'tap'
 import { targetOf } from '../../../../src/features/upstreams/forward/path.js'
 import { relationOf } from '../../../../src/features/upstreams/manifest/template.js'
 import { openMatcher } from '../../../../src/features/upstreams/pool/matcher.js'
 import { Problem } from '../../../../src/kernel/problems/problems.js'
 import { askRaw } from '../../../helpers/requests.js'
+import { t } from '../../../helpers/t.js'
 import { buildWorld } from '../../../helpers/world.js'
 import { startGatewayWith, startService, trainingManifest } from '../services.js'
 

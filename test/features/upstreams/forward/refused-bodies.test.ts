@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
-import t from 'tap'
 import { ask } from '../../../helpers/requests.js'
+import { t } from '../../../helpers/t.js'
 import { until } from '../../../helpers/until.js'
 import { keyHeaders } from '../../../helpers/world.js'
 import { everything, startBehindGateway } from '../behind-gateway.js'

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import t from 'tap'
+import { t } from '../../../helpers/t.js'
 import { until } from '../../../helpers/until.js'
 import { keyHeaders } from '../../../helpers/world.js'
 import { everything, startBehindGateway } from '../behind-gateway.js'

@@ -1,11 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import t from 'tap'
 import { readManifestFile } from '../../../../src/features/upstreams/manifest/manifest-file.js'
 import { ManifestSchema } from '../../../../src/features/upstreams/manifest/manifest-schema.js'
 import { readManifest } from '../../../../src/features/upstreams/manifest/read-manifest.js'
 import { ConfigurationError } from '../../../../src/kernel/config/env.js'
+import { t } from '../../../helpers/t.js'
 
 const noFiles = (path: string): string => {
   throw new Error(`${path} is not there`)

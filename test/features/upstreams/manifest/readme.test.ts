@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
-import t from 'tap'
 import { readManifest } from '../../../../src/features/upstreams/manifest/read-manifest.js'
 import { ask } from '../../../helpers/requests.js'
+import { t } from '../../../helpers/t.js'
 import { buildWorld, keyHeaders } from '../../../helpers/world.js'
 import { startGatewayWith, startService, trainingManifest } from '../services.js'
 

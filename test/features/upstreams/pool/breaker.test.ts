@@ -1,6 +1,6 @@
-import t from 'tap'
 import { Breaker } from '../../../../src/features/upstreams/pool/breaker.js'
 import { ask } from '../../../helpers/requests.js'
+import { t } from '../../../helpers/t.js'
 import { buildWorld } from '../../../helpers/world.js'
 import { freePort, until } from '../../../process/gateway-process.js'
 import { startGatewayWith, startService, trainingManifest } from '../services.js'

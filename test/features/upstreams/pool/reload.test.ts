@@ -1,7 +1,7 @@
 import { once } from 'node:events'
-import t from 'tap'
 import { reloadUpstreams } from '../../../../src/features/upstreams/pool/upstreams.js'
 import { ask } from '../../../helpers/requests.js'
+import { t } from '../../../helpers/t.js'
 import { buildWorld, keyHeaders } from '../../../helpers/world.js'
 import { startGatewayWith, startService, trainingManifest } from '../services.js'
 

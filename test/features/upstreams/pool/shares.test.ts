@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { connect } from 'node:net'
-import t from 'tap'
 import { ask } from '../../../helpers/requests.js'
+import { t } from '../../../helpers/t.js'
 import { buildWorld } from '../../../helpers/world.js'
 import { until } from '../../../process/gateway-process.js'
 import { startGatewayWith, startService, trainingManifest } from '../services.js'

@@ -1,7 +1,7 @@
-import t from 'tap'
 import { OpenRelays } from '../../../../src/features/upstreams/sockets/open-relays.js'
 import type { Facts } from '../../../../src/kernel/authz/facts.js'
 import { unavailable } from '../../../../src/kernel/problems/problems.js'
+import { t } from '../../../helpers/t.js'
 import { until } from '../../../helpers/until.js'
 
 const NOW_MS = 1_800_000_000_000

@@ -1,10 +1,11 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import t, { type Test } from 'tap'
+import type { Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import { CLOSE_CODES, type Relay, type RelayLimits, relay } from '../../../../src/features/upstreams/sockets/relay.js'
 import { DialFailure, dial, SOCKET_OPTIONS } from '../../../../src/features/upstreams/sockets/relay-dial.js'
+import { t } from '../../../helpers/t.js'
 import { until } from '../../../process/gateway-process.js'
 import { type ForeignSockets, startForeignSockets } from './foreign-sockets.js'
 
