@@ -57,7 +57,7 @@ import type { Clock } from '../kernel/time/clock.js'
 import { isInstant } from '../kernel/time/instants.js'
 import { conversationLog } from './conversation-log.js'
 import { startCounting } from './counting.js'
-import { sharingCompilers } from './http/compilers.js'
+import { type SchemaController, sharingCompilers } from './http/compilers.js'
 import { installCors } from './http/cors.js'
 import { installDeadlines } from './http/deadlines.js'
 import { installErrorHandler } from './http/error-handler.js'
@@ -98,6 +98,8 @@ export interface Parts {
   readonly more?: (app: FastifyInstance) => Promise<void>
   /** Another recorder of usage. For the bench, which asks what counting costs; there is no setting for it. */
   readonly openUsage?: typeof openUsageRecorder
+  /** Compilers that another gateway of the process has filled. For tests, which start a gateway a file. */
+  readonly compilers?: SchemaController
 }
 
 /** Assembles the service. Whatever is wrong with a route stops it here. */
@@ -121,7 +123,7 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
     // Node would refuse a request without Host by itself, with no problem in the answer; the first step does.
     http: { requireHostHeader: false, IncomingMessage: GatewayRequest },
     clientErrorHandler: clientErrorHandler(public_url),
-    schemaController: sharingCompilers(),
+    schemaController: parts.compilers ?? sharingCompilers(),
     // Input is refused or taken as it is: nothing is dropped in silence, nothing is bent into shape.
     ajv: {
       customOptions: {

@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import { createGateway, type Parts } from '../../src/app/gateway.js'
+import { sharingCompilers } from '../../src/app/http/compilers.js'
 import { logOptions } from '../../src/app/logging.js'
 import { openUpstreams } from '../../src/features/upstreams/pool/upstreams.js'
 import { configure } from '../../src/kernel/config/config.js'
@@ -36,6 +37,9 @@ export interface GatewayOptions {
 
 export type TestGateway = Awaited<ReturnType<typeof startGateway>>
 
+/** Gateways without upstreams have the same schemas: the first one of a process compiles them for all. */
+const COMPILERS = sharingCompilers()
+
 /** A route as it was registered, with its completed schema. */
 export type KnownRoute = RouteOptions
 
@@ -69,6 +73,7 @@ export async function startGateway(options: GatewayOptions = {}) {
     isDraining: () => draining.is,
     upstreams,
     more: options.more,
+    ...(upstreams === undefined && { compilers: COMPILERS }),
   }).finally(() => unsubscribe('fastify.initialization', observe))
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
 

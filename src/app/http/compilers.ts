@@ -2,37 +2,43 @@ import ajvCompiler from '@fastify/ajv-compiler'
 import serializerCompiler from '@fastify/fast-json-stringify-compiler'
 import type { FastifyServerOptions } from 'fastify'
 
-type SchemaController = NonNullable<FastifyServerOptions['schemaController']>
+/** How a server compiles its schemas. */
+export type SchemaController = NonNullable<FastifyServerOptions['schemaController']>
 
 /**
- * Fastify's own compilers of schemas, each different schema compiled once.
+ * Fastify's own compilers of schemas, which compile each different schema once.
  *
- * Routes share most of their schemas: every refusal, every page, every id in a path. Two thousand answers have about a
- * hundred shapes, and compiling each of them anew was half of the time between the start and the first answer.
+ * Routes share most of their schemas: every refusal, every page, every id in a path. Two thousand responses have about a
+ * hundred shapes, and compiling each response by itself took half of the time from the start to the first response.
  *
- * What is compiled may be shared: a serializer keeps nothing between two calls, and a validator only its errors, which
- * Fastify reads before anything else runs.
+ * Compiled functions may be shared: a serializer keeps nothing between two calls, and a validator only its errors, which
+ * Fastify reads before anything else runs. Servers that share these compilers must have the same options and formats.
  */
 export function sharingCompilers(): SchemaController {
-  const buildValidator = ajvCompiler()
-  const buildSerializer = serializerCompiler()
   return {
     compilersFactory: {
-      buildValidator: (...parts: Parameters<typeof buildValidator>) => oncePerSchema(buildValidator(...parts)),
-      buildSerializer: (...parts: Parameters<typeof buildSerializer>) => oncePerSchema(buildSerializer(...parts)),
+      buildValidator: oncePerSchemas(ajvCompiler()),
+      buildSerializer: oncePerSchemas(serializerCompiler()),
     } as SchemaController['compilersFactory'],
   }
 }
 
-/** A compiler that answers the same schema with the same function. Schemas are data, so their JSON is what they are. */
-function oncePerSchema<Route extends { schema?: unknown }, Compiled>(compile: (route: Route) => Compiled) {
-  const compiled = new Map<string, Compiled>()
-  return (route: Route): Compiled => {
-    const key = JSON.stringify(route.schema)
-    const known = compiled.get(key)
-    if (known !== undefined) return known
-    const made = compile(route)
-    compiled.set(key, made)
-    return made
-  }
+/** Builds one compiler for the same schemas to refer to, whatever server asks. */
+function oncePerSchemas<Schemas, Options, Route extends { schema?: unknown }, Compiled>(
+  build: (schemas: Schemas, options: Options) => (route: Route) => Compiled,
+) {
+  const compilers = new Map<string, (route: Route) => Compiled>()
+  return (schemas: Schemas, options: Options) =>
+    once(compilers, JSON.stringify(schemas), () => {
+      const compile = build(schemas, options)
+      const compiled = new Map<string, Compiled>()
+      // Schemas are data, so the JSON of a schema identifies it.
+      return (route: Route) => once(compiled, JSON.stringify(route.schema), () => compile(route))
+    })
+}
+
+function once<Value>(known: Map<string, Value>, key: string, make: () => Value): Value {
+  const value = known.get(key) ?? make()
+  known.set(key, value)
+  return value
 }
