@@ -1,16 +1,7 @@
-import type { Principal } from '../kernel/authz/principal.js'
 import type { Database } from '../kernel/database/database.js'
-import type { LiveMessage } from '../kernel/store/events.js'
+import type { ConversationLog } from '../kernel/live/conversation-log.js'
 import type { Clock } from '../kernel/time/clock.js'
 import { TenantStore } from './stores/tenant-store.js'
-
-/** The messages of conversations as the database has them: the one source of everything that is told live. */
-export interface ConversationLog {
-  /** Of these conversations, those that the principal sees, with the seq of the newest message of each. */
-  seen(tenant_id: string, principal: Principal, ids: readonly string[]): Promise<ReadonlyMap<string, number>>
-  /** Messages behind a seq, in their order. */
-  after(tenant_id: string, conversation_id: string, seq: number, limit: number): Promise<readonly LiveMessage[]>
-}
 
 const NOBODY = { actor: { kind: 'system' as const, id: 'realtime' }, address: null, user_agent: null, request_id: null }
 

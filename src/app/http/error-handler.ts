@@ -1,5 +1,6 @@
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { Problem, type ProblemCode, problemBody } from '../../kernel/problems/problems.js'
+import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify'
+import { Problem, type ProblemCode } from '../../kernel/problems/problems.js'
+import { noteProblem, sendProblem } from '../../kernel/request/send-problem.js'
 import type { WebSockets } from '../../kernel/sockets/web-sockets.js'
 
 /** Fastify's own refusals by their code. A code that is not here is a mistake of ours: 500. */
@@ -21,28 +22,11 @@ export function installErrorHandler(app: FastifyInstance, public_url: string, so
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     const problem = problemOf(error, request)
     logProblem(problem, error, request)
-    note(problem, request)
+    noteProblem(problem, request)
     if (sockets.refuse(problem, request, reply)) return
     return sendProblem(problem, public_url, request, reply)
   })
   app.setNotFoundHandler((request, reply) => sendProblem(new Problem('not_found'), public_url, request, reply))
-}
-
-/** Sends a problem (RFC 9457). Its members are chosen one by one where it is made, so no schema has to filter them. */
-export function sendProblem(problem: Problem, public_url: string, request: FastifyRequest, reply: FastifyReply) {
-  note(problem, request)
-  // The connection of a handshake that was not accepted is of no more use: nobody parses what follows.
-  if (request.ws) reply.header('connection', 'close')
-  return reply
-    .code(problem.status)
-    .headers(problem.headers)
-    .type('application/problem+json; charset=utf-8')
-    .serializer(JSON.stringify)
-    .send(problemBody(problem, public_url, request.id))
-}
-
-function note(problem: Problem, request: FastifyRequest): void {
-  Object.assign(request.findings ?? {}, { problem_code: problem.code, violated: problem.members.violated_policies })
 }
 
 function problemOf(error: FastifyError, request: FastifyRequest): Problem {

@@ -29,6 +29,13 @@ declare module 'fastify' {
   }
 }
 
+declare module '../../kernel/request/findings.js' {
+  interface Findings {
+    /** The Idempotency-Key that the change of this request will claim. */
+    idempotency?: IdempotencyMark
+  }
+}
+
 interface Answer {
   readonly headers: Readonly<Record<string, unknown>>
   readonly payload: string

@@ -2,8 +2,9 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { RefusalRecorder } from '../../features/audit/refusals.js'
 import type { UsageRecorder } from '../../features/usage/recorder.js'
 import type { Metrics } from '../../kernel/metrics/metrics.js'
+import type { Observe } from '../../kernel/request/observe.js'
+import { originOf } from '../../kernel/request/origin.js'
 import { templateOf } from '../../kernel/request/route-of.js'
-import { originOf } from '../pipeline/steps/open-stores.js'
 
 export interface Observers {
   readonly metrics: Metrics
@@ -15,9 +16,6 @@ export interface Observers {
 const AUDITED_STATUS: ReadonlySet<number> = new Set([401, 403, 429])
 /** What has no route has no template; its path is the caller's, and would be a label of its own for each. */
 const NO_ROUTE = '(none)'
-
-/** Notes what a request was answered; once for each. */
-export type Observe = (request: FastifyRequest, status: number, duration_ms?: number) => void
 
 /**
  * After each answer: one line in the log, the metrics, the usage of the tenant, and the refusals of the audit.

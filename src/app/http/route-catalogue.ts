@@ -5,24 +5,7 @@ import type { DeclaredOperation } from '../../features/upstreams/manifest/manife
 import type { Upstreams } from '../../features/upstreams/pool/upstreams.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import type { Demand } from '../../kernel/request/access.js'
-
-/** A route as callers know it. */
-export interface CataloguedRoute {
-  readonly method: string
-  /** The template, such as `/v1/customers/:id`. */
-  readonly url: string
-  readonly access: Demand
-}
-
-/** Every route of the gateway, for whoever explains access. */
-export interface RouteCatalogue {
-  /** All routes that demand something, HEAD twins left out. */
-  list(): readonly CataloguedRoute[]
-  /** The route that a request would take; undefined when none would. */
-  find(method: string, path: string): CataloguedRoute | undefined
-  /** Routes that somebody with these scopes may take, as far as scopes decide. */
-  allowedBy(scopes: ReadonlySet<string>): string[]
-}
+import type { CataloguedRoute, RouteCatalogue } from '../../kernel/request/route-catalogue.js'
 
 /** Collects the routes that are registered after it; those of upstreams are asked for each time, for they change. */
 export function collectRoutes(app: FastifyInstance, upstreams?: Upstreams): RouteCatalogue {

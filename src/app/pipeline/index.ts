@@ -54,6 +54,8 @@ const STANDING: ReadonlySet<Step> = new Set<Step>([
   loadOperator,
   enforceScopes,
 ])
+/** What handlers read of a request; the column of its route must have provided it. */
+const PROVIDED = ['principal', 'holdings', 'tenant', 'tenant_store', 'platform_store'] as const
 /** How old may be what is known of a caller when their request is carried out. */
 const STANDING_MS_MAX = 250
 
@@ -92,7 +94,7 @@ export interface Pipeline {
 export function installPipeline(app: FastifyInstance, gate: Gate): Pipeline {
   let admitted: Access | undefined
   app.decorateRequest('findings')
-  for (const [name, getter] of Object.entries(requestGetters())) app.decorateRequest(name, getter)
+  for (const [name, getter] of Object.entries(requestGetters(PROVIDED))) app.decorateRequest(name, getter)
 
   app.addHook('onRequest', async (request, reply) => {
     request.findings = {}

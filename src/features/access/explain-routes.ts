@@ -1,13 +1,12 @@
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import type { CataloguedRoute, RouteCatalogue } from '../../app/http/route-catalogue.js'
-import { rolesThatGrant } from '../../app/pipeline/steps/enforce-scopes.js'
 import { explainInWords } from '../../kernel/authz/insufficient-scope.js'
 import { evaluate } from '../../kernel/permissions/evaluate.js'
-import { scopesOfRole } from '../../kernel/permissions/roles.js'
+import { rolesThatGrant, scopesOfRole } from '../../kernel/permissions/roles.js'
 import { allScopes, isScope, meaningOf } from '../../kernel/permissions/scopes.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { member } from '../../kernel/request/access.js'
+import type { CataloguedRoute, RouteCatalogue } from '../../kernel/request/route-catalogue.js'
 import { closed, Nullable, problems, type Routes, TenantParams, Uuid } from '../../kernel/rest/schemas.js'
 import type { Explained } from './explain-store.js'
 
@@ -115,7 +114,8 @@ async function answer(
   { holdings, refused_before }: Explained,
 ) {
   const decision = evaluate(route.access.scopes, holdings)
-  const granted_by_roles = decision.allowed ? [] : await rolesThatGrant(request.tenant_store, decision.missing)
+  const roles = decision.allowed ? [] : await request.tenant_store.read((store) => store.roles.list())
+  const granted_by_roles = rolesThatGrant(roles, decision.missing)
   const blocked = blockedByKind(route, holdings.kind) ?? blockedHere(request.tenant.id, route, path, refused_before)
   const words =
     blocked !== null

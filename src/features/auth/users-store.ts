@@ -1,13 +1,13 @@
 import { and, desc, eq, gt, isNull, lt, sql } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import { digestOfOneTimeToken, isOneTimeToken } from '../../kernel/credentials/one-time-tokens.js'
+import { checkOneOperatorStays, queueOperatorChanges } from '../../kernel/identity/last-operator.js'
 import { operators } from '../../kernel/identity/operators-table.js'
 import { one_time_tokens, sessions, users } from '../../kernel/identity/users-table.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 import { instantOf } from '../../kernel/time/clock.js'
-import { OperatorsWriter } from '../platform/operators/store.js'
 import { OneTimeTokensWriter, type TokenOwner } from './one-time-store.js'
 import { endSessionsOf } from './sessions-store.js'
 
@@ -208,10 +208,9 @@ export class UsersWriter extends UsersReader {
       this.scope.unchanged()
       return before
     }
-    const appointed = new OperatorsWriter(this.scope)
-    await appointed.queue()
+    await queueOperatorChanges(this.scope)
     await this.scope.queries.update(users).set({ disabled_at: this.scope.now }).where(eq(users.id, id))
-    if (await this.isOperator(id)) await appointed.checkOneStays()
+    if (await this.isOperator(id)) await checkOneOperatorStays(this.scope)
     await endSessionsOf(this.scope, id, 'user_disabled')
     this.tell(id, { before: { disabled_at: null }, after: { disabled_at: this.scope.now } })
     return this.get(id)

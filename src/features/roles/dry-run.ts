@@ -1,6 +1,6 @@
-import type { RouteCatalogue } from '../../app/http/route-catalogue.js'
 import { effectiveScopes } from '../../kernel/permissions/evaluate.js'
 import type { RoleFact } from '../../kernel/permissions/roles.js'
+import type { RouteCatalogue } from '../../kernel/request/route-catalogue.js'
 import type { HolderRecord } from './store.js'
 
 /** What a change of one role would do to one member. */

@@ -1,5 +1,5 @@
-import { codesOfAccess, securityOf } from '../../app/openapi/openapi.js'
 import { PROBLEMS, type ProblemCode } from '../../kernel/problems/problems.js'
+import { codesOfAccess, securityOf } from '../../kernel/request/access-contract.js'
 import type { DeclaredOperation, DeclaredRoute, DeclaredSocket } from './manifest/manifest.js'
 import { namesOf } from './manifest/template.js'
 

@@ -1,5 +1,4 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { Observe } from '../../app/http/observe.js'
 import type { FactsReader } from '../../kernel/authz/facts-reader.js'
 import type { SigningKeys } from '../../kernel/config/secrets.js'
 import type { Metrics } from '../../kernel/metrics/metrics.js'
@@ -7,9 +6,11 @@ import { Problem } from '../../kernel/problems/problems.js'
 import { tenant } from '../../kernel/request/access.js'
 import { found } from '../../kernel/request/findings.js'
 import type { Step } from '../../kernel/request/gate.js'
+import type { Observe } from '../../kernel/request/observe.js'
 import type { Bus } from '../../kernel/store/bus.js'
 import type { Clock } from '../../kernel/time/clock.js'
 import { Exchange } from './forward/forward.js'
+import type { Forwarding } from './forward/forwarding.js'
 import { identityTokens } from './forward/identity.js'
 import { outgoingHeaders, type PublicPlace } from './forward/outgoing.js'
 import { targetOf } from './forward/path.js'
@@ -128,6 +129,7 @@ function matchDeclared(upstreams: Upstreams): Step {
       generation.enter()
       reply.raw.once('close', () => generation.leave())
     }
-    request.findings.forwarding = { route, upstream, path: upstream.pathOf(path) + query }
+    const forwarding: Forwarding = { route, upstream, path: upstream.pathOf(path) + query }
+    Object.assign(request.findings, { matched: route, forwarding })
   }
 }

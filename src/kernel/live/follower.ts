@@ -1,5 +1,5 @@
-import type { ConversationLog } from '../../app/conversation-log.js'
 import { type ConversationEvent, isEdit, type LiveMessage, type MessageEvent } from '../store/events.js'
+import type { ConversationLog } from './conversation-log.js'
 import { type Outgoing, outgoingOf } from './frames.js'
 import { EARLY_MAX, EDITS_WAITING_MAX, REPLAY_PAGE } from './limits.js'
 

@@ -1,5 +1,5 @@
-import type { ConversationLog } from '../../app/conversation-log.js'
 import type { ConversationEvent } from '../store/events.js'
+import type { ConversationLog } from './conversation-log.js'
 import { Follower } from './follower.js'
 
 /** A follower for each conversation that somebody here listens to. */

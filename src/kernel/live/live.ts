@@ -1,5 +1,4 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { ConversationLog } from '../../app/conversation-log.js'
 import type { FactsReader } from '../authz/facts-reader.js'
 import type { Place } from '../authz/standing.js'
 import { standingOf } from '../authz/standing.js'
@@ -10,6 +9,7 @@ import type { Bus } from '../store/bus.js'
 import type { Clock } from '../time/clock.js'
 import { Connection, type Transport } from './connection.js'
 import { Connections } from './connections.js'
+import type { ConversationLog } from './conversation-log.js'
 import type { Follower } from './follower.js'
 import { Followers } from './followers.js'
 import { TICK_MS } from './limits.js'
@@ -29,6 +29,13 @@ export interface Admission {
   readonly last_seq: number
   /** The last message that the caller has; undefined when nothing of the past is wanted. */
   readonly after?: number | undefined
+}
+
+declare module '../request/findings.js' {
+  interface Findings {
+    /** The conversation that the caller may listen to. */
+    admission?: Admission
+  }
 }
 
 export interface Opened {

@@ -1,5 +1,4 @@
 import pLimit from 'p-limit'
-import type { ConversationLog } from '../../app/conversation-log.js'
 import type { FactsReader } from '../authz/facts-reader.js'
 import { standingOf } from '../authz/standing.js'
 import type { Scope } from '../permissions/scopes.js'
@@ -7,6 +6,7 @@ import { Problem, unavailable } from '../problems/problems.js'
 import type { RightsEvent } from '../store/events.js'
 import type { Clock } from '../time/clock.js'
 import type { Connection } from './connection.js'
+import type { ConversationLog } from './conversation-log.js'
 import { RECHECK_EVERY_MS, RECHECKS_IN_FLIGHT_MAX, UNANSWERED_MS_MAX } from './limits.js'
 
 /** What every way to listen demands; the access line of each route that opens a connection says the same. */

@@ -56,3 +56,8 @@ export function roleGives(role: RoleFact, scope: string): boolean {
 export function givesEverything({ system_role }: RoleFact): boolean {
   return system_role !== null && SYSTEM_ROLES[system_role].scopes === EVERY
 }
+
+/** The names of the roles that give every one of these scopes. */
+export function rolesThatGrant(roles: readonly RoleFact[], scopes: readonly string[]): string[] {
+  return roles.filter((role) => scopes.every((scope) => scopesOfRole(role).includes(scope))).map((role) => role.name)
+}

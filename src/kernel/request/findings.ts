@@ -1,19 +1,19 @@
 import type { FastifyRequest } from 'fastify'
-import type { PlatformStore } from '../../app/stores/platform-store.js'
-import type { TenantStore } from '../../app/stores/tenant-store.js'
-import type { Forwarded, Forwarding } from '../../features/upstreams/forward/forwarding.js'
 import type { Facts, KeyFact, SessionFact, TenantFact } from '../authz/facts.js'
 import type { Principal } from '../authz/principal.js'
 import type { Credential } from '../authz/standing.js'
 import type { AccessTokenClaims } from '../credentials/access-tokens.js'
-import type { Admission } from '../live/live.js'
+import type { Size } from '../limits/limiter.js'
 import type { Decision, Holdings } from '../permissions/evaluate.js'
-import type { IdempotencyMark } from '../store/idempotency-records.js'
+import type { Demand } from './access.js'
 
 /** What the Authorization header holds: nothing; something that is no token of ours; one that was good; a good one. */
 export type Bearer = 'absent' | 'bad' | 'expired' | AccessTokenClaims
 
-/** What the steps have found out about one request so far. Each step adds its part and reads those before it. */
+/**
+ * What the steps have found out about one request so far. Each step adds its part and reads those before it. A feature
+ * that keeps something here declares its own field beside the code that sets it.
+ */
 export interface Findings {
   bearer?: Bearer
   /** What the caller of a tenant route has proved, by headers or by a ticket. */
@@ -27,22 +27,25 @@ export interface Findings {
   principal?: Principal
   holdings?: Holdings
   decision?: Decision
-  tenant_store?: TenantStore
-  /** The Idempotency-Key that the change of this request will claim. */
-  idempotency?: IdempotencyMark
   /** The code of the problem that it was answered with. */
   problem_code?: string
   /** The budgets that were used up. */
   violated?: readonly string[]
-  platform_store?: PlatformStore
-  /** The conversation that it may listen to. */
-  admission?: Admission
   /** Set once the answer was logged and counted. */
   is_observed?: boolean
-  /** The route of an upstream that the request matched, and where it goes. */
-  forwarding?: Forwarding
-  /** What became of it there. */
-  upstream?: Forwarded
+  /** The declared route that the request matched, where one route of the router stands for many. */
+  matched?: MatchedRoute
+}
+
+/** A route that is declared outside of the code: what the pipeline needs to know of it. */
+export interface MatchedRoute {
+  readonly access: Demand
+  /** The template, such as `/training/sessions/:id`; label of logs, metrics and usage. */
+  readonly url: string
+  /** A WebSocket has none. */
+  readonly method?: string
+  /** What each tenant may spend on this route; undefined: the default budget of such routes. */
+  readonly budget?: Size | undefined
 }
 
 declare module 'fastify' {
@@ -55,22 +58,18 @@ declare module 'fastify' {
     readonly holdings: Holdings
     /** The tenant of the request, on member and tenant routes. */
     readonly tenant: TenantFact
-    /** The store that is bound to the tenant of the request. */
-    readonly tenant_store: TenantStore
-    /** The store of the platform: identities and tenants, no tenant's data. */
-    readonly platform_store: PlatformStore
   }
 }
-
-const PROVIDED = ['principal', 'holdings', 'tenant', 'tenant_store', 'platform_store'] as const
 
 /**
  * The getters that handlers use. Each throws when the route's column of the table did not provide the value: a mistake
  * in the code, found by the first test that calls the route.
  */
-export function requestGetters(): Record<string, { getter(this: FastifyRequest): unknown }> {
+export function requestGetters(
+  names: readonly (keyof Findings)[],
+): Record<string, { getter(this: FastifyRequest): unknown }> {
   return Object.fromEntries(
-    PROVIDED.map((name) => [
+    names.map((name) => [
       name,
       {
         getter(this: FastifyRequest) {

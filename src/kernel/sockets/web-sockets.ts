@@ -2,9 +2,9 @@ import type { Socket } from 'node:net'
 import websocket from '@fastify/websocket'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
-import type { Observe } from '../../app/http/observe.js'
 import { clientErrorHandler } from '../problems/client-errors.js'
 import type { Problem } from '../problems/problems.js'
+import type { Observe } from '../request/observe.js'
 import { cutOff } from './cut-off.js'
 
 /** A frame of a client: what it says here is short, and messages are sent over HTTP. */
@@ -41,8 +41,8 @@ declare module 'fastify' {
 /** Whether the route of a request accepts handshakes: one of the code, or one of an upstream. */
 export function speaksWebSocket({ routeOptions, findings }: FastifyRequest): boolean {
   if (routeOptions.config?.speaks_web_socket === true) return true
-  const route = findings?.forwarding?.route
-  return route !== undefined && !('method' in route)
+  const matched = findings?.matched
+  return matched !== undefined && matched.method === undefined
 }
 
 /** Refuses handshakes in their own language. */

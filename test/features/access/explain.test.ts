@@ -107,8 +107,11 @@ t.test('a disabled user, and a path in another tenant, are explained as they are
   await gateway.sql(`update users set disabled_at = null where id = '${ids.admin}'`)
 })
 
+/** Refusals of the tests before are written whenever the recorder flushes. */
+const CHANGES_MADE = `select count(*)::int as count from audit_events where action <> 'request.refused'`
+
 t.test('an explanation acts on nothing, and names the roles that would help', async (t) => {
-  const before = await gateway.sql('select count(*)::int as count from audit_events')
+  const before = await gateway.sql(CHANGES_MADE)
   const { id } = await world.createCustomer()
   const body = { user_id: ids.lead, method: 'DELETE', path: `/v1/customers/${id}` }
   const answer = await explain(body)
@@ -124,7 +127,7 @@ t.test('an explanation acts on nothing, and names the roles that would help', as
     body: { allowed: true, missing: [], granted_by_roles: [] },
   })
   t.equal((await gateway.sql(`select from customers where id = '${id}'`)).length, 1)
-  const after = await gateway.sql('select count(*)::int as count from audit_events')
+  const after = await gateway.sql(CHANGES_MADE)
   t.equal(Number(after[0]?.count), Number(before[0]?.count) + 1, 'the customer that was made')
 })
 

@@ -1,7 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 import fc from 'fast-check'
-import type { ConversationLog } from '../../../src/app/conversation-log.js'
+
 import type { Connection, Transport } from '../../../src/kernel/live/connection.js'
+import type { ConversationLog } from '../../../src/kernel/live/conversation-log.js'
 import { Follower } from '../../../src/kernel/live/follower.js'
 import type { Outgoing } from '../../../src/kernel/live/frames.js'
 import { Subscription } from '../../../src/kernel/live/subscription.js'

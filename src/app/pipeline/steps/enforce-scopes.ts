@@ -1,11 +1,10 @@
 import { insufficientScope } from '../../../kernel/authz/insufficient-scope.js'
 import { type Decision, evaluate } from '../../../kernel/permissions/evaluate.js'
-import { scopesOfRole } from '../../../kernel/permissions/roles.js'
+import { rolesThatGrant } from '../../../kernel/permissions/roles.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import { found } from '../../../kernel/request/findings.js'
 import type { Step } from '../../../kernel/request/gate.js'
 import { demandOf } from '../../../kernel/request/route-of.js'
-import type { TenantStore } from '../../stores/tenant-store.js'
 
 /** Refuses what the principal lacks, and says what, why, and which role would change it. */
 export const enforceScopes: Step = async (_gate, request) => {
@@ -14,13 +13,8 @@ export const enforceScopes: Step = async (_gate, request) => {
   findings.decision = decision
   if (decision.allowed) return
   if (decision.principal.kind === 'operator') throw platformAccessDenied(decision)
-  throw insufficientScope(decision, await rolesThatGrant(found(findings.tenant_store), decision.missing))
-}
-
-/** The names of the tenant's roles that would give everything that is missing. */
-export async function rolesThatGrant(store: TenantStore, missing: readonly string[]): Promise<string[]> {
-  const roles = await store.read((readers) => readers.roles.list())
-  return roles.filter((role) => missing.every((scope) => scopesOfRole(role).includes(scope))).map((role) => role.name)
+  const roles = await found(findings.tenant_store).read((store) => store.roles.list())
+  throw insufficientScope(decision, rolesThatGrant(roles, decision.missing))
 }
 
 function platformAccessDenied({ required, missing }: Decision): Problem {

@@ -4,8 +4,8 @@ import type { Step } from '../../../kernel/request/gate.js'
 
 /** The budget of a tenant on one route of an upstream, where the manifest gives it one. */
 export const limitRoute: Step = ({ limiter }, { findings }, reply) => {
-  const route = findings.forwarding?.route
-  if (route === undefined || !('budget' in route)) return
+  const route = findings.matched
+  if (route?.method === undefined) return
   const size = route.budget ?? limiter.size('upstream_route')
   if (size.quota === 0) return
   const counted_by = `${found(findings.tenant).id}:${route.method} ${route.url}`

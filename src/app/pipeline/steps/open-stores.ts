@@ -1,11 +1,27 @@
 import type { FastifyRequest } from 'fastify'
 import { found } from '../../../kernel/request/findings.js'
 import type { Step } from '../../../kernel/request/gate.js'
-import type { Origin } from '../../../kernel/store/audit-record.js'
+import { originOf } from '../../../kernel/request/origin.js'
 import { claimRecord } from '../../../kernel/store/idempotency-records.js'
 import type { Prelude } from '../../../kernel/store/unit-of-work.js'
 import { PlatformStore } from '../../stores/platform-store.js'
 import { TenantStore } from '../../stores/tenant-store.js'
+
+declare module '../../../kernel/request/findings.js' {
+  interface Findings {
+    tenant_store?: TenantStore
+    platform_store?: PlatformStore
+  }
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The store that is bound to the tenant of the request. */
+    readonly tenant_store: TenantStore
+    /** The store of the platform: identities and tenants, no tenant's data. */
+    readonly platform_store: PlatformStore
+  }
+}
 
 /** Gives the request the store of its tenant, bound for good: nothing in a handler can name another one. */
 export const openTenantStore: Step = ({ database, clock, bus }, request) => {
@@ -36,16 +52,5 @@ function preludeOf(request: FastifyRequest): Prelude {
   return async (scope) => {
     const { idempotency } = request.findings
     if (idempotency !== undefined) await claimRecord(scope, idempotency)
-  }
-}
-
-/** Who acts, and from where, for the audit. */
-export function originOf(request: FastifyRequest): Origin {
-  const { principal } = request.findings ?? {}
-  return {
-    actor: principal === undefined ? { kind: 'anonymous', id: null } : { kind: principal.kind, id: principal.id },
-    address: request.ip,
-    user_agent: request.headers['user-agent'] ?? null,
-    request_id: request.id,
   }
 }

@@ -3,9 +3,9 @@ import type { Credential } from '../../../kernel/authz/standing.js'
 import { isTicket } from '../../../kernel/credentials/ticket.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import type { Gate, Step } from '../../../kernel/request/gate.js'
+import { originOf } from '../../../kernel/request/origin.js'
 import { PlatformStore } from '../../stores/platform-store.js'
 import { refuseCredentials } from './limit-address.js'
-import { originOf } from './open-stores.js'
 
 /** What a ticket stands for. Beside it they would say a second time, and maybe differently, who calls. */
 const HEADERS = ['authorization', 'x-tenant-id', 'x-tenant-api-key'] as const

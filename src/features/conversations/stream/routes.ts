@@ -1,28 +1,19 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Observe } from '../../../app/http/observe.js'
 import { TICKET_SECONDS } from '../../../kernel/credentials/ticket.js'
-import type { Limiter } from '../../../kernel/limits/limiter.js'
-import type { Live } from '../../../kernel/live/live.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import { orTicket, tenant } from '../../../kernel/request/access.js'
 import { found } from '../../../kernel/request/findings.js'
 import { problems, type Routes } from '../../../kernel/rest/schemas.js'
 import { SOCKET_VERSION } from '../../../kernel/sockets/handshake.js'
+import type { StreamOptions } from './options.js'
 import { ConversationParams, StreamQuery, Ticket } from './schema.js'
 import { openEventStream, openSocket } from './streams.js'
 import { STREAM_DESCRIPTION } from './wire.js'
 
-export interface RealtimeOptions {
-  readonly live: Live
-  readonly limiter: Limiter
-  readonly public_url: string
-  readonly observe: Observe
-}
-
 const tags = ['conversations']
 
 /** Listening to a conversation, and the tickets that open a stream where no headers can be sent. */
-const realtime: Routes<RealtimeOptions> = async (app, options) => {
+const realtime: Routes<StreamOptions> = async (app, options) => {
   app.post(
     '/:id/tickets',
     {

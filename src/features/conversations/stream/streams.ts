@@ -9,10 +9,10 @@ import { Problem } from '../../../kernel/problems/problems.js'
 import { found } from '../../../kernel/request/findings.js'
 import { closeFor } from '../../../kernel/sockets/web-sockets.js'
 import { ClientFrames } from './client-frames.js'
-import type { RealtimeOptions } from './routes.js'
+import type { StreamOptions } from './options.js'
 
 /** Listens by WebSocket. Everything that hears the client is there before anything is waited for. */
-export function openSocket(options: RealtimeOptions, request: FastifyRequest, socket: WebSocket): void {
+export function openSocket(options: StreamOptions, request: FastifyRequest, socket: WebSocket): void {
   const { live, limiter, public_url } = options
   const { clock, bus } = live
   let subscription: Subscription | undefined
@@ -42,7 +42,7 @@ export function openSocket(options: RealtimeOptions, request: FastifyRequest, so
 }
 
 /** Listens by server-sent events. */
-export function openEventStream(options: RealtimeOptions, request: FastifyRequest, reply: FastifyReply): void {
+export function openEventStream(options: StreamOptions, request: FastifyRequest, reply: FastifyReply): void {
   const { live, public_url, observe } = options
   let subscription: Subscription | undefined
   const end = (ending: Ending) => opened.connection.end(ending)

@@ -1,4 +1,5 @@
-import { and, count, desc, eq, isNull, lt, sql } from 'drizzle-orm'
+import { desc, eq, lt } from 'drizzle-orm'
+import { checkOneOperatorStays, queueOperatorChanges } from '../../../kernel/identity/last-operator.js'
 import { operators } from '../../../kernel/identity/operators-table.js'
 import { users } from '../../../kernel/identity/users-table.js'
 import type { Privilege } from '../../../kernel/permissions/scopes.js'
@@ -13,9 +14,6 @@ export interface OperatorRecord {
   readonly privileges: string[]
   readonly created_at: string
 }
-
-/** Whoever holds this can appoint others, so the platform is never left without one. */
-const APPOINTING: Privilege = 'platform:operators:manage'
 
 export class OperatorsReader {
   constructor(protected readonly scope: ReadScope) {}
@@ -59,7 +57,7 @@ export class OperatorsWriter extends OperatorsReader {
 
   /** Makes a user an operator, or changes the privileges of one; it holds from their next request. */
   async appoint(user_id: string, privileges: readonly Privilege[]): Promise<void> {
-    await this.queue()
+    await queueOperatorChanges(this.scope)
     const [before] = await this.scope.queries
       .select({ privileges: operators.privileges })
       .from(operators)
@@ -68,32 +66,17 @@ export class OperatorsWriter extends OperatorsReader {
       .insert(operators)
       .values({ user_id, privileges: [...privileges], created_at: this.scope.now })
       .onConflictDoUpdate({ target: operators.user_id, set: { privileges: [...privileges] } })
-    if (before !== undefined) await this.checkOneStays()
+    if (before !== undefined) await checkOneOperatorStays(this.scope)
     this.tell(user_id, { before: before ?? null, after: { privileges } })
   }
 
   /** @throws Problem `not_found`, `last_operator` */
   async dismiss(user_id: string): Promise<void> {
-    await this.queue()
+    await queueOperatorChanges(this.scope)
     const before = await this.get(user_id)
     await this.scope.queries.delete(operators).where(eq(operators.user_id, user_id))
-    await this.checkOneStays()
+    await checkOneOperatorStays(this.scope)
     this.tell(user_id, { before: { privileges: before.privileges } })
-  }
-
-  /** @throws Problem `last_operator` when nobody active could appoint an operator any more. */
-  async checkOneStays(): Promise<void> {
-    const [left] = await this.scope.queries
-      .select({ count: count() })
-      .from(operators)
-      .innerJoin(users, eq(users.id, operators.user_id))
-      .where(and(sql`${operators.privileges} @> array[${APPOINTING}]::text[]`, isNull(users.disabled_at)))
-    if ((left?.count ?? 0) === 0) throw new Problem('last_operator')
-  }
-
-  /** Changes of operators run one after the other, so that two cannot both count on the other one to stay. */
-  async queue(): Promise<void> {
-    await this.scope.queries.execute(sql`select pg_advisory_xact_lock(727003)`)
   }
 
   private tell(user_id: string, changes: Record<string, unknown>): void {

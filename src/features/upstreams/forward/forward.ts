@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
-import type { Observe } from '../../../app/http/observe.js'
 import { Problem } from '../../../kernel/problems/problems.js'
+import type { Observe } from '../../../kernel/request/observe.js'
 import { problemOfFailure } from '../pool/failures.js'
 import type { ForwardOutcome, UpstreamMetrics } from '../pool/metrics.js'
 import type { Origin } from '../pool/origin.js'

@@ -17,3 +17,12 @@ export interface Forwarded {
   readonly status: number | undefined
   readonly tries: number
 }
+
+declare module '../../../kernel/request/findings.js' {
+  interface Findings {
+    /** The route of an upstream that the request matched, and where it goes. */
+    forwarding?: Forwarding
+    /** What became of the request at the upstream. */
+    upstream?: Forwarded
+  }
+}

@@ -4,7 +4,7 @@ import { completeUpstream } from './complete-manifest.js'
 import { isForbiddenInRequests, isForbiddenInResponses } from './forbidden-headers.js'
 import type { Manifest, Upstream } from './manifest.js'
 import type { WrittenManifest, WrittenUpstream } from './manifest-schema.js'
-import type { Place } from './read-manifest.js'
+import type { Place } from './mistake.js'
 import { namesOf, relationOf } from './template.js'
 
 /**

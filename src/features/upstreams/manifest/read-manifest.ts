@@ -3,15 +3,7 @@ import { type Document, isMap, isNode, isPair, isScalar, LineCounter, parseDocum
 import { checkManifest } from './check-manifest.js'
 import type { Manifest } from './manifest.js'
 import { ManifestSchema, type WrittenManifest } from './manifest-schema.js'
-
-/** Where a mistake is: the steps from the top of the file down to it. */
-export type Place = readonly (string | number)[]
-
-/** A mistake in the manifest: the line that it stands in, from 1, and why it is one. */
-export interface Mistake {
-  readonly line: number
-  readonly reason: string
-}
+import type { Mistake, Place } from './mistake.js'
 
 export type ReadManifest =
   | { readonly manifest: Manifest; readonly mistakes: readonly [] }

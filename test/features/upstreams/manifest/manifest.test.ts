@@ -207,7 +207,7 @@ const SCHEMA_FILE = fileURLToPath(
 ).replace('/.build/', '/')
 
 t.test('the first line of a manifest names the schema, for whoever writes one in an editor', async (t) => {
-  const root = dirname(dirname(dirname(SCHEMA_FILE)))
+  const root = resolve(dirname(SCHEMA_FILE), '../../../..')
   for (const [file, from] of [
     ['README.md', root],
     ['scripts/examples/training/upstreams.yaml', join(root, 'scripts/examples/training')],

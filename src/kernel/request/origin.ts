@@ -1,0 +1,13 @@
+import type { FastifyRequest } from 'fastify'
+import type { Origin } from '../store/audit-record.js'
+
+/** Who acts, and from where, for the audit. */
+export function originOf(request: FastifyRequest): Origin {
+  const { principal } = request.findings ?? {}
+  return {
+    actor: principal === undefined ? { kind: 'anonymous', id: null } : { kind: principal.kind, id: principal.id },
+    address: request.ip,
+    user_agent: request.headers['user-agent'] ?? null,
+    request_id: request.id,
+  }
+}
