@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify'
-import { Problem, type ProblemCode } from '../../kernel/problems/problems.js'
+import type { ProblemCode } from '../../contract/problems/catalogue.js'
+import { Problem } from '../../kernel/problems/problems.js'
 import { noteProblem, sendProblem } from '../../kernel/request/send-problem.js'
 import type { WebSockets } from '../../kernel/sockets/web-sockets.js'
 

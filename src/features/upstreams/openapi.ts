@@ -1,4 +1,4 @@
-import { PROBLEMS, type ProblemCode } from '../../kernel/problems/problems.js'
+import { PROBLEMS, type ProblemCode } from '../../contract/problems/catalogue.js'
 import { codesOfAccess, securityOf } from '../../kernel/request/access-contract.js'
 import type { DeclaredOperation, DeclaredRoute, DeclaredSocket } from './manifest/manifest.js'
 import { namesOf } from './manifest/template.js'

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { v4 as uuidv4 } from 'uuid'
-import { Problem, type ProblemCode, problemBody } from './problems.js'
+import type { ProblemCode } from '../../contract/problems/catalogue.js'
+import { Problem, problemBody } from './problems.js'
 
 /** Refusals of Node's HTTP parser come before there is a request, so no hook and no handler sees them. */
 const PARSER_CODES: Readonly<Record<string, ProblemCode>> = {

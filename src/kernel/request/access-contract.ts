@@ -1,4 +1,4 @@
-import type { ProblemCode } from '../problems/problems.js'
+import type { ProblemCode } from '../../contract/problems/catalogue.js'
 import type { Access } from './access.js'
 
 /** Which credentials an access asks for, as security requirements: any one of them is enough. */

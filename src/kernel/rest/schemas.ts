@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type TSchema, Type } from 'typebox'
-import { PROBLEMS, type ProblemCode } from '../problems/problems.js'
+import { PROBLEMS, type ProblemCode } from '../../contract/problems/catalogue.js'
 
 /** A plugin of routes whose handlers get their types from their schemas. */
 export type Routes<Options extends object = Record<never, never>> = FastifyPluginAsyncTypebox<Options>

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { Type } from 'typebox'
-import { PROBLEMS, type ProblemCode } from '../../../src/kernel/problems/problems.js'
+import { PROBLEMS, type ProblemCode } from '../../../src/contract/problems/catalogue.js'
 import { open } from '../../../src/kernel/request/access.js'
 import { PUBLIC_URL, startGateway } from '../../helpers/gateway.js'
 import { type Answer, ask, askRaw } from '../../helpers/requests.js'

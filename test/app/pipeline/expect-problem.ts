@@ -1,5 +1,5 @@
 import type { Test } from 'tap'
-import type { ProblemCode } from '../../../src/kernel/problems/problems.js'
+import type { ProblemCode } from '../../../src/contract/problems/catalogue.js'
 import { PUBLIC_URL } from '../../helpers/gateway.js'
 import type { Answer } from '../../helpers/requests.js'
 

@@ -1,4 +1,4 @@
-import type { ProblemCode } from '../../../src/kernel/problems/problems.js'
+import type { ProblemCode } from '../../../src/contract/problems/catalogue.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
 import { t } from '../../helpers/t.js'

@@ -1,7 +1,8 @@
 import type { FastifyRequest } from 'fastify'
+import type { ProblemCode } from '../../../contract/problems/catalogue.js'
 import { addressBucket } from '../../../kernel/limits/address.js'
 import { announce, rateLimited, spend } from '../../../kernel/limits/limiter.js'
-import { Problem, type ProblemCode } from '../../../kernel/problems/problems.js'
+import { Problem } from '../../../kernel/problems/problems.js'
 import type { Gate, Step } from '../../../kernel/request/gate.js'
 
 /** The wall: before anything costs CPU, and before a guess is looked at. */

@@ -1,4 +1,5 @@
-import { Problem, type ProblemCode } from '../../../kernel/problems/problems.js'
+import type { ProblemCode } from '../../../contract/problems/catalogue.js'
+import { Problem } from '../../../kernel/problems/problems.js'
 
 const TIMEOUTS: ReadonlySet<string> = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
