@@ -1,16 +1,16 @@
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import type { BrowserContext, Page } from 'playwright-core'
 import { startListening } from '../features/conversations/stream/world.js'
+import { blocksRunAs } from '../helpers/docs.js'
 import { ask } from '../helpers/requests.js'
 import type { Frame } from '../helpers/sockets.js'
 import { t } from '../helpers/t.js'
 import { until } from '../helpers/until.js'
 import { openBrowser, servePage } from './chromium.js'
 
-/** The client of the README, as it stands there. */
-const CLIENT = /```js\n(async function listen\([\s\S]*?)\n```/.exec(readFileSync('README.md', 'utf8'))?.[1] as string
+/** The client of docs/conversations.md, as it is there. */
+const [{ text: CLIENT = '' } = {}] = blocksRunAs('browser')
 const WAIT_MS_MAX = 20_000
 
 const { world, gateway, open, add, remove, say, listen, ticket, streamOf, close } = await startListening()
@@ -33,7 +33,7 @@ interface Chat {
   ended?: { code?: number | string; status?: number }
 }
 
-t.test('the client of the README has twenty lines', async (t) => {
+t.test('the client of the page has twenty lines', async (t) => {
   t.match(CLIENT, /^async function listen\(url, headers, on, after = 0\) \{$/m)
   t.ok(CLIENT.split('\n').length <= 20, `${CLIENT.split('\n').length} lines`)
 })
@@ -118,7 +118,7 @@ t.test('a page on an origin that the tenant did not list gets no ticket, and no 
   t.same((await chatOf(page)).frames, [])
 })
 
-/** Opens a page that listens to a conversation as the agent, with the client of the README. */
+/** Opens a page that listens to a conversation as the agent, with the client of the page. */
 async function openChat(
   id: string,
   prepare: (context: BrowserContext) => Promise<unknown> = async () => undefined,

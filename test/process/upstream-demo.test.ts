@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
 import { WebSocket } from 'ws'
+import { blocksRunAs } from '../helpers/docs.js'
 import { t } from '../helpers/t.js'
 import {
   FILE_MS_MAX,
@@ -23,8 +24,10 @@ t.test('npm run demo:upstream starts a foreign service behind the gateway, and s
   await whenReady(npm, PORT)
   await until(() => npm.stdout().includes('training service at'))
 
-  await t.test('scripts/curl/upstream.sh gets the answers that it expects', async (t) => {
-    const { code, stdout, stderr } = await runProgram(t, 'sh', ['scripts/curl/upstream.sh'], { DATA_DIR })
+  await t.test('scripts/curl/upstream.sh gets the responses that it expects', async (t) => {
+    const [command, ...others] = blocksRunAs('training')
+    t.same(others, [])
+    const { code, stdout, stderr } = await runProgram(t, 'sh', ['-c', String(command?.text)], { DATA_DIR })
     t.equal(code, 0, `${stdout}${stderr}${npm.stdout()}${npm.stderr()}`)
     t.match(stdout, /^< \d{3}$/m)
   })

@@ -64,7 +64,7 @@ if (server !== undefined) {
 
   // Stops row-level security from standing there for nothing: each of these logins would walk through it.
   t.test('a login that could bypass row-level security refuses the boot', async (t) => {
-    t.equal(await attempt('noinherit', both), 'let through', 'the login of the README')
+    t.equal(await attempt('noinherit', both), 'let through', 'the login of scripts/roles.sql')
     t.match(await checkAs(undefined, here), /could bypass row-level security/, 'the superuser')
     t.match(await attempt('superuser', both), /could bypass row-level security/, 'another superuser')
     t.match(await attempt('noinherit bypassrls', both), /could bypass row-level security/, 'BYPASSRLS')

@@ -209,7 +209,7 @@ const SCHEMA_FILE = fileURLToPath(
 t.test('the first line of a manifest names the schema, for whoever writes one in an editor', async (t) => {
   const root = resolve(dirname(SCHEMA_FILE), '../../../..')
   for (const [file, from] of [
-    ['README.md', root],
+    ['docs/upstreams.md', join(root, 'docs')],
     ['scripts/examples/training/upstreams.yaml', join(root, 'scripts/examples/training')],
   ] as const) {
     const [, named = ''] =

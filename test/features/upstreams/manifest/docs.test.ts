@@ -1,28 +1,26 @@
-import { readFileSync } from 'node:fs'
 import { readManifest } from '../../../../src/features/upstreams/manifest/read-manifest.js'
+import { BLOCKS, blocksRunAs } from '../../../helpers/docs.js'
 import { ask } from '../../../helpers/requests.js'
 import { t } from '../../../helpers/t.js'
 import { buildWorld, keyHeaders } from '../../../helpers/world.js'
 import { startGatewayWith, startService, trainingManifest } from '../services.js'
 
-const SECTION =
-  readFileSync('README.md', 'utf8')
-    .split('\n## ')
-    .find((text) => text.startsWith('In front of other services')) ?? ''
-const block = (language: string) => new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, 's').exec(SECTION)?.[1] ?? ''
-
-t.test('the manifest of the README is good', async (t) => {
-  const { mistakes, manifest } = readManifest(block('yaml'), () => '')
-  t.same(mistakes, [])
-  t.equal(manifest?.upstreams[0]?.origins.length, 2)
+t.test('each manifest that a page shows is valid', async (t) => {
+  const manifests = BLOCKS.filter(({ language }) => language === 'yaml')
+  t.ok(manifests.length > 0)
+  for (const { text, page, line } of manifests) {
+    const { mistakes, manifest } = readManifest(text, () => '')
+    t.same(mistakes, [], `${page}:${line}`)
+    t.ok(manifest?.upstreams.length)
+  }
 })
 
-t.test('the verifier of the README knows who calls, and believes nobody else', async (t) => {
+t.test('the verifier of the page returns the caller, and nothing for a forged token', async (t) => {
   const service = await startService()
   const gateway = await startGatewayWith(t, trainingManifest(service.origin))
   const world = await buildWorld(gateway)
-  const code = block('js')
-  t.ok(code.trim().split('\n').length <= 20, 'twenty lines')
+  const [{ text: code = '' } = {}] = blocksRunAs('verifier')
+  t.ok(code.split('\n').length <= 20, 'twenty lines')
   const here = code
     .replace("'/.well-known/jwks.json', GATEWAY", `'/.well-known/jwks.json', '${gateway.url}'`)
     .replace('https://api.example.com', gateway.config.public_url)
