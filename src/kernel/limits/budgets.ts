@@ -1,8 +1,8 @@
 /**
- * Every budget: its name, its size, what it is counted by, and why. Nothing else in the product holds such a number.
+ * Every budget: its name, its size, its key, and the reason. No other file holds the size of a budget.
  *
- * A budget is `quota` requests in `window_seconds`, counted in fixed windows that begin with the first request. Each
- * can be set as `<requests>/<seconds>` in the environment variable named here.
+ * A budget is `quota` requests in `window_seconds`, counted in fixed windows that start with the first request. The
+ * environment variable named here sets it as `<requests>/<seconds>`.
  */
 export interface BudgetDefault {
   readonly variable: string
@@ -18,50 +18,52 @@ export const BUDGETS = {
     quota: 6000,
     window_seconds: 60,
     counted_by: 'client address (IPv6 by /64)',
-    reason: 'A wall against floods before anything costs CPU. It is wide: one server may speak for a whole tenant.',
+    reason:
+      'Stops floods before a request costs CPU. It is wide, because one server may send all requests of a tenant.',
   },
   refused: {
     variable: 'BUDGET_REFUSED',
     quota: 120,
     window_seconds: 60,
     counted_by: 'client address, refused credentials only',
-    reason: 'Guessing keys and tokens stops early; nobody who holds good credentials comes near it.',
+    reason: 'Stops guessing of keys and tokens early. A client with valid credentials rarely reaches it.',
   },
   login_address: {
     variable: 'BUDGET_LOGIN_ADDRESS',
     quota: 10,
     window_seconds: 60,
     counted_by: 'client address, logins',
-    reason: 'Every login costs a password hash. A person needs one.',
+    reason: 'Every login costs a password hash. A user needs one login.',
   },
   login_account: {
     variable: 'BUDGET_LOGIN_ACCOUNT',
     quota: 10,
     window_seconds: 3600,
-    counted_by: 'account, failed logins',
-    reason: 'NIST SP 800-63B 5.2.2 bounds failed tries. Beyond it tries are delayed, never locked out for good.',
+    counted_by: 'user, failed logins',
+    reason:
+      'NIST SP 800-63B section 5.2.2 limits failed logins. Over the budget, the gateway delays logins. It never locks a user out for good.',
   },
   login_new_place: {
     variable: 'BUDGET_LOGIN_NEW_PLACE',
     quota: 100,
     window_seconds: 3600,
-    counted_by: 'account, failed logins during a pause from networks that had not failed on it',
+    counted_by: 'user, failed logins during a delay from networks without an earlier failure',
     reason:
-      'A user on a new network gets in during a pause that somebody else caused. To use this up takes a hundred networks, and NIST SP 800-63B 5.2.2 takes a hundred failures to be too many.',
+      'A user on a new network can log in during a delay that an attacker caused. An attacker needs a hundred networks to use this budget up, and NIST SP 800-63B section 5.2.2 allows at most 100 failures.',
   },
   tenant: {
     variable: 'BUDGET_TENANT',
     quota: 1000,
     window_seconds: 60,
     counted_by: 'tenant id, unless its plan says otherwise',
-    reason: 'One tenant must not be able to use up the service of the others.',
+    reason: 'One tenant must not use up the capacity of the other tenants.',
   },
   key: {
     variable: 'BUDGET_KEY',
     quota: 0,
     window_seconds: 60,
     counted_by: 'tenant key id; 0 means none unless the key itself says',
-    reason: 'An owner may hold one integration to less than the whole budget of the tenant.',
+    reason: 'An Owner may limit one integration to a part of the budget of the tenant.',
   },
   invitations: {
     variable: 'BUDGET_INVITATIONS',
@@ -69,21 +71,22 @@ export const BUDGETS = {
     window_seconds: 3600,
     counted_by: 'tenant id, mails of invitations',
     reason:
-      'Anybody may make a tenant, and an invitation is a mail to whomever they name: a team is not a mailing list.',
+      'Any user may create a tenant, and an invitation sends a mail to any address. The budget keeps a tenant from sending bulk mail.',
   },
   upstream_route: {
     variable: 'BUDGET_UPSTREAM_ROUTE',
     quota: 0,
     window_seconds: 60,
     counted_by: 'tenant id and route of an upstream; 0 means none unless the manifest says',
-    reason: 'Some routes of a service cost it far more than others. Its operator knows which, and what a tenant needs.',
+    reason:
+      'Some routes of a service cost far more than others. The operator of the service sets their budgets in the manifest.',
   },
   operator: {
     variable: 'BUDGET_OPERATOR',
     quota: 100,
     window_seconds: 60,
     counted_by: 'user id of the operator',
-    reason: 'A stolen operator token must not be able to walk through every tenant in a minute.',
+    reason: 'A stolen operator token must not read every tenant within a minute.',
   },
   messages_burst: {
     variable: 'BUDGET_MESSAGES_BURST',
@@ -91,21 +94,22 @@ export const BUDGETS = {
     window_seconds: 1,
     counted_by: 'author: user id, or the customer or key that the message is of; messages',
     reason:
-      'Nobody types five messages in a second. Whoever sends them is a loop, and everybody in the room gets them.',
+      'A person does not type five messages in a second. A program that loops does, and every member of the conversation receives them.',
   },
   messages: {
     variable: 'BUDGET_MESSAGES',
     quota: 60,
     window_seconds: 60,
     counted_by: 'author: user id, or the customer or key that the message is of; messages',
-    reason: 'One a second is a lively talk. More of one author is noise for everybody else in the conversation.',
+    reason: 'One message per second is a fast conversation. More of one author disturbs the other members.',
   },
   typing: {
     variable: 'BUDGET_TYPING',
     quota: 2,
     window_seconds: 1,
     counted_by: 'user id, typing notices',
-    reason: 'A client says once that it begins and once that it stops; each notice goes to every listener.',
+    reason:
+      'A client sends one notice when the user starts to type and one when the user stops. Every listener receives each notice.',
   },
 } as const satisfies Record<string, BudgetDefault>
 
@@ -120,14 +124,14 @@ export interface Budget {
 export type Budgets = Readonly<Record<BudgetName, Budget>>
 
 /**
- * `<requests>/<seconds>`: up to ten million requests in up to a day. Only those whose default is none can be 0, for none: any
- * other at 0 would refuse everybody.
+ * Returns the pattern of `<requests>/<seconds>`: up to ten million requests in up to a day. Only a budget that is off by
+ * default can be 0, which means off. Any other budget of 0 would refuse every request.
  */
 export function budgetPattern(budget: BudgetDefault): string {
   return `^(${budget.quota === 0 ? '0|' : ''}[1-9][0-9]{0,6})/([1-9][0-9]{0,4})$`
 }
 
-/** The budgets in force: the defaults of this file, each replaced by its environment variable where that is set. */
+/** Returns the budgets in force: the default of this file, or the value of the environment variable if it is set. */
 export function readBudgets(environment: Readonly<Record<string, unknown>>): Budgets {
   const entries = Object.entries(BUDGETS).map(([name, fallback]) => {
     const text = environment[fallback.variable]
@@ -138,17 +142,18 @@ export function readBudgets(environment: Readonly<Record<string, unknown>>): Bud
   return Object.fromEntries(entries)
 }
 
-/** How many connections may be open at once; each can be set in the environment variable named here. */
+/** How many connections may be open at once. The environment variable named here sets each limit. */
 export const CONNECTION_LIMITS = {
   user: {
     variable: 'CONNECTIONS_USER',
     count: 50,
-    reason: 'A person has a few tabs and devices. More of one user is a loop that reconnects and forgets to close.',
+    reason:
+      'A user has a few tabs and devices. More connections are a client that reconnects without closing its old connection.',
   },
   tenant: {
     variable: 'CONNECTIONS_TENANT',
     count: 1000,
-    reason: 'One tenant must not be able to use up the sockets and the memory of the others.',
+    reason: 'One tenant must not use up the sockets and the memory of the other tenants.',
   },
 } as const
 

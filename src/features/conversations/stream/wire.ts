@@ -1,29 +1,29 @@
-/** The wire protocol, for the contract. */
+/** The protocol of a stream, for the OpenAPI document. */
 export const STREAM_DESCRIPTION = `
-Two ways to listen, which tell the same: a **WebSocket** (an upgrade of this request), or **server-sent events** (\`Accept: text/event-stream\`; \`curl -N\` is a client). Where neither can be had, poll \`GET /v1/conversations/{id}/messages?after=<seq>&wait=25\`: the same messages with the same \`seq\`.
+A client can listen in two ways, with the same events: a **WebSocket** (an upgrade of this request), or **server-sent events** (\`Accept: text/event-stream\`; \`curl -N\` is a client). If a network blocks both, poll \`GET /v1/conversations/{id}/messages?after=<seq>&wait=25\`: it returns the same messages with the same \`seq\`.
 
-**Credentials**: the three headers; or, where a client cannot send headers, \`?token=<ticket>\` of \`POST /v1/conversations/{id}/tickets\`, asked for anew each time. Keys and access tokens in a URL are refused. A page needs its origin on the list of the tenant.
+**Credentials**: send the three headers. A client that cannot send headers, such as a browser, sends \`?token=<ticket>\` with a new ticket of \`POST /v1/conversations/{id}/tickets\` for each connection. The gateway refuses keys and access tokens in a URL. A page needs its origin in \`allowed_origins\` of the tenant.
 
-**Frames** are \`{"type", "payload"}\` in JSON. As server-sent events they are the \`data\` of an event of that type.
+**Frames** are \`{"type", "payload"}\` in JSON. In server-sent events, the frame is the \`data\` of an event of that type.
 
 | from the gateway | payload |
 |---|---|
-| \`ready\` | \`{last_seq}\`: the newest message as the connection begins |
-| \`chat_message\` | a message, as \`GET .../messages\` shows it. As an event its \`id\` is the \`seq\` |
-| \`chat_message_updated\`, \`chat_message_deleted\` | the message as it is now |
-| \`chat_typing\` | \`{user_id, is_typing}\`, to whoever types too |
+| \`ready\` | \`{last_seq}\`: the \`seq\` of the newest message when the connection opens |
+| \`chat_message\` | a message, as \`GET .../messages\` returns it. In server-sent events, the \`id\` is the \`seq\` |
+| \`chat_message_updated\`, \`chat_message_deleted\` | the current message |
+| \`chat_typing\` | \`{user_id, is_typing}\`. The user who types receives it too |
 | \`chat_read\` | \`{user_id, seq}\` |
 | \`pong\` | \`{}\` |
-| \`error\` | a problem. On a WebSocket the connection stays open; a stream of events ends with it |
+| \`error\` | a problem. A WebSocket stays open after it; an event stream ends with it |
 
 | from the client, on a WebSocket | |
 |---|---|
-| \`{"type":"ping"}\` | is answered with \`pong\` |
-| \`{"type":"typing","is_typing":true}\` | needs \`conversations:reply\`; at most 2 a second |
+| \`{"type":"ping"}\` | the gateway answers with \`pong\` |
+| \`{"type":"typing","is_typing":true}\` | requires \`conversations:reply\`; at most 2 per second |
 
-Messages are written with \`POST .../messages\`. What they hold is \`text/plain\`: whoever shows it in a page has to escape it.
+Send messages with \`POST .../messages\`. The content of a message is \`text/plain\`: a page must escape it before it shows it.
 
-**No gap, no repeat**: with \`?after=<seq>\`, or \`Last-Event-ID\`, everything behind that message comes first, then what happens. Each message comes once, in the order of \`seq\`. Without it nothing of the past is sent. Edits and deletions that happened while nobody was connected are not repeated: the list shows them.
+**No gap, no repeat**: with \`?after=<seq>\` or \`Last-Event-ID\`, the gateway first sends every message after that one, and then new messages. It sends each message once, in the order of \`seq\`. Without them, it sends only new messages. It does not send edits and deletions that happened while the client was not connected: read the list of messages for those.
 
-**Close codes**: 4401 not authenticated, signed out, expired, key revoked; 4403 no member, scope lost, tenant suspended, or no such conversation; 4408 silent for 60 s (the gateway pings every 30 s); 4429 flooding, or too many connections; 1009 frame over 16 KiB; 1008 broken protocol, 1002 where not even its frames can be read; 1011 a failure of ours; 1013 reader too slow, or come back later; 1012 the gateway goes down. The reason is the code of the problem, and \`; Retry-After: <seconds>\` where there is a time to come back at. A handshake that is refused is accepted and then closed, for a page sees nothing else; only where very many are refused at once is it an answer over HTTP. A connection obeys: when a right that it needs ends, it is closed within a second.
+**Close codes**: 4401 not authenticated, logged out, token expired or key revoked; 4403 not a member, scope lost, tenant suspended, or no such conversation; 4408 silent for 60 s (the gateway pings every 30 s); 4429 too many frames or too many connections; 1009 frame over 16 KiB; 1008 invalid message, 1002 invalid WebSocket frame; 1011 internal error; 1013 reader too slow, or try again later; 1012 the gateway restarts. The reason is the code of the problem, followed by \`; Retry-After: <seconds>\` if the client should wait before it connects again. The gateway refuses a handshake by accepting it and closing it with a code, because a page cannot read an HTTP response to a handshake. If it refuses very many handshakes at once, it answers over HTTP. When a caller loses a right that the connection needs, the gateway closes it within a second.
 `.trim()

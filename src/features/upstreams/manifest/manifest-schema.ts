@@ -1,13 +1,13 @@
 import { type Static, type TSchema, Type } from 'typebox'
 
 /**
- * The form of the manifest: what an operator writes. Everything has a bound, and everything that may be left out has a
- * default, which stands in the schema that editors read. What no schema can say is in check-manifest.ts.
+ * The schema of the manifest that an operator writes. Every value has a bound. Every optional value has a default, and
+ * the default is in the JSON Schema that editors read. check-manifest.ts checks the rules that a schema cannot express.
  */
 const closed = <T extends Record<string, TSchema>>(properties: T, description: string) =>
   Type.Object(properties, { additionalProperties: false, description })
 
-/** Shorter than the time after which the gateway drops a connection on which nothing moves (60 s). */
+/** Shorter than the 60 s after which the gateway closes an idle connection. */
 const TIMEOUT_MS_MAX = 50_000
 const UPSTREAMS_MAX = 100
 const ORIGINS_MAX = 32
@@ -30,38 +30,44 @@ export const DEFAULTS = {
 const Scopes = Type.Array(Type.String({ pattern: '^[a-z][a-z0-9-]*:[a-z][a-z0-9-]*$', maxLength: 100 }), {
   maxItems: 20,
   uniqueItems: true,
-  description: 'All of them are required. An empty list lets in every key and member of a tenant.',
+  description:
+    'The caller must hold all of these scopes. With an empty list, every key and every member of a tenant may call.',
 })
 const Path = Type.String({
   pattern: '^(/|(/([A-Za-z0-9._~-]+|:[a-z][a-z0-9_]*))*(/\\*?)?)$',
   maxLength: 200,
-  description: 'Below the prefix: literal parts, :names for one part each, and * at the end for everything below.',
+  description:
+    'The path below the prefix: literal segments, :name for one segment, and * at the end for all segments below.',
 })
 const Timeout = Type.Integer({
   minimum: 50,
   maximum: TIMEOUT_MS_MAX,
   default: DEFAULTS.timeout_ms,
-  description: 'How long the answer may let wait for its beginning, and later for its next part.',
+  description: 'Time allowed until the first byte of the response, and between later chunks.',
 })
-const Summary = Type.String({ minLength: 1, maxLength: 120, description: 'A line for the OpenAPI document.' })
+const Summary = Type.String({ minLength: 1, maxLength: 120, description: 'One line for the OpenAPI document.' })
 const Origin = Type.String({
   pattern: '^https?://[^/?#@\\s]+$',
   maxLength: 300,
   description: 'Scheme, host and port, without a path.',
 })
-const HeaderName = Type.String({ pattern: '^[a-z][a-z0-9-]*$', maxLength: 60, description: 'In lower case.' })
+const HeaderName = Type.String({
+  pattern: '^[a-z][a-z0-9-]*$',
+  maxLength: 60,
+  description: 'The name of a header, in lower case.',
+})
 const HeaderNames = Type.Optional(Type.Array(HeaderName, { maxItems: HEADERS_MAX, uniqueItems: true }))
 
 const Route = closed(
   {
-    method: Type.Enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE'], { description: 'HEAD goes with GET.' }),
+    method: Type.Enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE'], { description: 'A route with GET accepts HEAD too.' }),
     path: Path,
     scopes: Scopes,
     summary: Type.Optional(Summary),
     budget: Type.Optional(
       Type.String({
         pattern: '^[1-9][0-9]{0,6}/[1-9][0-9]{0,4}$',
-        description: '<requests>/<seconds> of each tenant on this route, beside its other budgets.',
+        description: '<requests>/<seconds> for each tenant on this route, in addition to its other budgets.',
       }),
     ),
     body_bytes_max: Type.Optional(
@@ -69,7 +75,7 @@ const Route = closed(
     ),
     timeout_ms: Type.Optional(Timeout),
   },
-  'A route. What is not declared does not exist.',
+  'A route of the service. The gateway answers 404 for a route that is not declared.',
 )
 
 const Socket = closed(
@@ -85,16 +91,19 @@ const Socket = closed(
       Type.Integer({ minimum: 1, maximum: 16_777_216, default: DEFAULTS.message_bytes_max }),
     ),
   },
-  'A WebSocket.',
+  'A WebSocket of the service. The gateway relays its frames.',
 )
 
 const UpstreamSchema = closed(
   {
-    name: Type.String({ pattern: '^[a-z][a-z0-9-]{0,39}$', description: 'Audience of the identity token.' }),
+    name: Type.String({
+      pattern: '^[a-z][a-z0-9-]{0,39}$',
+      description: 'The name of the service. It is the audience of the identity token.',
+    }),
     prefix: Type.String({
       pattern: '^(/[a-z0-9][a-z0-9._-]*){1,4}$',
       maxLength: 100,
-      description: 'Where callers find it.',
+      description: 'The path prefix of the service at the gateway.',
     }),
     origin: Type.Union([Origin, Type.Array(Origin, { minItems: 1, maxItems: ORIGINS_MAX, uniqueItems: true })]),
     rewrite: Type.Optional(
@@ -102,14 +111,18 @@ const UpstreamSchema = closed(
         pattern: '^(/|(/[A-Za-z0-9._~-]+)+)$',
         maxLength: 100,
         default: '/',
-        description: 'What the upstream sees in place of the prefix.',
+        description: 'The path that replaces the prefix in requests to the service.',
       }),
     ),
     scopes: Type.Optional(
       Type.Record(
         Type.String({ pattern: '^[a-z][a-z0-9-]*:[a-z][a-z0-9-]*$' }),
         Type.String({ minLength: 1, maxLength: 200, pattern: '^(?=.*\\S)[^\\u0000-\\u001f\\u007f]*$' }),
-        { maxProperties: SCOPES_MAX, additionalProperties: false, description: 'Name and meaning of each new scope.' },
+        {
+          maxProperties: SCOPES_MAX,
+          additionalProperties: false,
+          description: 'The name and the meaning of each scope that the service adds.',
+        },
       ),
     ),
     routes: Type.Optional(Type.Array(Route, { maxItems: ROUTES_MAX })),
@@ -120,7 +133,8 @@ const UpstreamSchema = closed(
         minimum: 0,
         maximum: 3,
         default: DEFAULTS.retries,
-        description: 'Further tries of GET, HEAD, PUT and DELETE without a body when a connection fails.',
+        description:
+          'How often the gateway repeats a GET, HEAD, PUT or DELETE without a body after a failed connection.',
       }),
     ),
     connections_max: Type.Optional(
@@ -128,7 +142,7 @@ const UpstreamSchema = closed(
         minimum: 1,
         maximum: 1_024,
         default: DEFAULTS.connections_max,
-        description: 'To each origin. One tenant may have half of them.',
+        description: 'The maximum number of connections to each origin. One tenant may use half of them.',
       }),
     ),
     breaker: Type.Optional(
@@ -137,7 +151,7 @@ const UpstreamSchema = closed(
           failures: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: DEFAULTS.breaker.failures })),
           open_ms: Type.Optional(Type.Integer({ minimum: 100, maximum: 600_000, default: DEFAULTS.breaker.open_ms })),
         },
-        'After so many failures in a row an origin is left alone for a while; then one request tries it.',
+        'After this many consecutive failures, the gateway sends no requests to the origin for open_ms. Then it sends one trial request.',
       ),
     ),
     health: Type.Optional(
@@ -152,19 +166,19 @@ const UpstreamSchema = closed(
           ),
           failures: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: DEFAULTS.health.failures })),
         },
-        'Each origin is asked now and then; one that does not answer 2xx or 3xx gets no requests.',
+        'The gateway requests this path from each origin at this interval. An origin that does not answer 2xx or 3xx gets no other requests.',
       ),
     ),
     tls: Type.Optional(
       closed(
-        { ca: Type.String({ minLength: 1, maxLength: 500, description: 'A file of certificates (PEM).' }) },
-        'Certificates are always verified; this says against what, instead of the usual authorities.',
+        { ca: Type.String({ minLength: 1, maxLength: 500, description: 'A file of certificates in PEM form.' }) },
+        'The gateway always verifies the certificate of the service. ca replaces the certificate authorities that Node trusts.',
       ),
     ),
     headers: Type.Optional(
       closed(
         { request: HeaderNames, response: HeaderNames },
-        'Headers that pass beside the usual ones. CORS headers (access-control-*) of the service take the place of those of the gateway, so that the service decides for its answers which pages may read them, and no longer the tenants. Preflights are answered by the gateway all the same.',
+        'Headers that the gateway forwards in addition to the default ones. If you list CORS headers (access-control-*), those of the service replace those of the gateway, so the service decides which pages may read its responses. The gateway still answers preflight requests.',
       ),
     ),
   },
@@ -180,6 +194,6 @@ export const ManifestSchema = Type.Object(
   },
 )
 
-/** What stands in the file. */
+/** The manifest as it is in the file: optional values may be missing. */
 export type WrittenManifest = Static<typeof ManifestSchema>
 export type WrittenUpstream = WrittenManifest['upstreams'][number]
