@@ -23,9 +23,7 @@ import overrides from '../features/members/overrides/routes.js'
 import members from '../features/members/routes.js'
 import analytics from '../features/platform/analytics/routes.js'
 import operators from '../features/platform/operators/routes.js'
-import tenantControl from '../features/platform/tenants/control-routes.js'
 import platformTenants from '../features/platform/tenants/routes.js'
-import userControl from '../features/platform/users/control-routes.js'
 import platformUsers from '../features/platform/users/routes.js'
 import roles from '../features/roles/routes.js'
 import tenants from '../features/tenants/routes.js'
@@ -237,9 +235,7 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
   app.register(reports, { prefix: '/v1/reports' })
 
   app.register(platformTenants, { prefix: '/v1/platform/tenants', clock })
-  app.register(tenantControl, { prefix: '/v1/platform/tenants', clock })
   app.register(platformUsers, { prefix: '/v1/platform/users', passwords })
-  app.register(userControl, { prefix: '/v1/platform/users' })
   app.register(operators, { prefix: '/v1/platform/operators' })
   app.register(analytics, { prefix: '/v1/platform/analytics', clock })
   app.register(platformAudit, { prefix: '/v1/platform/audit-events' })

@@ -1,14 +1,27 @@
+import { Type } from 'typebox'
 import { normaliseEmail } from '../../../kernel/credentials/email.js'
 import { checkNewPassword, type Passwords } from '../../../kernel/credentials/passwords.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import { operator } from '../../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../../kernel/rest/pagination.js'
-import { closed, problems, type Routes, Uuid } from '../../../kernel/rest/schemas.js'
+import { closed, NoContent, problems, type Routes, Uuid } from '../../../kernel/rest/schemas.js'
 import { NewUser, User } from '../schema.js'
 
 const tags = ['platform']
+const UserParams = closed({ id: Uuid })
 
-/** Users, as operators see them. */
+const UserWithMemberships = Type.Object({
+  ...User.properties,
+  memberships: Type.Array(
+    Type.Object({
+      tenant: Type.Object({ id: Type.String(), name: Type.String() }),
+      state: Type.String(),
+      roles: Type.Array(Type.String()),
+    }),
+  ),
+})
+
+/** Users, as operators see and change them. */
 const platformUsers: Routes<{ readonly passwords: Passwords }> = async (app, { passwords }) => {
   app.get(
     '',
@@ -63,11 +76,71 @@ const platformUsers: Routes<{ readonly passwords: Passwords }> = async (app, { p
         operationId: 'disableUser',
         summary: 'Disable a user and end every session at once',
         tags,
-        params: closed({ id: Uuid }),
+        params: UserParams,
         response: { 200: User, ...problems('not_found', 'last_operator') },
       },
     },
     async (request) => request.platform_store.write('user.disabled', (store) => store.users.disable(request.params.id)),
+  )
+
+  app.get(
+    '/:id',
+    {
+      config: operator('platform:users:view'),
+      schema: {
+        operationId: 'getPlatformUser',
+        summary: 'A user and their places in tenants',
+        tags,
+        params: UserParams,
+        response: { 200: UserWithMemberships, ...problems('not_found') },
+      },
+    },
+    async (request) => {
+      const { id } = request.params
+      const user = await request.platform_store.read((store) => store.users.get(id))
+      const memberships = await request.platform_store.read((store) => store.tenants.membershipsOf(id))
+      return {
+        ...user,
+        memberships: memberships.map(({ tenant_id, tenant_name, state, roles }) => ({
+          tenant: { id: tenant_id, name: tenant_name },
+          state,
+          roles: roles.map((role) => role.name),
+        })),
+      }
+    },
+  )
+
+  app.post(
+    '/:id/enable',
+    {
+      config: operator('platform:users:manage'),
+      schema: {
+        operationId: 'enableUser',
+        summary: 'Let a disabled user log in again',
+        tags,
+        params: UserParams,
+        response: { 200: User, ...problems('not_found') },
+      },
+    },
+    async (request) => request.platform_store.write('user.enabled', (store) => store.users.enable(request.params.id)),
+  )
+
+  app.post(
+    '/:id/unlock',
+    {
+      config: operator('platform:users:manage'),
+      schema: {
+        operationId: 'unlockUser',
+        summary: 'End the pause of an account after failed logins',
+        tags,
+        params: UserParams,
+        response: { 204: NoContent, ...problems('not_found') },
+      },
+    },
+    async (request, reply) => {
+      await request.platform_store.write('user.unlocked', (store) => store.users.unlock(request.params.id))
+      return reply.code(204).send(null)
+    },
   )
 }
 export default platformUsers
