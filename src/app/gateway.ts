@@ -14,9 +14,8 @@ import customers from '../features/customers/routes.js'
 import health from '../features/health/routes.js'
 import invitationAnswers from '../features/invitations/answer-routes.js'
 import invitations from '../features/invitations/routes.js'
-import keyLifecycle from '../features/keys/lifecycle-routes.js'
+import ownKey from '../features/keys/own/routes.js'
 import keys from '../features/keys/routes.js'
-import ownKey from '../features/keys/self-routes.js'
 import account from '../features/me/account-routes.js'
 import me from '../features/me/routes.js'
 import overrides from '../features/members/overrides/routes.js'
@@ -214,8 +213,7 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
 
   app.register(tenants, { prefix: '/v1/tenants' })
   app.register(tenantSettings, { prefix: '/v1/tenants' })
-  app.register(keys, { prefix: '/v1/tenants/:tenant_id/keys', clock })
-  app.register(keyLifecycle, { prefix: '/v1/tenants/:tenant_id/keys', clock, key_use })
+  app.register(keys, { prefix: '/v1/tenants/:tenant_id/keys', clock, key_use })
   app.register(members, { prefix: '/v1/tenants/:tenant_id/members' })
   app.register(overrides, { prefix: '/v1/tenants/:tenant_id/members/:user_id/overrides' })
   app.register(invitations, { prefix: '/v1/tenants/:tenant_id/invitations', limiter, mailer, public_url })

@@ -10,7 +10,6 @@ import { ConversationsWriter } from '../../features/conversations/store.js'
 import { TicketsWriter } from '../../features/conversations/stream/tickets-store.js'
 import { CustomersReader, CustomersWriter } from '../../features/customers/store.js'
 import { InvitationsReader, InvitationsWriter } from '../../features/invitations/store.js'
-import { KeyLifecycleWriter } from '../../features/keys/lifecycle-store.js'
 import { KeysReader, KeysWriter } from '../../features/keys/store.js'
 import { OverridesReader, OverridesWriter } from '../../features/members/overrides/store.js'
 import { MembersReader, MembersWriter } from '../../features/members/store.js'
@@ -97,9 +96,6 @@ class TenantWriters {
   }
   get tenant() {
     return new TenantWriter(this.scope, this.tenant_id)
-  }
-  get key_lifecycle() {
-    return new KeyLifecycleWriter(this.scope, this.tenant_id)
   }
   get roles() {
     return new RolesWriter(this.scope, this.tenant_id)

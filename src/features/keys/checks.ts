@@ -6,17 +6,19 @@ const EXPIRY_YEARS_MAX = 10
 const YEAR_MS = 366 * 86_400_000
 
 interface Wish {
-  readonly expires_at?: string
-  readonly allowed_cidrs?: readonly string[]
+  readonly expires_at?: string | null
+  readonly allowed_cidrs?: readonly string[] | null
 }
 
 /**
- * Checks what a schema cannot say of a new key, and writes the networks in their one canonical spelling.
+ * Checks what a schema cannot check of a new or changed key, and writes instants and networks in their canonical
+ * spelling. A null removes a limit and passes.
+ *
  * @throws Problem `validation_failed`
  */
 export function checkedKey<T extends Wish>(wish: T, now_ms: number): T {
   const errors: { pointer: string; message: string }[] = []
-  if (wish.expires_at !== undefined) {
+  if (typeof wish.expires_at === 'string') {
     const expires_ms = Date.parse(wish.expires_at)
     if (!(expires_ms > now_ms)) errors.push({ pointer: '/expires_at', message: 'must be in the future' })
     else if (expires_ms > now_ms + EXPIRY_YEARS_MAX * YEAR_MS) {
@@ -38,8 +40,8 @@ export function checkedKey<T extends Wish>(wish: T, now_ms: number): T {
   if (errors.length > 0) throw new Problem('validation_failed', { members: { errors } })
   return {
     ...wish,
-    ...(wish.expires_at !== undefined && { expires_at: new Date(wish.expires_at).toISOString() }),
-    ...(allowed_cidrs !== undefined && { allowed_cidrs }),
+    ...(typeof wish.expires_at === 'string' && { expires_at: new Date(wish.expires_at).toISOString() }),
+    ...(allowed_cidrs != null && { allowed_cidrs }),
   }
 }
 

@@ -1,18 +1,21 @@
-import { Type } from 'typebox'
+import type { KeyUseRecorder } from '../../kernel/credentials/key-use.js'
 import { checkGrantedScopes } from '../../kernel/permissions/escalation.js'
 import { member } from '../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../kernel/rest/pagination.js'
 import { closed, NoContent, problems, type Routes, TenantParams } from '../../kernel/rest/schemas.js'
 import type { Clock } from '../../kernel/time/clock.js'
 import { checkedKey } from './checks.js'
-import { NewKey } from './schema.js'
-import { CreatedKey, Key, shownKey } from './shown.js'
+import { CreatedKey, Key, KeyChange, KeyParams, NewKey, Rotation, toResponse } from './schema.js'
 
 const tags = ['tenants']
-const KeyParams = closed({ ...TenantParams.properties, key_id: Type.String({ pattern: '^[0-9A-Za-z]{12}$' }) })
+
+export interface KeysOptions {
+  readonly clock: Clock
+  readonly key_use: KeyUseRecorder
+}
 
 /** The keys of a tenant, managed by its members. */
-const keys: Routes<{ readonly clock: Clock }> = async (app, { clock }) => {
+const keys: Routes<KeysOptions> = async (app, { clock, key_use }) => {
   app.get(
     '',
     {
@@ -28,7 +31,7 @@ const keys: Routes<{ readonly clock: Clock }> = async (app, { clock }) => {
     },
     async (request, reply) => {
       const page = await request.tenant_store.read((store) => store.keys.list(readPage(request, 'key')))
-      const rows = page.rows.map((record) => shownKey(record, clock()))
+      const rows = page.rows.map((record) => toResponse(record, clock()))
       return sendPage(request, reply, { ...page, rows }, (key) => key.id)
     },
   )
@@ -54,7 +57,7 @@ const keys: Routes<{ readonly clock: Clock }> = async (app, { clock }) => {
       const { record, key } = await request.tenant_store.write('tenant_key.created', (store) =>
         store.keys.create({ ...wish, scopes }),
       )
-      return reply.code(201).send({ ...shownKey(record, clock()), key })
+      return reply.code(201).send({ ...toResponse(record, clock()), key })
     },
   )
 
@@ -73,6 +76,69 @@ const keys: Routes<{ readonly clock: Clock }> = async (app, { clock }) => {
     async (request, reply) => {
       await request.tenant_store.write('tenant_key.revoked', (store) => store.keys.revoke(request.params.key_id))
       return reply.code(204).send(null)
+    },
+  )
+
+  app.get(
+    '/:key_id',
+    {
+      config: member('keys:manage'),
+      schema: {
+        operationId: 'getKey',
+        summary: 'One key, with the use of its secrets',
+        tags,
+        params: KeyParams,
+        response: { 200: Key, ...problems('not_found') },
+      },
+    },
+    async (request) => {
+      // So that the question "may I retire the old secret" is not answered from a minute ago.
+      await key_use.flush().catch(() => undefined)
+      return toResponse(await request.tenant_store.read((store) => store.keys.get(request.params.key_id)), clock())
+    },
+  )
+
+  app.patch(
+    '/:key_id',
+    {
+      config: member('keys:manage'),
+      schema: {
+        operationId: 'updateKey',
+        summary: 'Change, disable or enable a key; it holds from its next request',
+        tags,
+        params: KeyParams,
+        body: KeyChange,
+        response: { 200: Key, ...problems('not_found', 'privilege_escalation') },
+      },
+    },
+    async (request) => {
+      const change = checkedKey(request.body, clock())
+      const record = await request.tenant_store.write('tenant_key.updated', (store) =>
+        store.keys.update(request.params.key_id, change, request.holdings),
+      )
+      return toResponse(record, clock())
+    },
+  )
+
+  app.post(
+    '/:key_id/rotate',
+    {
+      config: member('keys:manage'),
+      schema: {
+        operationId: 'rotateKey',
+        summary: 'Give a key a new secret; it is shown once',
+        description: 'Requests on the old secret answer with Deprecation and Sunset until it ends.',
+        tags,
+        params: KeyParams,
+        body: Rotation,
+        response: { 201: CreatedKey, ...problems('not_found', 'privilege_escalation', 'rotation_in_progress') },
+      },
+    },
+    async (request, reply) => {
+      const { record, key } = await request.tenant_store.write('tenant_key.rotated', (store) =>
+        store.keys.rotate(request.params.key_id, request.body.overlap_seconds, request.holdings),
+      )
+      return reply.code(201).send({ ...toResponse(record, clock()), key })
     },
   )
 }

@@ -1,5 +1,12 @@
 import { Type } from 'typebox'
-import { closed, Instant, Name, ScopeName } from '../../kernel/rest/schemas.js'
+import { closed, Instant, Name, Nullable, ScopeName, TenantParams } from '../../kernel/rest/schemas.js'
+import type { KeyRecord } from './store.js'
+
+const OVERLAP_SECONDS_MAX = 2_592_000
+/** The old secret counts as retired when it was not used for this long while the new one was. */
+const QUIET_MS = 15 * 60_000
+
+export const KeyParams = closed({ ...TenantParams.properties, key_id: Type.String({ pattern: '^[0-9A-Za-z]{12}$' }) })
 
 export const NewKey = closed({
   name: Name,
@@ -20,3 +27,100 @@ export const NewKey = closed({
   ),
   requests_per_minute: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
 })
+
+export const KeyChange = closed(
+  {
+    name: Type.Optional(Name),
+    scopes: Type.Optional(Type.Array(ScopeName, { uniqueItems: true, maxItems: 200 })),
+    expires_at: Type.Optional(Nullable(Instant)),
+    allowed_cidrs: Type.Optional(Nullable(Type.Array(Type.String({ maxLength: 50 }), { minItems: 1, maxItems: 50 }))),
+    requests_per_minute: Type.Optional(Nullable(Type.Integer({ minimum: 1, maximum: 1_000_000 }))),
+    disabled: Type.Optional(Type.Boolean({ description: 'true stops the key, false lets it work again.' })),
+  },
+  { minProperties: 1 },
+)
+
+export const Rotation = closed({
+  overlap_seconds: Type.Integer({
+    minimum: 0,
+    maximum: OVERLAP_SECONDS_MAX,
+    description: 'How long the old secret goes on working; 0 ends every old secret at once.',
+  }),
+})
+
+const SecretShown = Type.Object({
+  last_four: Type.String(),
+  is_current: Type.Boolean(),
+  created_at: Nullable(Type.String()),
+  expires_at: Nullable(Type.String({ description: 'End of the overlap.' })),
+  last_used_at: Nullable(Type.String({ description: 'Written in batches, up to a minute late.' })),
+  requests: Type.Integer({ description: 'Requests in which it was accepted, whatever they were answered then.' }),
+})
+
+export const Key = Type.Object(
+  {
+    id: Type.String(),
+    name: Type.String(),
+    scopes: Type.Array(Type.String()),
+    secrets: Type.Array(SecretShown, { description: 'Those that work: one, or two during the overlap of a rotation.' }),
+    safe_to_retire: Type.Boolean({
+      description:
+        'No old secret works any more, or the new one is in use and the old one was not used for 15 minutes.',
+    }),
+    allowed_cidrs: Nullable(Type.Array(Type.String())),
+    requests_per_minute: Nullable(Type.Integer()),
+    created_by: Nullable(Type.String()),
+    created_at: Type.String(),
+    expires_at: Nullable(Type.String()),
+    disabled_at: Nullable(Type.String()),
+    revoked_at: Nullable(Type.String()),
+  },
+  { $id: 'TenantKey' },
+)
+
+export const CreatedKey = Type.Object({
+  ...Key.properties,
+  key: Type.String({ description: 'The key itself. It is shown this once.' }),
+})
+
+/** A key without its digests, and whether its old secret can be retired. */
+export function toResponse(record: KeyRecord, now_ms: number) {
+  const overlaps = record.previous_expires_at !== null && Date.parse(record.previous_expires_at) > now_ms
+  const current = {
+    last_four: record.secret_last_four,
+    is_current: true,
+    created_at: record.secret_created_at,
+    expires_at: record.expires_at,
+    last_used_at: record.secret_last_used_at,
+    requests: record.secret_requests,
+  }
+  const previous = {
+    last_four: record.previous_last_four ?? '',
+    is_current: false,
+    created_at: record.previous_created_at,
+    expires_at: record.previous_expires_at,
+    last_used_at: record.previous_last_used_at,
+    requests: record.previous_requests,
+  }
+  const { id, name, scopes, allowed_cidrs, requests_per_minute, created_by, created_at, expires_at } = record
+  const is_dead = record.revoked_at !== null
+  return {
+    id,
+    name,
+    scopes,
+    secrets: is_dead ? [] : overlaps ? [current, previous] : [current],
+    safe_to_retire: is_dead || !overlaps || isQuiet(record, now_ms),
+    allowed_cidrs,
+    requests_per_minute,
+    created_by,
+    created_at,
+    expires_at,
+    disabled_at: record.disabled_at,
+    revoked_at: record.revoked_at,
+  }
+}
+
+function isQuiet({ secret_requests, previous_last_used_at }: KeyRecord, now_ms: number): boolean {
+  if (secret_requests === 0) return false
+  return previous_last_used_at === null || Date.parse(previous_last_used_at) < now_ms - QUIET_MS
+}

@@ -1,10 +1,13 @@
 import { and, count, desc, eq, isNull, lt } from 'drizzle-orm'
-import { createTenantKey } from '../../kernel/credentials/tenant-key.js'
+import { createSecret, createTenantKey } from '../../kernel/credentials/tenant-key.js'
 import { type TenantKeyRow, tenant_keys } from '../../kernel/identity/keys-table.js'
 import { lockTenant } from '../../kernel/identity/lock-tenant.js'
+import { checkGrantedScopes } from '../../kernel/permissions/escalation.js'
+import type { Holdings } from '../../kernel/permissions/evaluate.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
+import { instantOf } from '../../kernel/time/clock.js'
 
 /** Living keys of a tenant; a hundred integrations are many. */
 const LIVING_KEYS_MAX = 200
@@ -15,6 +18,15 @@ export interface NewKey {
   readonly expires_at?: string
   readonly allowed_cidrs?: readonly string[]
   readonly requests_per_minute?: number
+}
+
+export interface KeyChange {
+  readonly name?: string
+  readonly scopes?: readonly string[]
+  readonly expires_at?: string | null
+  readonly allowed_cidrs?: readonly string[] | null
+  readonly requests_per_minute?: number | null
+  readonly disabled?: boolean
 }
 
 export type KeyRecord = Omit<TenantKeyRow, 'tenant_id' | 'secret_digest' | 'previous_digest'>
@@ -39,12 +51,13 @@ export class KeysReader {
 
   /** @throws Problem `not_found` */
   async get(id: string): Promise<KeyRecord> {
-    const [row] = await this.scope.queries
-      .select()
-      .from(tenant_keys)
-      .where(and(eq(tenant_keys.tenant_id, this.tenant_id), eq(tenant_keys.id, id)))
+    const [row] = await this.scope.queries.select().from(tenant_keys).where(this.isThis(id))
     if (row === undefined) throw new Problem('not_found')
     return keyRecord(row)
+  }
+
+  protected isThis(id: string) {
+    return and(eq(tenant_keys.tenant_id, this.tenant_id), eq(tenant_keys.id, id))
   }
 }
 
@@ -68,26 +81,131 @@ export class KeysWriter extends KeysReader {
         detail: `A tenant can have ${LIVING_KEYS_MAX} living keys; revoke some first.`,
       })
     }
-    return insertKey(this.scope, this.tenant_id, wish, (record) =>
-      this.scope.changed({ kind: 'tenant_key', id: record.id, tenant_id: this.tenant_id, changes: { after: record } }),
+    return insertKey(this.scope, this.tenant_id, wish, (record) => this.tell(record.id, { after: record }))
+  }
+
+  /**
+   * Changes a key; it holds from its next request. Scopes can be added only by whoever holds them.
+   * @throws Problem `not_found`, `privilege_escalation`
+   */
+  async update(id: string, change: KeyChange, actor: Holdings): Promise<KeyRecord> {
+    const before = await this.lockUnrevoked(id)
+    checkGrantedScopes(
+      actor,
+      (change.scopes ?? []).filter((scope) => !before.scopes.includes(scope)),
     )
+    const { disabled, ...values } = change
+    const [row] = await this.scope.queries
+      .update(tenant_keys)
+      .set({
+        ...values,
+        scopes: change.scopes && [...change.scopes],
+        allowed_cidrs: change.allowed_cidrs && [...change.allowed_cidrs],
+        // No secret outlives its key, so an overlap that would is cut with it.
+        previous_expires_at:
+          change.expires_at != null && before.previous_expires_at !== null
+            ? earlier(before.previous_expires_at, change.expires_at)
+            : undefined,
+        disabled_at: disabled === undefined ? undefined : disabled ? (before.disabled_at ?? this.scope.now) : null,
+      })
+      .where(this.isThis(id))
+      .returning()
+    const after = keyRecord(row as TenantKeyRow)
+    const changed = Object.keys(after).filter(
+      (name) => JSON.stringify(after[name as keyof KeyRecord]) !== JSON.stringify(before[name as keyof TenantKeyRow]),
+    )
+    if (changed.length === 0) this.scope.unchanged()
+    else
+      this.tell(id, {
+        before: Object.fromEntries(changed.map((name) => [name, before[name as keyof TenantKeyRow]])),
+        after: Object.fromEntries(changed.map((name) => [name, after[name as keyof KeyRecord]])),
+      })
+    return after
+  }
+
+  /**
+   * Gives a key a new secret; the old one goes on working for `overlap_seconds`, but never beyond the key's own expiry.
+   * With 0 every old secret ends at once. The row is held, so of two rotations at once the second sees the first.
+   *
+   * Whoever rotates a key sees its new secret and can act as the key, so they must hold what it holds.
+   *
+   * @throws Problem `not_found`, `privilege_escalation`, `rotation_in_progress` when a third secret would have to end
+   * one that still works
+   */
+  async rotate(id: string, overlap_seconds: number, actor: Holdings): Promise<{ record: KeyRecord; key: string }> {
+    const before = await this.lockUnrevoked(id)
+    checkGrantedScopes(actor, before.scopes)
+    const { now } = this.scope
+    const overlaps = before.previous_expires_at !== null && before.previous_expires_at > now
+    if (overlaps && overlap_seconds > 0) {
+      throw new Problem('rotation_in_progress', { members: { previous_expires_at: before.previous_expires_at } })
+    }
+    const made = createSecret(id)
+    const ends = instantOf(Date.parse(now) + overlap_seconds * 1000)
+    const previous_expires_at = before.expires_at === null ? ends : earlier(before.expires_at, ends)
+    const kept =
+      overlap_seconds === 0
+        ? {
+            previous_digest: null,
+            previous_last_four: null,
+            previous_created_at: null,
+            previous_expires_at: null,
+            previous_last_used_at: null,
+            previous_requests: 0,
+          }
+        : {
+            previous_digest: before.secret_digest,
+            previous_last_four: before.secret_last_four,
+            previous_created_at: before.secret_created_at,
+            previous_expires_at,
+            previous_last_used_at: before.secret_last_used_at,
+            previous_requests: before.secret_requests,
+          }
+    const [row] = await this.scope.queries
+      .update(tenant_keys)
+      .set({
+        ...kept,
+        secret_digest: made.secret_digest,
+        secret_last_four: made.secret_last_four,
+        secret_created_at: now,
+        secret_last_used_at: null,
+        secret_requests: 0,
+      })
+      .where(this.isThis(id))
+      .returning()
+    this.tell(id, { overlap_seconds, previous_expires_at: kept.previous_expires_at })
+    return { record: keyRecord(row as TenantKeyRow), key: made.key }
   }
 
   /** Ends a key for good; the next request that uses it is refused. Revoking twice is revoking once. */
   async revoke(id: string): Promise<void> {
-    const is_this = and(eq(tenant_keys.tenant_id, this.tenant_id), eq(tenant_keys.id, id))
     const [revoked] = await this.scope.queries
       .update(tenant_keys)
       .set({ revoked_at: this.scope.now })
-      .where(and(is_this, isNull(tenant_keys.revoked_at)))
+      .where(and(this.isThis(id), isNull(tenant_keys.revoked_at)))
       .returning({ id: tenant_keys.id, name: tenant_keys.name })
     if (revoked !== undefined) {
-      this.scope.changed({ kind: 'tenant_key', id, tenant_id: this.tenant_id, changes: { revoked_at: this.scope.now } })
+      this.tell(id, { revoked_at: this.scope.now })
       return
     }
-    const [tombstone] = await this.scope.queries.select({ id: tenant_keys.id }).from(tenant_keys).where(is_this)
+    const [tombstone] = await this.scope.queries.select({ id: tenant_keys.id }).from(tenant_keys).where(this.isThis(id))
     if (tombstone === undefined) throw new Problem('not_found')
     this.scope.unchanged()
+  }
+
+  /** Reads a key and locks its row until the end of the transaction. @throws Problem `not_found` for a revoked key too */
+  private async lockUnrevoked(id: string): Promise<TenantKeyRow> {
+    const [row] = await this.scope.queries
+      .select()
+      .from(tenant_keys)
+      .where(and(this.isThis(id), isNull(tenant_keys.revoked_at)))
+      .for('update')
+    if (row === undefined) throw new Problem('not_found')
+    return row
+  }
+
+  private tell(id: string, changes: Record<string, unknown>): void {
+    this.scope.changed({ kind: 'tenant_key', id, tenant_id: this.tenant_id, changes })
   }
 }
 
@@ -129,4 +247,9 @@ export function keyRecord({
   ...record
 }: TenantKeyRow): KeyRecord {
   return record
+}
+
+/** The earlier of two instants, which compare as text. */
+function earlier(one: string, other: string): string {
+  return one < other ? one : other
 }

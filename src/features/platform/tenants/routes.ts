@@ -5,7 +5,7 @@ import { operator } from '../../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../../kernel/rest/pagination.js'
 import { closed, Instant, Name, Nullable, problems, type Routes, Uuid } from '../../../kernel/rest/schemas.js'
 import type { Clock } from '../../../kernel/time/clock.js'
-import { Key, shownKey } from '../../keys/shown.js'
+import { Key, toResponse as toKeyResponse } from '../../keys/schema.js'
 import { checkOrigins } from '../../tenants/origins.js'
 import { NewPlatformTenant, PlatformTenant, Suspension, shownPlatformTenant } from '../schema.js'
 
@@ -163,7 +163,7 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
       const page = await request.platform_store.read((store) =>
         store.tenants.keysOf(request.params.id, readPage(request, 'key')),
       )
-      const rows = page.rows.map((record) => shownKey(record, clock()))
+      const rows = page.rows.map((record) => toKeyResponse(record, clock()))
       return sendPage(request, reply, { ...page, rows }, (key) => key.id)
     },
   )

@@ -1,14 +1,14 @@
 import type { FastifyRequest } from 'fastify'
-import { Problem } from '../../kernel/problems/problems.js'
-import { tenant } from '../../kernel/request/access.js'
-import { NoContent, problems, type Routes } from '../../kernel/rest/schemas.js'
-import { type KeyLifecycleOptions, Rotation } from './lifecycle-routes.js'
-import { CreatedKey, Key, shownKey } from './shown.js'
+import { Problem } from '../../../kernel/problems/problems.js'
+import { tenant } from '../../../kernel/request/access.js'
+import { NoContent, problems, type Routes } from '../../../kernel/rest/schemas.js'
+import type { KeysOptions } from '../routes.js'
+import { CreatedKey, Key, Rotation, toResponse } from '../schema.js'
 
 const tags = ['access']
 
 /** What a key may do with itself: a script needs no user to look at its key, to rotate it, or to give it up. */
-const ownKey: Routes<KeyLifecycleOptions> = async (app, { clock, key_use }) => {
+const ownKey: Routes<KeysOptions> = async (app, { clock, key_use }) => {
   app.get(
     '',
     {
@@ -23,7 +23,7 @@ const ownKey: Routes<KeyLifecycleOptions> = async (app, { clock, key_use }) => {
     async (request) => {
       const id = ownKeyId(request)
       await key_use.flush().catch(() => undefined)
-      return shownKey(await request.tenant_store.read((store) => store.keys.get(id)), clock())
+      return toResponse(await request.tenant_store.read((store) => store.keys.get(id)), clock())
     },
   )
 
@@ -60,9 +60,9 @@ const ownKey: Routes<KeyLifecycleOptions> = async (app, { clock, key_use }) => {
     async (request, reply) => {
       const id = ownKeyId(request)
       const { record, key } = await request.tenant_store.write('tenant_key.rotated', (store) =>
-        store.key_lifecycle.rotate(id, request.body.overlap_seconds, request.holdings),
+        store.keys.rotate(id, request.body.overlap_seconds, request.holdings),
       )
-      return reply.code(201).send({ ...shownKey(record, clock()), key })
+      return reply.code(201).send({ ...toResponse(record, clock()), key })
     },
   )
 }
