@@ -26,7 +26,6 @@ import platformTenants from '../features/platform/tenants/routes.js'
 import platformUsers from '../features/platform/users/routes.js'
 import roles from '../features/roles/routes.js'
 import tenants from '../features/tenants/routes.js'
-import tenantSettings from '../features/tenants/settings-routes.js'
 import type { Upstreams } from '../features/upstreams/pool/upstreams.js'
 import { forwardToUpstreams } from '../features/upstreams/routes.js'
 import type { openUsageRecorder } from '../features/usage/recorder.js'
@@ -212,7 +211,6 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
   app.register(invitationAnswers, { prefix: '/v1/invitations' })
 
   app.register(tenants, { prefix: '/v1/tenants' })
-  app.register(tenantSettings, { prefix: '/v1/tenants' })
   app.register(keys, { prefix: '/v1/tenants/:tenant_id/keys', clock, key_use })
   app.register(members, { prefix: '/v1/tenants/:tenant_id/members' })
   app.register(overrides, { prefix: '/v1/tenants/:tenant_id/members/:user_id/overrides' })

@@ -1,12 +1,14 @@
+import { isOwner } from '../../kernel/permissions/escalation.js'
+import { Problem } from '../../kernel/problems/problems.js'
 import { member, user } from '../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../kernel/rest/pagination.js'
-import { closed, problems, type Routes, TenantParams } from '../../kernel/rest/schemas.js'
+import { closed, NoContent, problems, type Routes, TenantParams } from '../../kernel/rest/schemas.js'
 import { checkOrigins } from './origins.js'
-import { CreatedTenant, NewTenant, shownTenant, Tenant } from './schema.js'
+import { CreatedTenant, NewTenant, Tenant, TenantChange, toResponse } from './schema.js'
 
 const tags = ['tenants']
 
-/** My tenants, and a new one. */
+/** The tenants of the user who calls: listed, created, changed and deleted. */
 const tenants: Routes = async (app) => {
   app.get(
     '',
@@ -24,7 +26,7 @@ const tenants: Routes = async (app) => {
       const page = await request.platform_store.read((store) =>
         store.tenants.listOf(request.principal.id, readPage(request)),
       )
-      return sendPage(request, reply, { ...page, rows: page.rows.map(shownTenant) }, (tenant) => tenant.id)
+      return sendPage(request, reply, { ...page, rows: page.rows.map(toResponse) }, (tenant) => tenant.id)
     },
   )
 
@@ -47,7 +49,7 @@ const tenants: Routes = async (app) => {
         await store.tenants.checkMayCreate(owner_id)
         return store.tenants.create({ ...request.body, owner_id }, { name: 'First key', scopes: [] })
       })
-      return reply.code(201).send({ tenant: shownTenant(tenant), key: key as string })
+      return reply.code(201).send({ tenant: toResponse(tenant), key: key as string })
     },
   )
 
@@ -63,7 +65,51 @@ const tenants: Routes = async (app) => {
         response: { 200: Tenant, ...problems('not_found') },
       },
     },
-    async (request) => shownTenant(await request.tenant_store.read((store) => store.tenant.get())),
+    async (request) => toResponse(await request.tenant_store.read((store) => store.tenant.get())),
+  )
+
+  app.patch(
+    '/:tenant_id',
+    {
+      config: member('settings:manage'),
+      schema: {
+        operationId: 'updateTenant',
+        summary: 'Change the settings of a tenant',
+        tags,
+        params: TenantParams,
+        body: TenantChange,
+        response: { 200: Tenant, ...problems('not_found') },
+      },
+    },
+    async (request) => {
+      checkOrigins(request.body.allowed_origins)
+      return toResponse(
+        await request.tenant_store.write('tenant.updated', (store) => store.tenant.update(request.body)),
+      )
+    },
+  )
+
+  app.delete(
+    '/:tenant_id',
+    {
+      config: member(),
+      schema: {
+        operationId: 'deleteTenant',
+        summary: 'Delete a tenant; only an Owner may',
+        description: 'Every key and membership of it stops working with the next request.',
+        tags,
+        params: TenantParams,
+        response: { 204: NoContent, ...problems('owner_required', 'not_found') },
+      },
+    },
+    async (request, reply) => {
+      const { holdings } = request
+      if (holdings.kind !== 'user' || !isOwner(holdings.roles)) {
+        throw new Problem('owner_required', { detail: 'Only an Owner can delete the tenant.' })
+      }
+      await request.tenant_store.write('tenant.deleted', (store) => store.tenant.delete())
+      return reply.code(204).send(null)
+    },
   )
 }
 export default tenants

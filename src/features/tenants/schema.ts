@@ -13,6 +13,14 @@ export const NewTenant = closed({
   ),
 })
 
+export const TenantChange = closed(
+  {
+    name: Type.Optional(Name),
+    allowed_origins: Type.Optional(Type.Array(Origin, { maxItems: 50, uniqueItems: true })),
+  },
+  { minProperties: 1 },
+)
+
 export const Tenant = Type.Object(
   {
     id: Type.String(),
@@ -30,7 +38,7 @@ export const CreatedTenant = Type.Object({
 })
 
 /** What its members see of a tenant. */
-export function shownTenant({
+export function toResponse({
   id,
   name,
   allowed_origins,
