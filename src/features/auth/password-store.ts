@@ -73,6 +73,6 @@ export class CredentialsWriter {
   }
 
   private tell(user_id: string, changes: Record<string, unknown>): void {
-    this.scope.changed({ kind: 'user', id: user_id, tenant_id: null, changes })
+    this.scope.changed({ kind: 'user', user_id, tenant_id: null, changes })
   }
 }

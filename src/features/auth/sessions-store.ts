@@ -85,7 +85,7 @@ export class SessionsWriter {
       expires_at: instantOf(Date.parse(this.scope.now) + wish.lifetime_seconds * 1000),
     })
     await this.insertToken(session_id, refresh)
-    this.tell(session_id, { after: { user_id: wish.user_id } })
+    this.tell(session_id, wish.user_id, { after: { user_id: wish.user_id } })
     return { session_id, refresh }
   }
 
@@ -115,7 +115,7 @@ export class SessionsWriter {
       return { kind: 'unknown' }
     }
     const { session_id, user_id } = row
-    const refresh = await this.successor(session_id, token, digest)
+    const refresh = await this.successor(row, token, digest)
     return refresh === undefined ? { kind: 'reused', session_id } : { kind: 'refreshed', session_id, user_id, refresh }
   }
 
@@ -138,7 +138,7 @@ export class SessionsWriter {
       .returning({ user_id: sessions.user_id })
     const [session] = ended
     if (session === undefined) this.scope.unchanged()
-    else this.tell(session_id, { reason }, session.user_id)
+    else this.tell(session_id, session.user_id, { reason })
   }
 
   /** Deletes sessions that were over more than a month ago; at most so many at once, so that no lock is held for long. */
@@ -154,12 +154,16 @@ export class SessionsWriter {
       .where(inArray(sessions.id, old))
       .returning({ id: sessions.id })
     if (deleted.length === 0) this.scope.unchanged()
-    else this.tell(null, { deleted: deleted.length })
+    else this.tell(null, null, { deleted: deleted.length })
     return deleted.length
   }
 
   /** The successor, made now or given again; undefined when the token was used too long ago or its successor was used. */
-  private async successor(session_id: string, token: string, digest: Buffer): Promise<string | undefined> {
+  private async successor(
+    { session_id, user_id }: { readonly session_id: string; readonly user_id: string },
+    token: string,
+    digest: Buffer,
+  ): Promise<string | undefined> {
     const mine = eq(refresh_tokens.digest, digest)
     // Read after the session is held: before, another try may have been about to use it.
     const [state] = await this.scope.queries.select().from(refresh_tokens).where(mine)
@@ -172,7 +176,7 @@ export class SessionsWriter {
         .set({ used_at: this.scope.now, successor_salt, successor_digest })
         .where(mine)
       await this.insertToken(session_id, successor)
-      this.tell(session_id, {})
+      this.tell(session_id, user_id, {})
       return successor
     }
     this.scope.unchanged()
@@ -191,8 +195,8 @@ export class SessionsWriter {
       .values({ digest: digestOfRefreshToken(token), session_id, created_at: this.scope.now })
   }
 
-  private tell(id: string | null, changes: Record<string, unknown>, user_id?: string): void {
-    this.scope.changed({ kind: 'session', id, tenant_id: null, changes, user_id })
+  private tell(id: string | null, user_id: string | null, changes: Record<string, unknown>): void {
+    this.scope.changed({ kind: 'session', id, user_id, tenant_id: null, changes })
   }
 }
 

@@ -236,6 +236,6 @@ export class UsersWriter extends UsersReader {
   }
 
   private tell(id: string, changes: Record<string, unknown>): void {
-    this.scope.changed({ kind: 'user', id, tenant_id: null, changes })
+    this.scope.changed({ kind: 'user', user_id: id, tenant_id: null, changes })
   }
 }

@@ -36,7 +36,7 @@ export class ReadMarkersWriter {
       return this.get(conversation_id, user_id)
     }
     const { tenant_id } = this
-    this.scope.changed({ kind: 'conversation', id: conversation_id, tenant_id, changes: { after: { read_seq: seq } } })
+    this.scope.changed({ kind: 'conversation', conversation_id, tenant_id, changes: { after: { read_seq: seq } } })
     this.scope.publish({ kind: 'chat_read', tenant_id, conversation_id, user_id, seq })
     return moved
   }

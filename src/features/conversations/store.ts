@@ -187,7 +187,7 @@ export class ConversationsWriter extends ConversationsReader {
 
   /** A title is words of people, of whom some write for members alone: the audit says that it changed, and not what it says. */
   private tell(id: string, changes: Record<string, unknown>): void {
-    this.scope.changed({ kind: 'conversation', id, tenant_id: this.tenant_id, changes })
+    this.scope.changed({ kind: 'conversation', conversation_id: id, tenant_id: this.tenant_id, changes })
   }
 }
 

@@ -71,7 +71,7 @@ export class InvitationAnswersWriter extends InvitationAnswersReader {
       .returning({ user_id: memberships.user_id })
     // Somebody may have made the user a member meanwhile; an old invitation then changes nothing of it.
     if (joined.length > 0) await this.giveRoles(tenant_id, id, user_id)
-    this.tell(tenant_id, id, { user_id })
+    this.tell(tenant_id, id, user_id)
     return { tenant_id, tenant_name: invitation.tenant_name }
   }
 
@@ -79,7 +79,7 @@ export class InvitationAnswersWriter extends InvitationAnswersReader {
   async decline(token: string, user_id: string): Promise<void> {
     const { tenant_id, id } = await this.mine(token, user_id)
     await this.close(tenant_id, id, { declined_at: this.scope.now })
-    this.tell(tenant_id, id, { user_id })
+    this.tell(tenant_id, id, user_id)
   }
 
   /**
@@ -146,7 +146,7 @@ export class InvitationAnswersWriter extends InvitationAnswersReader {
       .values(granted.map(({ role_id }) => ({ tenant_id, user_id, role_id })))
   }
 
-  private tell(tenant_id: string, id: string, changes: Record<string, unknown>): void {
-    this.scope.changed({ kind: 'invitation', id, tenant_id, changes })
+  private tell(tenant_id: string, id: string, user_id: string): void {
+    this.scope.changed({ kind: 'invitation', id, user_id, tenant_id, changes: { user_id } })
   }
 }

@@ -189,6 +189,6 @@ export class InvitationsWriter extends InvitationsReader {
   }
 
   private tell(id: string, changes: Record<string, unknown>): void {
-    this.scope.changed({ kind: 'invitation', id, tenant_id: this.tenant_id, changes })
+    this.scope.changed({ kind: 'invitation', id, user_id: null, tenant_id: this.tenant_id, changes })
   }
 }

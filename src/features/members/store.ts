@@ -206,6 +206,6 @@ export class MembersWriter extends MembersReader {
   }
 
   private tell(user_id: string, changes: Record<string, unknown>): void {
-    this.scope.changed({ kind: 'member', id: user_id, tenant_id: this.tenant_id, changes })
+    this.scope.changed({ kind: 'member', user_id, tenant_id: this.tenant_id, changes })
   }
 }

@@ -50,6 +50,6 @@ export class TenantWriter extends TenantReader {
   }
 
   private tell(changes: Record<string, unknown>): void {
-    this.scope.changed({ kind: 'tenant', id: this.tenant_id, tenant_id: this.tenant_id, changes })
+    this.scope.changed({ kind: 'tenant', tenant_id: this.tenant_id, changes })
   }
 }

@@ -1,67 +1,100 @@
-/** The catalogue of actions: what an audit event may say that happened. Adding one here is part of adding a write. */
+/**
+ * Whose rights an action may change. After the commit, the open connections of these callers are checked again.
+ *
+ * - `none`: no caller loses a right. The action adds something, or it changes data that decides about no rights.
+ * - `user`, `session`: one user, in every tenant.
+ * - `membership`: one user in one tenant.
+ * - `conversation`, `conversation_member`: every caller in one conversation, or one user in it.
+ * - `key`, `tenant`: every caller of one tenant.
+ * - `everybody`: every caller of every tenant.
+ */
+export type Rights =
+  | 'none'
+  | 'user'
+  | 'session'
+  | 'membership'
+  | 'conversation'
+  | 'conversation_member'
+  | 'key'
+  | 'tenant'
+  | 'everybody'
+
+interface ActionEntry {
+  /** What happened, as a sentence in the past tense. */
+  readonly meaning: string
+  readonly rights: Rights
+}
+
+/** The catalogue of actions: every event of the audit has one of them. Each write adds its own action here. */
 export const ACTIONS = {
-  'customer.created': 'A customer was created',
-  'customer.updated': 'A customer was changed',
-  'customer.deleted': 'A customer was deleted',
-  'conversation.created': 'A conversation was opened',
-  'conversation.updated': 'A conversation was changed',
-  'conversation.handed_off': 'A conversation was handed to a member, or to nobody in particular',
-  'conversation.read': 'A user moved the own read marker of a conversation',
-  'conversation_member.added': 'A user became a member of a conversation',
-  'conversation_member.updated': 'The role of a member of a conversation was changed',
-  'conversation_member.removed': 'A member was removed from a conversation',
-  'message.created': 'A message was written; what it says is not kept here',
-  'message.updated': 'A message was edited',
-  'message.deleted': 'A message was deleted',
-  'message_report.created': 'A message was reported to the moderators',
-  'message_report.reviewed': 'A report of a message was accepted',
-  'message_report.dismissed': 'A report of a message was dismissed',
-  'stream_ticket.created': 'A ticket to listen to a conversation was made',
-  'tenant_key.created': 'A tenant key was created',
-  'tenant_key.revoked': 'A tenant key was revoked',
-  'tenant_key.updated': 'A tenant key was changed, disabled or enabled',
-  'tenant_key.rotated': 'A tenant key was given a new secret',
-  'member.removed': 'A member was removed from the tenant',
-  'override.set': 'A scope was granted to or denied to one member',
-  'override.removed': 'An override was removed',
-  'role.created': 'A custom role was created',
-  'role.updated': 'A custom role was changed',
-  'role.deleted': 'A custom role was deleted',
-  'invitation.created': 'Somebody was invited by mail',
-  'invitation.resent': 'An invitation was sent again, with a new link',
-  'invitation.revoked': 'An invitation was revoked',
-  'invitation.accepted': 'An invitation was accepted',
-  'invitation.declined': 'An invitation was declined',
-  'member.added': 'A user became a member of the tenant',
-  'member.updated': 'The roles or the state of a member were changed',
-  'tenant.created': 'A tenant was created',
-  'tenant.updated': 'The settings of a tenant were changed',
-  'tenant.plan_changed': 'An operator changed the plan of a tenant',
-  'tenant.deleted': 'A tenant was deleted',
-  'tenant.locked_down': 'All keys and sessions of a tenant were ended at once',
-  'tenant.suspended': 'A tenant was suspended',
-  'tenant.activated': 'A tenant was activated',
-  'user.registered': 'A user registered',
-  'user.created': 'An operator created a user',
-  'user.updated': 'A user changed the own profile',
-  'user.email_verified': 'A user proved to own the email address',
-  'user.email_verification_sent': 'A link to verify the email address was sent',
-  'user.password_changed': 'A user changed the password; other sessions ended',
-  'user.password_reset_sent': 'A link to set a new password was sent',
-  'user.password_reset': 'A user set a new password by a link; every session ended',
-  'user.enabled': 'A disabled user was enabled',
-  'user.unlocked': 'An operator ended the pause of an account after failed logins',
-  'user.disabled': 'A user was disabled and signed out everywhere',
-  'session.started': 'A user logged in',
-  'login.failed': 'A login was refused',
-  'request.refused': 'A request was refused by the pipeline',
-  'budget.exceeded': 'A budget was used up',
-  'session.refreshed': 'A refresh token was exchanged for the next one',
-  'session.ended': 'A session ended',
-  'sessions.swept': 'Sessions that were over long ago were deleted',
-  'operator.updated': 'The privileges of an operator were changed',
-  'operator.removed': 'A user is no longer an operator',
-  'operator.created': 'A user became an operator',
-} as const
+  'customer.created': { meaning: 'A customer was created', rights: 'none' },
+  'customer.updated': { meaning: 'A customer was changed', rights: 'none' },
+  'customer.deleted': { meaning: 'A customer was deleted', rights: 'none' },
+  'conversation.created': { meaning: 'A conversation was opened', rights: 'none' },
+  'conversation.updated': { meaning: 'A conversation was changed', rights: 'conversation' },
+  'conversation.handed_off': {
+    meaning: 'A conversation was handed to a member, or to nobody in particular',
+    rights: 'none',
+  },
+  'conversation.read': { meaning: 'A user moved the own read marker of a conversation', rights: 'none' },
+  'conversation_member.added': { meaning: 'A user became a member of a conversation', rights: 'conversation_member' },
+  'conversation_member.updated': {
+    meaning: 'The role of a member of a conversation was changed',
+    rights: 'conversation_member',
+  },
+  'conversation_member.removed': { meaning: 'A member was removed from a conversation', rights: 'conversation_member' },
+  'message.created': { meaning: 'A message was written; what it says is not kept here', rights: 'none' },
+  'message.updated': { meaning: 'A message was edited', rights: 'none' },
+  'message.deleted': { meaning: 'A message was deleted', rights: 'none' },
+  'message_report.created': { meaning: 'A message was reported to the moderators', rights: 'none' },
+  'message_report.reviewed': { meaning: 'A report of a message was accepted', rights: 'none' },
+  'message_report.dismissed': { meaning: 'A report of a message was dismissed', rights: 'none' },
+  'stream_ticket.created': { meaning: 'A ticket to listen to a conversation was made', rights: 'none' },
+  'tenant_key.created': { meaning: 'A tenant key was created', rights: 'none' },
+  'tenant_key.revoked': { meaning: 'A tenant key was revoked', rights: 'key' },
+  'tenant_key.updated': { meaning: 'A tenant key was changed, disabled or enabled', rights: 'key' },
+  'tenant_key.rotated': { meaning: 'A tenant key was given a new secret', rights: 'key' },
+  'member.removed': { meaning: 'A member was removed from the tenant', rights: 'membership' },
+  'override.set': { meaning: 'A scope was granted to or denied to one member', rights: 'membership' },
+  'override.removed': { meaning: 'An override was removed', rights: 'membership' },
+  'role.created': { meaning: 'A custom role was created', rights: 'none' },
+  'role.updated': { meaning: 'A custom role was changed', rights: 'tenant' },
+  'role.deleted': { meaning: 'A custom role was deleted', rights: 'tenant' },
+  'invitation.created': { meaning: 'Somebody was invited by mail', rights: 'none' },
+  'invitation.resent': { meaning: 'An invitation was sent again, with a new link', rights: 'none' },
+  'invitation.revoked': { meaning: 'An invitation was revoked', rights: 'none' },
+  'invitation.accepted': { meaning: 'An invitation was accepted', rights: 'membership' },
+  'invitation.declined': { meaning: 'An invitation was declined', rights: 'none' },
+  'member.added': { meaning: 'A user became a member of the tenant', rights: 'membership' },
+  'member.updated': { meaning: 'The roles or the state of a member were changed', rights: 'membership' },
+  'tenant.created': { meaning: 'A tenant was created', rights: 'none' },
+  'tenant.updated': { meaning: 'The settings of a tenant were changed', rights: 'tenant' },
+  'tenant.plan_changed': { meaning: 'An operator changed the plan of a tenant', rights: 'tenant' },
+  'tenant.deleted': { meaning: 'A tenant was deleted', rights: 'tenant' },
+  'tenant.locked_down': { meaning: 'All keys and sessions of a tenant were ended at once', rights: 'everybody' },
+  'tenant.suspended': { meaning: 'A tenant was suspended', rights: 'tenant' },
+  'tenant.activated': { meaning: 'A tenant was activated', rights: 'tenant' },
+  'user.registered': { meaning: 'A user registered', rights: 'none' },
+  'user.created': { meaning: 'An operator created a user', rights: 'none' },
+  'user.updated': { meaning: 'A user changed the own profile', rights: 'user' },
+  'user.email_verified': { meaning: 'A user proved to own the email address', rights: 'user' },
+  'user.email_verification_sent': { meaning: 'A link to verify the email address was sent', rights: 'none' },
+  'user.password_changed': { meaning: 'A user changed the password; other sessions ended', rights: 'user' },
+  'user.password_reset_sent': { meaning: 'A link to set a new password was sent', rights: 'none' },
+  'user.password_reset': { meaning: 'A user set a new password by a link; every session ended', rights: 'user' },
+  'user.enabled': { meaning: 'A disabled user was enabled', rights: 'user' },
+  'user.unlocked': { meaning: 'An operator ended the pause of an account after failed logins', rights: 'user' },
+  'user.disabled': { meaning: 'A user was disabled and signed out everywhere', rights: 'user' },
+  'session.started': { meaning: 'A user logged in', rights: 'none' },
+  'login.failed': { meaning: 'A login was refused', rights: 'none' },
+  'request.refused': { meaning: 'A request was refused by the pipeline', rights: 'none' },
+  'budget.exceeded': { meaning: 'A budget was used up', rights: 'none' },
+  'session.refreshed': { meaning: 'A refresh token was exchanged for the next one', rights: 'none' },
+  'session.ended': { meaning: 'A session ended', rights: 'session' },
+  'sessions.swept': { meaning: 'Sessions that were over long ago were deleted', rights: 'none' },
+  'operator.updated': { meaning: 'The privileges of an operator were changed', rights: 'user' },
+  'operator.removed': { meaning: 'A user is no longer an operator', rights: 'user' },
+  'operator.created': { meaning: 'A user became an operator', rights: 'user' },
+} as const satisfies Record<string, ActionEntry>
 
 export type Action = keyof typeof ACTIONS

@@ -3,6 +3,7 @@ import canonicalize from 'canonicalize'
 import { v7 as uuidv7 } from 'uuid'
 import type { Queries } from '../database/queries.js'
 import type { Action } from './actions.js'
+import { type Subject, targetIdOf } from './subject.js'
 
 /** Who acts, and from where: what every audit event says beside the change itself. */
 export interface Origin {
@@ -10,19 +11,6 @@ export interface Origin {
   readonly address: string | null
   readonly user_agent: string | null
   readonly request_id: string | null
-}
-
-/** What was acted on, and what changed of it, without secrets. */
-export interface Subject {
-  readonly kind: string
-  readonly id: string | null
-  /** The tenant that it concerns; null for the platform alone. */
-  readonly tenant_id: string | null
-  readonly changes: Readonly<Record<string, unknown>>
-  /** Whose rights it is about, where the id does not say so; not kept. */
-  readonly user_id?: string | undefined
-  /** Whether who did it, and from where, stays out of the audit: those whom it protects may be those it is about. */
-  readonly is_confidential?: boolean
 }
 
 /** An audit event as it is kept, exported and hashed. */
@@ -64,7 +52,7 @@ export async function recordEvent(
     actor_kind: origin.actor.kind,
     actor_id: is_confidential ? null : origin.actor.id,
     target_kind: subject.kind,
-    target_id: subject.id,
+    target_id: targetIdOf(subject),
     changes: subject.changes,
     address: is_confidential ? null : origin.address,
     user_agent: is_confidential ? null : (origin.user_agent?.slice(0, USER_AGENT_CHARACTERS_MAX) ?? null),

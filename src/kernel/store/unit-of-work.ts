@@ -4,9 +4,10 @@ import { asUnavailable } from '../database/errors.js'
 import { type Queries, queriesOn } from '../database/queries.js'
 import { type Clock, instantOf } from '../time/clock.js'
 import type { Action } from './actions.js'
-import { type Origin, recordEvent, type Subject } from './audit-record.js'
+import { type Origin, recordEvent } from './audit-record.js'
 import type { LiveEvent } from './events.js'
 import { rightsChangedBy } from './rights.js'
+import type { Subject } from './subject.js'
 
 /** What a reader works with: the query builder, bound, and the time of the request. */
 export interface ReadScope {

@@ -45,7 +45,7 @@ t.test('whatever fails in a transaction undoes all of it, its event and what wou
         query.raw(`insert into customers (tenant_id, id, name, created_at, updated_at)
         values ('${acme.id}', gen_random_uuid(), 'Undone', now(), now())`),
       )
-      changed({ kind: 'customer', id: null, tenant_id: acme.id, changes: {} })
+      changed({ kind: 'customer', id: 'a-customer', tenant_id: acme.id, changes: {} })
       publish(typing('nobody'))
       await fail()
     })
@@ -54,7 +54,7 @@ t.test('whatever fails in a transaction undoes all of it, its event and what wou
   }
   const swallowed = unit(told).write('customer.created', async ({ queries, changed, publish }) => {
     await queries.execute(query.raw('select 1 / 0')).catch(() => undefined)
-    changed({ kind: 'customer', id: null, tenant_id: acme.id, changes: {} })
+    changed({ kind: 'customer', id: 'a-customer', tenant_id: acme.id, changes: {} })
     publish(typing('nobody'))
   })
   await t.rejects(swallowed, 'an error of the database that the work ignored')

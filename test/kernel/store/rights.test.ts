@@ -1,40 +1,63 @@
 import { ACTIONS, type Action } from '../../../src/kernel/store/actions.js'
-import type { Subject } from '../../../src/kernel/store/audit-record.js'
+import type { RightsEvent } from '../../../src/kernel/store/events.js'
 import { rightsChangedBy } from '../../../src/kernel/store/rights.js'
+import { type Subject, type Target, targetIdOf } from '../../../src/kernel/store/subject.js'
 import { t } from '../../helpers/t.js'
 
 const TENANT = 'a-tenant'
-const of = (kind: string, id: string | null, more: Partial<Subject> = {}): Subject => ({
-  kind,
-  id,
-  tenant_id: TENANT,
-  changes: {},
-  ...more,
-})
+const of = (target: Target, tenant_id: string | null = TENANT) => ({ tenant_id, changes: {}, ...target }) as Subject
 
-// Stops a right from outliving its end on an open connection because somebody forgot to list an action.
-t.test('every action that takes something away makes connections ask again', async (t) => {
+// Stops a right from outliving its end on an open connection because an action was listed as one that changes none.
+t.test('every action that takes something away makes connections check their rights again', async (t) => {
   const taking = (Object.keys(ACTIONS) as Action[]).filter((action) =>
     /(removed|revoked|rotated|disabled|locked_down|suspended|ended|deleted|updated|set|changed|reset)$/.test(action),
   )
-  const silent = taking.filter((action) => rightsChangedBy(action, of('thing', 'x')) === undefined)
-  t.same(silent, ['customer.updated', 'customer.deleted', 'message.updated', 'message.deleted'])
+  const silent = taking.filter((action) => ACTIONS[action].rights === 'none')
+  t.same(silent, ['customer.updated', 'customer.deleted', 'message.updated', 'message.deleted', 'invitation.revoked'])
   t.ok(taking.length > 20, taking.join())
 })
 
-t.test('it concerns the one whom the subject names, or else everybody there', async (t) => {
+t.test('the event names the callers whom the effect of the action and the ids of the subject name', async (t) => {
   const event = { kind: 'rights_changed', tenant_id: TENANT, user_id: null, conversation_id: null }
-  t.same(rightsChangedBy('member.removed', of('member', 'u')), { ...event, user_id: 'u' })
-  t.same(rightsChangedBy('override.set', of('override', 'u/agents:view')), { ...event, user_id: 'u' })
-  t.same(rightsChangedBy('tenant_key.revoked', of('tenant_key', 'k')), event)
-  t.same(rightsChangedBy('role.updated', of('role', 'r')), event)
-  t.same(rightsChangedBy('conversation.updated', of('conversation', 'c')), { ...event, conversation_id: 'c' })
-  t.same(rightsChangedBy('conversation_member.removed', of('conversation_member', 'c/u')), {
-    ...event,
-    user_id: 'u',
-    conversation_id: 'c',
-  })
-  const session = of('session', 's', { tenant_id: null, user_id: 'u' })
-  t.same(rightsChangedBy('session.ended', session), { ...event, tenant_id: null, user_id: 'u' })
-  t.same(rightsChangedBy('tenant.locked_down', of('tenant', TENANT)), { ...event, tenant_id: null })
+  const user_id = 'u'
+  const conversation_id = 'c'
+  const cases: [Action, Subject, Partial<RightsEvent> | undefined][] = [
+    ['message.created', of({ kind: 'message', id: 'm' }), undefined],
+    ['member.removed', of({ kind: 'member', user_id }), { user_id }],
+    ['override.set', of({ kind: 'override', user_id, scope: 'agents:view' }), { user_id }],
+    ['invitation.accepted', of({ kind: 'invitation', id: 'i', user_id }), { user_id }],
+    ['tenant_key.revoked', of({ kind: 'tenant_key', id: 'k' }), {}],
+    ['role.updated', of({ kind: 'role', id: 'r' }), {}],
+    ['conversation.updated', of({ kind: 'conversation', conversation_id }), { conversation_id }],
+    [
+      'conversation_member.removed',
+      of({ kind: 'conversation_member', conversation_id, user_id }),
+      { user_id, conversation_id },
+    ],
+    ['session.ended', of({ kind: 'session', id: 's', user_id }, null), { tenant_id: null, user_id }],
+    ['operator.removed', of({ kind: 'operator', user_id }, null), { tenant_id: null, user_id }],
+    ['tenant.suspended', of({ kind: 'tenant', tenant_id: TENANT }), {}],
+    // A lockdown ends sessions, which are valid in other tenants too.
+    ['tenant.locked_down', of({ kind: 'tenant', tenant_id: TENANT }), { tenant_id: null }],
+  ]
+  for (const [action, subject, expected] of cases) {
+    t.same(rightsChangedBy(action, subject), expected && { ...event, ...expected }, action)
+  }
+})
+
+t.test('a subject that does not name the user of the effect concerns every user', async (t) => {
+  const event = rightsChangedBy('member.removed', of({ kind: 'role', id: 'r' }))
+  t.same(event, { kind: 'rights_changed', tenant_id: TENANT, user_id: null, conversation_id: null })
+})
+
+t.test('the audit names a subject by its id, by two ids with a slash between them, or not at all', async (t) => {
+  const user_id = 'u'
+  t.equal(targetIdOf({ kind: 'customer', id: 'x' }), 'x')
+  t.equal(targetIdOf({ kind: 'member', user_id }), 'u')
+  t.equal(targetIdOf({ kind: 'tenant', tenant_id: TENANT }), TENANT)
+  t.equal(targetIdOf({ kind: 'session', id: 's', user_id }), 's')
+  t.equal(targetIdOf({ kind: 'session', id: null, user_id: null }), null)
+  t.equal(targetIdOf({ kind: 'override', user_id, scope: 'agents:view' }), 'u/agents:view')
+  t.equal(targetIdOf({ kind: 'conversation_member', conversation_id: 'c', user_id }), 'c/u')
+  t.equal(targetIdOf({ kind: 'request' }), null)
 })

@@ -182,7 +182,7 @@ export class ConversationMembersWriter extends ConversationMembersReader {
   }
 
   private tell(id: string, user_id: string, changes: Record<string, unknown>): void {
-    const target = { kind: 'conversation_member', id: `${id}/${user_id}` }
-    this.scope.changed({ ...target, tenant_id: this.tenant_id, changes })
+    const member = { conversation_id: id, user_id }
+    this.scope.changed({ kind: 'conversation_member', ...member, tenant_id: this.tenant_id, changes })
   }
 }

@@ -103,8 +103,13 @@ export class ReportsWriter extends ReportsReader {
         .values({ ...values, ...copy, status: 'pending', created_at: this.scope.now })
         .returning(),
     )
-    const subject = { kind: 'message_report', id: values.id, tenant_id: this.tenant_id, is_confidential: true }
-    this.scope.changed({ ...subject, changes: { after: { status: 'pending' } } })
+    this.scope.changed({
+      kind: 'message_report',
+      id: values.id,
+      tenant_id: this.tenant_id,
+      changes: { after: { status: 'pending' } },
+      is_confidential: true,
+    })
     return row as ReportRow
   }
 

@@ -67,7 +67,8 @@ export class OverridesWriter extends OverridesReader {
     }
     this.scope.changed({
       kind: 'override',
-      id: `${user_id}/${wish.scope}`,
+      user_id,
+      scope: wish.scope,
       tenant_id: this.tenant_id,
       changes: { before: before ?? null, after: { effect: wish.effect, reason: wish.reason } },
     })
@@ -89,7 +90,8 @@ export class OverridesWriter extends OverridesReader {
       .where(and(eq(overrides.tenant_id, this.tenant_id), eq(overrides.user_id, user_id), eq(overrides.scope, scope)))
     this.scope.changed({
       kind: 'override',
-      id: `${user_id}/${scope}`,
+      user_id,
+      scope,
       tenant_id: this.tenant_id,
       changes: { before },
     })

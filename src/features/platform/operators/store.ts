@@ -80,6 +80,6 @@ export class OperatorsWriter extends OperatorsReader {
   }
 
   private tell(user_id: string, changes: Record<string, unknown>): void {
-    this.scope.changed({ kind: 'operator', id: user_id, tenant_id: null, changes })
+    this.scope.changed({ kind: 'operator', user_id, tenant_id: null, changes })
   }
 }

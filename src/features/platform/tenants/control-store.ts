@@ -64,7 +64,7 @@ export class TenantControlWriter {
   }
 
   private tell(id: string, changes: Record<string, unknown>): void {
-    this.scope.changed({ kind: 'tenant', id, tenant_id: id, changes })
+    this.scope.changed({ kind: 'tenant', tenant_id: id, changes })
   }
 }
 

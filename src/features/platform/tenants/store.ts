@@ -230,7 +230,7 @@ export class TenantsWriter extends TenantsReader {
   }
 
   private tell(id: string, changes: Record<string, unknown>): void {
-    this.scope.changed({ kind: 'tenant', id, tenant_id: id, changes })
+    this.scope.changed({ kind: 'tenant', tenant_id: id, changes })
   }
 }
 

@@ -1,0 +1,59 @@
+import { unreachable } from '../unreachable.js'
+
+/** What a write acted on, by the ids that name it. Ids that the audit does not keep say whose rights it concerns. */
+export type Target =
+  | { readonly kind: 'conversation'; readonly conversation_id: string }
+  | { readonly kind: 'conversation_member'; readonly conversation_id: string; readonly user_id: string }
+  | { readonly kind: 'member' | 'operator' | 'user'; readonly user_id: string }
+  | { readonly kind: 'override'; readonly user_id: string; readonly scope: string }
+  /** `user_id` is the user who answered the invitation; null for a change by the tenant. */
+  | { readonly kind: 'invitation'; readonly id: string; readonly user_id: string | null }
+  /** Both are null for a deletion of many sessions. */
+  | { readonly kind: 'session'; readonly id: string | null; readonly user_id: string | null }
+  | { readonly kind: 'tenant'; readonly tenant_id: string }
+  | { readonly kind: PlainKind; readonly id: string }
+  /** A request that the gateway refused. */
+  | { readonly kind: 'request' }
+
+/** Kinds whose changes concern the rights of no user in particular: one id is enough. */
+type PlainKind = 'customer' | 'message' | 'message_report' | 'role' | 'stream_ticket' | 'tenant_key'
+
+/** What a write acted on, and what it changed of it, without secrets. */
+export type Subject = Target & {
+  /** The tenant that the change concerns; null for the platform alone. */
+  readonly tenant_id: string | null
+  readonly changes: Readonly<Record<string, unknown>>
+  /** Whether the audit leaves out the actor and their network. Set to protect the actor from those who read the audit. */
+  readonly is_confidential?: boolean
+}
+
+/** The `target_id` of an audit event: the id of the subject, or two ids with a slash between them. */
+export function targetIdOf(target: Target): string | null {
+  switch (target.kind) {
+    case 'conversation':
+      return target.conversation_id
+    case 'conversation_member':
+      return `${target.conversation_id}/${target.user_id}`
+    case 'member':
+    case 'operator':
+    case 'user':
+      return target.user_id
+    case 'override':
+      return `${target.user_id}/${target.scope}`
+    case 'tenant':
+      return target.tenant_id
+    case 'request':
+      return null
+    case 'customer':
+    case 'invitation':
+    case 'message':
+    case 'message_report':
+    case 'role':
+    case 'session':
+    case 'stream_ticket':
+    case 'tenant_key':
+      return target.id
+    default:
+      return unreachable(target)
+  }
+}
