@@ -1,6 +1,7 @@
-import { and, eq, isNull } from 'drizzle-orm'
+import { and, eq } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import { findHoldings } from '../../kernel/authz/holdings.js'
+import { isActiveMember } from '../../kernel/authz/membership.js'
 import { brokenForeignKey } from '../../kernel/database/errors.js'
 import { memberships } from '../../kernel/identity/memberships-table.js'
 import { users } from '../../kernel/identity/users-table.js'
@@ -121,8 +122,7 @@ export class ConversationsWriter extends ConversationsReader {
           eq(conversation_members.tenant_id, this.tenant_id),
           eq(conversation_members.conversation_id, id),
           eq(conversation_members.role, 'owner'),
-          eq(memberships.state, 'active'),
-          isNull(users.disabled_at),
+          isActiveMember,
         ),
       )
     return rows.map(({ user_id }) => user_id)
@@ -158,11 +158,7 @@ export class ConversationsWriter extends ConversationsReader {
   private async checkAssignee({ id, assignee_id, visibility }: ConversationShown): Promise<void> {
     if (assignee_id === null) return
     const member = await findHoldings(this.scope, this.tenant_id, assignee_id)
-    const may_view =
-      member !== undefined &&
-      member.state === 'active' &&
-      !member.is_user_disabled &&
-      holds(member.holdings, 'conversations:view')
+    const may_view = member?.is_active === true && holds(member.holdings, 'conversations:view')
     if (!may_view) throw unknown('assignee_id')
     if (visibility === 'members' && !(await this.isMember(id, assignee_id))) throw unknown('assignee_id')
   }

@@ -1,4 +1,5 @@
-import { and, desc, eq, gt, isNull, lte, or, sql } from 'drizzle-orm'
+import { and, desc, eq, gt, isNull, sql } from 'drizzle-orm'
+import { tenantMayAct } from '../../kernel/authz/suspension.js'
 import { digestOfOneTimeToken, isOneTimeToken } from '../../kernel/credentials/one-time-tokens.js'
 import { invitation_roles, invitations } from '../../kernel/identity/invitations-table.js'
 import { lockTenant } from '../../kernel/identity/lock-tenant.js'
@@ -102,7 +103,7 @@ export class InvitationAnswersWriter extends InvitationAnswersReader {
         email: invitations.email,
         tenant_name: tenants.name,
         expires_at: invitations.expires_at,
-        is_open: sql<boolean>`${isOpen} and ${this.mayAct()}`,
+        is_open: sql<boolean>`${isOpen} and ${tenantMayAct(this.scope.now)}`,
       })
       .from(invitations)
       .innerJoin(tenants, eq(tenants.id, invitations.tenant_id))
@@ -113,15 +114,6 @@ export class InvitationAnswersWriter extends InvitationAnswersReader {
     if (user?.email !== row.email) throw new Problem('invitation_not_for_you')
     if (!row.is_open || row.expires_at <= this.scope.now) throw new Problem('invitation_closed')
     return row
-  }
-
-  /** The tenant is there and not suspended, as `isSuspended` has it: an end that has passed, or a trial still running. */
-  private mayAct() {
-    return and(
-      isNull(tenants.deleted_at),
-      or(isNull(tenants.suspended_at), lte(tenants.suspended_until, this.scope.now)),
-      or(isNull(tenants.trial_ends_at), gt(tenants.trial_ends_at, this.scope.now)),
-    )
   }
 
   private async close(

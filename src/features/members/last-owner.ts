@@ -1,4 +1,5 @@
-import { and, count, eq, isNull, notExists } from 'drizzle-orm'
+import { and, count, eq, notExists } from 'drizzle-orm'
+import { isActiveMember } from '../../kernel/authz/membership.js'
 import { membership_roles, memberships, overrides } from '../../kernel/identity/memberships-table.js'
 import { roles } from '../../kernel/identity/roles-table.js'
 import { users } from '../../kernel/identity/users-table.js'
@@ -33,14 +34,6 @@ export async function checkOwnerStays({ queries }: ReadScope, tenant_id: string)
     )
     .innerJoin(roles, and(eq(roles.tenant_id, membership_roles.tenant_id), eq(roles.id, membership_roles.role_id)))
     .innerJoin(users, eq(users.id, memberships.user_id))
-    .where(
-      and(
-        eq(memberships.tenant_id, tenant_id),
-        eq(memberships.state, 'active'),
-        eq(roles.system_role, 'owner'),
-        isNull(users.disabled_at),
-        notExists(denied),
-      ),
-    )
+    .where(and(eq(memberships.tenant_id, tenant_id), isActiveMember, eq(roles.system_role, 'owner'), notExists(denied)))
   if ((owners?.count ?? 0) === 0) throw new Problem('last_owner')
 }

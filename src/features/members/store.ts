@@ -1,4 +1,5 @@
 import { and, count, desc, eq, lt, sql } from 'drizzle-orm'
+import { heldRoleNames } from '../../kernel/authz/membership.js'
 import { lockTenant } from '../../kernel/identity/lock-tenant.js'
 import {
   type MembershipState,
@@ -8,7 +9,6 @@ import {
 } from '../../kernel/identity/memberships-table.js'
 import { type NamedRole, namedRoles } from '../../kernel/identity/named-roles.js'
 import { revokeOpenInvitations } from '../../kernel/identity/revoke-open-invitations.js'
-import { roles } from '../../kernel/identity/roles-table.js'
 import { users } from '../../kernel/identity/users-table.js'
 import { type Actor, checkGrant, checkGrantedScopes, checkTouch, isOwner } from '../../kernel/permissions/escalation.js'
 import { Problem } from '../../kernel/problems/problems.js'
@@ -32,10 +32,6 @@ export interface MemberChange {
   readonly roles?: readonly string[]
   readonly state?: 'active' | 'disabled'
 }
-
-const roleNames = sql<string[]>`array(
-  select r.name from ${membership_roles} mr join ${roles} r on r.tenant_id = mr.tenant_id and r.id = mr.role_id
-  where mr.tenant_id = "memberships"."tenant_id" and mr.user_id = "memberships"."user_id" order by r.id)`
 
 export class MembersReader {
   constructor(
@@ -69,7 +65,7 @@ export class MembersReader {
         email: users.email,
         name: users.name,
         state: memberships.state,
-        roles: roleNames,
+        roles: heldRoleNames,
         created_at: memberships.created_at,
       })
       .from(memberships)

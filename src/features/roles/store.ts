@@ -1,5 +1,6 @@
-import { and, asc, count, desc, eq, lt, sql } from 'drizzle-orm'
+import { and, asc, count, desc, eq, lt } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
+import { type HeldRole, heldColumns } from '../../kernel/authz/membership.js'
 import { brokenUniqueConstraint } from '../../kernel/database/errors.js'
 import { lockTenant } from '../../kernel/identity/lock-tenant.js'
 import { membership_roles, memberships } from '../../kernel/identity/memberships-table.js'
@@ -33,18 +34,9 @@ export interface RoleWish {
 export interface HolderRecord {
   readonly user_id: string
   readonly email: string
-  readonly roles: (RoleFact & { readonly id: string })[]
+  readonly roles: HeldRole[]
   readonly overrides: OverrideFact[]
 }
-
-const rolesOfHolder = sql<(RoleFact & { id: string })[]>`coalesce((
-  select jsonb_agg(jsonb_build_object('id', r.id, 'name', r.name, 'system_role', r.system_role, 'scopes', r.scopes) order by r.id)
-  from membership_roles mr join roles r on r.tenant_id = mr.tenant_id and r.id = mr.role_id
-  where mr.tenant_id = "memberships"."tenant_id" and mr.user_id = "memberships"."user_id"), '[]')`
-
-const overridesOfHolder = sql<OverrideFact[]>`coalesce((
-  select jsonb_agg(jsonb_build_object('scope', v.scope, 'effect', v.effect))
-  from overrides v where v.tenant_id = "memberships"."tenant_id" and v.user_id = "memberships"."user_id"), '[]')`
 
 export class RolesReader {
   constructor(
@@ -76,8 +68,7 @@ export class RolesReader {
       .select({
         user_id: memberships.user_id,
         email: users.email,
-        roles: rolesOfHolder,
-        overrides: overridesOfHolder,
+        ...heldColumns,
       })
       .from(membership_roles)
       .innerJoin(

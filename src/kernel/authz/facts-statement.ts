@@ -1,4 +1,5 @@
 import type { Facts, KeyFact } from './facts.js'
+import { overridesHeldBy, rolesHeldBy } from './membership.js'
 
 const TENANT_FACT = `case when t.id is not null then json_build_object(
     'id', t.id, 'name', t.name, 'allowed_origins', t.allowed_origins, 'requests_per_minute', t.requests_per_minute,
@@ -16,14 +17,7 @@ const sessionFact = (privileges: string) => `case when s.id is not null then jso
     'user_disabled_at', u.disabled_at, 'privileges', ${privileges}) end`
 
 const MEMBERSHIP_FACT = `case when m.user_id is not null then json_build_object(
-    'state', m.state,
-    'roles', coalesce((
-      select json_agg(json_build_object('name', r.name, 'system_role', r.system_role, 'scopes', r.scopes))
-      from membership_roles mr join roles r on r.tenant_id = mr.tenant_id and r.id = mr.role_id
-      where mr.tenant_id = m.tenant_id and mr.user_id = m.user_id), '[]'),
-    'overrides', coalesce((
-      select json_agg(json_build_object('scope', v.scope, 'effect', v.effect))
-      from overrides v where v.tenant_id = m.tenant_id and v.user_id = m.user_id), '[]')) end`
+    'state', m.state, 'roles', ${rolesHeldBy('m', 'decide')}, 'overrides', ${overridesHeldBy('m', 'decide')}) end`
 
 /** Which claims a request makes: the statement asks for nothing else, for each table costs every request. */
 export interface Shape {

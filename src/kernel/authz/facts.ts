@@ -61,13 +61,6 @@ export interface Facts {
   readonly membership: MembershipFact | null
 }
 
-/** Whether the tenant may not act now: suspended without end or until later, or its trial is over. */
-export function isSuspended(tenant: TenantFact, now_ms: number): boolean {
-  if (tenant.trial_ends_at !== null && Date.parse(tenant.trial_ends_at) <= now_ms) return true
-  if (tenant.suspended_at === null) return false
-  return tenant.suspended_until === null || Date.parse(tenant.suspended_until) > now_ms
-}
-
 /** Whether the key is good at this moment; its secret is compared elsewhere. */
 export function isKeyUsable(key: KeyFact, now_ms: number): boolean {
   if (key.revoked_at !== null || key.disabled_at !== null) return false

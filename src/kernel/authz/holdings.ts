@@ -1,25 +1,18 @@
 import { and, eq, sql } from 'drizzle-orm'
 import { type MembershipState, memberships } from '../identity/memberships-table.js'
 import { users } from '../identity/users-table.js'
-import type { Holdings, OverrideFact } from '../permissions/evaluate.js'
-import type { RoleFact } from '../permissions/roles.js'
+import type { Holdings } from '../permissions/evaluate.js'
 import type { ReadScope } from '../store/unit-of-work.js'
+import { heldColumns, isActiveMember } from './membership.js'
 
 /** What a member of the tenant holds, whether or not they can use it now. */
 export interface MemberHoldings {
   readonly holdings: Holdings
   readonly state: MembershipState
   readonly is_user_disabled: boolean
+  /** Whether the membership counts now: it is active, and its user is not disabled. */
+  readonly is_active: boolean
 }
-
-const rolesOf = sql<RoleFact[]>`coalesce((
-  select jsonb_agg(jsonb_build_object('name', r.name, 'system_role', r.system_role, 'scopes', r.scopes) order by r.id)
-  from membership_roles mr join roles r on r.tenant_id = mr.tenant_id and r.id = mr.role_id
-  where mr.tenant_id = "memberships"."tenant_id" and mr.user_id = "memberships"."user_id"), '[]')`
-
-const overridesOf = sql<OverrideFact[]>`coalesce((
-  select jsonb_agg(jsonb_build_object('scope', v.scope, 'effect', v.effect))
-  from overrides v where v.tenant_id = "memberships"."tenant_id" and v.user_id = "memberships"."user_id"), '[]')`
 
 /** Reads what a decision about a member is made from; undefined for whoever is none. */
 export async function findHoldings(
@@ -28,7 +21,12 @@ export async function findHoldings(
   user_id: string,
 ): Promise<MemberHoldings | undefined> {
   const [row] = await queries
-    .select({ state: memberships.state, disabled_at: users.disabled_at, roles: rolesOf, overrides: overridesOf })
+    .select({
+      state: memberships.state,
+      disabled_at: users.disabled_at,
+      is_active: sql<boolean>`${isActiveMember}`,
+      ...heldColumns,
+    })
     .from(memberships)
     .innerJoin(users, eq(users.id, memberships.user_id))
     .where(and(eq(memberships.tenant_id, tenant_id), eq(memberships.user_id, user_id)))
@@ -37,5 +35,6 @@ export async function findHoldings(
     holdings: { kind: 'user', id: user_id, roles: row.roles, overrides: row.overrides },
     state: row.state,
     is_user_disabled: row.disabled_at !== null,
+    is_active: row.is_active,
   }
 }

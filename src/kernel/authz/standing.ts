@@ -4,9 +4,10 @@ import { isInNetworks } from '../limits/address.js'
 import { evaluate, type Holdings } from '../permissions/evaluate.js'
 import { Problem } from '../problems/problems.js'
 import type { SessionFact, TenantFact } from './facts.js'
-import { type Claims, type Facts, isKeyUsable, isSessionAlive, isSuspended, type KeyFact } from './facts.js'
+import { type Claims, type Facts, isKeyUsable, isSessionAlive, type KeyFact } from './facts.js'
 import { insufficientScope } from './insufficient-scope.js'
 import type { Principal } from './principal.js'
+import { isSuspended } from './suspension.js'
 
 /** What a caller of the data plane has proved: ids and digests, no secret, so it can be kept and asked again. */
 export interface Credential extends Claims {

@@ -1,5 +1,6 @@
-import { isSuspended, type TenantFact } from '../../../kernel/authz/facts.js'
+import type { TenantFact } from '../../../kernel/authz/facts.js'
 import { holdingsInTenant } from '../../../kernel/authz/standing.js'
+import { isSuspended } from '../../../kernel/authz/suspension.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import { found } from '../../../kernel/request/findings.js'
 import type { Step } from '../../../kernel/request/gate.js'

@@ -1,4 +1,5 @@
 import { and, count, eq, inArray, isNull, sql } from 'drizzle-orm'
+import { suspensionHolds, trialIsOver } from '../../../kernel/authz/suspension.js'
 import { tenant_keys } from '../../../kernel/identity/keys-table.js'
 import { lockTenant } from '../../../kernel/identity/lock-tenant.js'
 import { memberships } from '../../../kernel/identity/memberships-table.js'
@@ -73,11 +74,8 @@ export async function tenantCounts({ queries, now }: ReadScope) {
   const [row] = await queries
     .select({
       tenants: count(),
-      suspended:
-        sql<number>`count(*) filter (where ${tenants.suspended_at} is not null and (${tenants.suspended_until} is null or ${tenants.suspended_until} > ${now}::timestamptz))`.mapWith(
-          Number,
-        ),
-      trials_over: sql<number>`count(*) filter (where ${tenants.trial_ends_at} <= ${now}::timestamptz)`.mapWith(Number),
+      suspended: sql<number>`count(*) filter (where ${suspensionHolds(now)})`.mapWith(Number),
+      trials_over: sql<number>`count(*) filter (where ${trialIsOver(now)})`.mapWith(Number),
     })
     .from(tenants)
     .where(isNull(tenants.deleted_at))

@@ -1,11 +1,14 @@
-import { and, count, desc, eq, exists, gt, isNull, lt, lte, or, sql } from 'drizzle-orm'
+import { and, count, desc, eq, exists, isNull, lt, sql } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
+import { type HeldRole, heldColumns } from '../../../kernel/authz/membership.js'
+import { tenantMayAct } from '../../../kernel/authz/suspension.js'
 import { tenant_keys } from '../../../kernel/identity/keys-table.js'
-import { membership_roles, memberships } from '../../../kernel/identity/memberships-table.js'
+import { type MembershipState, membership_roles, memberships } from '../../../kernel/identity/memberships-table.js'
 import { roles } from '../../../kernel/identity/roles-table.js'
 import { type TenantRow, tenants } from '../../../kernel/identity/tenants-table.js'
 import { users } from '../../../kernel/identity/users-table.js'
-import { ALL_SYSTEM_ROLES, type RoleFact, SYSTEM_ROLES } from '../../../kernel/permissions/roles.js'
+import type { OverrideFact } from '../../../kernel/permissions/evaluate.js'
+import { ALL_SYSTEM_ROLES, SYSTEM_ROLES } from '../../../kernel/permissions/roles.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import { type Page, pageOf, type Rows } from '../../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
@@ -25,19 +28,10 @@ export interface NewTenant {
 export interface MembershipRecord {
   readonly tenant_id: string
   readonly tenant_name: string
-  readonly state: 'active' | 'pending' | 'disabled'
-  readonly roles: RoleFact[]
-  readonly overrides: { scope: string; effect: 'grant' | 'deny' }[]
+  readonly state: MembershipState
+  readonly roles: HeldRole[]
+  readonly overrides: OverrideFact[]
 }
-
-const rolesOfMembership = sql<RoleFact[]>`coalesce((
-  select jsonb_agg(jsonb_build_object('name', r.name, 'system_role', r.system_role, 'scopes', r.scopes) order by r.id)
-  from membership_roles mr join roles r on r.tenant_id = mr.tenant_id and r.id = mr.role_id
-  where mr.tenant_id = "memberships"."tenant_id" and mr.user_id = "memberships"."user_id"), '[]')`
-
-const overridesOfMembership = sql<{ scope: string; effect: 'grant' | 'deny' }[]>`coalesce((
-  select jsonb_agg(jsonb_build_object('scope', v.scope, 'effect', v.effect) order by v.scope)
-  from overrides v where v.tenant_id = "memberships"."tenant_id" and v.user_id = "memberships"."user_id"), '[]')`
 
 export class TenantsReader {
   constructor(protected readonly scope: ReadScope) {}
@@ -100,8 +94,7 @@ export class TenantsReader {
         tenant_id: memberships.tenant_id,
         tenant_name: tenants.name,
         state: memberships.state,
-        roles: rolesOfMembership,
-        overrides: overridesOfMembership,
+        ...heldColumns,
       })
       .from(memberships)
       .innerJoin(tenants, eq(tenants.id, memberships.tenant_id))
@@ -110,20 +103,12 @@ export class TenantsReader {
       .limit(1000)
   }
 
-  /** Whether a living tenant lists the origin. */
+  /** Whether a tenant that may act lists the origin. */
   async isOriginListed(origin: string): Promise<boolean> {
     const rows = await this.scope.queries
       .select({ id: tenants.id })
       .from(tenants)
-      .where(
-        and(
-          sql`${tenants.allowed_origins} @> array[${origin}]::text[]`,
-          isNull(tenants.deleted_at),
-          // As `isSuspended` has it: a suspension whose end has passed, and a trial that is not over, count as active.
-          or(isNull(tenants.suspended_at), lte(tenants.suspended_until, this.scope.now)),
-          or(isNull(tenants.trial_ends_at), gt(tenants.trial_ends_at, this.scope.now)),
-        ),
-      )
+      .where(and(sql`${tenants.allowed_origins} @> array[${origin}]::text[]`, tenantMayAct(this.scope.now)))
       .limit(1)
     return rows.length > 0
   }

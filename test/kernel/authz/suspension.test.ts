@@ -1,0 +1,43 @@
+import { sql } from 'drizzle-orm'
+import fc from 'fast-check'
+import { isSuspended, tenantMayAct } from '../../../src/kernel/authz/suspension.js'
+import { queriesOn } from '../../../src/kernel/database/queries.js'
+import { instantOf } from '../../../src/kernel/time/clock.js'
+import { openTestDatabase } from '../../helpers/database.js'
+import { t } from '../../helpers/t.js'
+
+const { database, close } = await openTestDatabase()
+t.teardown(close)
+
+const NOW_MS = Date.parse('2026-03-01T12:00:00.000Z')
+/** Around the moment itself, where a `<` for a `<=` shows. */
+const instant = fc.option(fc.integer({ min: -2, max: 2 }).map((offset_ms) => instantOf(NOW_MS + offset_ms)))
+const tenant = fc
+  .record({ trial_ends_at: instant, suspended_at: instant, suspended_until: instant, deleted_at: instant })
+  .map((drawn) => (drawn.suspended_at === null ? { ...drawn, suspended_until: null } : drawn))
+
+/** What the SQL says of each tenant, in their order. */
+function inSql(tenants: readonly object[]): Promise<boolean[]> {
+  return database.transaction({ role: 'gatehouse_platform' }, async (run) => {
+    const rows = await queriesOn(run).execute(sql`
+      select ${tenantMayAct(instantOf(NOW_MS))} as may_act
+      from rows from (jsonb_to_recordset(${JSON.stringify(tenants)}::jsonb) as (trial_ends_at timestamptz,
+        suspended_at timestamptz, suspended_until timestamptz, deleted_at timestamptz)) with ordinality as "tenants"
+      order by ordinality`)
+    return (rows as unknown as { may_act: boolean }[]).map(({ may_act }) => may_act)
+  })
+}
+
+// Stops an invitation or an origin of a tenant from counting when its requests are refused, and the other way round.
+t.test('the rule of suspension is the same in TypeScript and in SQL', async (t) => {
+  let suspended = 0
+  await fc.assert(
+    fc.asyncProperty(fc.array(tenant, { minLength: 100, maxLength: 200 }), async (tenants) => {
+      const expected = tenants.map((each) => each.deleted_at === null && !isSuspended(each, NOW_MS))
+      t.strictSame(await inSql(tenants), expected)
+      suspended += tenants.filter((each) => isSuspended(each, NOW_MS)).length
+    }),
+    { numRuns: 10 },
+  )
+  t.ok(suspended > 100, `${suspended} suspended tenants were compared`)
+})
