@@ -19,8 +19,8 @@ export interface Credential extends Claims {
   readonly token_expires_at_ms: number | null
 }
 
-/** From where a caller speaks. */
-export interface Place {
+/** Where a request comes from: the IP address of the client, and the origin of the page if a browser sent one. */
+export interface ClientLocation {
   readonly address: string
   readonly origin: string | undefined
 }
@@ -88,15 +88,15 @@ export interface End {
 export function standingOf(
   facts: Facts,
   credential: Credential,
-  place: Place,
+  location: ClientLocation,
   scopes: readonly string[],
   now_ms: number,
 ): Standing {
   const { tenant, key } = facts
   const secret = key === null ? undefined : matchingSecret(key, credential.key_digest, now_ms)
   if (tenant === null || key === null || secret === undefined) throw new Problem('invalid_tenant_credentials')
-  checkStanding(tenant, key, place.address, now_ms)
-  checkListed(tenant, place.origin)
+  checkStanding(tenant, key, location.address, now_ms)
+  checkListed(tenant, location.origin)
   const { principal, holdings } = whoIs(facts, key, credential, now_ms)
   const decision = evaluate(scopes, holdings)
   if (!decision.allowed) throw insufficientScope(decision, [])

@@ -1,7 +1,7 @@
-import type { Credential, Place, Standing } from '../authz/standing.js'
-import { Problem } from '../problems/problems.js'
+import type { AuthorisedConnection } from '../authz/access-rechecker.js'
+import type { ClientLocation, Credential, Standing } from '../authz/standing.js'
+import type { Problem } from '../problems/problems.js'
 import type { Outgoing } from './frames.js'
-import { RECHECK_EVERY_MS, sometimeBefore } from './limits.js'
 
 /** Why a connection ends: the problem that a request would get now, and where it is not clear from it, the close code. */
 export interface Ending {
@@ -24,7 +24,9 @@ export interface Transport {
 export interface ConnectionParts {
   readonly conversation_id: string
   readonly credential: Credential
-  readonly place: Place
+  readonly location: ClientLocation
+  /** The scopes that its route requires. */
+  readonly scopes: readonly string[]
   readonly standing: Standing
   readonly transport: Transport
   /** Is called once, however it ends. */
@@ -32,38 +34,29 @@ export interface ConnectionParts {
 }
 
 /** Somebody who listens to a conversation, for as long as they may. */
-export class Connection {
+export class Connection implements AuthorisedConnection {
   readonly tenant_id: string
   readonly conversation_id: string
   readonly credential: Credential
-  readonly place: Place
+  readonly location: ClientLocation
+  readonly scopes: readonly string[]
   /** Whose connections are counted together. */
   readonly counted_by: string
-  /** Connections with the same name stand on the same facts, so one question is enough for all of them. */
-  readonly facts_name: string
   standing: Standing
-  /** When it was last asked whether they may listen. */
-  asked_at_ms: number
-  /** Since when nobody could find out. */
-  unanswered_since_ms: number | undefined
   #is_open = true
   readonly #transport: Transport
   readonly #onEnd: () => void
 
-  constructor({ conversation_id, credential, place, standing, transport, onEnd }: ConnectionParts, now_ms: number) {
+  constructor({ conversation_id, credential, location, scopes, standing, transport, onEnd }: ConnectionParts) {
     this.tenant_id = credential.tenant_id
     this.conversation_id = conversation_id
     this.credential = credential
-    this.place = place
+    this.location = location
+    this.scopes = scopes
     this.standing = standing
-    this.asked_at_ms = sometimeBefore(now_ms, RECHECK_EVERY_MS)
     this.#transport = transport
     this.#onEnd = onEnd
     this.counted_by = countedBy(credential)
-    this.facts_name = JSON.stringify([
-      ...[credential.tenant_id, credential.key_id, Buffer.from(credential.key_digest).toString('hex')],
-      ...[credential.session_id, credential.token_expires_at_ms, place.address, place.origin],
-    ])
   }
 
   get is_open(): boolean {
@@ -75,9 +68,7 @@ export class Connection {
   }
 
   tick(now_ms: number): void {
-    const { ends } = this.standing
-    if (ends !== undefined && ends.at_ms <= now_ms) this.end({ problem: new Problem(ends.code) })
-    else this.#transport.tick(now_ms)
+    this.#transport.tick(now_ms)
   }
 
   /** Ends it, and tells the peer why. */

@@ -1,11 +1,3 @@
-/**
- * A moment up to half an interval ago, for the first of what is done at intervals. Connections that began together, as all
- * of them do after a restart, would otherwise be pinged and asked about together for ever.
- */
-export function sometimeBefore(now_ms: number, every_ms: number): number {
-  return now_ms - Math.random() * (every_ms / 2)
-}
-
 /** How often the state of all connections is looked at. What must happen within a second needs a few of these. */
 export const TICK_MS = 250
 
@@ -14,16 +6,6 @@ export const PING_EVERY_MS = 30_000
 export const SILENT_MS_MAX = 60_000
 /** Comments keep a stream of events alive through proxies that cut what is silent for a minute. */
 export const HEARTBEAT_EVERY_MS = 15_000
-
-/**
- * Whether somebody may still listen is asked again after each change that may concern them. This is the net under it:
- * it finds what another replica changed, and what no bus told.
- */
-export const RECHECK_EVERY_MS = 15_000
-/** Callers that are asked about at once; the others of a round follow as soon as one of them is answered. */
-export const RECHECKS_IN_FLIGHT_MAX = 8
-/** While the database does not answer, nobody knows who may still listen. Beyond this it ends. */
-export const UNANSWERED_MS_MAX = 30_000
 
 /**
  * What one connection may leave unread in our memory. Beyond it nothing more is put there: the connection goes on from

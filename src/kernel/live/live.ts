@@ -1,10 +1,11 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { AccessRechecker } from '../authz/access-rechecker.js'
 import type { FactsReader } from '../authz/facts-reader.js'
-import type { Place } from '../authz/standing.js'
-import { standingOf } from '../authz/standing.js'
+import { type ClientLocation, standingOf } from '../authz/standing.js'
 import type { ConnectionLimits } from '../limits/budgets.js'
 import { Problem } from '../problems/problems.js'
 import { found } from '../request/findings.js'
+import { demandOf } from '../request/route-of.js'
 import type { Bus } from '../store/bus.js'
 import type { Clock } from '../time/clock.js'
 import { Connection, type Transport } from './connection.js'
@@ -13,7 +14,6 @@ import type { ConversationLog } from './conversation-log.js'
 import type { Follower } from './follower.js'
 import { Followers } from './followers.js'
 import { TICK_MS } from './limits.js'
-import { LISTENING_SCOPES, Obedience } from './obedience.js'
 
 export interface LiveParts {
   readonly bus: Bus
@@ -61,30 +61,26 @@ export interface Live {
 export function openLive(app: FastifyInstance, { bus, log, facts, clock, limits }: LiveParts): Live {
   const connections = new Connections(limits)
   const followers = new Followers(log)
-  const obedience = new Obedience({
+  const rechecker = new AccessRechecker<Connection>({
     facts,
-    log,
+    bus,
     clock,
-    log_error: (error) => app.log.warn({ err: error }, 'open connections could not be asked about'),
-    onSeen: (tenant_id, id, last_seq) => followers.expect(tenant_id, id, last_seq),
+    logError: (error) => app.log.warn({ err: error }, 'open connections could not be asked about'),
+    checkTargets: (connections) => checkVisible(connections, log, followers),
   })
 
   const unsubscribe = bus.subscribe((event) => {
-    if (event.kind === 'rights_changed') obedience.hear(event, connections.open)
-    else followers.hear(event)
+    if (event.kind !== 'rights_changed') followers.hear(event)
   })
   const timer = setInterval(() => {
     const now = clock()
-    for (const connection of connections.open) {
-      connection.tick(now)
-      obedience.tick(connection, now)
-    }
-    obedience.round()
+    for (const connection of connections.open) connection.tick(now)
   }, TICK_MS)
   timer.unref()
   app.addHook('preClose', async () => {
     clearInterval(timer)
     unsubscribe()
+    rechecker.close()
     connections.close()
   })
 
@@ -102,30 +98,42 @@ export function openLive(app: FastifyInstance, { bus, log, facts, clock, limits 
     },
     open(request, { conversation_id }, transport, onEnd) {
       const credential = found(request.findings.credential)
-      const place: Place = { address: request.ip, origin: request.headers.origin }
-      const standing = standingOf(found(request.findings.facts), credential, place, LISTENING_SCOPES, clock())
+      const location: ClientLocation = { address: request.ip, origin: request.headers.origin }
+      const { scopes } = demandOf(request)
+      const standing = standingOf(found(request.findings.facts), credential, location, scopes, clock())
       const follower = followers.take(credential.tenant_id, conversation_id)
-      const connection: Connection = new Connection(
-        {
-          ...{ conversation_id, credential, place, standing, transport },
-          onEnd: () => {
-            connections.remove(connection)
-            obedience.forget(connection)
-            followers.giveBack(follower)
-            onEnd()
-          },
+      const connection: Connection = new Connection({
+        ...{ conversation_id, credential, location, scopes, standing, transport },
+        onEnd: () => {
+          connections.remove(connection)
+          rechecker.remove(connection)
+          followers.giveBack(follower)
+          onEnd()
         },
-        clock(),
-      )
+      })
       try {
         connections.add(connection)
       } catch (error) {
         followers.giveBack(follower)
         throw error
       }
-      // What changed between the reading of the facts and this moment was told to nobody: it is asked again.
-      obedience.ask(connection)
+      rechecker.add(connection)
       return { connection, follower }
     },
   }
+}
+
+/** Closes the connections of one caller to conversations that the caller no longer sees, and reads what the others lack. */
+async function checkVisible(
+  connections: readonly Connection[],
+  log: ConversationLog,
+  followers: Followers,
+): Promise<void> {
+  const [{ tenant_id, standing }] = connections as readonly [Connection]
+  const ids = [...new Set(connections.map((connection) => connection.conversation_id))]
+  const seen = await log.seen(tenant_id, standing.principal, ids)
+  for (const connection of connections) {
+    if (!seen.has(connection.conversation_id)) connection.end({ problem: new Problem('not_found') })
+  }
+  for (const [id, last_seq] of seen) followers.expect(tenant_id, id, last_seq)
 }

@@ -1,10 +1,11 @@
 import type { WebSocket } from 'ws'
 import { Problem } from '../problems/problems.js'
 import { CLOSE, closeFor } from '../sockets/web-sockets.js'
+import { withJitter } from '../time/jitter.js'
 import { Congestion, tooSlow } from './congestion.js'
 import type { Ending, Transport } from './connection.js'
 import type { Outgoing } from './frames.js'
-import { PING_EVERY_MS, SILENT_MS_MAX, sometimeBefore, UNREAD_BYTES_MAX } from './limits.js'
+import { PING_EVERY_MS, SILENT_MS_MAX, UNREAD_BYTES_MAX } from './limits.js'
 
 /** JSON is text to whoever reads it. */
 const AS_TEXT = { binary: false } as const
@@ -22,7 +23,7 @@ export class SocketTransport implements Transport {
     now_ms: number,
   ) {
     this.#heard_at_ms = now_ms
-    this.#asked_at_ms = sometimeBefore(now_ms, PING_EVERY_MS)
+    this.#asked_at_ms = withJitter(now_ms, PING_EVERY_MS)
   }
 
   /** Something came from the peer, so it is there. */

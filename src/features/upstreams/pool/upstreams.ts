@@ -13,6 +13,8 @@ export interface Upstreams {
    * @throws ConfigurationError when it is not good; then everything is as it was.
    */
   reload(): Generation
+  /** Calls the listener after each reload, when the new generation is current. */
+  onReload(listener: () => void): void
   /** Whoever wants to know what becomes of origins; until then nobody is told. */
   reportTo(reports: Reports): void
   close(): Promise<void>
@@ -36,6 +38,7 @@ export function openUpstreams(file: string, clock: Clock): Upstreams {
   }
   let generation = read()
   const retired = new Set<Generation>()
+  const reload_listeners: (() => void)[] = []
   return {
     current: () => generation,
     reload() {
@@ -43,7 +46,11 @@ export function openUpstreams(file: string, clock: Clock): Upstreams {
       generation = read()
       retired.add(before)
       before.retire(() => retired.delete(before))
+      for (const listener of reload_listeners) listener()
       return generation
+    },
+    onReload(listener) {
+      reload_listeners.push(listener)
     },
     reportTo(reports) {
       told = reports

@@ -44,16 +44,12 @@ export interface SocketOptions {
  */
 export function relaySockets(app: FastifyInstance, options: SocketOptions) {
   const { facts, clock, bus, upstreams, public_url, observe } = options
-  const relays = new OpenRelays(facts, clock, () => upstreams.current())
+  const logError = (error: unknown) => app.log.warn({ err: error }, 'open relays could not be checked')
+  const relays = new OpenRelays({ facts, bus, clock, logError })
+  upstreams.onReload(() => relays.onManifestChanged())
   const counts = new Map<string, number>()
   const headOf = rememberHeads(app)
-  const stopListening = bus.subscribe((event) => {
-    if (event.kind === 'rights_changed') relays.hear(event)
-  })
-  app.addHook('preClose', async () => {
-    stopListening()
-    await relays.close()
-  })
+  app.addHook('preClose', () => relays.close())
 
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const { route, upstream, path } = found(request.findings.forwarding)
@@ -78,7 +74,7 @@ export function relaySockets(app: FastifyInstance, options: SocketOptions) {
       relays.add({
         relay: relay(caller, socket, LIMITS),
         credential: found(request.findings.credential),
-        place: { address: request.ip, origin: request.headers.origin },
+        location: { address: request.ip, origin: request.headers.origin },
         declared: () => declaredNow(upstreams, request, upstream),
       })
     })

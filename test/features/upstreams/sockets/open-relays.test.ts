@@ -1,6 +1,7 @@
 import { OpenRelays } from '../../../../src/features/upstreams/sockets/open-relays.js'
 import type { Facts } from '../../../../src/kernel/authz/facts.js'
 import { unavailable } from '../../../../src/kernel/problems/problems.js'
+import { openBus } from '../../../../src/kernel/store/bus.js'
 import { t } from '../../../helpers/t.js'
 import { until } from '../../../helpers/until.js'
 
@@ -29,8 +30,8 @@ function openOne(read: () => Promise<Facts>, clock: () => number) {
   const ended = new Promise<void>((resolve) => {
     end = resolve
   })
-  const manifest = {}
-  const relays = new OpenRelays({ read }, clock, () => manifest)
+  const bus = openBus((error) => t.fail(String(error)))
+  const relays = new OpenRelays({ facts: { read }, bus, clock, logError: () => undefined })
   t.teardown(() => relays.close())
   relays.add({
     relay: {
@@ -44,10 +45,10 @@ function openOne(read: () => Promise<Facts>, clock: () => number) {
       ...{ tenant_id: 'tenant', key_id: 'key', key_digest: DIGEST, session_id: null, user_id: null },
       token_expires_at_ms: null,
     },
-    place: { address: '127.0.0.1', origin: undefined },
+    location: { address: '127.0.0.1', origin: undefined },
     declared: () => ({ access: { kind: 'tenant', scopes: [] } }) as never,
   })
-  return { relays, closes }
+  return { bus, closes }
 }
 
 // Stops a hiccup of the database, at the moment of a revocation, from keeping a connection for a quarter of a minute.
@@ -61,9 +62,9 @@ t.test('4401 what was revoked while nobody could read it is found a moment later
     asked += 1
     return answers.shift()?.() ?? Promise.resolve({ tenant: null, key: null, session: null, membership: null })
   }
-  const { relays, closes } = openOne(read, () => NOW_MS)
+  const { bus, closes } = openOne(read, () => NOW_MS)
   await until('it was asked about', () => asked === 1)
-  relays.hear(RIGHTS)
+  bus.publish(RIGHTS)
   await until('it is closed', () => closes.length > 0)
   t.same(closes[0], { code: 4401, reason: 'invalid_tenant_credentials' })
 })
