@@ -1,5 +1,5 @@
+import { CLOSE_CODES } from '../../contract/close-codes.js'
 import { Problem } from '../problems/problems.js'
-import { CLOSE } from '../sockets/web-sockets.js'
 import type { Ending } from './connection.js'
 import { CONGESTED_MS_MAX, SILENT_MS_MAX, UNREAD_BYTES_MAX } from './limits.js'
 
@@ -19,7 +19,7 @@ export class Congestion {
   }
 }
 
-/** What a peer is told that does not read what it is sent. */
+/** How a connection ends whose client reads too slowly. */
 export function tooSlow(): Ending {
-  return { problem: new Problem('connection_slow'), code: CLOSE.later }
+  return { problem: new Problem('connection_slow'), code: CLOSE_CODES.try_again_later }
 }

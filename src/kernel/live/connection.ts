@@ -1,3 +1,4 @@
+import type { CloseCode } from '../../contract/close-codes.js'
 import type { AuthorisedConnection } from '../authz/access-rechecker.js'
 import type { ClientLocation, Credential, Standing } from '../authz/standing.js'
 import type { Problem } from '../problems/problems.js'
@@ -6,7 +7,7 @@ import type { Outgoing } from './frames.js'
 /** Why a connection ends: the problem that a request would get now, and where it is not clear from it, the close code. */
 export interface Ending {
   readonly problem: Problem
-  readonly code?: number
+  readonly code?: CloseCode
 }
 
 /** One way to listen. */

@@ -1,7 +1,8 @@
+import { CLOSE_CODES } from '../../contract/close-codes.js'
 import type { Credential } from '../authz/standing.js'
 import type { ConnectionLimits } from '../limits/budgets.js'
 import { Problem, unavailable } from '../problems/problems.js'
-import { CLOSE, retryAfterRestart } from '../sockets/web-sockets.js'
+import { retryAfterRestart } from '../sockets/close.js'
 import { type Connection, countedBy } from './connection.js'
 
 /** Every connection that is open, and how many of whom. */
@@ -39,7 +40,10 @@ export class Connections {
   close(): void {
     this.#is_closing = true
     for (const connection of [...this.#open]) {
-      connection.end({ problem: unavailable('the gateway goes down', retryAfterRestart()), code: CLOSE.restart })
+      connection.end({
+        problem: unavailable('the gateway goes down', retryAfterRestart()),
+        code: CLOSE_CODES.service_restart,
+      })
     }
   }
 

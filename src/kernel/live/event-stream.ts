@@ -2,8 +2,7 @@ import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { FastifyReply } from 'fastify'
 import { problemBody } from '../problems/problems.js'
-import { cutOff } from '../sockets/cut-off.js'
-import { CLOSE_MS_MAX } from '../sockets/web-sockets.js'
+import { CLOSE_MS_MAX, destroyAfter } from '../sockets/close.js'
 import { Congestion, tooSlow } from './congestion.js'
 import type { Ending, Transport } from './connection.js'
 import { Outgoing } from './frames.js'
@@ -61,9 +60,9 @@ export class EventStream implements Transport {
   end({ problem }: Ending): void {
     const retry_after = problem.headers['retry-after']
     const retry = retry_after === undefined ? '' : `retry: ${Number(retry_after) * 1000}\n`
-    const error = new Outgoing('error', problemBody(problem, this.public_url, this.reply.request.id))
+    const error = new Outgoing({ type: 'error', payload: problemBody(problem, this.public_url, this.reply.request.id) })
     this.#response.end(Buffer.concat([Buffer.from(retry), error.chunk]))
-    cutOff(this.#response, CLOSE_MS_MAX)
+    destroyAfter(this.#response, CLOSE_MS_MAX)
   }
 
   tick(now_ms: number): void {

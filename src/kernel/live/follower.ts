@@ -1,4 +1,5 @@
-import { type ConversationEvent, isEdit, type LiveMessage, type MessageEvent } from '../store/events.js'
+import type { StreamMessage } from '../../contract/stream-frames.js'
+import { type ConversationEvent, isEdit, type MessageEvent } from '../store/events.js'
 import type { ConversationLog } from './conversation-log.js'
 import { type Outgoing, outgoingOf } from './frames.js'
 import { EARLY_MAX, EDITS_WAITING_MAX, REPLAY_PAGE } from './limits.js'
@@ -122,7 +123,7 @@ export class Follower {
     for (const hear of this.#listeners) hear(event, outgoing)
   }
 
-  #eventOf(message: LiveMessage): MessageEvent {
+  #eventOf(message: StreamMessage): MessageEvent {
     const { tenant_id, conversation_id } = this
     return { kind: 'chat_message', tenant_id, conversation_id, message }
   }

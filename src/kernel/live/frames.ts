@@ -1,11 +1,9 @@
 import { Type } from 'typebox'
 import { Check } from 'typebox/value'
+import type { ClientFrame, GatewayFrame } from '../../contract/stream-frames.js'
 import { Problem } from '../problems/problems.js'
 import { closed } from '../rest/schemas.js'
 import type { ConversationEvent } from '../store/events.js'
-
-/** What a client may say on a socket. */
-export type ClientFrame = { readonly type: 'ping' } | { readonly type: 'typing'; readonly is_typing: boolean }
 
 const CLIENT_FRAMES = {
   ping: closed({ type: Type.Literal('ping') }),
@@ -38,50 +36,53 @@ function invalid(pointer: string, message: string): Problem {
   return new Problem('validation_failed', { members: { errors: [{ pointer, message }] } })
 }
 
-/** Something for listeners, written once for all of them, in the form of each way to listen. */
+/** A frame for many listeners. It is serialised once for each transport. */
 export class Outgoing {
   #frame: Buffer | undefined
   #chunk: Buffer | undefined
 
   constructor(
-    readonly type: string,
-    private readonly payload: unknown,
-    /** The place in the log, by which a stream of events is continued. */
-    private readonly place?: number,
+    private readonly content: GatewayFrame,
+    /** The seq of the frame in the log. An event stream continues after it. */
+    private readonly seq?: number,
   ) {}
+
+  get type(): GatewayFrame['type'] {
+    return this.content.type
+  }
 
   /** `{"type", "payload"}`: a frame of a WebSocket. */
   get frame(): Buffer {
-    this.#frame ??= Buffer.from(JSON.stringify({ type: this.type, payload: this.payload }))
+    this.#frame ??= Buffer.from(JSON.stringify(this.content))
     return this.#frame
   }
 
-  /** The same as a server-sent event; JSON has no line breaks, so it is one line. */
+  /** The same as a server-sent event (HTML, section 9.2). JSON has no line breaks, so `data` is one line. */
   get chunk(): Buffer {
     if (this.#chunk === undefined) {
-      const id = this.place === undefined ? '' : `id: ${this.place}\n`
+      const id = this.seq === undefined ? '' : `id: ${this.seq}\n`
       this.#chunk = Buffer.concat([Buffer.from(`${id}event: ${this.type}\ndata: `), this.frame, Buffer.from('\n\n')])
     }
     return this.#chunk
   }
 }
 
-/** An event of a conversation as its listeners get it. */
+/** The frame of an event. */
 export function outgoingOf(event: ConversationEvent): Outgoing {
   switch (event.kind) {
     case 'chat_message':
-      return new Outgoing(event.kind, event.message, event.message.seq)
+      return new Outgoing({ type: event.kind, payload: event.message }, event.message.seq)
     case 'chat_message_updated':
     case 'chat_message_deleted':
-      return new Outgoing(event.kind, event.message)
+      return new Outgoing({ type: event.kind, payload: event.message })
     case 'chat_read':
-      return new Outgoing(event.kind, { user_id: event.user_id, seq: event.seq })
+      return new Outgoing({ type: event.kind, payload: { user_id: event.user_id, seq: event.seq } })
     case 'chat_typing':
-      return new Outgoing(event.kind, { user_id: event.user_id, is_typing: event.is_typing })
+      return new Outgoing({ type: event.kind, payload: { user_id: event.user_id, is_typing: event.is_typing } })
   }
 }
 
-/** The first frame: where the log stands as the connection begins. */
+/** The first frame of a connection, with the newest seq. */
 export function ready(last_seq: number): Outgoing {
-  return new Outgoing('ready', { last_seq }, last_seq)
+  return new Outgoing({ type: 'ready', payload: { last_seq } }, last_seq)
 }

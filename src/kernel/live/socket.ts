@@ -1,6 +1,7 @@
 import type { WebSocket } from 'ws'
+import { CLOSE_CODES } from '../../contract/close-codes.js'
 import { Problem } from '../problems/problems.js'
-import { CLOSE, closeFor } from '../sockets/web-sockets.js'
+import { closeFor } from '../sockets/close.js'
 import { withJitter } from '../time/jitter.js'
 import { Congestion, tooSlow } from './congestion.js'
 import type { Ending, Transport } from './connection.js'
@@ -53,7 +54,7 @@ export class SocketTransport implements Transport {
   tick(now_ms: number): void {
     if (this.#congestion.isTooLong(this.socket.bufferedAmount, now_ms)) this.end_connection(tooSlow())
     else if (now_ms - this.#heard_at_ms >= SILENT_MS_MAX) {
-      this.end_connection({ problem: new Problem('connection_silent'), code: CLOSE.silent })
+      this.end_connection({ problem: new Problem('connection_silent'), code: CLOSE_CODES.timeout })
     } else if (now_ms - this.#asked_at_ms >= PING_EVERY_MS) {
       this.#asked_at_ms = now_ms
       this.socket.ping()

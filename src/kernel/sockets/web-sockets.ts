@@ -1,35 +1,19 @@
 import type { Socket } from 'node:net'
 import websocket from '@fastify/websocket'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { WebSocket } from 'ws'
+import { CLOSE_CODES } from '../../contract/close-codes.js'
 import { clientErrorHandler } from '../problems/client-errors.js'
 import type { Problem } from '../problems/problems.js'
 import type { Observe } from '../request/observe.js'
-import { cutOff } from './cut-off.js'
+import { CLOSE_MS_MAX, closeFor, closeForRestart, destroyAfter } from './close.js'
 
 /** A frame of a client: what it says here is short, and messages are sent over HTTP. */
 const FRAME_BYTES_MAX = 16_384
 /** A frame in more pieces than this is no network's doing. */
 const FRAGMENTS_MAX = 64
 const CHUNKS_MAX = 1_024
-/** How long a peer may take to answer the close frame; after it the connection is cut. */
-export const CLOSE_MS_MAX = 3_000
 /** Refused handshakes that wait for their peer's close frame. Beyond it a refusal is plain HTTP, which ends at once. */
 const REFUSED_LINGERING_MAX = 256
-/** When the gateway goes down, whoever comes back should find the next one up, and not all at once. */
-const RETRY_AFTER_SECONDS = { least: 1, most: 5 }
-
-/** Close codes (RFC 6455 section 7.4), and our own. */
-export const CLOSE = {
-  broken: 1008,
-  failed: 1011,
-  restart: 1012,
-  later: 1013,
-  unauthenticated: 4401,
-  forbidden: 4403,
-  silent: 4408,
-  flood: 4429,
-}
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -49,32 +33,6 @@ export function speaksWebSocket({ routeOptions, findings }: FastifyRequest): boo
 export interface WebSockets {
   /** Accepts the handshake only to close it with the code of the problem; false when that is not how to refuse it. */
   refuse(problem: Problem, request: FastifyRequest, reply: FastifyReply): boolean
-}
-
-/** The close code that says what a problem says over HTTP. */
-export function closeCodeOf({ status }: Problem): number {
-  if (status === 401) return CLOSE.unauthenticated
-  if (status === 403 || status === 404) return CLOSE.forbidden
-  if (status === 429) return CLOSE.flood
-  if (status === 503) return CLOSE.later
-  return status >= 500 ? CLOSE.failed : CLOSE.broken
-}
-
-/** Closes a socket for a reason that a browser can read: the code of the problem, and when to come back. */
-export function closeFor(socket: WebSocket, problem: Problem, code = closeCodeOf(problem)): void {
-  const retry_after = problem.headers['retry-after']
-  socket.close(code, retry_after === undefined ? problem.code : `${problem.code}; Retry-After: ${retry_after}`)
-}
-
-/** A close for the end of this process, with a time at which to come back. */
-export function closeForRestart(socket: WebSocket): void {
-  socket.close(CLOSE.restart, `service_unavailable; Retry-After: ${retryAfterRestart()}`)
-}
-
-/** Seconds, different for each caller. */
-export function retryAfterRestart(): number {
-  const { least, most } = RETRY_AFTER_SECONDS
-  return least + Math.floor(Math.random() * (most - least + 1))
 }
 
 /**
@@ -112,7 +70,7 @@ export async function installWebSockets(
       // What breaks the protocol was answered with its own code by ws; anything else is a mistake of ours.
       if (String((error as { code?: string }).code).startsWith('WS_ERR_')) return
       request.log.error({ err: error }, 'a socket failed')
-      socket.close(CLOSE.failed, 'internal_error')
+      socket.close(CLOSE_CODES.internal_error, 'internal_error')
     },
     preClose: (done) => {
       for (const client of app.websocketServer.clients) closeForRestart(client)
@@ -124,7 +82,7 @@ export async function installWebSockets(
   app.websocketServer.on('wsClientError', (error, socket) => {
     answerBroken(error, socket as Socket)
     // It is no connection of the server any more, nor a socket of ours: nobody else would end it if its peer does not.
-    cutOff(socket, CLOSE_MS_MAX)
+    destroyAfter(socket, CLOSE_MS_MAX)
   })
 
   let lingering = 0

@@ -1,8 +1,4 @@
-/** A message as REST shows it. Whoever follows a conversation needs its place and its name; the rest travels along. */
-export interface LiveMessage {
-  readonly id: string
-  readonly seq: number
-}
+import type { StreamMessage } from '../../contract/stream-frames.js'
 
 interface InConversation {
   readonly tenant_id: string
@@ -12,7 +8,7 @@ interface InConversation {
 /** A new message, or what an edit or a deletion made of one. */
 export interface MessageEvent extends InConversation {
   readonly kind: 'chat_message' | 'chat_message_updated' | 'chat_message_deleted'
-  readonly message: LiveMessage
+  readonly message: StreamMessage
 }
 
 /** How far somebody has read. */

@@ -1,19 +1,19 @@
 import { setImmediate } from 'node:timers/promises'
 import fc from 'fast-check'
-
+import type { StreamMessage } from '../../../src/contract/stream-frames.js'
 import type { Connection, Transport } from '../../../src/kernel/live/connection.js'
 import type { ConversationLog } from '../../../src/kernel/live/conversation-log.js'
 import { Follower } from '../../../src/kernel/live/follower.js'
 import type { Outgoing } from '../../../src/kernel/live/frames.js'
 import { Subscription } from '../../../src/kernel/live/subscription.js'
-import type { LiveMessage, MessageEvent } from '../../../src/kernel/store/events.js'
+import type { MessageEvent } from '../../../src/kernel/store/events.js'
 import { t } from '../../helpers/t.js'
 
 const HERE = { tenant_id: 'a', conversation_id: 'b' }
 
 /** A log that is written to, and answers after a while, as a database does. */
 function openLog() {
-  const rows: LiveMessage[] = []
+  const rows: StreamMessage[] = []
   let fails = 0
   let reads = 0
   const log: ConversationLog = {
@@ -61,7 +61,7 @@ function openListener(follower: Follower, log: ConversationLog, is_congested = (
   const subscription = new Subscription(follower, log, connection, transport)
   const of = (type: string) =>
     heard.filter((outgoing) => outgoing.type === type).map((each) => JSON.parse(String(each.frame)).payload)
-  return { subscription, of, seqs: () => of('chat_message').map((message: LiveMessage) => message.seq) }
+  return { subscription, of, seqs: () => of('chat_message').map((message: StreamMessage) => message.seq) }
 }
 
 const upTo = (last: number, after = 0) => Array.from({ length: last - after }, (_each, index) => after + index + 1)

@@ -1,12 +1,13 @@
 import type { RawData, WebSocket } from 'ws'
+import { CLOSE_CODES } from '../../../contract/close-codes.js'
+import type { ClientFrame } from '../../../contract/stream-frames.js'
 import { insufficientScope } from '../../../kernel/authz/insufficient-scope.js'
 import { type Limiter, rateLimited } from '../../../kernel/limits/limiter.js'
 import type { Connection } from '../../../kernel/live/connection.js'
-import { type ClientFrame, Outgoing, readClientFrame } from '../../../kernel/live/frames.js'
+import { Outgoing, readClientFrame } from '../../../kernel/live/frames.js'
 import { FRAMES_PER_SECOND_MAX, VIOLATIONS_MAX, VIOLATIONS_WINDOW_MS } from '../../../kernel/live/limits.js'
 import { evaluate } from '../../../kernel/permissions/evaluate.js'
 import { Problem, problemBody } from '../../../kernel/problems/problems.js'
-import { CLOSE } from '../../../kernel/sockets/web-sockets.js'
 import type { Bus } from '../../../kernel/store/bus.js'
 import type { Clock } from '../../../kernel/time/clock.js'
 
@@ -17,7 +18,7 @@ export interface FrameParts {
   readonly public_url: string
 }
 
-const PONG = new Outgoing('pong', {})
+const PONG = new Outgoing({ type: 'pong', payload: {} })
 
 /**
  * What a client says on its socket. A frame that is refused is answered with an `error` frame, and the socket stays
@@ -38,7 +39,7 @@ export class ClientFrames {
   async hear(data: RawData, is_binary: boolean): Promise<void> {
     if (!this.connection.is_open) return
     if (is_binary) {
-      this.connection.end({ problem: new Problem('malformed_request'), code: CLOSE.broken })
+      this.connection.end({ problem: new Problem('malformed_request'), code: CLOSE_CODES.policy_violation })
       return
     }
     try {
@@ -92,11 +93,11 @@ export class ClientFrames {
     if (!this.connection.is_open) return
     const now = this.parts.clock()
     this.#violations = [...this.#violations.filter((at) => now - at < VIOLATIONS_WINDOW_MS), now]
-    const error = new Outgoing('error', problemBody(problem, this.parts.public_url, this.request_id))
+    const error = new Outgoing({ type: 'error', payload: problemBody(problem, this.parts.public_url, this.request_id) })
     this.socket.send(error.frame, { binary: false })
     if (this.#violations.length >= VIOLATIONS_MAX) {
       const flood = new Problem('rate_limited', { headers: { 'retry-after': '60' } })
-      this.connection.end({ problem: flood, code: CLOSE.flood })
+      this.connection.end({ problem: flood, code: CLOSE_CODES.too_many_requests })
     }
   }
 }

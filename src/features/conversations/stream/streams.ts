@@ -7,7 +7,7 @@ import { SocketTransport } from '../../../kernel/live/socket.js'
 import { Subscription } from '../../../kernel/live/subscription.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import { found } from '../../../kernel/request/findings.js'
-import { closeFor } from '../../../kernel/sockets/web-sockets.js'
+import { closeFor } from '../../../kernel/sockets/close.js'
 import { ClientFrames } from './client-frames.js'
 import type { StreamOptions } from './options.js'
 

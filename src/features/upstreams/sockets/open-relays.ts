@@ -1,12 +1,13 @@
+import { CLOSE_CODES } from '../../../contract/close-codes.js'
 import { AccessRechecker, type AuthorisedConnection } from '../../../kernel/authz/access-rechecker.js'
 import type { FactsReader } from '../../../kernel/authz/facts-reader.js'
 import type { ClientLocation, Credential, Standing } from '../../../kernel/authz/standing.js'
 import type { Problem } from '../../../kernel/problems/problems.js'
-import { closeCodeOf, retryAfterRestart } from '../../../kernel/sockets/web-sockets.js'
+import { closeCodeOf, closeForRestart } from '../../../kernel/sockets/close.js'
 import type { Bus } from '../../../kernel/store/bus.js'
 import type { Clock } from '../../../kernel/time/clock.js'
 import type { DeclaredSocket } from '../manifest/manifest.js'
-import { CLOSE_CODES, type Relay } from './relay.js'
+import type { Relay } from './relay.js'
 
 export interface RelayParts {
   readonly relay: Relay
@@ -32,7 +33,7 @@ class OpenRelay implements AuthorisedConnection {
   /** Takes the scopes from the current manifest. Closes the relay if its route is gone. */
   onManifestChanged(): void {
     const declared = this.parts.declared()
-    if (declared === undefined) this.parts.relay.close(CLOSE_CODES.restart, 'the upstream changed')
+    if (declared === undefined) this.parts.relay.close(CLOSE_CODES.service_restart, 'the upstream changed')
     else this.scopes = declared.access.scopes
   }
 
@@ -42,7 +43,7 @@ class OpenRelay implements AuthorisedConnection {
 
   /** Closes the relay because the process stops. @returns when both sides are closed */
   async closeForRestart(): Promise<void> {
-    this.parts.relay.close(CLOSE_CODES.restart, `service_unavailable; Retry-After: ${retryAfterRestart()}`)
+    closeForRestart(this.parts.relay)
     await this.parts.relay.ended
   }
 }

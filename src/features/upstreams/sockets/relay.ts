@@ -1,12 +1,5 @@
 import { WebSocket } from 'ws'
-
-/** Close codes of RFC 6455 section 7.4.1 and of the IANA registry that the relay says by itself. */
-export const CLOSE_CODES = {
-  gone: 1001,
-  restart: 1012,
-  too_slow: 1013,
-  bad_gateway: 1014,
-} as const
+import { CLOSE_CODES } from '../../../contract/close-codes.js'
 
 /** What one relayed connection may cost. */
 export interface RelayLimits {
@@ -36,11 +29,11 @@ export function relay(caller: WebSocket, upstream: WebSocket, limits: RelayLimit
   const close = (code: number, reason: string) => {
     for (const socket of [caller, upstream]) end(socket, code, reason)
   }
-  const idle = setTimeout(() => close(CLOSE_CODES.gone, 'idle'), limits.idle_ms_max)
+  const idle = setTimeout(() => close(CLOSE_CODES.going_away, 'idle'), limits.idle_ms_max)
   const stall = (slow: WebSocket) => {
     // It does not read, so it would not read a closing handshake either.
     slow.terminate()
-    close(CLOSE_CODES.too_slow, 'the other side does not read')
+    close(CLOSE_CODES.try_again_later, 'the other side does not read')
   }
   pump(caller, upstream, limits, () => idle.refresh(), stall)
   pump(upstream, caller, limits, () => idle.refresh(), stall)
@@ -52,7 +45,7 @@ export function relay(caller: WebSocket, upstream: WebSocket, limits: RelayLimit
   // ws has sent the code that fits by then, and closes by itself.
   caller.on('error', () => undefined)
   const ended = Promise.all([
-    closed(caller).then(({ code, reason }) => end(upstream, isSendable(code) ? code : CLOSE_CODES.gone, reason)),
+    closed(caller).then(({ code, reason }) => end(upstream, isSendable(code) ? code : CLOSE_CODES.going_away, reason)),
     closed(upstream).then(({ code, reason }) => {
       // Frames that are none are the upstream's mistake, not the caller's.
       if (isSendable(code) && !is_upstream_broken) end(caller, code, reason)
@@ -66,7 +59,7 @@ export function relay(caller: WebSocket, upstream: WebSocket, limits: RelayLimit
 
 /** How a socket ended; one that broke before anybody looked has ended too. */
 async function closed(socket: WebSocket): Promise<{ code: number; reason: Buffer }> {
-  if (socket.readyState === WebSocket.CLOSED) return { code: 1006, reason: Buffer.alloc(0) }
+  if (socket.readyState === WebSocket.CLOSED) return { code: CLOSE_CODES.abnormal, reason: Buffer.alloc(0) }
   return new Promise((resolve) => socket.once('close', (code, reason) => resolve({ code, reason })))
 }
 
@@ -105,16 +98,15 @@ function pump(
   })
 }
 
-/** Stands for a close frame without a code (RFC 6455 section 7.4.1); it is sent on without one. */
-const NO_CODE = 1005
-
 function end(socket: WebSocket, code: number, reason: string | Buffer): void {
   if (socket.readyState !== WebSocket.OPEN) return
-  if (code === NO_CODE) socket.close()
+  if (code === CLOSE_CODES.no_status) socket.close()
   else socket.close(code, reason)
 }
 
-/** Whether it is how a peer can say goodbye: of 1000 to 1014 all but 1004 and 1006 are, and 3000 to 4999. */
+/** Whether a close frame can end with this code: 1000 to 1014 except 1004 and 1006, and 3000 to 4999. 1005 is a frame without a code. */
 function isSendable(code: number): boolean {
-  return (code >= 1000 && code <= 1014 && code !== 1004 && code !== 1006) || (code >= 3000 && code <= 4999)
+  return (
+    (code >= 1000 && code <= 1014 && code !== 1004 && code !== CLOSE_CODES.abnormal) || (code >= 3000 && code <= 4999)
+  )
 }

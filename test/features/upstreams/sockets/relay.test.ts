@@ -3,7 +3,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
-import { CLOSE_CODES, type Relay, type RelayLimits, relay } from '../../../../src/features/upstreams/sockets/relay.js'
+import { CLOSE_CODES } from '../../../../src/contract/close-codes.js'
+import { type Relay, type RelayLimits, relay } from '../../../../src/features/upstreams/sockets/relay.js'
 import { DialFailure, dial, SOCKET_OPTIONS } from '../../../../src/features/upstreams/sockets/relay-dial.js'
 import { t } from '../../../helpers/t.js'
 import { until } from '../../../process/gateway-process.js'
@@ -79,7 +80,7 @@ t.test('1001 is what the upstream hears of a caller that is gone without a word'
   const { caller } = await connect('/echo')
   caller.terminate()
   await until(() => foreign.closes.length === 1)
-  t.equal(foreign.closes[0]?.code, CLOSE_CODES.gone)
+  t.equal(foreign.closes[0]?.code, CLOSE_CODES.going_away)
   await until(() => foreign.connections() === 0)
 })
 
@@ -139,7 +140,7 @@ t.test('1013 a side that takes nothing for too long is cut off, and the other on
   const block = Buffer.alloc(65_536)
   const flood = setInterval(() => caller.send(block), 1)
   t.teardown(() => clearInterval(flood))
-  t.same(await closed, { code: CLOSE_CODES.too_slow, reason: 'the other side does not read' })
+  t.same(await closed, { code: CLOSE_CODES.try_again_later, reason: 'the other side does not read' })
   await relays[0]?.ended
 })
 
@@ -151,7 +152,7 @@ t.test('1001 a connection on which nothing moves is ended, and a ping keeps it',
   await until(() => Date.now() - started > 900)
   t.equal(caller.readyState, WebSocket.OPEN)
   clearInterval(pings)
-  t.same(await closed, { code: CLOSE_CODES.gone, reason: 'idle' })
+  t.same(await closed, { code: CLOSE_CODES.going_away, reason: 'idle' })
 })
 
 t.test('an upstream that refuses the upgrade is known by its status, and a redirect is not followed', async (t) => {
