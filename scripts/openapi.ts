@@ -39,7 +39,7 @@ await run(async () => {
 
 /** The routes are all there is to read: nothing listens, and no database is asked. */
 async function generate(): Promise<string> {
-  const app = await createGateway({
+  const { app } = await createGateway({
     config: configure(readEnvironment({ NODE_ENV: 'test' })),
     secrets: { signing_keys: await parseSigningKeys(generateSigningKeys()) },
     database: NO_DATABASE,

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
 import { parseArgs } from 'node:util'
-import { PlatformStore } from '../src/app/stores/platform-store.js'
+import { openStores } from '../src/app/composition/stores.js'
 import { ConfigurationError, readEnvironment } from '../src/kernel/config/env.js'
 import { generateSigningKeys } from '../src/kernel/config/secrets.js'
 import { normaliseEmail } from '../src/kernel/credentials/email.js'
@@ -9,7 +9,8 @@ import { checkNewPassword, openPasswords } from '../src/kernel/credentials/passw
 import { openDatabase } from '../src/kernel/database/open.js'
 import { checkPreconditions } from '../src/kernel/database/preconditions.js'
 import { ALL_PRIVILEGES } from '../src/kernel/permissions/scopes.js'
-import type { Origin } from '../src/kernel/store/audit-record.js'
+import { systemOrigin } from '../src/kernel/store/audit-record.js'
+import { openBus } from '../src/kernel/store/bus.js'
 import { run, storageOf } from './storage.js'
 
 const USAGE = `usage: npm run operator -- create --email <address> [--name <name>]
@@ -21,12 +22,7 @@ signing-key  prints a new key for JWT_SIGNING_KEYS.`
 
 const EMAIL = /^[^\s@]+@[^\s@]+\.[^\s@]+$/
 const EMAIL_CHARACTERS_MAX = 254
-const SYSTEM: Origin = {
-  actor: { kind: 'system', id: 'operator-command' },
-  address: null,
-  user_agent: null,
-  request_id: null,
-}
+const COMMAND = systemOrigin('operator-command')
 
 await run(async () => {
   const { command, email, name } = readArguments()
@@ -57,7 +53,9 @@ async function create(given_email: string, given_name: string | undefined): Prom
   try {
     await checkPreconditions(database)
     const password = await readPassword(email)
-    const platform = new PlatformStore(database, Date.now, () => SYSTEM)
+    // The bus of this process has no listener. A running gateway reads rights from the database within seconds.
+    const stores = openStores({ database, clock: Date.now, bus: openBus(console.error) })
+    const platform = stores.platform(() => COMMAND)
     const passwords = await openPasswords()
     const known = await platform.read((store) => store.users.forLogin(email, ''))
     if (known === undefined) {

@@ -38,7 +38,7 @@ async function main(): Promise<void> {
     await checkPreconditions(database)
     const secrets = given ?? (await loadSecrets(environment, config.storage))
     let is_draining = false
-    const app = await createGateway({
+    const { app, stores } = await createGateway({
       config,
       secrets,
       database,
@@ -52,7 +52,7 @@ async function main(): Promise<void> {
     }
     const demo =
       config.storage.engine === 'embedded' && !config.production
-        ? await plantDemo(database, config.storage.data_dir, config.public_url)
+        ? await plantDemo(stores, config.storage.data_dir, config.public_url)
         : undefined
     await app.listen({ host: config.host, port: config.port })
     // Where there are upstreams a hang-up reads them again; elsewhere it is an end like any other.

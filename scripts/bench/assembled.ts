@@ -15,7 +15,7 @@ const nothing: UsageRecorder = { record: () => undefined, flush: async () => 0, 
 const environment = readEnvironment()
 const config = configure(environment)
 const database = await openDatabase(config.storage, (error) => console.error(`a connection broke: ${error.message}`))
-const app = await createGateway({
+const { app } = await createGateway({
   config,
   secrets: await loadSecrets(environment, config.storage),
   database,

@@ -1,16 +1,16 @@
 import pg from 'pg'
 import { v7 as uuidv7 } from 'uuid'
-import { PlatformStore } from '../../src/app/stores/platform-store.js'
-import { TenantStore } from '../../src/app/stores/tenant-store.js'
+import { openStores } from '../../src/app/composition/stores.js'
 import { openPasswords } from '../../src/kernel/credentials/passwords.js'
 import { openPooled } from '../../src/kernel/database/pooled.js'
 import { ALL_PRIVILEGES } from '../../src/kernel/permissions/scopes.js'
-import type { Origin } from '../../src/kernel/store/audit-record.js'
+import { systemOrigin } from '../../src/kernel/store/audit-record.js'
+import { openBus } from '../../src/kernel/store/bus.js'
 import type { Scratch } from './scratch.js'
 
 const CUSTOMERS = 1_000
 const PASSWORD = 'quartz-lantern-meadow-47'
-const SYSTEM: Origin = { actor: { kind: 'system', id: 'bench' }, address: null, user_agent: null, request_id: null }
+const BENCH = systemOrigin('bench')
 
 type Headers = Readonly<Record<string, string>>
 
@@ -31,7 +31,8 @@ export interface World {
 export async function buildWorld({ gateway_url, owner_url }: Scratch, url: string): Promise<World> {
   const database = openPooled(gateway_url, 1, () => undefined)
   try {
-    const platform = new PlatformStore(database, Date.now, () => SYSTEM)
+    const stores = openStores({ database, clock: Date.now, bus: openBus(console.error) })
+    const platform = stores.platform(() => BENCH)
     const password_hash = await (await openPasswords()).hash(PASSWORD)
     const createUser = async (email: string) => {
       const user = await platform.write('user.created', (store) =>
@@ -51,7 +52,7 @@ export async function buildWorld({ gateway_url, owner_url }: Scratch, url: strin
     await platform.write('operator.created', (store) => store.operators.appoint(operator_id, ALL_PRIVILEGES))
     const acme = await createTenant('Acme', owner_id)
     const globex = await createTenant('Globex', owner_id)
-    const store = new TenantStore(database, acme['x-tenant-id'], Date.now, () => SYSTEM)
+    const store = stores.tenant(acme['x-tenant-id'], () => BENCH)
     const owner = {
       kind: 'user' as const,
       id: owner_id,

@@ -1,13 +1,12 @@
-import type { Database } from '../kernel/database/database.js'
 import type { ConversationLog } from '../kernel/live/conversation-log.js'
-import type { Clock } from '../kernel/time/clock.js'
-import { TenantStore } from './stores/tenant-store.js'
+import { systemOrigin } from '../kernel/store/audit-record.js'
+import type { Stores } from './composition/stores.js'
 
-const NOBODY = { actor: { kind: 'system' as const, id: 'realtime' }, address: null, user_agent: null, request_id: null }
+const REALTIME = systemOrigin('realtime')
 
 /** The log of the database, read as the tenant whose conversation it is. */
-export function conversationLog(database: Database, clock: Clock): ConversationLog {
-  const storeOf = (tenant_id: string) => new TenantStore(database, tenant_id, clock, () => NOBODY)
+export function conversationLog(stores: Stores): ConversationLog {
+  const storeOf = (tenant_id: string) => stores.tenant(tenant_id, () => REALTIME)
   return {
     async seen(tenant_id, principal, ids) {
       const rows = await storeOf(tenant_id).read((store) => store.conversations.seen(ids, principal))

@@ -5,14 +5,15 @@ import { type KeyUseRecorder, openKeyUseRecorder } from '../kernel/credentials/k
 import type { Database } from '../kernel/database/database.js'
 import { flushInBackground } from '../kernel/jobs/background.js'
 import { type Metrics, openMetrics } from '../kernel/metrics/metrics.js'
-import type { Origin } from '../kernel/store/audit-record.js'
+import { systemOrigin } from '../kernel/store/audit-record.js'
 import type { Clock } from '../kernel/time/clock.js'
-import { PlatformStore } from './stores/platform-store.js'
+import type { Stores } from './composition/stores.js'
 
 /** Usage and refusals are this old at most, and this much is lost when the process is killed. */
 const FLUSH_MS = 10_000
 /** At most one write a minute and key. */
 const KEY_USE_FLUSH_MS = 60_000
+const COUNTING = systemOrigin('counting')
 
 /** Everything that the gateway counts about the requests that it answers. */
 export interface Counting {
@@ -26,15 +27,15 @@ export interface Counting {
 export function startCounting(
   app: FastifyInstance,
   database: Database,
+  stores: Stores,
   clock: Clock,
   openUsage: typeof openUsageRecorder = openUsageRecorder,
 ): Counting {
-  const storeFor = (origin: Origin) => new PlatformStore(database, clock, () => origin)
-  const counters = storeFor(NOBODY)
-  const usage = openUsage(clock, (counts) => counters.count((store) => store.usage.add(counts)))
-  const key_use = openKeyUseRecorder(clock, (uses) => counters.count((store) => store.key_use.add(uses)))
+  const counters = stores.platform(() => COUNTING)
+  const usage = openUsage(clock, (counts) => counters.writeUnaudited((store) => store.usage.add(counts)))
+  const key_use = openKeyUseRecorder(clock, (uses) => counters.writeUnaudited((store) => store.key_use.add(uses)))
   const refusals = openRefusalRecorder(clock, (refusal) =>
-    storeFor(refusal.origin).write(refusal.action, (store) => store.refusals.add(refusal)),
+    stores.platform(() => refusal.origin).write(refusal.action, (store) => store.refusals.add(refusal)),
   )
   flushInBackground(app, [
     { name: 'usage', every_ms: FLUSH_MS, flush: usage.flush },
@@ -43,5 +44,3 @@ export function startCounting(
   ])
   return { usage, refusals, key_use, metrics: openMetrics(database, usage.dropped) }
 }
-
-const NOBODY: Origin = { actor: { kind: 'system', id: 'counting' }, address: null, user_agent: null, request_id: null }

@@ -1,35 +1,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyInstance, type FastifyRequest, type FastifyServerOptions, LogController } from 'fastify'
-import explain from '../features/access/explain-routes.js'
-import access from '../features/access/routes.js'
-import { platformAudit, tenantAudit } from '../features/audit/routes.js'
-import recovery from '../features/auth/recovery-routes.js'
-import auth from '../features/auth/routes.js'
-import conversationMembers from '../features/conversations/members/routes.js'
-import messages from '../features/conversations/messages/routes.js'
-import reports, { reporting } from '../features/conversations/reports/routes.js'
-import conversations from '../features/conversations/routes.js'
-import realtime from '../features/conversations/stream/routes.js'
-import customers from '../features/customers/routes.js'
-import health from '../features/health/routes.js'
-import invitationAnswers from '../features/invitations/answer-routes.js'
-import invitations from '../features/invitations/routes.js'
-import ownKey from '../features/keys/own/routes.js'
-import keys from '../features/keys/routes.js'
-import account from '../features/me/account-routes.js'
-import me from '../features/me/routes.js'
-import overrides from '../features/members/overrides/routes.js'
-import members from '../features/members/routes.js'
-import analytics from '../features/platform/analytics/routes.js'
-import operators from '../features/platform/operators/routes.js'
-import platformTenants from '../features/platform/tenants/routes.js'
-import platformUsers from '../features/platform/users/routes.js'
-import roles from '../features/roles/routes.js'
-import tenants from '../features/tenants/routes.js'
 import type { Upstreams } from '../features/upstreams/pool/upstreams.js'
-import { forwardToUpstreams } from '../features/upstreams/routes.js'
 import type { openUsageRecorder } from '../features/usage/recorder.js'
-import tenantUsage from '../features/usage/routes.js'
 import { openFactsReader } from '../kernel/authz/facts-reader.js'
 import type { Config } from '../kernel/config/config.js'
 import type { Secrets } from '../kernel/config/secrets.js'
@@ -37,6 +9,7 @@ import { accessTokens } from '../kernel/credentials/access-tokens.js'
 import { openPasswords } from '../kernel/credentials/passwords.js'
 import type { Database } from '../kernel/database/database.js'
 import { pendingMigrations } from '../kernel/database/migrate.js'
+import { mount } from '../kernel/feature/mount.js'
 import { openAfterwards } from '../kernel/jobs/afterwards.js'
 import { openLimiter } from '../kernel/limits/limiter.js'
 import { openLive } from '../kernel/live/live.js'
@@ -48,9 +21,12 @@ import { checkEncoding, decodeUtf8, parseJsonBody } from '../kernel/rest/json-bo
 import { checkQuery, routable } from '../kernel/rest/urls.js'
 import { GatewayRequest } from '../kernel/sockets/handshake.js'
 import { installWebSockets } from '../kernel/sockets/web-sockets.js'
-import { openBus } from '../kernel/store/bus.js'
+import { systemOrigin } from '../kernel/store/audit-record.js'
+import { type Bus, openBus } from '../kernel/store/bus.js'
 import type { Clock } from '../kernel/time/clock.js'
 import { isInstant } from '../kernel/time/instants.js'
+import { FEATURES, inContractOrder } from './composition/features.js'
+import { openStores, type Stores } from './composition/stores.js'
 import { conversationLog } from './conversation-log.js'
 import { startCounting } from './counting.js'
 import { type SchemaController, sharingCompilers } from './http/compilers.js'
@@ -68,7 +44,6 @@ import { closeUnanswered } from './http/unanswered.js'
 import { completeSchemas, installOpenApi } from './openapi/openapi.js'
 import service from './openapi/service-routes.js'
 import { installPipeline } from './pipeline/index.js'
-import { PlatformStore } from './stores/platform-store.js'
 import { startSweeping } from './sweep.js'
 
 const BODY_BYTES_MAX = 262_144
@@ -98,8 +73,16 @@ export interface Parts {
   readonly compilers?: SchemaController
 }
 
+/** A gateway that can listen, and what code next to it may use. */
+export interface Gateway {
+  readonly app: FastifyInstance
+  /** The stores of the process. Every write through them reaches the connections of this gateway. */
+  readonly stores: Stores
+  readonly bus: Bus
+}
+
 /** Assembles the service. Whatever is wrong with a route stops it here. */
-export async function createGateway(parts: Parts): Promise<FastifyInstance> {
+export async function createGateway(parts: Parts): Promise<Gateway> {
   const { config, secrets, database, clock, upstreams } = parts
   const { public_url } = config
   const declared = () => upstreams?.current().operations
@@ -150,9 +133,10 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
   const limiter = await openLimiter(app, config.budgets, clock)
   const access_tokens = await accessTokens(app, secrets.signing_keys, public_url, config.access_token_seconds, clock)
   const passwords = await openPasswords()
-  const counting = startCounting(app, database, clock, parts.openUsage)
-  const { key_use } = counting
   const bus = openBus((error) => app.log.error({ err: error }, 'a listener of the bus failed'))
+  const stores = openStores({ database, clock, bus })
+  const counting = startCounting(app, database, stores, clock, parts.openUsage)
+  const { key_use } = counting
   if (config.metrics !== undefined) await serveMetrics(app, counting.metrics, config.metrics.host, config.metrics.port)
   const mailer = openMailer(config.mail, app.log)
   const afterwards = openAfterwards(app.log)
@@ -162,7 +146,7 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
     await mailer.settled()
   })
 
-  const stopSweeping = startSweeping(database, clock, (error) => app.log.warn({ err: error }, 'the sweep failed'))
+  const stopSweeping = startSweeping(stores, (error) => app.log.warn({ err: error }, 'the sweep failed'))
   app.addHook('onClose', async () => stopSweeping())
 
   closeUnanswered(app)
@@ -177,80 +161,55 @@ export async function createGateway(parts: Parts): Promise<FastifyInstance> {
   const catalogue = collectRoutes(app, upstreams)
   const facts = openFactsReader(database)
   const pipeline = installPipeline(app, {
-    database,
+    stores,
     facts,
     access_tokens,
     limiter,
     key_use,
-    bus,
     clock,
   })
   completeSchemas(app)
   installIdempotency(app, answerSeal(secrets.signing_keys))
-  await installCors(app, pipeline, config.cors_origins, originLookup(database, clock), clock)
+  await installCors(app, pipeline, config.cors_origins, originLookup(stores), clock)
   refuseUnrouted(app)
   await installOpenApi(app, pipeline, declared)
-  const live = openLive(app, { bus, log: conversationLog(database, clock), facts, clock, limits: config.connections })
+  const live = openLive(app, { bus, log: conversationLog(stores), facts, clock, limits: config.connections })
 
-  app.register(health, { pendingMigrations: () => pendingMigrations(database), isDraining: parts.isDraining })
-  app.register(service, { public_jwks: secrets.signing_keys.map((key) => key.public_jwk), declared })
-  app.register(auth, {
-    prefix: '/v1/auth',
-    limiter,
-    passwords,
+  // What features can ask for: each names the services that it needs in its feature.ts.
+  const services = {
+    ...counting,
     access_tokens,
-    refresh_token_seconds: config.refresh_token_seconds,
-    allow_registration: config.allow_registration,
-    mailer,
     afterwards,
+    allow_registration: config.allow_registration,
+    bus,
+    catalogue,
+    clock,
+    facts,
+    isDraining: parts.isDraining,
+    limiter,
+    live,
+    mailer,
+    observe,
+    passwords,
+    pendingMigrations: () => pendingMigrations(database),
     public_url,
-  })
-  app.register(recovery, { prefix: '/v1/auth', limiter, passwords, mailer, afterwards, public_url })
-  app.register(me, { prefix: '/v1/me' })
-  app.register(account, { prefix: '/v1/me', limiter, passwords, mailer, public_url })
-  app.register(invitationAnswers, { prefix: '/v1/invitations' })
-
-  app.register(tenants, { prefix: '/v1/tenants' })
-  app.register(keys, { prefix: '/v1/tenants/:tenant_id/keys', clock, key_use })
-  app.register(members, { prefix: '/v1/tenants/:tenant_id/members' })
-  app.register(overrides, { prefix: '/v1/tenants/:tenant_id/members/:user_id/overrides' })
-  app.register(invitations, { prefix: '/v1/tenants/:tenant_id/invitations', limiter, mailer, public_url })
-  app.register(roles, { prefix: '/v1/tenants/:tenant_id/roles', catalogue })
-  app.register(explain, { prefix: '/v1/tenants/:tenant_id', catalogue })
-  app.register(tenantAudit, { prefix: '/v1/tenants/:tenant_id/audit-events' })
-  app.register(tenantUsage, { prefix: '/v1/tenants/:tenant_id/usage', clock, recorder: counting.usage })
-
-  app.register(access, { prefix: '/v1/access', limiter })
-  app.register(ownKey, { prefix: '/v1/key', clock, key_use })
-  app.register(customers, { prefix: '/v1/customers' })
-  app.register(conversations, { prefix: '/v1/conversations' })
-  app.register(conversationMembers, { prefix: '/v1/conversations/:id/members' })
-  app.register(messages, { prefix: '/v1/conversations/:id/messages', limiter, live })
-  app.register(realtime, { prefix: '/v1/conversations', live, limiter, public_url, observe })
-  app.register(reporting, { prefix: '/v1/conversations/:id/messages' })
-  app.register(reports, { prefix: '/v1/reports' })
-
-  app.register(platformTenants, { prefix: '/v1/platform/tenants', clock })
-  app.register(platformUsers, { prefix: '/v1/platform/users', passwords })
-  app.register(operators, { prefix: '/v1/platform/operators' })
-  app.register(analytics, { prefix: '/v1/platform/analytics', clock })
-  app.register(platformAudit, { prefix: '/v1/platform/audit-events' })
-  if (upstreams !== undefined) {
-    const { signing_keys } = secrets
-    const { metrics } = counting
-    const options = { upstreams, signing_keys, public_url, metrics, clock, facts, bus, observe }
-    app.register(async (scope) => forwardToUpstreams(scope, options))
+    refresh_token_seconds: config.refresh_token_seconds,
+    signing_keys: secrets.signing_keys,
+    upstreams,
   }
+  const mounts = Object.values(FEATURES).flatMap((feature) => feature.routes(services))
+  const public_jwks = secrets.signing_keys.map((key) => key.public_jwk)
+  const own = mount('', service, { public_jwks, declared })
+  for (const each of inContractOrder([...mounts, own])) each.register(app)
   if (parts.more !== undefined) app.register(parts.more)
   app.register(async (scope) => refuseOtherMethods(scope, methods_of))
 
   await app.ready()
-  return app
+  return { app, stores, bus }
 }
 
 /** Whether some tenant lists an origin; for preflights, which name no tenant. */
-function originLookup(database: Database, clock: Clock): (origin: string) => Promise<boolean> {
-  const nobody = { actor: { kind: 'anonymous' as const, id: null }, address: null, user_agent: null, request_id: null }
-  return (origin) =>
-    new PlatformStore(database, clock, () => nobody).read((store) => store.tenants.isOriginListed(origin))
+function originLookup(stores: Stores): (origin: string) => Promise<boolean> {
+  const cors = systemOrigin('cors')
+  return (origin) => stores.platform(() => cors).read((store) => store.tenants.isOriginListed(origin))
 }

@@ -1,5 +1,5 @@
-import { PlatformStore } from '../../src/app/stores/platform-store.js'
 import { open, tenant } from '../../src/kernel/request/access.js'
+import { systemOrigin } from '../../src/kernel/store/audit-record.js'
 import { openTestDatabase } from '../helpers/database.js'
 import { startGateway } from '../helpers/gateway.js'
 import { ask } from '../helpers/requests.js'
@@ -10,7 +10,6 @@ import { examplesOf, integrationOf } from './examples.js'
 import { guardedRoutes } from './route-table.js'
 
 const test_database = await openTestDatabase()
-const nobody = { actor: { kind: 'anonymous' as const, id: null }, address: null, user_agent: null, request_id: null }
 const answers = (operationId: string) => ({
   operationId,
   response: { 200: { type: 'object' }, 201: { type: 'object' } },
@@ -139,10 +138,7 @@ t.test('500 a write that names no event, or two, or breaks after its change, is 
 })
 
 t.test('the event and the change are one transaction: an event that cannot be written undoes the change', async (t) => {
-  const unwritable = new PlatformStore(test_database.database, gateway.clock.now, () => ({
-    ...nobody,
-    actor: { kind: 'system', id: '\u0000' },
-  }))
+  const unwritable = gateway.stores.platform(() => systemOrigin('\u0000'))
   const [before] = await gateway.sql(`select name from users where id = '${world.ids.agent}'`)
   await t.rejects(unwritable.write('user.updated', (store) => store.users.rename(world.ids.agent, 'Renamed')))
   t.same(await gateway.sql(`select name from users where id = '${world.ids.agent}'`), [before])

@@ -64,7 +64,7 @@ export async function startGateway(options: GatewayOptions = {}) {
   const observe = (message: unknown) =>
     observeAnswers((message as { fastify: FastifyInstance }).fastify, routes, undeclared)
   subscribe('fastify.initialization', observe)
-  const app = await createGateway({
+  const { app, stores, bus } = await createGateway({
     config,
     secrets: { signing_keys },
     database: test_database.database,
@@ -79,6 +79,9 @@ export async function startGateway(options: GatewayOptions = {}) {
 
   return {
     app,
+    /** Every write through these stores reaches the connections of this gateway. */
+    stores,
+    bus,
     url,
     config,
     clock,

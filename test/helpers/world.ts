@@ -1,14 +1,12 @@
 import { v7 as uuidv7 } from 'uuid'
-import { PlatformStore } from '../../src/app/stores/platform-store.js'
-import { TenantStore } from '../../src/app/stores/tenant-store.js'
 import { openPasswords } from '../../src/kernel/credentials/passwords.js'
 import { ALL_PRIVILEGES } from '../../src/kernel/permissions/scopes.js'
-import type { Origin } from '../../src/kernel/store/audit-record.js'
+import { systemOrigin } from '../../src/kernel/store/audit-record.js'
 import type { TestGateway } from './gateway.js'
 import { ask } from './requests.js'
 
 export const PASSWORD = 'quartz-lantern-meadow-47'
-const ORIGIN: Origin = { actor: { kind: 'system', id: 'test' }, address: null, user_agent: null, request_id: null }
+const TEST = systemOrigin('test')
 
 /** Everybody whom the tests know, by what they are. */
 export const PEOPLE = [
@@ -41,8 +39,7 @@ export type World = Awaited<ReturnType<typeof buildWorld>>
  * Rows of each tenant carry its marker word, so that one tenant's row in another's answer is found by looking for it.
  */
 export async function buildWorld(gateway: TestGateway) {
-  const { database, clock } = gateway
-  const platform = new PlatformStore(database, clock.now, () => ORIGIN)
+  const platform = gateway.stores.platform(() => TEST)
   const passwords = await openPasswords()
   const password_hash = await passwords.hash(PASSWORD)
   const ids = {} as Record<Person, string>
@@ -76,7 +73,7 @@ export async function buildWorld(gateway: TestGateway) {
   )
 
   function storeOf(tenant_id: string) {
-    return new TenantStore(database, tenant_id, clock.now, () => ORIGIN)
+    return gateway.stores.tenant(tenant_id, () => TEST)
   }
   async function createTenant(name: string, owner_id: string) {
     const { tenant, key } = await platform.write('tenant.created', (store) =>

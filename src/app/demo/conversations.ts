@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid'
 import type { Caller } from '../../features/conversations/caller.js'
 import type { Channel, ConversationStatus } from '../../features/conversations/table.js'
-import type { TenantStore } from '../stores/tenant-store.js'
+import type { TenantStore } from '../composition/stores.js'
 
 type Speaker = 'customer' | 'agent' | 'owner'
 

@@ -3,11 +3,9 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ConfigurationError } from '../../kernel/config/env.js'
 import { openPasswords } from '../../kernel/credentials/passwords.js'
-import type { Database } from '../../kernel/database/database.js'
 import { ALL_PRIVILEGES } from '../../kernel/permissions/scopes.js'
-import type { Origin } from '../../kernel/store/audit-record.js'
-import { PlatformStore } from '../stores/platform-store.js'
-import { TenantStore } from '../stores/tenant-store.js'
+import { systemOrigin } from '../../kernel/store/audit-record.js'
+import type { PlatformStore, Stores, TenantStore } from '../composition/stores.js'
 import { plantConversations } from './conversations.js'
 import { demoCustomers } from './people.js'
 
@@ -15,7 +13,7 @@ const FILE = 'demo.env'
 const ACME_CUSTOMERS = 120
 const GLOBEX_CUSTOMERS = 30
 
-const SYSTEM: Origin = { actor: { kind: 'system', id: 'demo' }, address: null, user_agent: null, request_id: null }
+const DEMO = systemOrigin('demo')
 
 type Variables = Record<string, string>
 
@@ -32,14 +30,14 @@ export interface Demo {
  * @returns the demo of this folder; undefined when the database holds something else.
  * @throws ConfigurationError when an earlier process died while it planted: half a demo has no passwords.
  */
-export async function plantDemo(database: Database, data_dir: string, public_url: string): Promise<Demo | undefined> {
+export async function plantDemo(stores: Stores, data_dir: string, public_url: string): Promise<Demo | undefined> {
   const file = join(data_dir, FILE)
   const unfinished = `${file}.unfinished`
-  const platform = new PlatformStore(database, Date.now, () => SYSTEM)
+  const platform = stores.platform(() => DEMO)
   const { rows } = await platform.read((store) => store.users.list({ limit: 1, after_id: undefined }))
   if (rows.length === 0) {
     writeFileSync(unfinished, '', { mode: 0o600 })
-    writeFileSync(unfinished, writeVariables(await plant(database, platform, public_url)))
+    writeFileSync(unfinished, writeVariables(await plant(stores, platform, public_url)))
     renameSync(unfinished, file)
   } else if (existsSync(unfinished)) {
     throw new ConfigurationError(`DATA_DIR: the demo in ${data_dir} was not finished; remove the folder to begin anew`)
@@ -52,7 +50,7 @@ export async function plantDemo(database: Database, data_dir: string, public_url
   return { variables, file }
 }
 
-async function plant(database: Database, platform: PlatformStore, public_url: string): Promise<Variables> {
+async function plant(stores: Stores, platform: PlatformStore, public_url: string): Promise<Variables> {
   const passwords = await openPasswords()
   const createUser = async (email: string, name: string) => {
     const password = randomBytes(18).toString('base64url')
@@ -73,7 +71,7 @@ async function plant(database: Database, platform: PlatformStore, public_url: st
 
   const acme = await createTenant(platform, 'Acme', owner.id)
   const globex = await createTenant(platform, 'Globex', other_owner.id)
-  const store = new TenantStore(database, acme.id, Date.now, () => SYSTEM)
+  const store = stores.tenant(acme.id, () => DEMO)
   const integration = await store.write('tenant_key.created', (writers) =>
     writers.keys.create({ name: 'Integration', scopes: ['conversations:view', 'customers:edit'] }),
   )
@@ -90,7 +88,11 @@ async function plant(database: Database, platform: PlatformStore, public_url: st
   const customer_ids = await plantCustomers(store, ACME_CUSTOMERS, 'ACME')
   const speakers = { owner_id: owner.id, agent_id: agent.id, key_id: integration.record.id, customer_ids }
   await plantConversations(store, speakers)
-  await plantCustomers(new TenantStore(database, globex.id, Date.now, () => SYSTEM), GLOBEX_CUSTOMERS, 'GLX')
+  await plantCustomers(
+    stores.tenant(globex.id, () => DEMO),
+    GLOBEX_CUSTOMERS,
+    'GLX',
+  )
 
   return {
     GATEWAY_URL: public_url,

@@ -2,20 +2,15 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { FactsReader } from '../authz/facts-reader.js'
 import type { AccessTokens } from '../credentials/access-tokens.js'
 import type { KeyUseRecorder } from '../credentials/key-use.js'
-import type { Database } from '../database/database.js'
 import type { Limiter } from '../limits/limiter.js'
-import type { Bus } from '../store/bus.js'
 import type { Clock } from '../time/clock.js'
 
 /** The process-wide parts that steps work with. */
 export interface Gate {
-  readonly database: Database
   readonly facts: FactsReader
   readonly access_tokens: AccessTokens
   readonly limiter: Limiter
   readonly key_use: KeyUseRecorder
-  /** Where changes are told after their commit. */
-  readonly bus: Bus
   readonly clock: Clock
 }
 

@@ -13,6 +13,11 @@ export interface Origin {
   readonly request_id: string | null
 }
 
+/** The author of what the gateway, a job or a command does by itself; the name says which one. */
+export function systemOrigin(name: string): Origin {
+  return { actor: { kind: 'system', id: name }, address: null, user_agent: null, request_id: null }
+}
+
 /** An audit event as it is kept, exported and hashed. */
 export interface AuditEvent {
   readonly id: string

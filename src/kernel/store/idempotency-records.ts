@@ -39,7 +39,7 @@ export class IdempotencyRecords {
 
   /** Keeps the answer for replays. */
   keep(mark: IdempotencyMark, status: number, answer: Buffer): Promise<void> {
-    return this.unit.count(async ({ queries }) => {
+    return this.unit.writeUnaudited(async ({ queries }) => {
       await queries.update(idempotency_records).set({ status, answer }).where(isMarked(mark))
     })
   }

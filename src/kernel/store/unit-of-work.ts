@@ -5,6 +5,7 @@ import { type Queries, queriesOn } from '../database/queries.js'
 import { type Clock, instantOf } from '../time/clock.js'
 import type { Action } from './actions.js'
 import { type Origin, recordEvent } from './audit-record.js'
+import type { Bus } from './bus.js'
 import type { LiveEvent } from './events.js'
 import { rightsChangedBy } from './rights.js'
 import type { Subject } from './subject.js'
@@ -26,43 +27,35 @@ export interface WriteScope extends ReadScope {
   publish(event: LiveEvent): void
 }
 
-/** Where events go once they are facts. */
-export type Publish = (event: LiveEvent) => void
-
 /** What every audited transaction of a request begins with: the claim of its Idempotency-Key, when it has one. */
 export type Prelude = (scope: ReadScope) => Promise<void>
 
+/** What a unit of work is made of. */
+interface UnitParts {
+  readonly database: Database
+  readonly binding: Binding
+  readonly clock: Clock
+  /** Receives the events of each write after its commit. */
+  readonly bus: Bus
+  readonly origin: () => Origin
+  readonly prelude: Prelude
+}
+
 /** The bound database of one request: reads that travel as one batch each, and audited transactions. */
 export class UnitOfWork {
-  readonly #database: Database
-  readonly #binding: Binding
-  readonly #clock: Clock
-  readonly #origin: () => Origin
-  readonly #prelude: Prelude
-  readonly #publish: Publish
+  readonly #parts: UnitParts
   #is_writing = false
 
-  constructor(
-    database: Database,
-    binding: Binding,
-    clock: Clock,
-    origin: () => Origin,
-    prelude: Prelude = async () => undefined,
-    publish: Publish = () => undefined,
-  ) {
-    this.#database = database
-    this.#binding = binding
-    this.#clock = clock
-    this.#origin = origin
-    this.#prelude = prelude
-    this.#publish = publish
+  constructor(parts: UnitParts) {
+    this.#parts = parts
   }
 
   /** Each statement is a transaction of its own, bound in the same round trip. */
   read<T>(work: (scope: ReadScope) => Promise<T>): Promise<T> {
     this.#refuseNesting()
-    const queries = queriesOn((statement) => this.#database.readOne(this.#binding, statement))
-    return answering(() => work({ queries, now: instantOf(this.#clock()) }))
+    const { database, binding, clock } = this.#parts
+    const queries = queriesOn((statement) => database.readOne(binding, statement))
+    return answering(() => work({ queries, now: instantOf(clock()) }))
   }
 
   /**
@@ -71,16 +64,17 @@ export class UnitOfWork {
    */
   async write<T>(action: Action, work: (scope: WriteScope) => Promise<T>): Promise<T> {
     this.#refuseNesting()
+    const { database, binding, clock, bus, prelude } = this.#parts
     this.#is_writing = true
     const events: LiveEvent[] = []
     try {
       const result = await answering(() =>
-        this.#database.transaction(this.#binding, async (run, finish) => {
+        database.transaction(binding, async (run, finish) => {
           const queries = queriesOn(run)
           const outcome: (Subject | 'unchanged')[] = []
-          const origin = this.#origin()
-          const now = instantOf(this.#clock())
-          await this.#prelude({ queries, now })
+          const origin = this.#parts.origin()
+          const now = instantOf(clock())
+          await prelude({ queries, now })
           const value = await work({
             queries,
             now,
@@ -100,7 +94,7 @@ export class UnitOfWork {
           return value
         }),
       )
-      for (const event of events) this.#publish(event)
+      for (const event of events) bus.publish(event)
       return result
     } finally {
       this.#is_writing = false
@@ -108,15 +102,14 @@ export class UnitOfWork {
   }
 
   /**
-   * Adds to counters, in one transaction. It is the one kind of write without an audit event: nobody decided it, and the
-   * requests that were counted are what an audit would say again.
+   * Writes in one transaction that leaves no audit event and publishes nothing. It is for rows that no person decides
+   * about: counters, single-use secrets that are redeemed, stored responses, and rows that expired.
    */
-  count<T>(work: (scope: ReadScope) => Promise<T>): Promise<T> {
+  writeUnaudited<T>(work: (scope: ReadScope) => Promise<T>): Promise<T> {
     this.#refuseNesting()
+    const { database, binding, clock } = this.#parts
     return answering(() =>
-      this.#database.transaction(this.#binding, (run) =>
-        work({ queries: queriesOn(run), now: instantOf(this.#clock()) }),
-      ),
+      database.transaction(binding, (run) => work({ queries: queriesOn(run), now: instantOf(clock()) })),
     )
   }
 

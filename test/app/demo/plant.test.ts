@@ -16,8 +16,8 @@ const VARIABLES =
 const test_database = await openTestDatabase()
 const data_dir = t.testdir()
 const file = join(data_dir, 'demo.env')
-await plantDemo(test_database.database, data_dir, 'http://localhost:8000')
 const gateway = await startGateway({ on: test_database })
+await plantDemo(gateway.stores, data_dir, 'http://localhost:8000')
 t.teardown(async () => {
   await gateway.close()
   await test_database.close()
@@ -121,7 +121,7 @@ t.test('the agent finds conversations to answer, one of them among colleagues', 
 t.test('a second start plants nothing and changes no password', async (t) => {
   const before = readFileSync(file, 'utf8')
   const users = await gateway.sql('select count(*) from users')
-  await plantDemo(test_database.database, data_dir, 'http://localhost:8000')
+  await plantDemo(gateway.stores, data_dir, 'http://localhost:8000')
   t.equal(readFileSync(file, 'utf8'), before)
   t.same(await gateway.sql('select count(*) from users'), users)
 })
@@ -129,6 +129,6 @@ t.test('a second start plants nothing and changes no password', async (t) => {
 // Stops demo users with known names from appearing beside real ones.
 t.test('a database that holds anybody gets no demo', async (t) => {
   const elsewhere = t.testdir()
-  t.equal(await plantDemo(test_database.database, elsewhere, 'http://localhost:8000'), undefined)
+  t.equal(await plantDemo(gateway.stores, elsewhere, 'http://localhost:8000'), undefined)
   t.notOk(existsSync(join(elsewhere, 'demo.env')))
 })

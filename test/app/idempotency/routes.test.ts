@@ -105,7 +105,7 @@ t.test('a key is kept for 24 hours, then it is free, and what is over is cleared
   t.equal((await create(key, { name: 'The next day' }, headers)).status, 201, 'another body even')
   t.equal((await recordsOf(key)).length, 1)
   gateway.clock.advance(DAY_MS + 1)
-  await sweepSessions(gateway.database, gateway.clock.now)
+  await sweepSessions(gateway.stores)
   t.same(await recordsOf(key), [])
   gateway.clock.advance(-2 * DAY_MS - 1)
 })

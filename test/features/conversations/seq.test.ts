@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { TenantStore } from '../../../src/app/stores/tenant-store.js'
 import type { LiveEvent } from '../../../src/kernel/store/events.js'
 import { conversationCalls } from '../../helpers/conversations.js'
 import { startGateway } from '../../helpers/gateway.js'
@@ -49,7 +48,7 @@ t.test('200 who write at once take the numbers 1 to 200, each its own', async (t
 
 t.test('who is refused, and who fails at the last moment, leaves no gap', async (t) => {
   const { id } = await open()
-  const failing = new TenantStore(gateway.database, acme.id, gateway.clock.now, () => ({
+  const failing = gateway.stores.tenant(acme.id, () => ({
     actor: { kind: 'user', id: ids.agent },
     address: null,
     user_agent: null,
@@ -97,14 +96,8 @@ t.test('201 the same request with one Idempotency-Key is one message, however of
 t.test('what was written is told after the commit, and what failed is not', async (t) => {
   const told: LiveEvent[] = []
   const origin = { actor: { kind: 'user', id: ids.lead }, address: null, user_agent: null, request_id: null } as const
-  const store = new TenantStore(
-    gateway.database,
-    acme.id,
-    gateway.clock.now,
-    () => origin,
-    undefined,
-    (event) => told.push(event),
-  )
+  t.teardown(gateway.bus.subscribe((event) => void told.push(event)))
+  const store = gateway.stores.tenant(acme.id, () => origin)
   const caller = {
     principal: { kind: 'user', id: ids.lead, session_id: randomUUID(), key_id: null },
     moderates: true,

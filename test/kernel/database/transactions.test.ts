@@ -1,9 +1,9 @@
 import { sql as query } from 'drizzle-orm'
-import { TenantStore } from '../../../src/app/stores/tenant-store.js'
 import { Problem } from '../../../src/kernel/problems/problems.js'
+import { type Bus, openBus } from '../../../src/kernel/store/bus.js'
 import type { LiveEvent } from '../../../src/kernel/store/events.js'
-import { UnitOfWork } from '../../../src/kernel/store/unit-of-work.js'
 import { startGateway } from '../../helpers/gateway.js'
+import { openRawStores } from '../../helpers/raw-stores.js'
 import { t } from '../../helpers/t.js'
 import { buildWorld } from '../../helpers/world.js'
 
@@ -12,15 +12,16 @@ t.teardown(() => gateway.close())
 const { acme } = await buildWorld(gateway)
 const { database, sql } = gateway
 const NOBODY = { actor: { kind: 'anonymous' as const, id: null }, address: null, user_agent: null, request_id: null }
-const unit = (told: LiveEvent[] = []) =>
-  new UnitOfWork(
-    database,
-    { role: 'gatehouse_tenant', tenant_id: acme.id },
-    gateway.clock.now,
-    () => NOBODY,
-    async () => undefined,
-    (event) => told.push(event),
-  )
+/** A bus that records what it is given. */
+function recordingBus(record: (event: LiveEvent) => void): Bus {
+  const bus = openBus((error) => t.fail(String(error)))
+  bus.subscribe(record)
+  return bus
+}
+const unit = (told: LiveEvent[] = []) => {
+  const bus = recordingBus((event) => told.push(event))
+  return openRawStores({ database, clock: gateway.clock.now, bus }).tenant(acme.id, () => NOBODY)
+}
 const typing = (user_id: string): LiveEvent => ({
   kind: 'chat_typing',
   tenant_id: acme.id,
@@ -28,7 +29,7 @@ const typing = (user_id: string): LiveEvent => ({
   user_id,
   is_typing: true,
 })
-const store = () => new TenantStore(database, acme.id, gateway.clock.now, () => NOBODY)
+const store = () => gateway.stores.tenant(acme.id, () => NOBODY)
 const countOf = async (table: string) => (await sql(`select count(*)::int as count from ${table}`))[0]?.count
 
 t.test('whatever fails in a transaction undoes all of it, its event and what would be told', async (t) => {
@@ -40,22 +41,22 @@ t.test('whatever fails in a transaction undoes all of it, its event and what wou
     'nothing at all': () => Promise.reject(undefined),
   }
   for (const [what, fail] of Object.entries(failures)) {
-    const write = unit(told).write('customer.created', async ({ queries, changed, publish }) => {
-      await queries.execute(
+    const write = unit(told).write('customer.created', async ({ raw }) => {
+      await raw.scope.queries.execute(
         query.raw(`insert into customers (tenant_id, id, name, created_at, updated_at)
         values ('${acme.id}', gen_random_uuid(), 'Undone', now(), now())`),
       )
-      changed({ kind: 'customer', id: 'a-customer', tenant_id: acme.id, changes: {} })
-      publish(typing('nobody'))
+      raw.scope.changed({ kind: 'customer', id: 'a-customer', tenant_id: acme.id, changes: {} })
+      raw.scope.publish(typing('nobody'))
       await fail()
     })
     await t.rejects(write, what)
     t.same([await countOf('customers'), await countOf('audit_events')], before, what)
   }
-  const swallowed = unit(told).write('customer.created', async ({ queries, changed, publish }) => {
-    await queries.execute(query.raw('select 1 / 0')).catch(() => undefined)
-    changed({ kind: 'customer', id: 'a-customer', tenant_id: acme.id, changes: {} })
-    publish(typing('nobody'))
+  const swallowed = unit(told).write('customer.created', async ({ raw }) => {
+    await raw.scope.queries.execute(query.raw('select 1 / 0')).catch(() => undefined)
+    raw.scope.changed({ kind: 'customer', id: 'a-customer', tenant_id: acme.id, changes: {} })
+    raw.scope.publish(typing('nobody'))
   })
   await t.rejects(swallowed, 'an error of the database that the work ignored')
   t.same([await countOf('customers'), await countOf('audit_events')], before)
@@ -66,8 +67,8 @@ t.test('whatever fails in a transaction undoes all of it, its event and what wou
 t.test('what is published is told after the commit, once and in order', async (t) => {
   const told: LiveEvent[] = []
   const at: unknown[] = []
-  const watched = new UnitOfWork(
-    {
+  const watched = openRawStores({
+    database: {
       ...database,
       transaction: async (binding, work) => {
         const result = await database.transaction(binding, work)
@@ -75,19 +76,16 @@ t.test('what is published is told after the commit, once and in order', async (t
         return result
       },
     },
-    { role: 'gatehouse_tenant', tenant_id: acme.id },
-    gateway.clock.now,
-    () => NOBODY,
-    async () => undefined,
-    (event) => {
+    clock: gateway.clock.now,
+    bus: recordingBus((event) => {
       told.push(event)
       at.push('told')
-    },
-  )
-  await watched.write('customer.created', async ({ changed, publish }) => {
-    changed({ kind: 'customer', id: 'x', tenant_id: acme.id, changes: {} })
-    publish(typing('first'))
-    publish(typing('second'))
+    }),
+  }).tenant(acme.id, () => NOBODY)
+  await watched.write('customer.created', async ({ raw }) => {
+    raw.scope.changed({ kind: 'customer', id: 'x', tenant_id: acme.id, changes: {} })
+    raw.scope.publish(typing('first'))
+    raw.scope.publish(typing('second'))
     at.push('worked')
   })
   t.same(at, ['worked', 'committed', 'told', 'told'])
@@ -140,14 +138,14 @@ t.test('a write must say once what it changed, or that it changed nothing', asyn
     { message: /must say once/ },
   )
   await t.rejects(
-    unit().write('customer.created', async ({ unchanged }) => {
-      unchanged()
-      unchanged()
+    unit().write('customer.created', async ({ raw: { scope } }) => {
+      scope.unchanged()
+      scope.unchanged()
     }),
     { message: /must say once/ },
   )
   const before = await countOf('audit_events')
-  await unit().write('customer.created', async ({ unchanged }) => unchanged())
+  await unit().write('customer.created', async ({ raw }) => raw.scope.unchanged())
   t.equal(await countOf('audit_events'), before, 'nothing happened, nothing is told')
 })
 
@@ -172,7 +170,7 @@ t.test('a store inside of its own transaction throws instead of waiting for ever
 
 // Stops digests and hashes from standing in the log: the query builder's error quotes every value of a statement.
 t.test("an error of the database is the driver's own, without the builder's list of values around it", async (t) => {
-  const failing = unit().read(({ queries }) => queries.execute(query`select ${'secret'}, 1 / ${0}::int`))
+  const failing = unit().read(({ raw }) => raw.scope.queries.execute(query`select ${'secret'}, 1 / ${0}::int`))
   const error = await failing.catch((failure: unknown) => failure as Error & { code?: string })
   if (!(error instanceof Error)) throw new Error('it did not fail')
   t.equal(error.code, '22012')

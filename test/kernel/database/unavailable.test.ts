@@ -3,9 +3,10 @@ import type { Test } from 'tap'
 import type { Statement } from '../../../src/kernel/database/database.js'
 import { openPooled } from '../../../src/kernel/database/pooled.js'
 import { tenant } from '../../../src/kernel/request/access.js'
-import { UnitOfWork } from '../../../src/kernel/store/unit-of-work.js'
+import { openBus } from '../../../src/kernel/store/bus.js'
 import { openTestDatabase, type TestDatabase } from '../../helpers/database.js'
 import { startGateway } from '../../helpers/gateway.js'
+import { openRawStores } from '../../helpers/raw-stores.js'
 import { type Answer, ask } from '../../helpers/requests.js'
 import { t } from '../../helpers/t.js'
 import { buildWorld } from '../../helpers/world.js'
@@ -62,22 +63,22 @@ if (process.env.TEST_DATABASE_URL !== undefined) {
   const gateway = await startGateway({
     on: { ...opened, database },
     more: async (app) => {
-      const unitOf = (tenant_id: string) =>
-        new UnitOfWork(database, { role: 'gatehouse_tenant', tenant_id }, Date.now, () => NOBODY)
+      const stores = openRawStores({ database, clock: Date.now, bus: openBus((error) => t.fail(String(error))) })
+      const storeOf = (tenant_id: string) => stores.tenant(tenant_id, () => NOBODY)
       app.get('/test/slow-read', { config: tenant() }, (request) =>
-        unitOf(request.tenant.id).read(({ queries }) => queries.execute(query.raw(statements.read as string))),
+        storeOf(request.tenant.id).read(({ raw }) => raw.scope.queries.execute(query.raw(statements.read as string))),
       )
       app.get('/test/slow-write', { config: tenant() }, (request) =>
-        unitOf(request.tenant.id).write('customer.created', async ({ queries, unchanged }) => {
-          unchanged()
-          await queries.execute(query.raw(statements.read as string))
+        storeOf(request.tenant.id).write('customer.created', async ({ raw: { scope } }) => {
+          scope.unchanged()
+          await scope.queries.execute(query.raw(statements.read as string))
         }),
       )
       app.get('/test/timeout', { config: tenant() }, (request) =>
-        unitOf(request.tenant.id).write('customer.created', async ({ queries, unchanged }) => {
-          unchanged()
-          await queries.execute(query.raw(statements.timeout as string))
-          await queries.execute(query.raw(statements.read as string))
+        storeOf(request.tenant.id).write('customer.created', async ({ raw: { scope } }) => {
+          scope.unchanged()
+          await scope.queries.execute(query.raw(statements.timeout as string))
+          await scope.queries.execute(query.raw(statements.read as string))
         }),
       )
     },

@@ -4,8 +4,13 @@ import type { Step } from '../../../kernel/request/gate.js'
 import { originOf } from '../../../kernel/request/origin.js'
 import { claimRecord } from '../../../kernel/store/idempotency-records.js'
 import type { Prelude } from '../../../kernel/store/unit-of-work.js'
-import { PlatformStore } from '../../stores/platform-store.js'
-import { TenantStore } from '../../stores/tenant-store.js'
+import type { PlatformStore, Stores, TenantStore } from '../../composition/stores.js'
+
+declare module '../../../kernel/request/gate.js' {
+  interface Gate {
+    readonly stores: Stores
+  }
+}
 
 declare module '../../../kernel/request/findings.js' {
   interface Findings {
@@ -24,27 +29,14 @@ declare module 'fastify' {
 }
 
 /** Gives the request the store of its tenant, bound for good: nothing in a handler can name another one. */
-export const openTenantStore: Step = ({ database, clock, bus }, request) => {
-  const tenant = found(request.findings.tenant)
-  request.findings.tenant_store = new TenantStore(
-    database,
-    tenant.id,
-    clock,
-    () => originOf(request),
-    preludeOf(request),
-    bus.publish,
-  )
+export const openTenantStore: Step = ({ stores }, request) => {
+  const { id } = found(request.findings.tenant)
+  request.findings.tenant_store = stores.tenant(id, () => originOf(request), preludeOf(request))
 }
 
 /** Gives the request the store of the platform. */
-export const openPlatformStore: Step = ({ database, clock, bus }, request) => {
-  request.findings.platform_store = new PlatformStore(
-    database,
-    clock,
-    () => originOf(request),
-    preludeOf(request),
-    bus.publish,
-  )
+export const openPlatformStore: Step = ({ stores }, request) => {
+  request.findings.platform_store = stores.platform(() => originOf(request), preludeOf(request))
 }
 
 /** A change claims the Idempotency-Key of its request in its own transaction. */

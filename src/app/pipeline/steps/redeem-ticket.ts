@@ -4,7 +4,6 @@ import { isTicket } from '../../../kernel/credentials/ticket.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import type { Gate, Step } from '../../../kernel/request/gate.js'
 import { originOf } from '../../../kernel/request/origin.js'
-import { PlatformStore } from '../../stores/platform-store.js'
 import { refuseCredentials } from './limit-address.js'
 
 /** What a ticket stands for. Beside it they would say a second time, and maybe differently, who calls. */
@@ -31,9 +30,9 @@ export const redeemTicket: Step = async (gate, request) => {
   request.findings.credential = credential
 }
 
-async function redeem({ database, clock }: Gate, request: FastifyRequest, token: unknown) {
+async function redeem({ stores }: Gate, request: FastifyRequest, token: unknown) {
   const { id } = request.params as { id: string }
   if (typeof token !== 'string' || !isTicket(token)) return undefined
-  const store = new PlatformStore(database, clock, () => originOf(request))
-  return store.count((counters) => counters.tickets.redeem(token, id)) satisfies Promise<Credential | undefined>
+  const store = stores.platform(() => originOf(request))
+  return store.writeUnaudited((writers) => writers.tickets.redeem(token, id)) satisfies Promise<Credential | undefined>
 }

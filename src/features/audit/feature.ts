@@ -1,0 +1,21 @@
+import type { Feature } from '../../kernel/feature/feature.js'
+import { mount } from '../../kernel/feature/mount.js'
+import { RefusalsWriter } from './refusals-store.js'
+import { platformAudit, tenantAudit } from './routes.js'
+import { AuditReader } from './store.js'
+
+/** The audit of a tenant and of the platform. */
+export default {
+  tenant_readers: { audit: AuditReader },
+  tenant_writers: {},
+  platform_readers: { audit: AuditReader },
+  platform_writers: { refusals: RefusalsWriter },
+  unaudited_writers: {},
+  expiring: [],
+  routes() {
+    return [
+      mount('/v1/tenants/:tenant_id/audit-events', tenantAudit),
+      mount('/v1/platform/audit-events', platformAudit),
+    ]
+  },
+} satisfies Feature

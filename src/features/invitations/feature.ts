@@ -1,0 +1,22 @@
+import type { Feature } from '../../kernel/feature/feature.js'
+import { mount } from '../../kernel/feature/mount.js'
+import invitationAnswers from './answer-routes.js'
+import { InvitationAnswersReader, InvitationAnswersWriter } from './answer-store.js'
+import invitations, { type InvitationsOptions } from './routes.js'
+import { InvitationsReader, InvitationsWriter } from './store.js'
+
+/** Invitations of a tenant, and the answers of the users who are invited. */
+export default {
+  tenant_readers: { invitations: InvitationsReader },
+  tenant_writers: { invitations: InvitationsWriter },
+  platform_readers: { invitation_answers: InvitationAnswersReader },
+  platform_writers: { invitation_answers: InvitationAnswersWriter },
+  unaudited_writers: {},
+  expiring: [],
+  routes(services: InvitationsOptions) {
+    return [
+      mount('/v1/invitations', invitationAnswers),
+      mount('/v1/tenants/:tenant_id/invitations', invitations, services),
+    ]
+  },
+} satisfies Feature

@@ -1,0 +1,22 @@
+import type { Feature } from '../../kernel/feature/feature.js'
+import { mount } from '../../kernel/feature/mount.js'
+import overrides from './overrides/routes.js'
+import { OverridesReader, OverridesWriter } from './overrides/store.js'
+import members from './routes.js'
+import { MembersReader, MembersWriter } from './store.js'
+
+/** The members of a tenant and their overrides. */
+export default {
+  tenant_readers: { members: MembersReader, overrides: OverridesReader },
+  tenant_writers: { members: MembersWriter, overrides: OverridesWriter },
+  platform_readers: {},
+  platform_writers: {},
+  unaudited_writers: {},
+  expiring: [],
+  routes() {
+    return [
+      mount('/v1/tenants/:tenant_id/members', members),
+      mount('/v1/tenants/:tenant_id/members/:user_id/overrides', overrides),
+    ]
+  },
+} satisfies Feature

@@ -1,0 +1,35 @@
+import type { Passwords } from '../../kernel/credentials/passwords.js'
+import type { Feature } from '../../kernel/feature/feature.js'
+import { mount } from '../../kernel/feature/mount.js'
+import type { Clock } from '../../kernel/time/clock.js'
+import analytics from './analytics/routes.js'
+import { AnalyticsReader } from './analytics/store.js'
+import operators from './operators/routes.js'
+import { OperatorsReader, OperatorsWriter } from './operators/store.js'
+import { TenantControlWriter } from './tenants/control-store.js'
+import tenants from './tenants/routes.js'
+import { TenantsReader, TenantsWriter } from './tenants/store.js'
+import users from './users/routes.js'
+
+interface Services {
+  readonly clock: Clock
+  readonly passwords: Passwords
+}
+
+/** What operators do: tenants, users, operators and analytics of the platform. */
+export default {
+  tenant_readers: {},
+  tenant_writers: {},
+  platform_readers: { tenants: TenantsReader, operators: OperatorsReader, analytics: AnalyticsReader },
+  platform_writers: { tenants: TenantsWriter, tenant_control: TenantControlWriter, operators: OperatorsWriter },
+  unaudited_writers: {},
+  expiring: [],
+  routes({ clock, passwords }: Services) {
+    return [
+      mount('/v1/platform/tenants', tenants, { clock }),
+      mount('/v1/platform/users', users, { passwords }),
+      mount('/v1/platform/operators', operators),
+      mount('/v1/platform/analytics', analytics, { clock }),
+    ]
+  },
+} satisfies Feature

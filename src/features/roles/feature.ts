@@ -1,0 +1,18 @@
+import type { Feature } from '../../kernel/feature/feature.js'
+import { mount } from '../../kernel/feature/mount.js'
+import type { RouteCatalogue } from '../../kernel/request/route-catalogue.js'
+import roles from './routes.js'
+import { RolesReader, RolesWriter } from './store.js'
+
+/** The roles of a tenant. */
+export default {
+  tenant_readers: { roles: RolesReader },
+  tenant_writers: { roles: RolesWriter },
+  platform_readers: {},
+  platform_writers: {},
+  unaudited_writers: {},
+  expiring: [],
+  routes({ catalogue }: { readonly catalogue: RouteCatalogue }) {
+    return [mount('/v1/tenants/:tenant_id/roles', roles, { catalogue })]
+  },
+} satisfies Feature

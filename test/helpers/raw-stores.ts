@@ -1,0 +1,16 @@
+import { NO_STORE_PARTS } from '../../src/kernel/store/store-parts.js'
+import { composeStores } from '../../src/kernel/store/stores.js'
+import type { ReadScope, WriteScope } from '../../src/kernel/store/unit-of-work.js'
+
+class RawReader {
+  constructor(readonly scope: ReadScope) {}
+}
+
+class RawWriter {
+  constructor(readonly scope: WriteScope) {}
+}
+
+/** Stores whose only part hands out the scope of its transaction: for tests of what every store does. */
+export const openRawStores = composeStores({
+  raw: { ...NO_STORE_PARTS, tenant_readers: { raw: RawReader }, tenant_writers: { raw: RawWriter } },
+})
