@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify'
 import type { ProblemCode } from '../../contract/problems/catalogue.js'
 import { Problem } from '../../kernel/problems/problems.js'
+import { type FieldError, validationFailed } from '../../kernel/problems/validation.js'
 import { noteProblem, sendProblem } from '../../kernel/request/send-problem.js'
 import type { WebSockets } from '../../kernel/sockets/web-sockets.js'
 
@@ -51,7 +52,7 @@ interface SchemaError {
 function validationProblem(error: FastifyError): Problem {
   if (error.validationContext === 'params') return new Problem('not_found')
   const errors = (error.validation as unknown as SchemaError[]).filter(isTelling).map((each) => describe(each))
-  return new Problem('validation_failed', { members: { errors } })
+  return validationFailed(errors)
 }
 
 /** Of a union that fails, the branches say nothing that helps. */
@@ -59,7 +60,7 @@ function isTelling({ keyword }: SchemaError): boolean {
   return keyword !== 'if'
 }
 
-function describe({ instancePath, keyword, message, params }: SchemaError): { pointer: string; message: string } {
+function describe({ instancePath, keyword, message, params }: SchemaError): FieldError {
   const name = params.additionalProperty ?? params.unevaluatedProperty ?? params.missingProperty
   const pointer = name === undefined ? instancePath : `${instancePath}/${escapePointer(String(name))}`
   if (keyword === 'additionalProperties') return { pointer, message: 'is not known here' }

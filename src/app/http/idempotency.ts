@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import canonicalize from 'canonicalize'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../../kernel/problems/problems.js'
+import { invalidField } from '../../kernel/problems/validation.js'
 import { isCreating } from '../../kernel/request/creating.js'
 import {
   type IdempotencyMark,
@@ -89,8 +90,7 @@ function markOf(request: FastifyRequest): IdempotencyMark | undefined {
   const key = request.headers['idempotency-key']
   if (key === undefined) return undefined
   if (typeof key !== 'string' || !KEY.test(key)) {
-    const errors = [{ pointer: 'Idempotency-Key', message: 'must be 1 to 255 visible ASCII characters' }]
-    throw new Problem('validation_failed', { members: { errors } })
+    throw invalidField('Idempotency-Key', 'must be 1 to 255 visible ASCII characters')
   }
   const { principal, tenant } = request.findings
   const path = (request.raw.url ?? '').split('?')[0]

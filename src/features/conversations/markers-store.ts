@@ -1,5 +1,6 @@
 import { and, eq, lt } from 'drizzle-orm'
 import { Problem } from '../../kernel/problems/problems.js'
+import { invalidField } from '../../kernel/problems/validation.js'
 import type { WriteScope } from '../../kernel/store/unit-of-work.js'
 import { type Caller, userOf } from './caller.js'
 import { holdVisible } from './reader.js'
@@ -19,8 +20,7 @@ export class ReadMarkersWriter {
     const user_id = userOf(principal)
     const { last_seq } = await holdVisible(this.scope, this.tenant_id, conversation_id, principal)
     if (seq > last_seq) {
-      const errors = [{ pointer: '/seq', message: `must be at most ${last_seq}, the newest message` }]
-      throw new Problem('validation_failed', { members: { errors } })
+      throw invalidField('/seq', `must be at most ${last_seq}, the newest message`)
     }
     const [moved] = await this.scope.queries
       .insert(read_markers)

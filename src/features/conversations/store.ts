@@ -2,11 +2,12 @@ import { and, eq } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import { findHoldings } from '../../kernel/authz/holdings.js'
 import { isActiveMember } from '../../kernel/authz/membership.js'
-import { brokenForeignKey } from '../../kernel/database/errors.js'
+import { mapConstraint } from '../../kernel/database/errors.js'
 import { memberships } from '../../kernel/identity/memberships-table.js'
 import { users } from '../../kernel/identity/users-table.js'
 import { holds } from '../../kernel/permissions/evaluate.js'
 import { Problem } from '../../kernel/problems/problems.js'
+import { invalidField } from '../../kernel/problems/validation.js'
 import { checkVersion } from '../../kernel/rest/etag.js'
 import type { WriteScope } from '../../kernel/store/unit-of-work.js'
 import type { Caller } from './caller.js'
@@ -43,7 +44,7 @@ export class ConversationsWriter extends ConversationsReader {
     const is_user = principal.kind === 'user'
     if (visibility === 'members' && !is_user) throw unseen()
     const values = { tenant_id: this.tenant_id, id, title, customer_id, assignee_id, channel, visibility }
-    await orUnknown(() =>
+    await mapConstraint(CONSTRAINTS, () =>
       this.scope.queries
         .insert(conversations)
         .values({ ...values, status: 'open', last_activity_at: now, created_at: now, updated_at: now }),
@@ -140,7 +141,7 @@ export class ConversationsWriter extends ConversationsReader {
       this.scope.unchanged()
       return before
     }
-    await orUnknown(() =>
+    await mapConstraint(CONSTRAINTS, () =>
       this.scope.queries
         .update(conversations)
         .set({ ...change, version: before.version + 1, updated_at: this.scope.now })
@@ -159,8 +160,8 @@ export class ConversationsWriter extends ConversationsReader {
     if (assignee_id === null) return
     const member = await findHoldings(this.scope, this.tenant_id, assignee_id)
     const may_view = member?.is_active === true && holds(member.holdings, 'conversations:view')
-    if (!may_view) throw unknown('assignee_id')
-    if (visibility === 'members' && !(await this.isMember(id, assignee_id))) throw unknown('assignee_id')
+    if (!may_view) throw unknownAssignee()
+    if (visibility === 'members' && !(await this.isMember(id, assignee_id))) throw unknownAssignee()
   }
 
   private async isMember(id: string, user_id: string): Promise<boolean> {
@@ -187,29 +188,13 @@ export class ConversationsWriter extends ConversationsReader {
   }
 }
 
-const MEANING: Readonly<Record<string, string>> = {
-  customer_id: 'must be a customer of this tenant',
-  assignee_id: 'must be an active member of the tenant who may see this conversation',
-}
+const unknownCustomer = (cause: unknown) => invalidField('/customer_id', 'must be a customer of this tenant', cause)
 
-function unknown(field: string, cause?: unknown): Problem {
-  const errors = [{ pointer: `/${field}`, message: MEANING[field] }]
-  return new Problem('validation_failed', { members: { errors }, cause })
-}
+const unknownAssignee = (cause?: unknown) =>
+  invalidField('/assignee_id', 'must be an active member of the tenant who may see this conversation', cause)
 
-/** A conversation of members that whoever makes it so would not see. */
-function unseen(): Problem {
-  const message = 'must be tenant: whoever asks is no member, and would not see it any more'
-  return new Problem('validation_failed', { members: { errors: [{ pointer: '/visibility', message }] } })
-}
+const CONSTRAINTS = { conversations_customer_fkey: unknownCustomer, conversations_assignee_fkey: unknownAssignee }
 
-async function orUnknown<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    const broken = brokenForeignKey(error)
-    if (broken === 'conversations_customer_fkey') throw unknown('customer_id', error)
-    if (broken === 'conversations_assignee_fkey') throw unknown('assignee_id', error)
-    throw error
-  }
-}
+/** The caller would make it a conversation of members, and would not see it. */
+const unseen = () =>
+  invalidField('/visibility', 'must be tenant: whoever asks is no member, and would not see it any more')

@@ -1,5 +1,5 @@
 import { isValidPhoneNumber } from 'libphonenumber-js/max'
-import { Problem } from '../../kernel/problems/problems.js'
+import { assertValid, type FieldError } from '../../kernel/problems/validation.js'
 
 const METADATA_BYTES_MAX = 16_384
 const E164 = /^\+[1-9][0-9]{1,14}$/
@@ -16,12 +16,12 @@ interface Wish {
  * @throws Problem `validation_failed`
  */
 export function checkCustomer({ phone, metadata }: Wish): void {
-  const errors: { pointer: string; message: string }[] = []
+  const errors: FieldError[] = []
   if (typeof phone === 'string' && !(E164.test(phone) && isValidPhoneNumber(phone))) {
     errors.push({ pointer: '/phone', message: 'must be a number in E.164 that can exist, such as +4915112345678' })
   }
   if (metadata !== undefined && Buffer.byteLength(JSON.stringify(metadata)) > METADATA_BYTES_MAX) {
     errors.push({ pointer: '/metadata', message: `must not be more than ${METADATA_BYTES_MAX} bytes of JSON` })
   }
-  if (errors.length > 0) throw new Problem('validation_failed', { members: { errors } })
+  assertValid(errors)
 }

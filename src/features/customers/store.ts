@@ -1,7 +1,7 @@
 import { and, arrayContains, desc, eq, lt, or, type SQL, sql } from 'drizzle-orm'
 import { QueryBuilder } from 'drizzle-orm/pg-core'
 import { v7 as uuidv7 } from 'uuid'
-import { brokenUniqueConstraint } from '../../kernel/database/errors.js'
+import { mapConstraint } from '../../kernel/database/errors.js'
 import { compiled } from '../../kernel/database/queries.js'
 import { anywhere } from '../../kernel/database/search.js'
 import { Problem } from '../../kernel/problems/problems.js'
@@ -26,10 +26,17 @@ export interface CustomerFilters {
   readonly tag?: string
 }
 
-const UNIQUE_FIELDS: Readonly<Record<string, string>> = {
-  customers_email_key: 'email',
-  customers_phone_key: 'phone',
-  customers_external_id_key: 'external_id',
+const taken = (field: 'email' | 'phone' | 'external_id') => (cause: unknown) =>
+  new Problem('already_exists', {
+    detail: `Another customer of this tenant has the same ${field}.`,
+    members: { conflicting_field: field },
+    cause,
+  })
+
+const CONSTRAINTS = {
+  customers_email_key: taken('email'),
+  customers_phone_key: taken('phone'),
+  customers_external_id_key: taken('external_id'),
 }
 
 const builder = new QueryBuilder()
@@ -109,7 +116,7 @@ export class CustomersWriter extends CustomersReader {
   /** @throws Problem `already_exists` with the field that must be unique */
   async create(wish: CustomerWish): Promise<CustomerRecord> {
     const { now } = this.scope
-    const [row] = await orConflict(() =>
+    const [row] = await mapConstraint(CONSTRAINTS, () =>
       this.scope.queries
         .insert(customers)
         .values({ ...wish, tenant_id: this.tenant_id, id: uuidv7(), created_at: now, updated_at: now })
@@ -127,7 +134,7 @@ export class CustomersWriter extends CustomersReader {
     demanded: readonly number[] | undefined,
   ): Promise<CustomerRecord> {
     const before = await this.lock(id, demanded)
-    const [row] = await orConflict(() =>
+    const [row] = await mapConstraint(CONSTRAINTS, () =>
       this.scope.queries
         .update(customers)
         .set({ ...change, version: before.version + 1, updated_at: this.scope.now })
@@ -157,20 +164,6 @@ export class CustomersWriter extends CustomersReader {
 
   private tell(id: string, changes: Record<string, unknown>): void {
     this.scope.changed({ kind: 'customer', id, tenant_id: this.tenant_id, changes })
-  }
-}
-
-async function orConflict<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    const field = UNIQUE_FIELDS[brokenUniqueConstraint(error) ?? '']
-    if (field === undefined) throw error
-    throw new Problem('already_exists', {
-      detail: `Another customer of this tenant has the same ${field}.`,
-      members: { conflicting_field: field },
-      cause: error,
-    })
   }
 }
 

@@ -1,5 +1,5 @@
 import ipaddr from 'ipaddr.js'
-import { Problem } from '../../kernel/problems/problems.js'
+import { assertValid, type FieldError } from '../../kernel/problems/validation.js'
 
 /** A key that outlives this was meant to live for ever, and should say so by having no expiry. */
 const EXPIRY_YEARS_MAX = 10
@@ -17,7 +17,7 @@ interface Wish {
  * @throws Problem `validation_failed`
  */
 export function checkedKey<T extends Wish>(wish: T, now_ms: number): T {
-  const errors: { pointer: string; message: string }[] = []
+  const errors: FieldError[] = []
   if (typeof wish.expires_at === 'string') {
     const expires_ms = Date.parse(wish.expires_at)
     if (!(expires_ms > now_ms)) errors.push({ pointer: '/expires_at', message: 'must be in the future' })
@@ -37,7 +37,7 @@ export function checkedKey<T extends Wish>(wish: T, now_ms: number): T {
       })
     return network ?? text
   })
-  if (errors.length > 0) throw new Problem('validation_failed', { members: { errors } })
+  assertValid(errors)
   return {
     ...wish,
     ...(typeof wish.expires_at === 'string' && { expires_at: new Date(wish.expires_at).toISOString() }),

@@ -1,4 +1,4 @@
-import { Problem } from '../../kernel/problems/problems.js'
+import { invalidField } from '../../kernel/problems/validation.js'
 
 /**
  * Letters, digits and marks of any script, single spaces, and a little punctuation; nothing that a URL would decode, and
@@ -18,13 +18,14 @@ const LOOKALIKE_SCRIPTS = [/\p{Script=Latin}/u, /\p{Script=Cyrillic}/u, /\p{Scri
  */
 export function checkRoleName(name: string): void {
   if (!ROLE_NAME.test(name)) {
-    throw refused("must have 1 to 60 letters, digits, single spaces or . & ' ( ) _ - and begin with a letter or digit")
+    throw invalidField(
+      '/name',
+      "must have 1 to 60 letters, digits, single spaces or . & ' ( ) _ - and begin with a letter or digit",
+    )
   }
-  if (INVISIBLE.test(name)) throw refused('must not have invisible characters')
-  if (name !== name.normalize('NFKC')) throw refused('must be written in ordinary characters (Unicode NFKC)')
-  if (LOOKALIKE_SCRIPTS.filter((script) => script.test(name)).length > 1) throw refused('must not mix scripts')
-}
-
-function refused(message: string): Problem {
-  return new Problem('validation_failed', { members: { errors: [{ pointer: '/name', message }] } })
+  if (INVISIBLE.test(name)) throw invalidField('/name', 'must not have invisible characters')
+  if (name !== name.normalize('NFKC'))
+    throw invalidField('/name', 'must be written in ordinary characters (Unicode NFKC)')
+  if (LOOKALIKE_SCRIPTS.filter((script) => script.test(name)).length > 1)
+    throw invalidField('/name', 'must not mix scripts')
 }

@@ -1,7 +1,7 @@
 import { and, asc, count, desc, eq, lt } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import { type HeldRole, heldColumns } from '../../kernel/authz/membership.js'
-import { brokenUniqueConstraint } from '../../kernel/database/errors.js'
+import { mapConstraint } from '../../kernel/database/errors.js'
 import { lockTenant } from '../../kernel/identity/lock-tenant.js'
 import { membership_roles, memberships } from '../../kernel/identity/memberships-table.js'
 import { type RoleRow, roles } from '../../kernel/identity/roles-table.js'
@@ -113,7 +113,7 @@ export class RolesWriter extends RolesReader {
       throw new Problem('limit_reached', { detail: `A tenant can have ${ROLES_MAX} roles.` })
     }
     const values = { tenant_id: this.tenant_id, id: uuidv7(), created_at: this.scope.now }
-    const [row] = await orNameTaken(() =>
+    const [row] = await mapConstraint(CONSTRAINTS, () =>
       this.scope.queries
         .insert(roles)
         .values({ ...values, name: wish.name, scopes: [...wish.scopes] })
@@ -140,7 +140,7 @@ export class RolesWriter extends RolesReader {
     const before = await this.changeable(id, demanded)
     const added = (change.scopes ?? []).filter((scope) => !before.scopes.includes(scope))
     checkGrantedScopes(actor, added)
-    const [row] = await orNameTaken(() =>
+    const [row] = await mapConstraint(CONSTRAINTS, () =>
       this.scope.queries
         .update(roles)
         .set({
@@ -184,15 +184,11 @@ function roleRecord(row: RoleRow): RoleRecord {
   return { id, name, is_system: system_role !== null, scopes: scopesOfRole(row), version, created_at }
 }
 
-async function orNameTaken<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    if (brokenUniqueConstraint(error) !== 'roles_name_key') throw error
-    throw new Problem('already_exists', {
+const CONSTRAINTS = {
+  roles_name_key: (cause: unknown) =>
+    new Problem('already_exists', {
       detail: 'Another role of this tenant has the same name, case aside.',
       members: { conflicting_field: 'name' },
-      cause: error,
-    })
-  }
+      cause,
+    }),
 }

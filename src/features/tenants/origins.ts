@@ -1,4 +1,4 @@
-import { Problem } from '../../kernel/problems/problems.js'
+import { assertValid } from '../../kernel/problems/validation.js'
 
 /**
  * Checks that each is an origin as a browser sends it (RFC 6454 section 6.2): lower case, no default port, nothing after
@@ -16,5 +16,5 @@ export function checkOrigins(origins: readonly string[] | undefined): void {
         : `is not written as browsers send it: ${written}`
     return [{ pointer: `/allowed_origins/${position}`, message: hint }]
   })
-  if (errors.length > 0) throw new Problem('validation_failed', { members: { errors } })
+  assertValid(errors)
 }

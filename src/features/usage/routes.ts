@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { Problem } from '../../kernel/problems/problems.js'
+import { invalidField } from '../../kernel/problems/validation.js'
 import { member } from '../../kernel/request/access.js'
 import { closed, Instant, type Routes, TenantParams } from '../../kernel/rest/schemas.js'
 import { type Clock, instantOf } from '../../kernel/time/clock.js'
@@ -79,9 +79,7 @@ const endOfHour = (time_ms: number) => Math.ceil(time_ms / HOUR_MS) * HOUR_MS
 function checkSpan(from_ms: number, to_ms: number, days_max: number): void {
   const days = (to_ms - from_ms) / DAY_MS
   if (days > 0 && days <= days_max && from_ms >= FIRST_MS && to_ms <= LAST_MS) return
-  throw new Problem('validation_failed', {
-    members: { errors: [{ pointer: '/from', message: `must be before to, by at most ${days_max} days` }] },
-  })
+  throw invalidField('/from', `must be before to, by at most ${days_max} days`)
 }
 
 const FIRST_MS = Date.parse('2000-01-01T00:00:00Z')

@@ -3,7 +3,8 @@ import { ZxcvbnFactory } from '@zxcvbn-ts/core'
 import * as common from '@zxcvbn-ts/language-common'
 import argon2 from 'argon2'
 import pLimit from 'p-limit'
-import { Problem, unavailable } from '../problems/problems.js'
+import { unavailable } from '../problems/problems.js'
+import { invalidField } from '../problems/validation.js'
 
 export const PASSWORD_CHARACTERS_MIN = 15
 export const PASSWORD_CHARACTERS_MAX = 128
@@ -73,15 +74,11 @@ const estimator = new ZxcvbnFactory({
 export function checkNewPassword(password: string, about: readonly string[], pointer = '/password'): void {
   const characters = [...password.normalize('NFC')].length
   if (characters < PASSWORD_CHARACTERS_MIN || characters > PASSWORD_CHARACTERS_MAX) {
-    throw refused(pointer, `must have ${PASSWORD_CHARACTERS_MIN} to ${PASSWORD_CHARACTERS_MAX} characters`)
+    throw invalidField(pointer, `must have ${PASSWORD_CHARACTERS_MIN} to ${PASSWORD_CHARACTERS_MAX} characters`)
   }
   // Of a name and an address each part counts, for people join them in every way.
   const parts = about.flatMap((text) => [text, ...text.split(/[^\p{L}\p{N}]+/u)])
   if (estimator.check(password, parts).score < SCORE_MIN) {
-    throw refused(pointer, 'is common or easy to guess; a few words that do not belong together are better')
+    throw invalidField(pointer, 'is common or easy to guess; a few words that do not belong together are better')
   }
-}
-
-function refused(pointer: string, message: string): Problem {
-  return new Problem('validation_failed', { members: { errors: [{ pointer, message }] } })
 }

@@ -13,16 +13,24 @@ function driverError(error: unknown): DriverError | undefined {
   return undefined
 }
 
-/** The name of the unique constraint that a write would have broken, or undefined. */
-export function brokenUniqueConstraint(error: unknown): string | undefined {
-  const cause = driverError(error)
-  return cause?.code === '23505' ? cause.constraint : undefined
-}
+/** SQLSTATE of a foreign key and of a unique constraint that a statement would have broken. */
+const BROKEN_CONSTRAINTS = ['23503', '23505']
 
-/** The name of the foreign key that a write would have broken, or undefined. */
-export function brokenForeignKey(error: unknown): string | undefined {
-  const cause = driverError(error)
-  return cause?.code === '23503' ? cause.constraint : undefined
+/**
+ * Runs a write, and turns a broken constraint into the problem that it means to the caller. The keys are names of foreign
+ * keys and unique constraints; any other error is thrown as it is. After the error the transaction can only roll back.
+ */
+export async function mapConstraint<T>(
+  problems: Readonly<Record<string, (cause: unknown) => Problem>>,
+  write: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await write()
+  } catch (error) {
+    const { code = '', constraint = '' } = driverError(error) ?? {}
+    const problem = BROKEN_CONSTRAINTS.includes(code) ? problems[constraint] : undefined
+    throw problem?.(error) ?? error
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 import { and, eq, inArray } from 'drizzle-orm'
 import type { RoleFact } from '../permissions/roles.js'
-import { Problem } from '../problems/problems.js'
+import { assertValid } from '../problems/validation.js'
 import type { ReadScope } from '../store/unit-of-work.js'
 import { roles } from './roles-table.js'
 
@@ -21,6 +21,6 @@ export async function namedRoles(scope: ReadScope, tenant_id: string, names: rea
       ? []
       : [{ pointer: `/roles/${position}`, message: 'is not the name of a role of this tenant' }],
   )
-  if (errors.length > 0) throw new Problem('validation_failed', { members: { errors } })
+  assertValid(errors)
   return found
 }

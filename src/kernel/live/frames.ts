@@ -2,6 +2,7 @@ import { Type } from 'typebox'
 import { Check } from 'typebox/value'
 import type { ClientFrame, GatewayFrame } from '../../contract/stream-frames.js'
 import { Problem } from '../problems/problems.js'
+import { invalidField } from '../problems/validation.js'
 import { closed } from '../rest/schemas.js'
 import type { ConversationEvent } from '../store/events.js'
 
@@ -18,9 +19,9 @@ export function readClientFrame(text: string): ClientFrame {
   const frame = parse(text)
   const type = (frame as { type?: unknown } | null)?.type
   const schema = type === 'ping' || type === 'typing' ? CLIENT_FRAMES[type] : undefined
-  if (schema === undefined) throw invalid('/type', 'must be one of ping, typing')
+  if (schema === undefined) throw invalidField('/type', 'must be one of ping, typing')
   if (!Check(schema, frame))
-    throw invalid('', type === 'typing' ? 'must be {type, is_typing: boolean}' : 'must be {type}')
+    throw invalidField('', type === 'typing' ? 'must be {type, is_typing: boolean}' : 'must be {type}')
   return frame as ClientFrame
 }
 
@@ -30,10 +31,6 @@ function parse(text: string): unknown {
   } catch (error) {
     throw new Problem('malformed_json', { cause: error })
   }
-}
-
-function invalid(pointer: string, message: string): Problem {
-  return new Problem('validation_failed', { members: { errors: [{ pointer, message }] } })
 }
 
 /** A frame for many listeners. It is serialised once for each transport. */

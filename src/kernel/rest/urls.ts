@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyRequest } from 'fastify'
-import { Problem } from '../problems/problems.js'
+import { assertValid } from '../problems/validation.js'
 import { isStorable } from './json-body.js'
 
 /** Whether the path of a URL can be decoded: each `%` begins a byte, and the bytes are UTF-8 (RFC 3986 section 2.1). */
@@ -30,5 +30,5 @@ export async function checkQuery(request: FastifyRequest): Promise<void> {
   const errors = Object.entries(request.query as Record<string, unknown>)
     .filter(([, value]) => typeof value === 'string' && !isStorable(value))
     .map(([name]) => ({ pointer: `/${name}`, message: 'must not hold NUL' }))
-  if (errors.length > 0) throw new Problem('validation_failed', { members: { errors } })
+  assertValid(errors)
 }

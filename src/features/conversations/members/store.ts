@@ -2,6 +2,7 @@ import { and, count, desc, eq, lt, sql } from 'drizzle-orm'
 import { memberships } from '../../../kernel/identity/memberships-table.js'
 import { users } from '../../../kernel/identity/users-table.js'
 import { Problem } from '../../../kernel/problems/problems.js'
+import { invalidField } from '../../../kernel/problems/validation.js'
 import { type Page, pageOf, type Rows } from '../../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
 import type { Caller } from '../caller.js'
@@ -177,8 +178,7 @@ export class ConversationMembersWriter extends ConversationMembersReader {
       )
       .for('share')
     if (rows.length > 0) return
-    const errors = [{ pointer: '/user_id', message: 'must be an active member of this tenant' }]
-    throw new Problem('validation_failed', { members: { errors } })
+    throw invalidField('/user_id', 'must be an active member of this tenant')
   }
 
   private tell(id: string, user_id: string, changes: Record<string, unknown>): void {

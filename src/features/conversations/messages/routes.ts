@@ -3,7 +3,7 @@ import type { Limiter } from '../../../kernel/limits/limiter.js'
 import { WAIT_SECONDS_MAX } from '../../../kernel/live/limits.js'
 import type { Live } from '../../../kernel/live/live.js'
 import { waitForMessage } from '../../../kernel/live/long-poll.js'
-import { Problem } from '../../../kernel/problems/problems.js'
+import { invalidField } from '../../../kernel/problems/validation.js'
 import { tenant } from '../../../kernel/request/access.js'
 import { pageSchema, placeOf, readOrderedPage, sendPage } from '../../../kernel/rest/pagination.js'
 import { closed, NoContent, problems, type Routes } from '../../../kernel/rest/schemas.js'
@@ -151,6 +151,5 @@ function messageNow(request: FastifyRequest, message: { readonly id: string }): 
 /** @throws Problem `validation_failed` for a wait for nothing in particular */
 function checkedAfter(after: string | undefined): number {
   if (after !== undefined) return Number(after)
-  const errors = [{ pointer: '/wait', message: 'needs after: the seq of the last message that you have' }]
-  throw new Problem('validation_failed', { members: { errors } })
+  throw invalidField('/wait', 'needs after: the seq of the last message that you have')
 }

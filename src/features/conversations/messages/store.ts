@@ -1,9 +1,10 @@
 import { and, eq, sql } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import type { Principal } from '../../../kernel/authz/principal.js'
-import { brokenForeignKey } from '../../../kernel/database/errors.js'
+import { mapConstraint } from '../../../kernel/database/errors.js'
 import { compiled, queriesOn } from '../../../kernel/database/queries.js'
 import { Problem } from '../../../kernel/problems/problems.js'
+import { invalidField } from '../../../kernel/problems/validation.js'
 import type { WriteScope } from '../../../kernel/store/unit-of-work.js'
 import type { Caller } from '../caller.js'
 import { ConversationsReader, holdVisible } from '../reader.js'
@@ -75,7 +76,7 @@ export class MessagesWriter extends MessagesReader {
       reply_to: wish.reply_to ?? null,
       created_at: now,
     }
-    const [row] = await orUnknownReply(() => this.scope.queries.run(INSERT(values)))
+    const [row] = await mapConstraint(CONSTRAINTS, () => this.scope.queries.run(INSERT(values)))
     const message = messageShown(row as MessageRow)
     this.tell(message, { seq: message.seq, reply_to: message.reply_to })
     this.publish('chat_message', message)
@@ -162,7 +163,7 @@ function authorOf({ customer_id }: MessageWish, principal: Principal, of_convers
   if (key_id === null) {
     throw new Problem('key_required', { detail: 'Only a key, without a user, passes on the words of a customer.' })
   }
-  if (customer_id !== of_conversation) throw invalid('/customer_id', 'must be the customer of this conversation')
+  if (customer_id !== of_conversation) throw invalidField('/customer_id', 'must be the customer of this conversation')
   return { author_kind: 'customer' as const, author_id: customer_id, key_id }
 }
 
@@ -171,15 +172,7 @@ function isAuthor({ author_kind, author_id, key_id }: MessageRow, principal: Pri
   return principal.kind === 'key' ? key_id === principal.id : author_kind === 'user' && author_id === principal.id
 }
 
-async function orUnknownReply<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    if (brokenForeignKey(error) !== 'messages_reply_to_fkey') throw error
-    throw invalid('/reply_to', 'must be a message of this conversation', error)
-  }
-}
-
-function invalid(pointer: string, message: string, cause?: unknown): Problem {
-  return new Problem('validation_failed', { members: { errors: [{ pointer, message }] }, cause })
+const CONSTRAINTS = {
+  messages_reply_to_fkey: (cause: unknown) =>
+    invalidField('/reply_to', 'must be a message of this conversation', cause),
 }

@@ -1,7 +1,7 @@
 import { and, desc, eq, lt, ne, or, type SQL } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import type { Principal } from '../../../kernel/authz/principal.js'
-import { brokenUniqueConstraint } from '../../../kernel/database/errors.js'
+import { mapConstraint } from '../../../kernel/database/errors.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import { type Page, pageOf, type Rows } from '../../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
@@ -97,7 +97,7 @@ export class ReportsWriter extends ReportsReader {
     if (content === null) throw new Problem('invalid_state', { detail: 'The message is deleted.' })
     const values = { tenant_id: this.tenant_id, id: uuidv7(), conversation_id, message_id, reporter_id, reason }
     const copy = { content, author_kind, author_id }
-    const [row] = await orReportedBefore(() =>
+    const [row] = await mapConstraint(CONSTRAINTS, () =>
       this.scope.queries
         .insert(message_reports)
         .values({ ...values, ...copy, status: 'pending', created_at: this.scope.now })
@@ -151,11 +151,6 @@ function isOfOthers({ kind, id }: Principal): SQL | undefined {
   return or(ne(message_reports.author_kind, author_kind), ne(message_reports.author_id, id))
 }
 
-async function orReportedBefore<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    if (brokenUniqueConstraint(error) !== 'message_reports_reporter_key') throw error
-    throw new Problem('already_reported', { cause: error })
-  }
+const CONSTRAINTS = {
+  message_reports_reporter_key: (cause: unknown) => new Problem('already_reported', { cause }),
 }

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { TICKET_SECONDS } from '../../../kernel/credentials/ticket.js'
 import { Problem } from '../../../kernel/problems/problems.js'
+import { invalidField } from '../../../kernel/problems/validation.js'
 import { orTicket, tenant } from '../../../kernel/request/access.js'
 import { found } from '../../../kernel/request/findings.js'
 import { problems, type Routes } from '../../../kernel/rest/schemas.js'
@@ -91,8 +92,7 @@ function afterOf(request: FastifyRequest): number | undefined {
   const last = request.headers['last-event-id']
   if (last === undefined || last === '') return after === undefined ? undefined : Number(after)
   if (typeof last !== 'string' || !/^(0|[1-9][0-9]{0,8})$/.test(last)) {
-    const errors = [{ pointer: '/last-event-id', message: 'must be the id of an event of this stream' }]
-    throw new Problem('validation_failed', { members: { errors } })
+    throw invalidField('/last-event-id', 'must be the id of an event of this stream')
   }
   return Number(last)
 }

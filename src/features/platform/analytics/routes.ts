@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { Problem } from '../../../kernel/problems/problems.js'
+import { invalidField } from '../../../kernel/problems/validation.js'
 import { operator } from '../../../kernel/request/access.js'
 import { closed, Instant, type Routes } from '../../../kernel/rest/schemas.js'
 import { type Clock, instantOf } from '../../../kernel/time/clock.js'
@@ -20,9 +20,7 @@ const analytics: Routes<{ readonly clock: Clock }> = async (app, { clock }) => {
     const from_ms = from === undefined ? to_ms - SPAN_DAYS_DEFAULT * DAY_MS : Date.parse(from)
     const days = (to_ms - from_ms) / DAY_MS
     if (days > 0 && days <= SPAN_DAYS_MAX) return { from: instantOf(from_ms), to: instantOf(to_ms) }
-    throw new Problem('validation_failed', {
-      members: { errors: [{ pointer: '/from', message: `must be before to, by at most ${SPAN_DAYS_MAX} days` }] },
-    })
+    throw invalidField('/from', `must be before to, by at most ${SPAN_DAYS_MAX} days`)
   }
 
   app.get(

@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import { normaliseEmail } from '../../../kernel/credentials/email.js'
 import { Problem } from '../../../kernel/problems/problems.js'
+import { invalidField } from '../../../kernel/problems/validation.js'
 import { operator } from '../../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../../kernel/rest/pagination.js'
 import { closed, Instant, Name, Nullable, problems, type Routes, Uuid } from '../../../kernel/rest/schemas.js'
@@ -194,7 +195,5 @@ const CENTURY_MS = 100 * 366 * 86_400_000
 function checkFuture(instant: string, pointer: string, clock: Clock): void {
   const at_ms = Date.parse(instant)
   if (at_ms > clock() && at_ms < clock() + CENTURY_MS) return
-  throw new Problem('validation_failed', {
-    members: { errors: [{ pointer, message: 'must be in the future, and within a century' }] },
-  })
+  throw invalidField(pointer, 'must be in the future, and within a century')
 }
