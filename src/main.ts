@@ -13,26 +13,25 @@ import { openDatabase } from './kernel/database/open.js'
 import { checkPreconditions } from './kernel/database/preconditions.js'
 
 /**
- * A stop has three parts, and ends within 10 s, before whoever stops us loses patience. First readiness fails while
- * everything is still answered, so that a load balancer looks away before the door shuts. Then the listener closes,
- * and requests in flight finish. A connection that is still open after that would never end by itself.
+ * A stop ends within 10 s, before the supervisor sends SIGKILL. First, readiness fails while the gateway still answers
+ * requests, so that load balancers stop sending new ones. Second, the listener closes and requests in flight finish.
+ * Third, after FINISH_MS, the process closes the connections that are still open.
  */
 const UNREADY_MS = { production: 2_000, otherwise: 250 }
 const FINISH_MS = 6_000
 const STOP_MS_MAX = 9_500
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
-/** The process: environment to configuration to parts to gateway, and the way back. */
+/** Starts the process: environment, configuration, parts, gateway. Stops it in the reverse order. */
 async function main(): Promise<void> {
   const environment = readEnvironment()
   const config = configure(environment)
   const logger = pino(logOptions(config.log_level))
-  // Before anything is opened, for the same reason: a mistake in it should not leave a new database behind.
+  // The manifest and the signing keys are read first, so that an error in them does not leave a new database behind.
   const upstreams = config.upstreams_file === undefined ? undefined : openUpstreams(config.upstreams_file, Date.now)
-  // Read before anything is opened: a mistake in them should not leave a new database behind.
   const given = environment.JWT_SIGNING_KEYS === undefined ? undefined : await loadSecrets(environment, config.storage)
   const database = await openDatabase(config.storage, (error) =>
-    logger.warn({ err: error }, 'a database connection broke'),
+    logger.warn({ err: error }, 'database connection lost'),
   )
   try {
     await checkPreconditions(database)
@@ -48,25 +47,25 @@ async function main(): Promise<void> {
       upstreams,
     })
     if (config.redis_url !== undefined) {
-      app.log.warn('REDIS_URL is set, but this release counts in memory: each replica counts for itself')
+      app.log.warn('REDIS_URL has no effect in this release: each replica counts budgets in its own memory')
     }
     const demo =
       config.storage.engine === 'embedded' && !config.production
         ? await plantDemo(stores, config.storage.data_dir, config.public_url)
         : undefined
     await app.listen({ host: config.host, port: config.port })
-    // Where there are upstreams a hang-up reads them again; elsewhere it is an end like any other.
+    // With upstreams, SIGHUP reloads the manifest. Without, it stops the process like other signals.
     const skip = upstreams === undefined ? [...SIGNALS] : [...SIGNALS, 'SIGHUP' as const]
     const { close } = closeWithGrace({ delay: STOP_MS_MAX, logger: false, skip }, async ({ err }) => {
       is_draining = true
       app.log.info('draining')
-      if (err !== undefined) app.log.error({ err }, 'the process breaks off')
+      if (err !== undefined) app.log.error({ err }, 'stopping after a fatal error')
       else await sleep(config.production ? UNREADY_MS.production : UNREADY_MS.otherwise)
       await finish(app)
       await database.close()
       app.log.info('stopped')
     })
-    // A terminal sends Ctrl-C to npm and to us, and npm passes its own on: the second one must not cut the stop short.
+    // A terminal sends Ctrl-C to npm and to this process, and npm forwards its own. The second one must not shorten the stop.
     for (const signal of SIGNALS) process.on(signal, () => void (is_draining || close()))
     if (upstreams !== undefined) process.on('SIGHUP', () => reloadUpstreams(upstreams, app.log))
     if (demo !== undefined) process.stdout.write(demoCommands(demo, await accessOf(app, demo)))
@@ -76,14 +75,14 @@ async function main(): Promise<void> {
   }
 }
 
-/** Takes no more connections, and waits for those that are being answered; whoever drips is cut off in the end. */
+/** Closes the listener and waits for requests in flight. After FINISH_MS it closes the connections that remain. */
 async function finish(app: FastifyInstance): Promise<void> {
   const cut = setTimeout(() => app.server.closeAllConnections(), FINISH_MS)
   await app.close()
   clearTimeout(cut)
 }
 
-/** An access token for the commands that are printed: a login like any other. */
+/** Logs in for the access token in the printed demo commands. */
 async function accessOf(app: FastifyInstance, { variables }: Demo): Promise<string> {
   const payload = { email: variables.AGENT_EMAIL, password: variables.AGENT_PASSWORD }
   const answer = await app.inject({ method: 'POST', url: '/v1/auth/login', payload })
@@ -95,12 +94,13 @@ main().catch((error: unknown) => {
   process.exitCode = 1
 })
 
-/** What an operator can mend is one line, and so is what the system or the database says; anything else is ours. */
+/** Errors of the configuration, the system and the database are one line. Any other error is a bug, with its stack. */
 function explain(error: unknown): string {
   if (error instanceof ConfigurationError || !(error instanceof Error)) return String(error)
   const { code, message } = error as NodeJS.ErrnoException
   const is_from_outside = code !== undefined && /^(E[A-Z]+|[0-9A-Z]{5})$/.test(code)
   if (!is_from_outside) return String(error.stack)
-  if (code === 'EADDRINUSE') return `${message}; stop what listens there, or set another PORT or METRICS_PORT`
+  if (code === 'EADDRINUSE')
+    return `${message}; stop the process that listens there, or set another PORT or METRICS_PORT`
   return message.includes(code) ? message : `${code}${message === '' ? '' : `: ${message}`}`
 }

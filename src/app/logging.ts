@@ -2,14 +2,14 @@ import type { FastifyRequest } from 'fastify'
 import type { LoggerOptions } from 'pino'
 import { templateOf } from '../kernel/request/route-of.js'
 
-/** Whatever looks like a credential, wherever it stands: tenant keys, refresh tokens, tickets, JWTs, passwords of URLs. */
+/** Matches credentials anywhere in a line: tenant keys, refresh tokens, tickets, JWTs, passwords in URLs. */
 const CREDENTIALS = /gh[krst]_[\w-]{8,}|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|(?<=:\/\/[^:/@\s"]*:)[^@/\s"]+(?=@)/g
 const REDACTED = '[redacted]'
 const PATH_CHARACTERS_MAX = 200
 
 /**
- * The log: JSON lines. Two nets keep secrets out. Requests are logged by fields chosen here, never by their headers,
- * query or body; and every finished line is searched for what looks like a credential.
+ * The options of the log, which is JSON lines. Two measures keep secrets out. A request is logged by the fields chosen
+ * here, without its headers, query or body. And every line is searched for credentials before it is written.
  */
 export function logOptions(level: string): LoggerOptions {
   return {
@@ -36,7 +36,7 @@ export function logOptions(level: string): LoggerOptions {
   }
 }
 
-/** What may be said of a request: the route, not the URL, which may hold what somebody searched for. */
+/** The fields of a request in the log: the route, and not the URL, because its query may hold search terms. */
 export function requestFields(request: FastifyRequest): Record<string, unknown> {
   return {
     method: request.method,
@@ -49,7 +49,7 @@ function pathOf(request: FastifyRequest): string {
   return (request.raw.url ?? '').split('?')[0]?.slice(0, PATH_CHARACTERS_MAX) ?? ''
 }
 
-/** An error without what it was given: messages of drivers stay, their parameters and details do not. */
+/** The fields of an error in the log. Messages of drivers stay; their parameters and details are dropped. */
 function errorFields(error: Error & { code?: string }): Record<string, unknown> {
   return { type: error.name, code: error.code, message: error.message, stack: error.stack }
 }

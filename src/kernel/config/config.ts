@@ -5,41 +5,41 @@ import { type Budgets, type ConnectionLimits, readBudgets } from '../limits/budg
 import type { MailConfig } from '../mail/mailer.js'
 import { ConfigurationError, type Environment } from './env.js'
 
-/** Where rows are kept: in this process, in a folder; or in a PostgreSQL server, through a pool. */
+/** Where the gateway keeps its rows: in a folder of this process, or in a PostgreSQL server through a pool. */
 export type StorageConfig =
   | { readonly engine: 'embedded'; readonly data_dir: string }
   | { readonly engine: 'pooled'; readonly url: string; readonly connections_max: number }
 
-/** What the service needs to know. Choices are unions, so that a contradiction has no value to be written with. */
+/** The configuration of the process. Choices are unions, so that a contradiction cannot be written. */
 export interface Config {
   readonly production: boolean
   readonly host: string
   readonly port: number
-  /** Origin under which callers reach the gateway; problem types and the token issuer are built from it. */
+  /** The origin at which clients reach the gateway. Problem types and the token issuer are built from it. */
   readonly public_url: string
   readonly storage: StorageConfig
   readonly access_token_seconds: number
   readonly refresh_token_seconds: number
-  /** Addresses and networks of proxies whose `X-Forwarded-*` are believed; empty: none is. */
+  /** Addresses and networks of proxies whose `X-Forwarded-*` headers the gateway trusts. */
   readonly trusted_proxies: readonly string[]
   readonly cors_origins: readonly string[]
   readonly allow_registration: boolean
-  /** The manifest of upstreams; undefined: there are none. */
+  /** The path of the manifest of upstreams; undefined without upstreams. */
   readonly upstreams_file: string | undefined
-  /** Where Prometheus reads; undefined: nowhere. */
+  /** Where the gateway serves metrics to Prometheus; undefined if it serves none. */
   readonly metrics: { readonly host: string; readonly port: number } | undefined
   readonly mail: MailConfig
   readonly log_level: Environment['LOG_LEVEL']
-  /** Set, but not used before the release that shares counters between replicas; said in the log at boot. */
+  /** This release does not use it and logs a warning at boot. A later release shares counters between replicas. */
   readonly redis_url: string | undefined
   readonly budgets: Budgets
   readonly connections: ConnectionLimits
 }
 
 /**
- * Turns the environment into the configuration.
+ * Derives the configuration from the environment.
  *
- * @throws ConfigurationError for a value that makes no sense, or for two values that contradict each other.
+ * @throws ConfigurationError for an invalid value, or for two values that contradict each other
  */
 export function configure(environment: Environment): Config {
   const production = environment.NODE_ENV === 'production'
@@ -95,7 +95,7 @@ function list(text: string | undefined): string[] {
     .filter((item) => item !== '')
 }
 
-/** `true` would believe whoever connects, so only addresses and networks are taken. */
+/** Accepts only addresses and networks: `true` would trust every client that connects. */
 function checkedNetwork(text: string): string {
   if (isIP(text) === 0 && !ipaddr.isValidCIDR(text)) {
     throw new ConfigurationError('TRUST_PROXY: must be a list of addresses or networks (CIDR); never true')
@@ -103,9 +103,9 @@ function checkedNetwork(text: string): string {
   return text
 }
 
-/** An origin as a browser sends it (RFC 6454 section 6.2): scheme, host, port if not the default, and nothing else. */
+/** Checks an origin as a browser sends it (RFC 6454 section 6.2): scheme, host, and port unless it is the default. */
 function checkedOrigin(variable: string, text: string): string {
-  // `null` is what a sandboxed page of anybody sends, so it is no origin.
+  // A sandboxed page of any site sends `null`, so `null` cannot be allowed.
   const origin = URL.canParse(text) ? new URL(text).origin : undefined
   if (origin !== text)
     throw new ConfigurationError(`${variable}: must be a list of exact origins such as https://app.example.com`)

@@ -5,8 +5,8 @@ import { BUDGETS, budgetPattern, CONNECTION_LIMITS } from '../limits/budgets.js'
 /**
  * The only file that reads the environment.
  *
- * Everything here is still text, number or boolean; `config.ts` turns it into choices. A variable that does not fit
- * refuses the boot in one line that names the variable and never prints its value, for the value may be a secret.
+ * The values here are text, numbers and booleans; `config.ts` derives choices from them. An invalid variable stops the
+ * boot with one line. The line names the variable and does not print its value, because the value may be a secret.
  */
 const EnvironmentSchema = Type.Object({
   NODE_ENV: Type.Optional(Type.Enum(['development', 'production', 'test'])),
@@ -41,7 +41,7 @@ const EnvironmentSchema = Type.Object({
 
 export type Environment = Static<typeof EnvironmentSchema>
 
-/** A mistake in the configuration. Its message is one line for the person who starts the process. */
+/** An error in the configuration. Its message is one line for the operator who starts the process. */
 export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError'
 
@@ -60,10 +60,10 @@ const HINTS: Record<string, string> = {
 /**
  * Reads and checks the environment.
  *
- * An empty variable counts as absent, as in a compose file that leaves it blank. A variable that starts with `BUDGET_`
- * but names no budget is refused: it is a limit that somebody believes to be in force.
+ * An empty variable counts as absent, as in a compose file that leaves it blank. An unknown variable that starts with
+ * `BUDGET_` stops the boot, because the operator believes that this limit is in force.
  *
- * @throws ConfigurationError naming the first variable that does not fit.
+ * @throws ConfigurationError that names the first invalid variable
  */
 export function readEnvironment(variables: NodeJS.ProcessEnv = process.env): Environment {
   const given = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''))

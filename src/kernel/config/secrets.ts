@@ -7,21 +7,21 @@ import { ConfigurationError, type Environment } from './env.js'
 
 export type SigningAlgorithm = 'ES256' | 'EdDSA'
 
-/** One key of the ring. The algorithm belongs to the key, never to the token (RFC 8725 section 3.1). */
+/** One signing key. The key determines the algorithm, and the token does not (RFC 8725 section 3.1). */
 export interface SigningKey {
   readonly kid: string
   readonly algorithm: SigningAlgorithm
-  /** Absent for a key that may still verify, but no longer sign. */
+  /** Undefined for a key that only verifies. */
   readonly private_pem: string | undefined
   readonly public_pem: string
-  /** The public key as it stands in the published key set. */
+  /** The public key as the published key set contains it. */
   readonly public_jwk: JWK
 }
 
-/** The first key signs; all of them verify. */
+/** The first key signs. All keys verify. */
 export type SigningKeys = readonly [SigningKey, ...SigningKey[]]
 
-/** Values that nothing prints: they are handed to the part that needs them and to no other. */
+/** Values that the gateway never prints. Each is passed only to the code that needs it. */
 export interface Secrets {
   readonly signing_keys: SigningKeys
 }
@@ -30,10 +30,10 @@ const GENERATED_KEYS_FILE = 'signing-keys.json'
 const SIGNING_KEYS_MAX = 8
 
 /**
- * Loads the signing keys: from `JWT_SIGNING_KEYS` (a JWK Set, or the path of a file that holds one; the first key is
- * the current one), or, embedded, from `DATA_DIR`, where they are made once.
+ * Loads the signing keys from `JWT_SIGNING_KEYS`: a JWK Set, or the path of a file that holds one. The first key is the
+ * current one. With the embedded database and without the variable, they are in `DATA_DIR`, and the first start makes them.
  *
- * @throws ConfigurationError without any part of the value in its message.
+ * @throws ConfigurationError. Its message holds no part of the value.
  */
 export async function loadSecrets(environment: Environment, storage: StorageConfig): Promise<Secrets> {
   const given = environment.JWT_SIGNING_KEYS
@@ -44,7 +44,7 @@ export async function loadSecrets(environment: Environment, storage: StorageConf
   return { signing_keys: await parseSigningKeys(generatedOnce(storage.data_dir)) }
 }
 
-/** A new ES256 key as a JWK Set of one: ES256 is what every JOSE library verifies. */
+/** Makes an ES256 key, as a JWK Set of one key. Every JOSE library verifies ES256. */
 export function generateSigningKeys(): string {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   return JSON.stringify({ keys: [{ ...privateKey.export({ format: 'jwk' }), alg: 'ES256', use: 'sig' }] })
@@ -59,7 +59,7 @@ export async function parseSigningKeys(text: string): Promise<SigningKeys> {
   const ring = await Promise.all(keys.map((jwk, position) => parseSigningKey(jwk, position)))
   if (ring[0]?.private_pem === undefined) throw refuse('the first key must be a private key: it signs')
   if (new Set(ring.map((key) => key.kid)).size !== ring.length)
-    throw refuse('the same key, or the same kid, stands there twice')
+    throw refuse('two keys are the same or have the same kid')
   return ring as unknown as SigningKeys
 }
 
@@ -75,7 +75,7 @@ async function parseSigningKey(jwk: unknown, position: number): Promise<SigningK
   const exported = public_key.export({ format: 'jwk' }) as JWK
   const kid = given.kid ?? (await calculateJwkThumbprint(exported))
   if (typeof kid !== 'string' || !/^[A-Za-z0-9._~-]{1,128}$/.test(kid))
-    throw refuse(`key ${position + 1} has a kid that is no plain text`)
+    throw refuse(`key ${position + 1} has an invalid kid: use letters, digits and . _ ~ -`)
   return {
     kid,
     algorithm,
@@ -99,12 +99,12 @@ function importKey(jwk: JWK, position: number): { private_key: KeyObject | undef
     const public_key = createPublicKey(private_key as never)
     if (PRIVATE_PART.test(jwk.d) && isPair(private_key, public_key)) return { private_key, public_key }
   } catch {
-    // The library's message says nothing that helps, and might quote the key.
+    // The message of the library does not help, and it might quote the key.
   }
   throw refuse(`key ${position + 1} is damaged or too short`)
 }
 
-/** 32 bytes in base64url, as both kinds of key have it (RFC 7518 section 6.2.2.1, RFC 8037 section 2). */
+/** 32 bytes in base64url: the private part of both kinds of key (RFC 7518 section 6.2.2.1, RFC 8037 section 2). */
 const PRIVATE_PART = /^[A-Za-z0-9_-]{43}$/
 
 /** Whether the halves belong together. OpenSSL takes both as they are given, and would sign what nobody can verify. */
@@ -127,7 +127,7 @@ function readKeyFile(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch {
-    throw refuse('is neither a JWK Set nor the path of a file that can be read')
+    throw refuse('is neither a JWK Set nor the path of a readable file')
   }
 }
 
@@ -136,7 +136,7 @@ function parseJson(text: string): object {
     const value: unknown = JSON.parse(text)
     if (typeof value === 'object' && value !== null) return value
   } catch {
-    // The parser's message would quote the value, so it is not passed on.
+    // The message of the parser would quote the value, so it is dropped.
   }
   throw refuse('is not JSON')
 }

@@ -7,11 +7,11 @@ import { remembering } from './verified-tokens.js'
 
 const AUDIENCE = 'gatehouse'
 const TOKEN_CHARACTERS_MAX = 2048
-/** A compact JWS (RFC 7515 section 7.1) and nothing that merely contains one (RFC 8725bis section 3.14). */
+/** A compact JWS (RFC 7515 section 7.1), and no text around it (RFC 8725bis section 3.14). */
 const COMPACT_JWS = /^([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
-/** Who a good token names. Whether they still may is in the database. */
+/** The claims of a valid token. The current rights of its user are in the database. */
 export interface AccessTokenClaims {
   readonly user_id: string
   readonly session_id: string
@@ -20,9 +20,9 @@ export interface AccessTokenClaims {
 }
 
 export interface AccessTokens {
-  /** Signs a token for a session; `expires_in` in seconds. */
+  /** Signs a token for a session. `expires_in` is in seconds. */
   issue(user_id: string, session_id: string): { readonly access: string; readonly expires_in: number }
-  /** The claims of a good token; `expired` for one that was good; undefined for anything else. */
+  /** Returns the claims of a valid token, `expired` for an expired token, and undefined for any other text. */
   verify(token: string): AccessTokenClaims | 'expired' | undefined
 }
 
@@ -33,11 +33,11 @@ interface Payload {
 }
 
 /**
- * Access tokens: JWT of type `at+jwt` (RFC 9068), signed by the first key of the ring, verified by any of it.
+ * Issues and verifies access tokens: JWTs of type `at+jwt` (RFC 9068). The first signing key signs, and every key verifies.
  *
- * Each key has its own verifier, which takes that key's algorithm and no other. The `kid` only chooses among the keys
- * of the ring; nothing in a token is ever fetched or tried. What was verified is remembered by a hash of the whole token;
- * expiry is checked each time, and everything that can be revoked is elsewhere.
+ * Each key has its own verifier, which accepts only the algorithm of that key. The `kid` selects one of these keys. The
+ * gateway never fetches a key that a token names. A cache keeps verified tokens by the hash of the whole token. Expiry is
+ * checked on every request, and what can be revoked is in the database.
  */
 export async function accessTokens(
   app: FastifyInstance,
@@ -79,7 +79,7 @@ export async function accessTokens(
     try {
       return verifier === undefined ? undefined : claimsOf(verifier.verify<Payload>(token))
     } catch (error) {
-      // The signature is verified before the time is asked.
+      // fast-jwt verifies the signature before it checks the expiry.
       return (error as { code?: string }).code === 'FAST_JWT_EXPIRED' ? 'expired' : undefined
     }
   })
@@ -98,7 +98,7 @@ export async function accessTokens(
   }
 }
 
-/** The `kid` of the protected header, which is hostile until the signature is verified. */
+/** Reads the `kid` of the protected header. It is untrusted until the signature is verified. */
 function kidOf(token: string): string | undefined {
   const header = COMPACT_JWS.exec(token)?.[1]
   if (header === undefined) return undefined

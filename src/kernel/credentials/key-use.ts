@@ -1,30 +1,30 @@
 import { type Clock, instantOf } from '../time/clock.js'
 
-/** Secrets whose use waits to be written; beyond it the use of further ones goes unnoticed until the next writing. */
+/** Secrets with unwritten uses. Beyond this number, the recorder ignores further secrets until the next write. */
 const SECRETS_MAX = 20_000
 
 export type Secret = 'current' | 'previous'
 
-/** How often a secret was used since the last writing, and when last. */
+/** How often a secret was used since the last write, and when it was last used. */
 export interface KeyUse {
   readonly tenant_id: string
   readonly key_id: string
-  /** Which secret it was: between the use and the writing a rotation may have made it the previous one. */
+  /** Identifies the secret. Between the use and the write, a rotation may have made it the previous one. */
   readonly digest: Uint8Array
   requests: number
   last_used_at: string
 }
 
 export interface KeyUseRecorder {
-  /** Notes a request in which the secret of this digest was accepted. */
+  /** Counts a request that was authenticated with the secret of this digest. */
   record(tenant_id: string, key_id: string, digest: Uint8Array): void
-  /** Writes what was noted; what cannot be written is kept for the next time. */
+  /** Writes the counts. If the write fails, they are kept for the next one. Returns the number of secrets. */
   flush(): Promise<number>
 }
 
 /**
- * Notes the use of keys in memory: at most one write a minute and key, and none for a key that was refused. What became
- * of the request does not matter: whoever is out of budget, or lacks a scope, still depends on the secret.
+ * Counts the use of keys in memory, so that each key costs at most one write per minute. A key that was refused is not
+ * counted. A request that was refused later, for its budget or its scopes, is counted: its client still uses the secret.
  */
 export function openKeyUseRecorder(clock: Clock, write: (uses: readonly KeyUse[]) => Promise<void>): KeyUseRecorder {
   let uses = new Map<string, KeyUse>()
@@ -64,7 +64,7 @@ export function openKeyUseRecorder(clock: Clock, write: (uses: readonly KeyUse[]
       found.last_used_at = instantOf(clock())
     },
     flush() {
-      // One at a time: whoever asks while another writes gets an answer that holds for what was noted before.
+      // One write at a time. A flush during a write waits for it, and then writes what was counted before the call.
       writing = writing.then(writeOut, writeOut)
       return writing
     },

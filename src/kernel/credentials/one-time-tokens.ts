@@ -1,10 +1,10 @@
 import { hash, randomBytes } from 'node:crypto'
 
-/** `ght_` and 256 random bits in base64url: what a link in a mail holds. */
+/** `ght_` and 256 random bits in base64url: the token in the link of a mail. */
 const ONE_TIME_TOKEN = /^ght_[A-Za-z0-9_-]{43}$/
 
 export interface OneTimeToken {
-  /** Goes into the mail and nowhere else. */
+  /** The gateway sends it in the mail and does not store it. */
   readonly token: string
   readonly digest: Buffer
 }
@@ -20,7 +20,7 @@ export function digestOfOneTimeToken(token: string): Buffer {
   return hash('sha256', token, 'buffer')
 }
 
-/** Whether a text has the form of such a token; nothing else is looked up. */
+/** Checks the form of a one-time token, before a look-up in the database. */
 export function isOneTimeToken(text: string): boolean {
   return ONE_TIME_TOKEN.test(text)
 }

@@ -5,12 +5,12 @@ const REFRESH_TOKEN = /^ghr_[A-Za-z0-9_-]{43}$/
 const SECRET_BYTES = 32
 const SALT_BYTES = 32
 
-/** A refresh token, as it is sent; only its digest is kept. */
+/** Makes a refresh token. The gateway sends it and stores only its digest. */
 export function createRefreshToken(): string {
   return `ghr_${randomBytes(SECRET_BYTES).toString('base64url')}`
 }
 
-/** Whether a text has the form of a refresh token. */
+/** Checks the form of a refresh token. */
 export function isRefreshToken(text: string): boolean {
   return REFRESH_TOKEN.test(text)
 }
@@ -20,14 +20,14 @@ export function digestOfRefreshToken(token: string): Buffer {
   return hash('sha256', token, 'buffer')
 }
 
-/** A fresh salt for `successorOf`. */
+/** Makes a salt for `successorOf`. */
 export function createSuccessorSalt(): Buffer {
   return randomBytes(SALT_BYTES)
 }
 
 /**
- * The token that follows this one, from the token itself and the salt that was stored when it was used (HKDF, RFC
- * 5869). Two tabs that refresh at once get the same successor, and whoever reads the database gets none.
+ * Derives the successor of a token from the token and the salt that was stored when it was used (HKDF, RFC 5869). Two
+ * browser tabs that refresh at the same time get the same successor. A reader of the database cannot derive it.
  */
 export function successorOf(token: string, salt: Uint8Array): string {
   const secret = hkdfSync('sha256', token, salt, 'gatehouse refresh token successor', SECRET_BYTES)

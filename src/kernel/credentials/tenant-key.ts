@@ -4,8 +4,8 @@ import { crc32 } from 'node:zlib'
 /**
  * The written form of a tenant key: `ghk_<id>_<secret><checksum>`; id 12, secret 43 (256 bits), checksum 6, all base62.
  *
- * The prefix and the checksum let scanners find leaked keys, and let a typo be refused without a look-up. The checksum
- * keeps nothing secret: it is the CRC-32 of all that stands before it.
+ * Scanners find leaked keys by the prefix and the checksum. The gateway refuses a typo without a look-up. The checksum is
+ * the CRC-32 of the text before it and protects no secret.
  */
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 const ID_LENGTH = 12
@@ -19,19 +19,19 @@ export interface ParsedTenantKey {
 }
 
 export interface NewTenantKey {
-  /** Shown once; only its digest is kept. */
+  /** The response contains it once. The gateway stores only its digest. */
   readonly key: string
   readonly id: string
   readonly secret_digest: Buffer
   readonly secret_last_four: string
 }
 
-/** Makes a key; 43 characters of 62 are 256 bits. */
+/** Makes a key. 43 characters of base62 hold 256 bits. */
 export function createTenantKey(): NewTenantKey {
   return createSecret(randomBase62(ID_LENGTH))
 }
 
-/** Makes a new secret for a key that exists. */
+/** Makes a new secret for an existing key. */
 export function createSecret(id: string): NewTenantKey {
   const secret = randomBase62(SECRET_LENGTH)
   const body = `ghk_${id}_${secret}`
@@ -39,7 +39,7 @@ export function createSecret(id: string): NewTenantKey {
   return { key, id, secret_digest: digestOfSecret(secret), secret_last_four: key.slice(-4) }
 }
 
-/** Takes a key apart; undefined when its form or checksum is wrong. */
+/** Parses a key. Returns undefined when its form or its checksum is wrong. */
 export function parseTenantKey(text: string): ParsedTenantKey | undefined {
   const match = KEY.exec(text)
   if (match === null) return undefined
@@ -52,7 +52,7 @@ export function digestOfSecret(secret: string): Buffer {
   return hash('sha256', secret, 'buffer')
 }
 
-/** Compares in constant time, on digests. */
+/** Compares two digests in constant time. */
 export function isSameDigest(left: Uint8Array, right: Uint8Array): boolean {
   return left.byteLength === right.byteLength && timingSafeEqual(left, right)
 }

@@ -1,12 +1,12 @@
 import { hash, randomBytes } from 'node:crypto'
 
-/** How long a ticket can be used: a page that asks for one opens its socket at once. */
+/** The lifetime of a ticket. A page opens its socket right after it receives the ticket. */
 export const TICKET_SECONDS = 30
 
-/** `ghs_` and 256 random bits in base64url: what stands for the headers in the URL of a stream. */
+/** `ghs_` and 256 random bits in base64url: it replaces the headers in the URL of a stream. */
 const TICKET = /^ghs_[A-Za-z0-9_-]{43}$/
 
-/** Makes a ticket; what is kept of it is the digest. */
+/** Makes a ticket. The gateway stores only its digest. */
 export function createTicket(): { readonly ticket: string; readonly digest: Buffer } {
   const ticket = `ghs_${randomBytes(32).toString('base64url')}`
   return { ticket, digest: digestOfTicket(ticket) }
@@ -17,7 +17,7 @@ export function digestOfTicket(ticket: string): Buffer {
   return hash('sha256', ticket, 'buffer')
 }
 
-/** Whether a text has the form of a ticket; nothing else is looked up. */
+/** Checks the form of a ticket, before a look-up in the database. */
 export function isTicket(text: string): boolean {
   return TICKET.test(text)
 }

@@ -1,6 +1,6 @@
 import pg from 'pg'
 
-/** Fixes role and tenant until the end of the transaction. */
+/** Sets the database role and the tenant until the end of the transaction. */
 export const BIND_STATEMENT = {
   name: 'gatehouse_bind',
   text: "select set_config('role', $1, true), set_config('app.tenant_id', $2, true)",
@@ -12,7 +12,7 @@ interface Connection {
   sync(): void
 }
 
-/** The columns of a statement as `pg` keeps them in a result. */
+/** The columns of a statement, as `pg` keeps them in a result. */
 interface Columns {
   fields: unknown
   _parsers: unknown
@@ -20,14 +20,15 @@ interface Columns {
 }
 
 /**
- * The columns of each connection's prepared statements, by name. The server describes them once: while a statement is
- * prepared they cannot change, and it fails instead (and with it the connection) when a table has.
+ * The columns of the prepared statements of each connection, by statement name. The server describes each statement once.
+ * The columns of a prepared statement cannot change: if its table changes, the server fails the statement, and the pool
+ * discards the connection.
  */
 const described = new WeakMap<Connection, Map<string, Columns>>()
 
 const { prepareValue } = (pg as unknown as { utils: { prepareValue(value: unknown): unknown } }).utils
 
-/** What `pg` calls on a query while it is the running one (its Submittable, with the parts that are overridden here). */
+/** The methods that `pg` calls on the running query (its Submittable), with the members that this class overrides. */
 interface QueryInternals {
   name: string | undefined
   values: unknown[]
@@ -53,10 +54,10 @@ const Query = pg.Query as unknown as new (text: string) => QueryInternals
 const { Result } = pg as unknown as { Result: new (row_mode: string | undefined, types: unknown) => Columns }
 
 /**
- * Binding and statement under one Sync (PostgreSQL protocol, section 55.2.3): one round trip and one implicit
- * transaction. When binding fails the server skips the statement; at the Sync the binding is gone.
+ * Sends the binding and the statement before one Sync (PostgreSQL protocol, section 55.2.3), in one round trip and one
+ * implicit transaction. If the binding fails, the server skips the statement. At the Sync the binding ends.
  *
- * The binding's own row and completion arrive first and are dropped here.
+ * The row and the completion of the binding arrive first, and this class drops them.
  */
 export class BoundQuery extends Query {
   readonly #role: string
@@ -64,20 +65,20 @@ export class BoundQuery extends Query {
   #is_bound = false
 
   constructor(role: string, tenant_id: string, config: BoundQueryConfig) {
-    // A value that cannot be sent throws here, where no connection is waiting for the rest of a batch.
+    // An invalid value throws here, before a connection waits for the rest of the batch.
     const values = config.values.map((value) => prepareValue(value))
-    // pg copies a config by its property descriptors, with every query; a text it takes as it is.
+    // pg copies the property descriptors of a config object for every query. It does not copy a text.
     super(config.text)
     this.name = config.name
     this.values = values
     this._result = this._results = new Result(config.rowMode, config.types)
-    // Without a name and without values pg would send the text alone, as a simple query: unbound.
+    // Without a name and values, pg would send the text as a simple query, and the query would run unbound.
     this.queryMode = 'extended'
     this.#role = role
     this.#tenant_id = tenant_id
   }
 
-  /** Sends the batch and gives the connection back, or destroys it after an error. */
+  /** Sends the batch. Returns the connection to the pool, or destroys it after an error. */
   sendOn(client: pg.PoolClient): Promise<unknown[]> {
     return new Promise((resolve, reject) => {
       let is_settled = false

@@ -8,15 +8,15 @@ import { toInstant } from './columns.js'
 import { boundTenant, type Database, type Row, type Run } from './database.js'
 import { lockFolder } from './folder-lock.js'
 
-/** The default of 128 MB costs memory and time to open; one gateway's working set is far smaller. */
+/** The default of 128 MB costs memory and start time. The working set of one gateway is far smaller. */
 const START_PARAMETERS = [...PGlite.defaultStartParams, '-c', 'shared_buffers=16MB']
 
 const PARSERS = { [types.INT8]: Number, [types.TIMESTAMPTZ]: toInstant }
 
 /**
- * Opens the embedded database in a folder, which it locks until it is closed.
+ * Opens the embedded database in a folder and locks the folder until the database is closed.
  *
- * @throws ConfigurationError with one readable line when another process has the folder.
+ * @throws ConfigurationError in one line when another process uses the folder
  */
 export async function openEmbedded(data_dir: string): Promise<Database> {
   mkdirSync(data_dir, { recursive: true, mode: 0o700 })
@@ -31,7 +31,7 @@ export async function openEmbedded(data_dir: string): Promise<Database> {
   }
 }
 
-/** A database in memory, made from a dump of a data folder: what tests start from. */
+/** Opens a database in memory from a dump of a data folder, for tests. */
 export async function openEmbeddedInMemory(dump?: Blob): Promise<Database> {
   return asDatabase(
     await PGlite.create({ ...(dump && { loadDataDir: dump }), startParams: START_PARAMETERS, parsers: PARSERS }),
@@ -39,8 +39,8 @@ export async function openEmbeddedInMemory(dump?: Blob): Promise<Database> {
 }
 
 /**
- * initdb takes 500 MB that a process never gives back, so a child process does it. It works beside the folder, which
- * gets its name when it is whole: a start that was killed leaves no half of a database, and no child that still writes.
+ * Creates the data folder. initdb allocates 500 MB that its process never returns, so a child process runs it. The child
+ * writes to a temporary folder, which is renamed when it is complete. A start that is killed leaves no partial database.
  */
 function initialise(folder: string): void {
   const unfinished = `${folder}.${process.pid}`
@@ -51,11 +51,11 @@ function initialise(folder: string): void {
     encoding: 'utf8',
   })
   if (status !== 0)
-    throw new ConfigurationError(`the embedded database could not be made in ${folder}: ${stderr.slice(-400)}`)
+    throw new ConfigurationError(`could not create the embedded database in ${folder}: ${stderr.slice(-400)}`)
   renameSync(unfinished, folder)
 }
 
-/** The engine behind the common type. It has one connection: transactions queue, and none may wait for another. */
+/** Wraps the engine as a Database. It has one connection: transactions queue, and none may wait for another one. */
 export function asDatabase(client: PGlite, unlock: () => void = () => undefined): Database {
   const transaction: Database['transaction'] = (binding, work) =>
     client.transaction(async (tx) => {
@@ -69,7 +69,7 @@ export function asDatabase(client: PGlite, unlock: () => void = () => undefined)
     engine: 'embedded',
     readOne: (binding, statement) => transaction(binding, (run) => run(statement)),
     transaction,
-    // One process has the folder, so nobody else can migrate.
+    // One process locks the folder, so no other process can migrate.
     owner: { query, exclusively: (work) => work(query) },
     load: () => ({ busy: 0, waiting: 0 }),
     close: async () => {

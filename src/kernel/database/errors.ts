@@ -5,7 +5,7 @@ interface DriverError extends Error {
   readonly constraint?: string
 }
 
-/** The driver's error under whatever wraps it. */
+/** Finds the error of the driver among the causes of an error. */
 function driverError(error: unknown): DriverError | undefined {
   for (let current = error; current instanceof Error; current = current.cause) {
     if (typeof (current as DriverError).code === 'string') return current as DriverError
@@ -35,15 +35,15 @@ export async function mapConstraint<T>(
 
 /**
  * SQLSTATE classes and socket errors after which the same request may succeed later: connection (08), insufficient
- * resources (53), operator intervention (57: shutdown, cancelled by timeout), serialization and deadlock (40).
+ * resources (53), operator intervention (57: shutdown, cancelled by timeout), serialization failure and deadlock (40).
  */
 const PASSING = /^(08|53|57|40)[0-9A-Z]{3}$|^E[A-Z]{3,}$/
 
-/** Errors of pg that carry no code at all. */
+/** Messages of pg errors that have no code. */
 const UNREACHABLE =
   /^(timeout exceeded when trying to connect|Connection terminated|Query read timeout|connection timeout|Client has encountered a connection error|Cannot use a pool after calling end)/i
 
-/** The 503 for an error that will pass, or undefined for any other. */
+/** Returns a 503 for a transient error, or undefined for any other error. */
 export function asUnavailable(error: unknown): Problem | undefined {
   const cause = driverError(error)
   const passing =

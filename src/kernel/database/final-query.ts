@@ -7,7 +7,7 @@ interface Connection {
   sync(): void
 }
 
-/** What `pg` calls on a query while it is the running one, as far as it is overridden here. */
+/** The methods that `pg` calls on the running query and that this class overrides. */
 interface QueryInternals {
   callback: (error: Error | null | undefined, result?: pg.QueryResult) => void
   queryMode: 'extended'
@@ -18,11 +18,11 @@ interface QueryInternals {
 const Query = pg.Query as unknown as new (config: object) => QueryInternals
 
 /**
- * The last statement of a transaction and its commit, under one Sync: one round trip, and what the statement locks is
- * free again without our being asked. When the statement fails the server skips the commit.
+ * Sends the last statement of a transaction and its commit before one Sync: its locks are released without another round
+ * trip. If the statement fails, the server skips the commit.
  *
- * For locks that others queue on. Held while an answer travels here and `commit` travels back, the end of an audit
- * chain let through some hundred and fifty writes a second, however fast the database was.
+ * This is for locks that other transactions wait for. When the lock on the end of an audit chain was held for one more
+ * round trip, a tenant could make about 150 writes per second, however fast the database was.
  */
 export class FinalQuery extends Query {
   #completed = 0
@@ -33,7 +33,7 @@ export class FinalQuery extends Query {
     this.queryMode = 'extended'
   }
 
-  /** @throws the driver's error; Error when the server rolled back, as it does after an error that nobody minded */
+  /** @throws the error of the driver, or an Error when the server rolled back because an earlier statement had failed */
   sendOn(client: pg.PoolClient): Promise<unknown[]> {
     return new Promise((resolve, reject) => {
       this.callback = (error, result) => {
@@ -45,7 +45,7 @@ export class FinalQuery extends Query {
     })
   }
 
-  /** After the statement was bound: runs it, and then what pg knows nothing of. */
+  /** Executes the bound statement, and then sends the commit, which pg does not know of. */
   override _getRows(connection: Connection): void {
     connection.execute({ portal: '' })
     connection.parse({ name: '', text: 'commit', types: [] })

@@ -2,17 +2,17 @@ import { closeSync, openSync, readFileSync, realpathSync, rmSync, writeSync } fr
 import { ConfigurationError } from '../config/env.js'
 
 /**
- * Takes a folder for this process: the embedded engine has no lock of its own, and two processes on one folder lose
- * rows that were acknowledged.
+ * Locks a folder for this process. The embedded engine has no lock of its own, and two processes on one folder lose
+ * acknowledged rows.
  *
- * The lock is a file beside the folder with the pid and, on Linux, the start time of its owner, so that a pid that was
- * given to another process since is not mistaken for the owner.
+ * The lock is a file next to the folder. It holds the pid of the owner and, on Linux, its start time, so that a later
+ * process with the same pid is not mistaken for the owner.
  *
- * @returns a function that gives the folder back.
- * @throws ConfigurationError in one readable line when a living process has it.
+ * @returns a function that releases the lock
+ * @throws ConfigurationError in one line when a running process holds the lock
  */
 export function lockFolder(folder: string): () => void {
-  // By its real path: a link to the folder is the same folder.
+  // The real path, because a symbolic link names the same folder.
   const file = `${realpathSync(folder)}.lock`
   const mine = `${process.pid} ${startTime(process.pid) ?? '-'}`
   if (!create(file, mine)) {
@@ -28,8 +28,8 @@ export function lockFolder(folder: string): () => void {
 }
 
 /**
- * Replaces a lock whose owner is dead. Two processes may find that at once, so only one of them, whose second file is
- * there first, may go on: else one would remove the lock that the other just made.
+ * Replaces the lock of a process that has exited. Two processes may find such a lock at the same time, so a second file
+ * decides which one continues. Without it, one process could remove the new lock of the other.
  */
 function takeOver(file: string, mine: string, folder: string): void {
   const turn = `${file}.takeover`
@@ -84,7 +84,7 @@ function isAlive(owner: Owner): boolean {
   return started === undefined || owner.started === '-' || started === owner.started
 }
 
-/** Clock ticks between boot and start of a process (proc(5), field 22), where the system tells. */
+/** Returns the start time of a process in clock ticks since boot (proc(5), field 22), or undefined if unknown. */
 function startTime(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')

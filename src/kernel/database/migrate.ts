@@ -5,7 +5,7 @@ import type { Database } from './database.js'
 const MIGRATIONS_FOLDER = fileURLToPath(new URL('../../../migrations', import.meta.url))
 const JOURNAL = 'gatehouse_migrations'
 
-/** The migrations of this release, read once; `src/` and `dist/` lie equally deep. */
+/** The migrations of this release, read once. The relative path holds for `src/` and for `dist/`. */
 const releaseMigrations = lazy(() => readMigrationFiles({ migrationsFolder: MIGRATIONS_FOLDER }))
 
 function lazy<T>(make: () => T): () => T {
@@ -17,10 +17,10 @@ function lazy<T>(make: () => T): () => T {
 }
 
 /**
- * Brings the database to the schema of this release. Processes that start together queue on an advisory lock, and each
- * migration is one transaction with its line in the journal: it is either there with its line or not at all.
+ * Migrates the database to the schema of this release. Processes that start at the same time wait for an advisory lock.
+ * Each migration and its line in the journal are one transaction.
  *
- * @returns how many migrations were applied.
+ * @returns the number of migrations that were applied
  */
 export async function migrate(database: Database): Promise<number> {
   return database.owner.exclusively(async (query) => {
@@ -57,7 +57,7 @@ async function inOneTransaction(
   }
 }
 
-/** How many migrations of this release the database lacks. Readable by the running gateway, which may not migrate. */
+/** Returns how many migrations of this release are missing. The running gateway may read that, but may not migrate. */
 export async function pendingMigrations(database: Database): Promise<number> {
   const ask = (text: string) =>
     database.readOne({ role: 'gatehouse_platform' }, { text, values: [], row_mode: 'object' })

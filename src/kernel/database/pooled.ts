@@ -17,18 +17,17 @@ import { statementName } from './statement-names.js'
 
 const CONNECT_TIMEOUT_MS = 3_000
 const STATEMENT_TIMEOUT_MS = 5_000
-/** Later than the server's own timeout: it only ends what a silent network would let hang. */
+/** Longer than the timeout of the server. It ends queries on a network that drops packets. */
 const QUERY_TIMEOUT_MS = 8_000
 const IDLE_TRANSACTION_TIMEOUT_MS = 10_000
 
 /**
- * Statements are look-ups and pages along an index, whatever their values are, so one plan serves all of them. Left to
- * itself the server plans a page anew each time, because the limit is a value too. The time zone is the one in which
- * instants are quickest to read.
+ * The statements are look-ups and pages along an index for all values, so one generic plan is right for each. By default,
+ * the server plans a page again for every request, because the limit is a parameter. Instants parse fastest in UTC.
  */
 const SESSION_OPTIONS = '-c plan_cache_mode=force_generic_plan -c TimeZone=UTC'
 
-/** Both engines return the same JavaScript values for a type. */
+/** The parsers of the pooled engine: both engines return the same JavaScript values for a type. */
 export const TYPES: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
     if (oid === pg.types.builtins.INT8) return Number
@@ -38,9 +37,9 @@ export const TYPES: pg.CustomTypesConfig = {
 }
 
 /**
- * Opens a pool to a PostgreSQL server. Nothing is connected yet.
+ * Opens a pool to a PostgreSQL server. It does not connect before the first query.
  *
- * @param on_error is told of errors on idle connections; without a listener such an error would end the process.
+ * @param on_error receives errors of idle connections. Without a listener, such an error would end the process.
  */
 export function openPooled(url: string, connections_max: number, on_error: (error: Error) => void): Database {
   const settings = {
@@ -58,8 +57,8 @@ export function openPooled(url: string, connections_max: number, on_error: (erro
     query_timeout: QUERY_TIMEOUT_MS,
     options: SESSION_OPTIONS,
     idle_in_transaction_session_timeout: IDLE_TRANSACTION_TIMEOUT_MS,
-    // Prepared once per connection, so that a batch never has to parse two statements: pg books every ParseComplete
-    // to the statement that is running.
+    // Prepared once per connection, so that a batch never parses two statements: pg attributes every ParseComplete
+    // message to the running statement.
     onConnect: (client: pg.ClientBase) => client.query({ ...BIND_STATEMENT, values: ['none', ''] }),
   } as pg.PoolConfig)
   pool.on('error', on_error)
@@ -86,7 +85,7 @@ export function openPooled(url: string, connections_max: number, on_error: (erro
 
 async function inTransaction<T>(pool: pg.Pool, binding: Binding, work: Work<T>): Promise<T> {
   const client = await pool.connect()
-  // pg-pool takes its own error listener away while a client is out; a dying connection must not end the process.
+  // pg-pool removes its error listener while a client is checked out. A lost connection must not end the process.
   let broken: Error | undefined
   const onError = (error: Error) => {
     broken = error
@@ -103,7 +102,7 @@ async function inTransaction<T>(pool: pg.Pool, binding: Binding, work: Work<T>):
     })
     if (is_committed) return result
     const { command } = await client.query('commit')
-    // After an error that the work swallowed, the server answers a commit with ROLLBACK: nothing is there.
+    // If the work caught an error of a statement, the server answers COMMIT with ROLLBACK.
     if (command !== 'COMMIT') throw new Error('the transaction was rolled back at its commit')
     return result
   } catch (error) {
@@ -113,7 +112,7 @@ async function inTransaction<T>(pool: pg.Pool, binding: Binding, work: Work<T>):
     throw error
   } finally {
     client.off('error', onError)
-    // A connection whose rollback failed is in a state that nobody knows: it does not go back (true destroys it).
+    // After a failed rollback the state of the connection is unknown. The argument true destroys it.
     client.release(broken !== undefined)
   }
 }
@@ -125,7 +124,7 @@ function queryOf({ text, values, row_mode }: Statement): pg.QueryConfig {
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
-/** Begin and bind in one round trip. The simple protocol takes no values, so the tenant must look like a UUID. */
+/** Begins and binds in one round trip. The simple protocol has no parameters, so the tenant must be a UUID. */
 function beginBound(binding: Binding): string {
   const tenant_id = boundTenant(binding)
   if (tenant_id !== '' && !UUID.test(tenant_id)) throw new Error('a binding names no tenant id')
@@ -147,7 +146,7 @@ function ownerConnection(settings: pg.ClientConfig): OwnerConnection {
     query: (text) => withClient((query) => query(text)),
     exclusively: (work) =>
       withClient(async (query) => {
-        // Ends with the connection.
+        // The lock ends with the connection.
         await query(`select pg_advisory_lock(${MIGRATION_LOCK})`)
         return work(query)
       }),

@@ -5,17 +5,17 @@ import { migrate, pendingMigrations } from './migrate.js'
 const MINIMUM_VERSION = 150_000
 
 /**
- * What must be true before the first request is served. Each refusal is one line that says what to do.
+ * Checks what must be true before the gateway serves the first request. Each error is one line that says what to do.
  *
- * Embedded, this process owns the database and migrates it. Pooled, it must not be able to: its login holds the two
- * roles and nothing else, so that row-level security binds it.
+ * With the embedded engine, this process owns the database and migrates it. With a PostgreSQL server, its login must hold
+ * the two roles and own no table, so that row-level security applies to it. Such a login cannot migrate.
  *
- * @throws ConfigurationError for the first that is not true.
+ * @throws ConfigurationError for the first check that fails
  */
 export async function checkPreconditions(database: Database): Promise<void> {
   const [server] = await database.owner.query(`select current_setting('server_version_num')::int as version`)
   if (Number(server?.version) < MINIMUM_VERSION)
-    throw new ConfigurationError('DATABASE_URL: PostgreSQL 15 or newer is needed')
+    throw new ConfigurationError('DATABASE_URL: PostgreSQL 15 or newer is required')
   if (database.engine === 'embedded') await migrate(database)
   else await checkLogin(database)
   const pending = await pendingMigrations(database)
@@ -56,8 +56,8 @@ async function checkLogin(database: Database): Promise<void> {
 }
 
 /**
- * Tables that one of the gateway's roles can reach without a policy that binds it: row-level security off, or a policy
- * for tenants that does not name the bound tenant.
+ * Returns the tables that a role of the gateway can read without an effective policy: row-level security is off, or a
+ * policy for tenants does not check the bound tenant.
  */
 export async function tablesWithoutWall(database: Database): Promise<string[]> {
   const rows = await database.owner.query(`

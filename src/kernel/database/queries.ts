@@ -3,23 +3,23 @@ import { PgDialect } from 'drizzle-orm/pg-core'
 import { drizzle, type PgRemoteDatabase } from 'drizzle-orm/pg-proxy'
 import type { Run, Statement } from './database.js'
 
-/** The query builder, running each statement where `run` sends it. */
+/** The query builder. It runs each statement with `run`. */
 export type Queries = PgRemoteDatabase<Record<string, never>> & {
-  /** Runs a compiled statement. Its rows come as the driver reads them, which is what a record holds. */
+  /** Runs a compiled statement. It returns the rows as the driver parses them, which is the form of a record. */
   run<Row>(statement: StatementOf<Row>): Promise<Row[]>
 }
 
 /** A statement with the type of its rows. */
 export interface StatementOf<Row> extends Statement {
   readonly row_mode: 'object'
-  /** Never there: it is for the compiler. */
+  /** Never set: it carries the row type for the compiler. */
   readonly row?: Row
 }
 
 const dialect = new PgDialect()
 const sharedDialect = () => dialect
 
-/** A query builder over one place to run statements in; cheap enough to make one for every unit of work. */
+/** Makes a query builder that runs statements with `run`. It is cheap enough for every unit of work. */
 export function queriesOn(run: Run): Queries {
   const queries = drizzle(
     async (text, values, method) => ({
@@ -37,16 +37,16 @@ interface Returning<Row> {
   readonly _: { readonly result: Row[] }
 }
 
-/** A placeholder for each value; none for an optional value that was not given. */
+/** A placeholder for each value, and undefined for an optional value that is missing. */
 type Given<Values> = {
   readonly [Name in keyof Values]: undefined extends Values[Name] ? Placeholder | undefined : Placeholder
 }
 
 /**
- * A statement whose text is built once, and not with every request: once for each shape, a shape being which of the
- * optional values are given.
+ * Compiles a statement: its text is built once per shape and not for every request. A shape is the set of optional values
+ * that are given.
  *
- * For whole columns under their own names, whose values need no reading beyond the driver's.
+ * The statement must return whole columns under their own names, because the result is not mapped after the driver.
  */
 export function compiled<Values extends object, Row>(
   build: (given: Given<Values>) => Returning<Row>,

@@ -1,4 +1,4 @@
-/** The pattern of LIKE for a text anywhere. What LIKE would take as a pattern is escaped. */
+/** Returns the LIKE pattern for values that contain a text. It escapes the wildcards in the text. */
 export function anywhere(text: string): string {
   return `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`
 }

@@ -1,12 +1,12 @@
 import { hash } from 'node:crypto'
 
 const names = new Map<string, string>()
-/** Each named statement costs memory on every connection; texts beyond this many are sent unnamed. */
+/** Each named statement costs memory on every connection. Beyond this number, statements are sent without a name. */
 const NAMES_MAX = 500
 
 /**
- * A name under which a connection keeps the plan of a statement. The same text always has the same name.
- * Undefined when there are too many: the statement is then planned each time.
+ * Returns the name under which a connection keeps the plan of a statement. One text always has the same name.
+ * Returns undefined when there are too many names. The server then plans the statement each time.
  */
 export function statementName(text: string): string | undefined {
   const known = names.get(text)

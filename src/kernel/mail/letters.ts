@@ -1,6 +1,6 @@
 import type { Mail } from './mailer.js'
 
-/** The mails that the gateway writes. Each says who caused it, what the link does, and for how long it works. */
+/** The mails that the gateway sends. Each names what caused it, what its link does, and how long the link works. */
 
 /** An invitation into a tenant. */
 export function invitationMail(to: string, tenant_name: string, token: string, public_url: string): Mail {
@@ -19,14 +19,14 @@ If you do not know ${oneLine(tenant_name)}, ignore this mail: nothing happens.
   }
 }
 
-/** A link to prove the address. */
+/** A link that verifies the address. */
 export function verificationMail(to: string, token: string, public_url: string): Mail {
   return {
     to,
     subject: 'Verify your email address',
-    text: `Somebody, probably you, gave this address to ${public_url}.
+    text: `A person, probably you, registered with this address at ${public_url}.
 
-To verify that it is yours, within 24 hours:
+To verify within 24 hours that the address is yours:
 
   PUT ${public_url}/v1/auth/email-verifications/${token}
 
@@ -40,19 +40,19 @@ export function passwordResetMail(to: string, token: string, public_url: string)
   return {
     to,
     subject: 'Set a new password',
-    text: `Somebody, probably you, asked for a new password at ${public_url}.
+    text: `A person, probably you, requested a new password at ${public_url}.
 
 To set one, within 30 minutes:
 
   PUT ${public_url}/v1/auth/password-resets/${token}
   {"password": "..."}
 
-Every session will end. If it was not you, ignore this mail: your password stays.
+This ends every session. If it was not you, ignore this mail: your password does not change.
 `,
   }
 }
 
-/** Names are chosen by people: a line break in one must not begin a header or a paragraph of ours. */
+/** Users choose names. A line break in a name must not start a header or a paragraph of the mail. */
 function oneLine(text: string): string {
   return text.replaceAll(/\s+/g, ' ').trim()
 }

@@ -5,7 +5,7 @@ import nodemailer from 'nodemailer'
 import type SMTPPool from 'nodemailer/lib/smtp-pool/index.js'
 import { v7 as uuidv7 } from 'uuid'
 
-/** One mail to one person, in plain text. */
+/** One mail to one address, in plain text. */
 export interface Mail {
   readonly to: string
   readonly subject: string
@@ -13,21 +13,21 @@ export interface Mail {
 }
 
 export interface Mailer {
-  /** Hands a mail over to be sent. Never throws and never makes the request wait: what fails is told to the log. */
+  /** Queues a mail. It does not throw and does not block the request. The log records a mail that fails. */
   send(mail: Mail): void
-  /** Waits until everything that was handed over is sent or has failed, within a bound, and closes the way out. */
+  /** Waits until every queued mail is sent or has failed, within a bound. Then it closes the transport. */
   settled(): Promise<void>
 }
 
-/** Where mails go: to an SMTP server, or, embedded, into a folder where whoever tries the gateway out can read them. */
+/** Where mails go: to an SMTP server, or into a folder where a developer who tries the gateway can read them. */
 export type MailConfig =
   | { readonly kind: 'smtp'; readonly url: string; readonly from: string }
   | { readonly kind: 'folder'; readonly folder: string; readonly from: string }
 
 const SMTP_TIMEOUT_MS = 10_000
-/** A stop waits for mails this long: a dead mail server must not hold the process. */
+/** How long a stop waits for mails. A mail server that does not respond must not block the stop. */
 const SETTLE_MS_MAX = 3_000
-/** Mails that are under way at once; beyond it a mail is dropped and told, for a dead server must not use up memory. */
+/** Mails in flight at once. Beyond it the mailer drops a mail and logs that, so that memory stays bounded. */
 const UNDER_WAY_MAX = 200
 
 interface Log {
@@ -35,7 +35,7 @@ interface Log {
   error(fields: object, text: string): void
 }
 
-/** Opens the way out for mails. */
+/** Opens the transport for mails. */
 export function openMailer(config: MailConfig, log: Log): Mailer {
   const { deliver, close } =
     config.kind === 'smtp' ? bySmtp(config.url, config.from) : intoFolder(config.folder, config.from, log)
@@ -43,13 +43,11 @@ export function openMailer(config: MailConfig, log: Log): Mailer {
   return {
     send(mail) {
       if (under_way.size >= UNDER_WAY_MAX) {
-        log.error({ subject: mail.subject }, 'a mail was dropped: too many are under way')
+        log.error({ subject: mail.subject }, 'mail dropped: too many mails in flight')
         return
       }
       const sending = deliver(mail)
-        .catch((error: Error) =>
-          log.error({ subject: mail.subject, reason: error.message }, 'a mail could not be sent'),
-        )
+        .catch((error: Error) => log.error({ subject: mail.subject, reason: error.message }, 'mail not sent'))
         .finally(() => under_way.delete(sending))
       under_way.add(sending)
     },
@@ -58,13 +56,13 @@ export function openMailer(config: MailConfig, log: Log): Mailer {
       const end = sleep(SETTLE_MS_MAX, undefined, { signal: bound.signal }).catch(() => undefined)
       await Promise.race([Promise.all(under_way), end])
       bound.abort()
-      if (under_way.size > 0) log.error({ mails: under_way.size }, 'mails were still under way at the end')
+      if (under_way.size > 0) log.error({ mails: under_way.size }, 'mails still in flight at shutdown')
       close()
     },
   }
 }
 
-/** A way out for mails. */
+/** A transport for mails. */
 interface Way {
   deliver(mail: Mail): Promise<void>
   close(): void
@@ -77,7 +75,7 @@ function bySmtp(url: string, from: string): Way {
     connectionTimeout: SMTP_TIMEOUT_MS,
     greetingTimeout: SMTP_TIMEOUT_MS,
     socketTimeout: SMTP_TIMEOUT_MS,
-    // Nothing in a mail may name a file or a URL to be read by the server.
+    // A mail must not make nodemailer read a file or a URL.
     disableFileAccess: true,
     disableUrlAccess: true,
   } as SMTPPool.Options)
@@ -85,12 +83,12 @@ function bySmtp(url: string, from: string): Way {
     async deliver(mail) {
       await transport.sendMail(message(mail, from))
     },
-    // Its idle connections would keep the process alive.
+    // Idle SMTP connections would keep the process running.
     close: () => transport.close(),
   }
 }
 
-/** The receiver is one address and no list of them, whatever stands in it. */
+/** The recipient is one address. As an object, it is not parsed as a list of addresses. */
 function message({ to, subject, text }: Mail, from: string) {
   return { from, to: { name: '', address: to }, subject, text }
 }
@@ -102,10 +100,10 @@ function intoFolder(folder: string, from: string, log: Log): Way {
       const sent = await transport.sendMail(message(mail, from))
       mkdirSync(folder, { recursive: true, mode: 0o700 })
       const file = join(folder, `${uuidv7()}.eml`)
-      // Under its own name only when it is whole: whoever watches the folder never reads half of a mail.
+      // The file gets its final name when it is complete, so that a reader of the folder never sees half of a mail.
       writeFileSync(`${file}.part`, sent.message as Buffer, { mode: 0o600 })
       renameSync(`${file}.part`, file)
-      log.info({ file }, 'a mail was written')
+      log.info({ file }, 'mail written to a file')
     },
     close: () => transport.close(),
   }

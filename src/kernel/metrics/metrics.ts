@@ -3,7 +3,7 @@ import type { Database } from '../database/database.js'
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
-/** One answer, as metrics see it. Tenant ids are no labels: there are too many of them, and they are nobody's business. */
+/** One response, as metrics count it. Tenant ids are not labels: there are too many, and they are confidential. */
 export interface Answered {
   readonly method: string
   readonly route: string
@@ -18,7 +18,7 @@ export interface Metrics {
   /** The page that Prometheus reads. */
   page(): Promise<string>
   readonly content_type: string
-  /** For parts that have metrics of their own. */
+  /** Other parts register their own metrics here. */
   readonly registry: Registry
 }
 
@@ -35,14 +35,14 @@ export function openMetrics(database: Database, usageDropped: () => number): Met
   })
   const durations = new Histogram({
     name: 'gatehouse_request_duration_seconds',
-    help: 'Time from the first byte of a request to the end of its answer.',
+    help: 'Time from the first byte of a request to the end of its response.',
     labelNames: ['method', 'route'],
     buckets: SECONDS,
     registers,
   })
   const refusals = new Counter({
     name: 'gatehouse_refusals_total',
-    help: 'Answers that were problems, by code.',
+    help: 'Responses that were problems, by code.',
     labelNames: ['code'],
     registers,
   })
@@ -54,7 +54,7 @@ export function openMetrics(database: Database, usageDropped: () => number): Met
   })
   new Gauge({
     name: 'gatehouse_database_connections',
-    help: 'Connections of the pool that are busy, and requests that wait for one.',
+    help: 'Busy connections of the pool, and requests that wait for a connection.',
     labelNames: ['state'],
     registers,
     collect() {
@@ -65,7 +65,7 @@ export function openMetrics(database: Database, usageDropped: () => number): Met
   })
   new Gauge({
     name: 'gatehouse_usage_dropped_total',
-    help: 'Requests that are missing in the usage because too many counters waited.',
+    help: 'Requests missing in the usage, because too many usage counters were waiting to be written.',
     registers,
     collect() {
       this.set(usageDropped())

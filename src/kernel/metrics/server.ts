@@ -5,8 +5,8 @@ import type { Metrics } from './metrics.js'
 const TIMEOUT_MS = 5_000
 
 /**
- * Serves the metrics on a port of their own, on loopback unless told otherwise: they are for whoever runs the gateway,
- * and the gateway's own port never shows them.
+ * Serves the metrics on a port of their own, on loopback by default. They are for the operator of the gateway, so the port
+ * of the API never serves them.
  */
 export async function serveMetrics(app: FastifyInstance, metrics: Metrics, host: string, port: number): Promise<void> {
   const server = createServer((request, response) => {
@@ -29,5 +29,5 @@ export async function serveMetrics(app: FastifyInstance, metrics: Metrics, host:
     server.closeAllConnections()
     server.close()
   })
-  app.log.info({ address: server.address() }, 'metrics are served at /metrics')
+  app.log.info({ address: server.address() }, 'serving metrics at /metrics')
 }

@@ -6,12 +6,11 @@ import { Problem } from '../problems/problems.js'
 export const JSON_DEPTH_MAX = 32
 
 /**
- * Reads a JSON body that has one meaning only.
+ * Parses a JSON body and refuses ambiguous ones.
  *
- * JSON.parse decides about the syntax. Beyond it: nesting is bounded, for deep values break recursive code; a name
- * stands in an object once, for parsers differ in which one they take (RFC 8259 section 4); strings hold no NUL and no
- * lone surrogate, which the database cannot keep; numbers are those that a double holds exactly; and `__proto__` is
- * refused.
+ * JSON.parse checks the syntax. In addition: nesting is bounded, because deep values overflow recursive code. A name may
+ * occur once in an object, because parsers differ in which value they keep (RFC 8259 section 4). Strings must not hold NUL
+ * or lone surrogates, which PostgreSQL cannot store. A double must hold each number exactly. `__proto__` is refused.
  *
  * @throws Problem `malformed_json`
  */
@@ -21,14 +20,14 @@ export function parseJsonBody(text: string): unknown {
   try {
     value = secureParse(text, null, { protoAction: 'error', constructorAction: 'error' })
   } catch {
-    // The parser quotes the body in its message, and the body may hold a password.
+    // The message of the parser quotes the body, and the body may hold a password.
     throw refused('The body is not valid JSON.')
   }
   checkValues(value)
   return value
 }
 
-/** A body is taken as it is; one that says that it is compressed would be read as something else than it says. */
+/** Request bodies must not be compressed. @throws Problem `unsupported_media_type` */
 export function checkEncoding(request: { readonly headers: IncomingHttpHeaders }): void {
   const encoding = request.headers['content-encoding']
   if (encoding === undefined || encoding.toLowerCase() === 'identity') return
@@ -47,7 +46,7 @@ function checkStructure(text: string): void {
     onArrayBegin: () => enter(undefined),
     onArrayEnd: () => void names.pop(),
     onObjectProperty: (name) => {
-      if (names.at(-1)?.has(name)) throw refused('A name stands twice in one object.')
+      if (names.at(-1)?.has(name)) throw refused('An object has the same name twice.')
       names.at(-1)?.add(name)
     },
     onError: () => {
@@ -71,7 +70,7 @@ function checkValues(value: unknown): void {
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
- * The text of a body. Bytes that are no UTF-8 are refused: replaced, they would be kept as something nobody sent.
+ * Decodes the bytes of a body. It refuses invalid UTF-8, because a decoder would replace such bytes with other text.
  * @throws Problem `malformed_json`
  */
 export function decodeUtf8(bytes: Uint8Array): string {
@@ -82,19 +81,19 @@ export function decodeUtf8(bytes: Uint8Array): string {
   }
 }
 
-/** Whether text can be kept: no NUL, no lone surrogate. */
+/** Checks that PostgreSQL can store a text: no NUL, no lone surrogate. */
 export function isStorable(text: string): boolean {
   return !text.includes('\u0000') && text.isWellFormed()
 }
 
 function checkText(text: string): void {
-  if (!isStorable(text)) throw refused('A string holds NUL or a lone surrogate.')
+  if (!isStorable(text)) throw refused('A string contains NUL or a lone surrogate.')
 }
 
 function checkNumber(number: number): void {
-  if (!Number.isFinite(number)) throw refused('A number is larger than a double can hold.')
+  if (!Number.isFinite(number)) throw refused('A number is too large for a double.')
   if (Number.isInteger(number) && !Number.isSafeInteger(number)) {
-    throw refused('An integer is beyond 2^53 and would be rounded; send it as a string.')
+    throw refused('An integer is beyond 2^53 and would be rounded. Send it as a string.')
   }
 }
 

@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import { assertValid } from '../problems/validation.js'
 import { isStorable } from './json-body.js'
 
-/** Whether the path of a URL can be decoded: each `%` begins a byte, and the bytes are UTF-8 (RFC 3986 section 2.1). */
+/** Checks that the path of a URL can be decoded: valid percent-encoding (RFC 3986 section 2.1) of valid UTF-8. */
 export function isDecodable(url: string): boolean {
   if (!url.includes('%')) return true
   try {
@@ -15,8 +15,8 @@ export function isDecodable(url: string): boolean {
 }
 
 /**
- * The URL that the router is given. One that cannot be decoded would be answered by the router itself, past the
- * pipeline and its budgets; so it is routed nowhere, and the first step refuses it by its original URL.
+ * Returns the URL for the router. The router itself would answer a URL that cannot be decoded, without the pipeline and its
+ * budgets. Such a URL is routed to `/` instead, and the first step refuses it by its original URL.
  */
 export function routable({ url = '/' }: Pick<IncomingMessage, 'url'>): string {
   return isDecodable(url) ? url : '/'

@@ -1,7 +1,7 @@
-/** Milliseconds since 1970; injected, so that tests can move it. */
+/** Returns milliseconds since 1970. Callers receive it as a parameter, so that tests can move the time. */
 export type Clock = () => number
 
-/** ISO 8601 in UTC, as every record spells a point in time. */
+/** Formats a point in time as ISO 8601 in UTC, as every record holds it. */
 export function instantOf(milliseconds: number): string {
   return new Date(milliseconds).toISOString()
 }

@@ -95,7 +95,7 @@ t.test('it listens on loopback unless it is told otherwise', async (t) => {
     .flat()
     .find((each) => each?.internal === false && each.family === 'IPv4')
   t.match(
-    gateway.lines.find((line) => line.includes('metrics are served')),
+    gateway.lines.find((line) => line.includes('serving metrics')),
     /"address":"127\.0\.0\.1"/,
   )
   if (outer === undefined) return
@@ -106,7 +106,7 @@ t.test('it listens on loopback unless it is told otherwise', async (t) => {
 
 t.test('without METRICS_PORT there is no such port, and with it closing closes it', async (t) => {
   const without = await startGateway({ on: gateway.test_database })
-  t.notOk(without.lines.some((line) => line.includes('metrics are served')))
+  t.notOk(without.lines.some((line) => line.includes('serving metrics')))
   await without.close()
   const port = await freePort()
   const other = await startGateway({ on: gateway.test_database, env: { METRICS_PORT: port } })
