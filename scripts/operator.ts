@@ -57,7 +57,7 @@ async function create(given_email: string, given_name: string | undefined): Prom
     const stores = openStores({ database, clock: Date.now, bus: openBus(console.error) })
     const platform = stores.platform(() => COMMAND)
     const passwords = await openPasswords()
-    const known = await platform.read((store) => store.users.forLogin(email, ''))
+    const known = await platform.read((store) => store.logins.find(email, ''))
     if (known === undefined) {
       const name = given_name?.trim() || email
       checkNewPassword(password, [email, name])

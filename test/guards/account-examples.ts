@@ -13,11 +13,11 @@ export function accountExamples(gateway: TestGateway, world: World, side: Side):
   const { person, holdings } = ownerOf(world, side)
   const byLink = async (
     action: Action,
-    issue: 'issueReset' | 'issueVerification',
+    issue: 'password_resets' | 'email_verifications',
     body?: unknown,
   ): Promise<Example> => {
     const { id } = await makeUser(gateway, world)
-    const token = await world.platform.write(action, (store) => store.credentials[issue](id))
+    const token = await world.platform.write(action, (store) => store[issue].issue(id))
     const event = {
       action,
       actor_kind: 'anonymous',
@@ -43,8 +43,8 @@ export function accountExamples(gateway: TestGateway, world: World, side: Side):
       const event = { action: 'user.password_reset_sent', actor_kind: 'anonymous', actor_id: null } as const
       return { headers: {}, body: { email }, event: { ...event, target_kind: 'user', target_id: id, tenant_id: null } }
     },
-    resetPassword: () => byLink('user.password_reset', 'issueReset', { password: ANOTHER }),
-    verifyEmail: () => byLink('user.email_verified', 'issueVerification'),
+    resetPassword: () => byLink('user.password_reset', 'password_resets', { password: ANOTHER }),
+    verifyEmail: () => byLink('user.email_verified', 'email_verifications'),
     changePassword: async () => {
       const { id, headers } = await signedIn(gateway, world)
       const event = { action: 'user.password_changed', actor_kind: 'user', actor_id: id, target_kind: 'user' } as const

@@ -73,7 +73,9 @@ export function operatorExamples(gateway: TestGateway, world: World, side: Side)
     listPlatformKeys: read({ id: world[side].id }),
     getPlatformUser: read({ id: world.ids.agent }),
     enableUser: () =>
-      onUser('user.enabled', (id) => world.platform.write('user.disabled', (store) => store.users.disable(id))),
+      onUser('user.enabled', (id) =>
+        world.platform.write('user.disabled', (store) => store.platform_users.disable(id)),
+      ),
     unlockUser: () => onUser('user.unlocked'),
     listOperators: read(),
     appointOperator: () => onOperator('operator.created', { privileges: ['platform:users:view'] }, false),

@@ -33,7 +33,7 @@ t.test('a session: logged out, ended from another one, ended by a new password',
 t.test('a password that is set by a link ends every session', async (t) => {
   const { id, email, headers } = await newMember()
   const other = await logIn(email)
-  const token = await world.platform.write('user.password_reset_sent', (store) => store.credentials.issueReset(id))
+  const token = await world.platform.write('user.password_reset_sent', (store) => store.password_resets.issue(id))
   const reset = () => change({}, 'PUT', `/v1/auth/password-resets/${token}`, { body: { password: NEXT_PASSWORD } })
   await eachInTurn(t, byUser(headers), [['password reset', reset, BAD_TOKEN]])
   t.equal(await byUser(other)(), BAD_TOKEN, 'and the other session too')

@@ -34,7 +34,7 @@ export async function plantDemo(stores: Stores, data_dir: string, public_url: st
   const file = join(data_dir, FILE)
   const unfinished = `${file}.unfinished`
   const platform = stores.platform(() => DEMO)
-  const { rows } = await platform.read((store) => store.users.list({ limit: 1, after_id: undefined }))
+  const { rows } = await platform.read((store) => store.platform_users.list({ limit: 1, after_id: undefined }))
   if (rows.length === 0) {
     writeFileSync(unfinished, '', { mode: 0o600 })
     writeFileSync(unfinished, writeVariables(await plant(stores, platform, public_url)))

@@ -1,21 +1,38 @@
 import type { Feature } from '../../kernel/feature/feature.js'
 import { mount } from '../../kernel/feature/mount.js'
 import { one_time_tokens } from '../../kernel/identity/users-table.js'
-import { CredentialsWriter } from './password-store.js'
-import recovery, { type RecoveryOptions } from './recovery-routes.js'
+import emailVerifications from './email-verifications/routes.js'
+import { EmailVerificationsWriter } from './email-verifications/store.js'
+import { LoginsReader } from './logins-store.js'
+import passwordResets, { type PasswordResetsOptions } from './password-resets/routes.js'
+import { PasswordResetsReader, PasswordResetsWriter } from './password-resets/store.js'
 import auth, { type AuthOptions } from './routes.js'
 import { SessionsReader, SessionsWriter } from './sessions-store.js'
 import { UsersReader, UsersWriter } from './users-store.js'
 
-/** Log in, register, and recover access; the store of users, their sessions and their credentials. */
+/** Log in, register, and recover access; the store of users, their sessions and their links. */
 export default {
   tenant_readers: {},
   tenant_writers: {},
-  platform_readers: { users: UsersReader, sessions: SessionsReader },
-  platform_writers: { users: UsersWriter, sessions: SessionsWriter, credentials: CredentialsWriter },
+  platform_readers: {
+    users: UsersReader,
+    logins: LoginsReader,
+    sessions: SessionsReader,
+    password_resets: PasswordResetsReader,
+  },
+  platform_writers: {
+    users: UsersWriter,
+    sessions: SessionsWriter,
+    password_resets: PasswordResetsWriter,
+    email_verifications: EmailVerificationsWriter,
+  },
   unaudited_writers: {},
   expiring: [one_time_tokens],
-  routes(services: AuthOptions & RecoveryOptions) {
-    return [mount('/v1/auth', auth, services), mount('/v1/auth', recovery, services)]
+  routes(services: AuthOptions & PasswordResetsOptions) {
+    return [
+      mount('/v1/auth', auth, services),
+      mount('/v1/auth/password-resets', passwordResets, services),
+      mount('/v1/auth/email-verifications', emailVerifications, services),
+    ]
   },
 } satisfies Feature

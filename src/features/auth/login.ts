@@ -5,7 +5,7 @@ import type { Passwords } from '../../kernel/credentials/passwords.js'
 import { addressBucket, networkBucket } from '../../kernel/limits/address.js'
 import { announce, type Limiter, rateLimited, spend } from '../../kernel/limits/limiter.js'
 import { Problem } from '../../kernel/problems/problems.js'
-import type { LoginRecord } from './users-store.js'
+import type { LoginRecord } from './logins-store.js'
 
 /** A pause doubles with each failure beyond the budget, up to this. */
 const PAUSE_SECONDS_MAX = 900
@@ -29,7 +29,7 @@ export async function identifyByPassword(
   await limitLogins(parts.limiter, request, reply)
   parts.passwords.checkRoom()
   const email = normaliseEmail(credentials.email)
-  const user = await request.platform_store.read((store) => store.users.forLogin(email, request.ip))
+  const user = await request.platform_store.read((store) => store.logins.find(email, request.ip))
   const address = addressBucket(request.ip)
   const unlocked_at = user?.unlocked_at ?? null
   const counted_by = accountBucket(email, user?.is_known_address === true ? address : null, unlocked_at)

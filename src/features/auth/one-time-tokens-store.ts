@@ -1,7 +1,7 @@
-import { and, eq, gt, isNull } from 'drizzle-orm'
+import { and, eq, gt, isNull, type SQL } from 'drizzle-orm'
 import { createOneTimeToken, digestOfOneTimeToken, isOneTimeToken } from '../../kernel/credentials/one-time-tokens.js'
 import { type OneTimePurpose, one_time_tokens, users } from '../../kernel/identity/users-table.js'
-import type { WriteScope } from '../../kernel/store/unit-of-work.js'
+import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 import { instantOf } from '../../kernel/time/clock.js'
 
 const LIFETIME_MS: Readonly<Record<OneTimePurpose, number>> = {
@@ -17,8 +17,35 @@ export interface TokenOwner {
 }
 
 /** Links in mails: each works once, for a time, and only the newest of its purpose. */
-export class OneTimeTokensWriter {
-  constructor(private readonly scope: WriteScope) {}
+export class OneTimeTokensReader {
+  constructor(protected readonly scope: ReadScope) {}
+
+  /** The user of a link that works; undefined for any other. The link is not used up. */
+  async ownerOf(token: string, purpose: OneTimePurpose): Promise<TokenOwner | undefined> {
+    if (!isOneTimeToken(token)) return undefined
+    const [owner] = await this.scope.queries
+      .select({ id: users.id, email: users.email, name: users.name })
+      .from(one_time_tokens)
+      .innerJoin(users, eq(users.id, one_time_tokens.user_id))
+      .where(and(this.works(token, purpose), isNull(users.disabled_at)))
+    return owner
+  }
+
+  /** The link is known, of this purpose, not used and not too old. */
+  protected works(token: string, purpose: OneTimePurpose): SQL | undefined {
+    return and(
+      eq(one_time_tokens.digest, digestOfOneTimeToken(token)),
+      eq(one_time_tokens.purpose, purpose),
+      isNull(one_time_tokens.used_at),
+      gt(one_time_tokens.expires_at, this.scope.now),
+    )
+  }
+}
+
+export class OneTimeTokensWriter extends OneTimeTokensReader {
+  constructor(protected override readonly scope: WriteScope) {
+    super(scope)
+  }
 
   /** Makes a link's token for a user and ends the earlier ones. */
   async issue(user_id: string, purpose: OneTimePurpose): Promise<string> {
@@ -41,20 +68,13 @@ export class OneTimeTokensWriter {
       .where(and(eq(one_time_tokens.user_id, user_id), eq(one_time_tokens.purpose, purpose)))
   }
 
-  /** Uses a token up: its user, or undefined when it is unknown, used, too old, or its user disabled. */
+  /** Uses a link up: its user, or undefined when it is unknown, used, too old, or its user is disabled. */
   async use(token: string, purpose: OneTimePurpose): Promise<TokenOwner | undefined> {
     if (!isOneTimeToken(token)) return undefined
     const [used] = await this.scope.queries
       .update(one_time_tokens)
       .set({ used_at: this.scope.now })
-      .where(
-        and(
-          eq(one_time_tokens.digest, digestOfOneTimeToken(token)),
-          eq(one_time_tokens.purpose, purpose),
-          isNull(one_time_tokens.used_at),
-          gt(one_time_tokens.expires_at, this.scope.now),
-        ),
-      )
+      .where(this.works(token, purpose))
       .returning({ user_id: one_time_tokens.user_id })
     if (used === undefined) return undefined
     const [owner] = await this.scope.queries

@@ -1,4 +1,3 @@
-import type { FastifyRequest } from 'fastify'
 import type { AccessTokens } from '../../kernel/credentials/access-tokens.js'
 import { normaliseEmail } from '../../kernel/credentials/email.js'
 import { checkNewPassword } from '../../kernel/credentials/passwords.js'
@@ -11,7 +10,9 @@ import { Problem } from '../../kernel/problems/problems.js'
 import { open, user } from '../../kernel/request/access.js'
 import { NoContent, problems, type Routes } from '../../kernel/rest/schemas.js'
 import { identifyByPassword, type LoginParts, limitLogins } from './login.js'
+import type { SignedIn } from './logins-store.js'
 import { Accepted, Login, Refresh, Registration, TokenPair } from './schema.js'
+import { sessionOf } from './session-of.js'
 
 export interface AuthOptions extends LoginParts {
   readonly access_tokens: AccessTokens
@@ -20,13 +21,6 @@ export interface AuthOptions extends LoginParts {
   readonly mailer: Mailer
   readonly afterwards: Afterwards
   readonly public_url: string
-}
-
-interface SignedIn {
-  readonly id: string
-  readonly email: string
-  readonly name: string
-  readonly is_operator: boolean
 }
 
 const tags = ['auth']
@@ -96,7 +90,7 @@ const auth: Routes<AuthOptions> = async (app, options) => {
         await limiter.count('refused', addressBucket(request.ip))
         throw new Problem('invalid_refresh_token')
       }
-      const signed_in = await request.platform_store.read((store) => store.users.signedIn(outcome.user_id))
+      const signed_in = await request.platform_store.read((store) => store.logins.signedIn(outcome.user_id))
       return tokenPair(signed_in, outcome.session_id, outcome.refresh)
     },
   )
@@ -147,9 +141,3 @@ const auth: Routes<AuthOptions> = async (app, options) => {
   )
 }
 export default auth
-
-function sessionOf(request: FastifyRequest): string {
-  const { principal } = request
-  if (principal.kind === 'key') throw new Error('a key has no session')
-  return principal.session_id
-}

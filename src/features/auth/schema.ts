@@ -7,6 +7,8 @@ export const Password = Type.String({ minLength: 1, maxLength: 512, description:
 export const Login = closed({ email: Type.String({ minLength: 1, maxLength: 254 }), password: Password })
 export const Refresh = closed({ refresh: Type.String({ minLength: 1, maxLength: 128 }) })
 export const Registration = closed({ email: Email, password: Password, name: Name })
+/** The token of a link in a mail. */
+export const LinkParams = closed({ token: Type.String({ minLength: 1, maxLength: 64 }) })
 export const Accepted = Type.Object({ status: Type.String() })
 
 export const TokenPair = Type.Object(

@@ -6,6 +6,7 @@ import {
   digestOfRefreshToken,
   successorOf,
 } from '../../kernel/credentials/refresh-tokens.js'
+import { type EndReason, endSessions } from '../../kernel/identity/end-sessions.js'
 import { refresh_tokens, sessions, users } from '../../kernel/identity/users-table.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
@@ -17,15 +18,6 @@ const SAME_SUCCESSOR_MS = 10_000
 /** As long as an address from which the user logged in counts as known. */
 const KEPT_AFTER_EXPIRY_MS = 30 * 86_400_000
 const SWEEP_MAX = 5_000
-
-export type EndReason =
-  | 'logout'
-  | 'ended_by_user'
-  | 'refresh_token_reused'
-  | 'user_disabled'
-  | 'password_changed'
-  | 'password_reset'
-  | 'tenant_locked_down'
 
 /** What became of a refresh. */
 export type RefreshOutcome =
@@ -131,12 +123,7 @@ export class SessionsWriter {
 
   /** Ends a session for every token of it. Ending twice is ending once. */
   async end(session_id: string, reason: EndReason): Promise<void> {
-    const ended = await this.scope.queries
-      .update(sessions)
-      .set({ ended_at: this.scope.now, end_reason: reason })
-      .where(and(eq(sessions.id, session_id), isNull(sessions.ended_at)))
-      .returning({ user_id: sessions.user_id })
-    const [session] = ended
+    const [session] = await endSessions(this.scope, eq(sessions.id, session_id), reason)
     if (session === undefined) this.scope.unchanged()
     else this.tell(session_id, session.user_id, { reason })
   }
@@ -198,12 +185,4 @@ export class SessionsWriter {
   private tell(id: string | null, user_id: string | null, changes: Record<string, unknown>): void {
     this.scope.changed({ kind: 'session', id, user_id, tenant_id: null, changes })
   }
-}
-
-/** Ends every session of a user, as a part of a change that names itself. */
-export async function endSessionsOf(scope: WriteScope, user_id: string, reason: EndReason): Promise<void> {
-  await scope.queries
-    .update(sessions)
-    .set({ ended_at: scope.now, end_reason: reason })
-    .where(and(eq(sessions.user_id, user_id), isNull(sessions.ended_at)))
 }

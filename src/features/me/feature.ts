@@ -1,14 +1,24 @@
 import type { Feature } from '../../kernel/feature/feature.js'
 import { mount } from '../../kernel/feature/mount.js'
 import { NO_STORE_PARTS } from '../../kernel/store/store-parts.js'
-import account, { type AccountOptions } from './account-routes.js'
+import type { LoginParts } from '../auth/login.js'
+import emailVerification, { type EmailVerificationOptions } from './email-verification/routes.js'
+import password from './password/routes.js'
+import { PasswordWriter } from './password/store.js'
 import me from './routes.js'
+import sessions from './sessions/routes.js'
 
-/** The signed-in user: profile, password and sessions. The stores are those of `auth`. */
+/** The signed-in user: profile, password and sessions. The other stores are those of `auth`. */
 export default {
   ...NO_STORE_PARTS,
+  platform_writers: { password: PasswordWriter },
   expiring: [],
-  routes(services: AccountOptions) {
-    return [mount('/v1/me', me), mount('/v1/me', account, services)]
+  routes(services: LoginParts & EmailVerificationOptions) {
+    return [
+      mount('/v1/me', me),
+      mount('/v1/me/password', password, services),
+      mount('/v1/me/sessions', sessions),
+      mount('/v1/me/email-verification', emailVerification, services),
+    ]
   },
 } satisfies Feature

@@ -10,6 +10,7 @@ import { TenantControlWriter } from './tenants/control-store.js'
 import tenants from './tenants/routes.js'
 import { TenantsReader, TenantsWriter } from './tenants/store.js'
 import users from './users/routes.js'
+import { PlatformUsersReader, PlatformUsersWriter } from './users/store.js'
 
 interface Services {
   readonly clock: Clock
@@ -20,8 +21,18 @@ interface Services {
 export default {
   tenant_readers: {},
   tenant_writers: {},
-  platform_readers: { tenants: TenantsReader, operators: OperatorsReader, analytics: AnalyticsReader },
-  platform_writers: { tenants: TenantsWriter, tenant_control: TenantControlWriter, operators: OperatorsWriter },
+  platform_readers: {
+    tenants: TenantsReader,
+    platform_users: PlatformUsersReader,
+    operators: OperatorsReader,
+    analytics: AnalyticsReader,
+  },
+  platform_writers: {
+    tenants: TenantsWriter,
+    tenant_control: TenantControlWriter,
+    platform_users: PlatformUsersWriter,
+    operators: OperatorsWriter,
+  },
   unaudited_writers: {},
   expiring: [],
   routes({ clock, passwords }: Services) {

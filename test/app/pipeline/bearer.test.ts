@@ -97,7 +97,7 @@ t.test('401 a token outlives neither its session, nor its user, nor its hour', a
   t.equal((await own(other)).status, 200, 'the other session lives')
 
   const { access: of_disabled } = await login(gateway, 'lead')
-  await world.platform.write('user.disabled', (store) => store.users.disable(world.ids.lead))
+  await world.platform.write('user.disabled', (store) => store.platform_users.disable(world.ids.lead))
   await dead('user disabled', of_disabled)
   const { access: of_marked } = await login(gateway, 'admin')
   await gateway.sql(`update users set disabled_at = now() where id = '${world.ids.admin}'`)

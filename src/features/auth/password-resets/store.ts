@@ -1,52 +1,46 @@
-import { and, eq, isNull, ne } from 'drizzle-orm'
-import { sessions, users } from '../../kernel/identity/users-table.js'
-import type { WriteScope } from '../../kernel/store/unit-of-work.js'
-import { OneTimeTokensWriter, type TokenOwner } from './one-time-store.js'
-import { endSessionsOf } from './sessions-store.js'
+import { and, eq, isNull } from 'drizzle-orm'
+import { endSessions } from '../../../kernel/identity/end-sessions.js'
+import { sessions, users } from '../../../kernel/identity/users-table.js'
+import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
+import { OneTimeTokensReader, OneTimeTokensWriter, type TokenOwner } from '../one-time-tokens-store.js'
 
-/** What changes a password or proves an address. */
-export class CredentialsWriter {
-  constructor(private readonly scope: WriteScope) {}
+/** Links to set a new password. */
+export class PasswordResetsReader {
+  constructor(protected readonly scope: ReadScope) {}
 
-  private get links() {
-    return new OneTimeTokensWriter(this.scope)
+  /** The id of the active user of an address; undefined when there is none. */
+  async userOf(email: string): Promise<string | undefined> {
+    const [row] = await this.scope.queries
+      .select({ id: users.id })
+      .from(users)
+      .where(and(eq(users.email, email), isNull(users.disabled_at)))
+    return row?.id
   }
 
-  /** Makes the token of a link to prove the address. */
-  async issueVerification(user_id: string): Promise<string> {
-    const token = await this.links.issue(user_id, 'email_verification')
-    this.tell(user_id, {})
+  /** The user of a link that works; undefined for any other. The link is not used up. */
+  ownerOf(token: string): Promise<TokenOwner | undefined> {
+    return new OneTimeTokensReader(this.scope).ownerOf(token, 'password_reset')
+  }
+}
+
+export class PasswordResetsWriter extends PasswordResetsReader {
+  constructor(protected override readonly scope: WriteScope) {
+    super(scope)
+  }
+
+  /** Makes the token of a link. The earlier links of the user stop working. */
+  async issue(user_id: string): Promise<string> {
+    const token = await new OneTimeTokensWriter(this.scope).issue(user_id, 'password_reset')
+    this.tell(user_id)
     return token
-  }
-
-  /** Makes the token of a link to set a new password. */
-  async issueReset(user_id: string): Promise<string> {
-    const token = await this.links.issue(user_id, 'password_reset')
-    this.tell(user_id, {})
-    return token
-  }
-
-  /** Proves the address by its link; undefined when the link does not work. */
-  async verifyEmail(token: string): Promise<TokenOwner | undefined> {
-    const owner = await this.links.use(token, 'email_verification')
-    if (owner === undefined) {
-      this.scope.unchanged()
-      return undefined
-    }
-    await this.scope.queries
-      .update(users)
-      .set({ email_verified_at: this.scope.now })
-      .where(and(eq(users.id, owner.id), isNull(users.email_verified_at)))
-    this.tell(owner.id, { after: { email_verified_at: this.scope.now } })
-    return owner
   }
 
   /**
-   * Sets a new password by a link and ends every session: whoever had one may be why the link was asked for. The link
-   * came to the address, so it also proves it. Undefined when the link does not work.
+   * Sets a new password by a link and ends every session: the user may have asked for the link because somebody else has
+   * one. The link came to the address, so it also proves it. Undefined when the link does not work.
    */
-  async resetPassword(token: string, password_hash: string): Promise<TokenOwner | undefined> {
-    const owner = await this.links.use(token, 'password_reset')
+  async use(token: string, password_hash: string): Promise<TokenOwner | undefined> {
+    const owner = await new OneTimeTokensWriter(this.scope).use(token, 'password_reset')
     if (owner === undefined) {
       this.scope.unchanged()
       return undefined
@@ -56,23 +50,12 @@ export class CredentialsWriter {
       .update(users)
       .set({ email_verified_at: this.scope.now })
       .where(and(eq(users.id, owner.id), isNull(users.email_verified_at)))
-    await endSessionsOf(this.scope, owner.id, 'password_reset')
-    this.tell(owner.id, {})
+    await endSessions(this.scope, eq(sessions.user_id, owner.id), 'password_reset')
+    this.tell(owner.id)
     return owner
   }
 
-  /** Changes the password, and ends every session but the one that did it and every link to set another password. */
-  async changePassword(user_id: string, password_hash: string, kept_session_id: string): Promise<void> {
-    await this.scope.queries.update(users).set({ password_hash }).where(eq(users.id, user_id))
-    await this.scope.queries
-      .update(sessions)
-      .set({ ended_at: this.scope.now, end_reason: 'password_changed' })
-      .where(and(eq(sessions.user_id, user_id), isNull(sessions.ended_at), ne(sessions.id, kept_session_id)))
-    await this.links.end(user_id, 'password_reset')
-    this.tell(user_id, {})
-  }
-
-  private tell(user_id: string, changes: Record<string, unknown>): void {
-    this.scope.changed({ kind: 'user', user_id, tenant_id: null, changes })
+  private tell(user_id: string): void {
+    this.scope.changed({ kind: 'user', user_id, tenant_id: null, changes: {} })
   }
 }

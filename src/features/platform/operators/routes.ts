@@ -58,7 +58,7 @@ const operators: Routes = async (app) => {
       const { user_id } = request.params
       const { privileges } = request.body
       checkHeld(request.holdings, privileges)
-      const { is_operator } = await request.platform_store.read((store) => store.users.signedIn(user_id))
+      const { is_operator } = await request.platform_store.read((store) => store.logins.signedIn(user_id))
       await request.platform_store.write(is_operator ? 'operator.updated' : 'operator.created', (store) =>
         store.operators.appoint(user_id, privileges),
       )

@@ -1,5 +1,6 @@
 import { and, count, eq, inArray, isNull, sql } from 'drizzle-orm'
 import { suspensionHolds, trialIsOver } from '../../../kernel/authz/suspension.js'
+import { endSessions } from '../../../kernel/identity/end-sessions.js'
 import { tenant_keys } from '../../../kernel/identity/keys-table.js'
 import { lockTenant } from '../../../kernel/identity/lock-tenant.js'
 import { memberships } from '../../../kernel/identity/memberships-table.js'
@@ -53,11 +54,7 @@ export class TenantControlWriter {
       .select({ user_id: memberships.user_id })
       .from(memberships)
       .where(eq(memberships.tenant_id, id))
-    const ended = await this.scope.queries
-      .update(sessions)
-      .set({ ended_at: this.scope.now, end_reason: 'tenant_locked_down' })
-      .where(and(inArray(sessions.user_id, members), isNull(sessions.ended_at)))
-      .returning({ expires_at: sessions.expires_at })
+    const ended = await endSessions(this.scope, inArray(sessions.user_id, members), 'tenant_locked_down')
     const living = ended.filter(({ expires_at }) => expires_at > this.scope.now)
     const lockdown = { keys_revoked: revoked.length, sessions_ended: living.length }
     this.tell(id, { ...lockdown })

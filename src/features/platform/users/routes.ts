@@ -36,7 +36,7 @@ const platformUsers: Routes<{ readonly passwords: Passwords }> = async (app, { p
       },
     },
     async (request, reply) => {
-      const page = await request.platform_store.read((store) => store.users.list(readPage(request)))
+      const page = await request.platform_store.read((store) => store.platform_users.list(readPage(request)))
       return sendPage(request, reply, page, (user) => user.id)
     },
   )
@@ -80,7 +80,8 @@ const platformUsers: Routes<{ readonly passwords: Passwords }> = async (app, { p
         response: { 200: User, ...problems('not_found', 'last_operator') },
       },
     },
-    async (request) => request.platform_store.write('user.disabled', (store) => store.users.disable(request.params.id)),
+    async (request) =>
+      request.platform_store.write('user.disabled', (store) => store.platform_users.disable(request.params.id)),
   )
 
   app.get(
@@ -122,7 +123,8 @@ const platformUsers: Routes<{ readonly passwords: Passwords }> = async (app, { p
         response: { 200: User, ...problems('not_found') },
       },
     },
-    async (request) => request.platform_store.write('user.enabled', (store) => store.users.enable(request.params.id)),
+    async (request) =>
+      request.platform_store.write('user.enabled', (store) => store.platform_users.enable(request.params.id)),
   )
 
   app.post(
@@ -138,7 +140,7 @@ const platformUsers: Routes<{ readonly passwords: Passwords }> = async (app, { p
       },
     },
     async (request, reply) => {
-      await request.platform_store.write('user.unlocked', (store) => store.users.unlock(request.params.id))
+      await request.platform_store.write('user.unlocked', (store) => store.platform_users.unlock(request.params.id))
       return reply.code(204).send(null)
     },
   )

@@ -1,0 +1,34 @@
+import type { Limiter } from '../../../kernel/limits/limiter.js'
+import { open } from '../../../kernel/request/access.js'
+import { NoContent, problems, type Routes } from '../../../kernel/rest/schemas.js'
+import { deadLink } from '../dead-link.js'
+import { limitLogins } from '../login.js'
+import { LinkParams } from '../schema.js'
+
+const tags = ['auth']
+
+/** The proof of an address by a link in a mail. */
+const emailVerifications: Routes<{ readonly limiter: Limiter }> = async (app, { limiter }) => {
+  app.put(
+    '/:token',
+    {
+      config: open(),
+      schema: {
+        operationId: 'verifyEmail',
+        summary: 'Prove the address by the link that was sent to it',
+        tags,
+        params: LinkParams,
+        response: { 204: NoContent, ...problems('not_found', 'rate_limited') },
+      },
+    },
+    async (request, reply) => {
+      await limitLogins(limiter, request, reply)
+      const owner = await request.platform_store.write('user.email_verified', (store) =>
+        store.email_verifications.use(request.params.token),
+      )
+      if (owner === undefined) throw deadLink()
+      return reply.code(204).send(null)
+    },
+  )
+}
+export default emailVerifications

@@ -1,0 +1,35 @@
+import { and, eq, isNull } from 'drizzle-orm'
+import { users } from '../../../kernel/identity/users-table.js'
+import type { WriteScope } from '../../../kernel/store/unit-of-work.js'
+import { OneTimeTokensWriter, type TokenOwner } from '../one-time-tokens-store.js'
+
+/** Links that prove an address. */
+export class EmailVerificationsWriter {
+  constructor(private readonly scope: WriteScope) {}
+
+  /** Makes the token of a link. The earlier links of the user stop working. */
+  async issue(user_id: string): Promise<string> {
+    const token = await new OneTimeTokensWriter(this.scope).issue(user_id, 'email_verification')
+    this.tell(user_id, {})
+    return token
+  }
+
+  /** Proves the address by its link; undefined when the link does not work. */
+  async use(token: string): Promise<TokenOwner | undefined> {
+    const owner = await new OneTimeTokensWriter(this.scope).use(token, 'email_verification')
+    if (owner === undefined) {
+      this.scope.unchanged()
+      return undefined
+    }
+    await this.scope.queries
+      .update(users)
+      .set({ email_verified_at: this.scope.now })
+      .where(and(eq(users.id, owner.id), isNull(users.email_verified_at)))
+    this.tell(owner.id, { after: { email_verified_at: this.scope.now } })
+    return owner
+  }
+
+  private tell(user_id: string, changes: Record<string, unknown>): void {
+    this.scope.changed({ kind: 'user', user_id, tenant_id: null, changes })
+  }
+}

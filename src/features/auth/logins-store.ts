@@ -1,0 +1,70 @@
+import { and, eq, gt, sql } from 'drizzle-orm'
+import { operators } from '../../kernel/identity/operators-table.js'
+import { sessions, users } from '../../kernel/identity/users-table.js'
+import { Problem } from '../../kernel/problems/problems.js'
+import type { ReadScope } from '../../kernel/store/unit-of-work.js'
+import { instantOf } from '../../kernel/time/clock.js'
+
+/** A place from which the user logged in within this time is known. */
+const KNOWN_ADDRESS_DAYS = 30
+
+/** A user as the response to a login shows them. */
+export interface SignedIn {
+  readonly id: string
+  readonly email: string
+  readonly name: string
+  readonly is_operator: boolean
+}
+
+/** What a login needs of a user, whether or not the password is right. */
+export interface LoginRecord extends SignedIn {
+  readonly password_hash: string
+  readonly disabled_at: string | null
+  readonly unlocked_at: string | null
+  readonly is_known_address: boolean
+}
+
+/** What a login reads of a user. */
+export class LoginsReader {
+  constructor(private readonly scope: ReadScope) {}
+
+  /** The user of an address with what a login needs; undefined when there is none. */
+  async find(email: string, address: string): Promise<LoginRecord | undefined> {
+    const since = instantOf(Date.parse(this.scope.now) - KNOWN_ADDRESS_DAYS * 86_400_000)
+    const logins = this.scope.queries
+      .select({ id: sessions.id })
+      .from(sessions)
+      .where(and(eq(sessions.user_id, users.id), eq(sessions.address, address), gt(sessions.created_at, since)))
+    const [row] = await this.scope.queries
+      .select({
+        id: users.id,
+        email: users.email,
+        name: users.name,
+        password_hash: users.password_hash,
+        disabled_at: users.disabled_at,
+        unlocked_at: users.unlocked_at,
+        is_operator: sql<boolean>`${operators.user_id} is not null`,
+        is_known_address: sql<boolean>`exists ${logins}`,
+      })
+      .from(users)
+      .leftJoin(operators, eq(operators.user_id, users.id))
+      .where(eq(users.email, email))
+    return row
+  }
+
+  /** The user of a session, as the response to a login shows them. @throws Problem `not_found` */
+  async signedIn(id: string): Promise<SignedIn> {
+    const [row] = await this.scope.queries
+      .select({
+        id: users.id,
+        email: users.email,
+        name: users.name,
+        is_operator: sql<boolean>`${operators.user_id} is not null`,
+      })
+      .from(users)
+      .leftJoin(operators, eq(operators.user_id, users.id))
+      .where(eq(users.id, id))
+    if (row === undefined) throw new Problem('not_found')
+    return row
+  }
+}

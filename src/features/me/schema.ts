@@ -1,0 +1,76 @@
+import { type Static, Type } from 'typebox'
+import type { UserRecord } from '../../kernel/identity/user-record.js'
+import { effectiveScopes, type OverrideFact } from '../../kernel/permissions/evaluate.js'
+import type { RoleFact } from '../../kernel/permissions/roles.js'
+import { closed, Name, Nullable } from '../../kernel/rest/schemas.js'
+
+const Membership = Type.Object({
+  tenant: Type.Object({ id: Type.String(), name: Type.String() }),
+  state: Type.String(),
+  roles: Type.Array(Type.String()),
+  scopes: Type.Array(Type.String()),
+})
+
+const Invitation = Type.Object({
+  id: Type.String(),
+  tenant: Type.Object({ id: Type.String(), name: Type.String() }),
+  expires_at: Type.String(),
+})
+
+export const Me = Type.Object(
+  {
+    id: Type.String(),
+    email: Type.String(),
+    name: Type.String(),
+    email_verified_at: Nullable(Type.String()),
+    created_at: Type.String(),
+    invitations: Type.Array(Invitation, {
+      description: 'Open invitations to my address, once I have verified it; the link is in the mail.',
+    }),
+    memberships: Type.Array(Membership, { description: 'Every tenant of mine, with what I may do there.' }),
+  },
+  { $id: 'Me' },
+)
+
+export const ProfileChange = closed({ name: Name })
+
+interface OfTenant {
+  readonly tenant_id: string
+  readonly tenant_name: string
+}
+
+interface MembershipRecord extends OfTenant {
+  readonly state: string
+  readonly roles: readonly RoleFact[]
+  readonly overrides: readonly OverrideFact[]
+}
+
+interface InvitationRecord extends OfTenant {
+  readonly id: string
+  readonly expires_at: string
+}
+
+/** A user with the tenants that they belong to and those that invite them. */
+export function toResponse(
+  user: UserRecord,
+  memberships: readonly MembershipRecord[],
+  invitations: readonly InvitationRecord[],
+): Static<typeof Me> {
+  return {
+    ...user,
+    invitations: invitations.map(({ id, expires_at, ...of }) => ({ id, tenant: tenantOf(of), expires_at })),
+    memberships: memberships.map(({ state, roles, overrides, ...of }) => {
+      const held = state === 'active' ? effectiveScopes({ kind: 'user', id: user.id, roles, overrides }) : []
+      return {
+        tenant: tenantOf(of),
+        state,
+        roles: roles.map((role) => role.name),
+        scopes: held.map(({ scope }) => scope),
+      }
+    }),
+  }
+}
+
+function tenantOf({ tenant_id, tenant_name }: OfTenant) {
+  return { id: tenant_id, name: tenant_name }
+}

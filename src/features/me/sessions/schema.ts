@@ -1,0 +1,18 @@
+import { Type } from 'typebox'
+import { closed, Nullable, Uuid } from '../../../kernel/rest/schemas.js'
+
+export const SessionParams = closed({ session_id: Uuid })
+
+const Session = Type.Object(
+  {
+    id: Type.String(),
+    is_current: Type.Boolean(),
+    address: Nullable(Type.String()),
+    user_agent: Nullable(Type.String()),
+    created_at: Type.String(),
+    expires_at: Type.String(),
+  },
+  { $id: 'Session' },
+)
+
+export const Sessions = Type.Object({ data: Type.Array(Session) })

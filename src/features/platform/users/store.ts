@@ -1,0 +1,81 @@
+import { desc, eq, lt } from 'drizzle-orm'
+import { endSessions } from '../../../kernel/identity/end-sessions.js'
+import { checkOneOperatorStays, queueOperatorChanges } from '../../../kernel/identity/last-operator.js'
+import { operators } from '../../../kernel/identity/operators-table.js'
+import { getUser, type UserRecord, userColumns } from '../../../kernel/identity/user-record.js'
+import { sessions, users } from '../../../kernel/identity/users-table.js'
+import { type Page, pageOf, type Rows } from '../../../kernel/rest/pagination.js'
+import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
+
+/** Users, as operators see and change them. */
+export class PlatformUsersReader {
+  constructor(protected readonly scope: ReadScope) {}
+
+  /** Users, newest first. */
+  async list(page: Page): Promise<Rows<UserRecord>> {
+    const after = page.after_id === undefined ? undefined : lt(users.id, page.after_id)
+    const rows = await this.scope.queries
+      .select(userColumns)
+      .from(users)
+      .where(after)
+      .orderBy(desc(users.id))
+      .limit(page.limit + 1)
+    return pageOf(rows, page.limit)
+  }
+}
+
+export class PlatformUsersWriter extends PlatformUsersReader {
+  constructor(protected override readonly scope: WriteScope) {
+    super(scope)
+  }
+
+  /**
+   * Disables a user and ends every session; the next request with any token of theirs is refused.
+   * @throws Problem `not_found`, `last_operator`
+   */
+  async disable(id: string): Promise<UserRecord> {
+    const before = await getUser(this.scope, id)
+    if (before.disabled_at !== null) {
+      this.scope.unchanged()
+      return before
+    }
+    await queueOperatorChanges(this.scope)
+    await this.scope.queries.update(users).set({ disabled_at: this.scope.now }).where(eq(users.id, id))
+    if (await this.isOperator(id)) await checkOneOperatorStays(this.scope)
+    await endSessions(this.scope, eq(sessions.user_id, id), 'user_disabled')
+    this.tell(id, { before: { disabled_at: null }, after: { disabled_at: this.scope.now } })
+    return getUser(this.scope, id)
+  }
+
+  /** Forgets the failed logins of an account. @throws Problem `not_found` */
+  async unlock(id: string): Promise<void> {
+    await getUser(this.scope, id)
+    await this.scope.queries.update(users).set({ unlocked_at: this.scope.now }).where(eq(users.id, id))
+    this.tell(id, { after: { unlocked_at: this.scope.now } })
+  }
+
+  /** Lets a disabled user log in again; sessions that ended stay ended. @throws Problem `not_found` */
+  async enable(id: string): Promise<UserRecord> {
+    const before = await getUser(this.scope, id)
+    if (before.disabled_at === null) {
+      this.scope.unchanged()
+      return before
+    }
+    await this.scope.queries.update(users).set({ disabled_at: null }).where(eq(users.id, id))
+    this.tell(id, { before: { disabled_at: before.disabled_at }, after: { disabled_at: null } })
+    return getUser(this.scope, id)
+  }
+
+  /** Whether the user is an operator, with whatever privileges. */
+  private async isOperator(id: string): Promise<boolean> {
+    const found = await this.scope.queries
+      .select({ id: operators.user_id })
+      .from(operators)
+      .where(eq(operators.user_id, id))
+    return found.length > 0
+  }
+
+  private tell(id: string, changes: Record<string, unknown>): void {
+    this.scope.changed({ kind: 'user', user_id: id, tenant_id: null, changes })
+  }
+}
