@@ -1,11 +1,13 @@
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
+import type { TenantPrincipalKind } from '../../contract/kinds.js'
+import type { ProblemCode } from '../../contract/problems/catalogue.js'
 import { explainInWords } from '../../kernel/authz/insufficient-scope.js'
 import { evaluate } from '../../kernel/permissions/evaluate.js'
 import { rolesThatGrant, scopesOfRole } from '../../kernel/permissions/roles.js'
 import { allScopes, isScope, meaningOf } from '../../kernel/permissions/scopes.js'
 import { Problem } from '../../kernel/problems/problems.js'
-import { member } from '../../kernel/request/access.js'
+import { type AccessKind, member } from '../../kernel/request/access.js'
 import type { CataloguedRoute, RouteCatalogue } from '../../kernel/request/route-catalogue.js'
 import { closed, Nullable, problems, type Routes, TenantParams, Uuid } from '../../kernel/rest/schemas.js'
 import type { Explained } from './explain-store.js'
@@ -116,7 +118,8 @@ async function answer(
   const decision = evaluate(route.access.scopes, holdings)
   const roles = decision.allowed ? [] : await request.tenant_store.read((store) => store.roles.list())
   const granted_by_roles = rolesThatGrant(roles, decision.missing)
-  const blocked = blockedByKind(route, holdings.kind) ?? blockedHere(request.tenant.id, route, path, refused_before)
+  const blocked =
+    REFUSED_BY_KIND[holdings.kind][route.access.kind] ?? blockedHere(request.tenant.id, route, path, refused_before)
   const words =
     blocked !== null
       ? `Refused before scopes are asked: ${blocked}.`
@@ -143,8 +146,8 @@ function blockedHere(
   path: string,
   refused_before: Explained['refused_before'],
 ): string | null {
-  const { kind } = route.access
-  if (kind === 'open' || (kind === 'user' && refused_before === 'tenant_access_denied')) return null
+  const { access } = route
+  if (access.kind === 'open' || (access.kind === 'user' && refused_before === 'tenant_access_denied')) return null
   return refused_before ?? (isOf(tenant_id, route, path) ? null : 'tenant_access_denied')
 }
 
@@ -154,9 +157,14 @@ function isOf(tenant_id: string, { url, access }: CataloguedRoute, path: string)
   return path.split('?')[0]?.split('/')[url.split('/').indexOf(':tenant_id')] === tenant_id
 }
 
-/** The worlds are apart: a member is no operator, and a key is no user. */
-function blockedByKind({ access }: CataloguedRoute, kind: Explained['holdings']['kind']): string | null {
-  if (access.kind === 'operator') return kind === 'key' ? 'authentication_required' : 'platform_access_denied'
-  if (kind === 'key' && (access.kind === 'user' || access.kind === 'member')) return 'authentication_required'
-  return null
+/** What refuses a principal of each kind for the access of a route: a member is no operator, and a key is no user. */
+const REFUSED_BY_KIND: Record<TenantPrincipalKind, Record<AccessKind, ProblemCode | null>> = {
+  user: { open: null, user: null, member: null, tenant: null, operator: 'platform_access_denied' },
+  key: {
+    open: null,
+    user: 'authentication_required',
+    member: 'authentication_required',
+    tenant: null,
+    operator: 'authentication_required',
+  },
 }

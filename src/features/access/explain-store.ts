@@ -1,12 +1,13 @@
 import { and, eq } from 'drizzle-orm'
+import type { TenantPrincipalKind } from '../../contract/kinds.js'
 import { findHoldings } from '../../kernel/authz/holdings.js'
 import { tenant_keys } from '../../kernel/identity/keys-table.js'
-import type { Holdings } from '../../kernel/permissions/evaluate.js'
+import type { HoldingsOf } from '../../kernel/permissions/evaluate.js'
 import type { ReadScope } from '../../kernel/store/unit-of-work.js'
 
 /** What somebody would hold, and why they could not come that far. */
 export interface Explained {
-  readonly holdings: Holdings
+  readonly holdings: HoldingsOf<TenantPrincipalKind>
   /** The code of the refusal that comes before scopes are asked; null when nothing stands in the way. */
   readonly refused_before: 'invalid_token' | 'tenant_access_denied' | 'invalid_tenant_credentials' | null
 }

@@ -1,14 +1,17 @@
 import { Type } from 'typebox'
+import { TENANT_PRINCIPAL_KINDS } from '../../contract/kinds.js'
+import { tenantPrincipal } from '../../kernel/authz/principal.js'
 import { budgetsLeft } from '../../kernel/authz/spending.js'
 import { addressBucket } from '../../kernel/limits/address.js'
 import type { Limiter } from '../../kernel/limits/limiter.js'
-import { effectiveScopes } from '../../kernel/permissions/evaluate.js'
+import { effectiveScopes, overridesOf, rolesOf } from '../../kernel/permissions/evaluate.js'
 import { tenant } from '../../kernel/request/access.js'
+import { found } from '../../kernel/request/findings.js'
 import { Nullable, type Routes } from '../../kernel/rest/schemas.js'
 
 const AccessAnswer = Type.Object(
   {
-    principal: Type.Object({ kind: Type.Enum(['user', 'key']), id: Type.String() }),
+    principal: Type.Object({ kind: Type.Enum([...TENANT_PRINCIPAL_KINDS]), id: Type.String() }),
     key: Type.Object({ id: Type.String(), name: Type.String(), expires_at: Nullable(Type.String()) }),
     tenant: Type.Object({ id: Type.String(), name: Type.String() }),
     roles: Type.Array(Type.String()),
@@ -51,18 +54,17 @@ const access: Routes<{ readonly limiter: Limiter }> = async (app, { limiter }) =
     },
     async (request) => {
       const { holdings } = request
-      const { key } = request.findings
-      if (key === undefined || holdings.kind === 'operator') throw new Error('not a request of a tenant')
+      const key = found(request.findings.key)
+      const { kind, id } = tenantPrincipal(request.principal)
       return {
-        principal: { kind: holdings.kind, id: holdings.id },
+        principal: { kind, id },
         key: { id: key.id, name: key.name, expires_at: key.expires_at && new Date(key.expires_at).toISOString() },
         tenant: { id: request.tenant.id, name: request.tenant.name },
-        roles: holdings.kind === 'user' ? holdings.roles.map((role) => role.name) : [],
+        roles: rolesOf(holdings).map((role) => role.name),
         scopes: effectiveScopes(holdings).map(({ scope, from }) => ({ scope, from: [...from] })),
-        denied:
-          holdings.kind === 'user'
-            ? holdings.overrides.filter(({ effect }) => effect === 'deny').map(({ scope }) => scope)
-            : [],
+        denied: overridesOf(holdings)
+          .filter(({ effect }) => effect === 'deny')
+          .map(({ scope }) => scope),
         budgets: await budgetsLeft(limiter, request.tenant, key, addressBucket(request.ip)),
       }
     },

@@ -1,3 +1,4 @@
+import { sessionIdOf } from '../../kernel/authz/principal.js'
 import type { AccessTokens } from '../../kernel/credentials/access-tokens.js'
 import { normaliseEmail } from '../../kernel/credentials/email.js'
 import { checkNewPassword } from '../../kernel/credentials/passwords.js'
@@ -12,7 +13,6 @@ import { NoContent, problems, type Routes } from '../../kernel/rest/schemas.js'
 import { identifyByPassword, type LoginParts, limitLogins } from './login.js'
 import type { SignedIn } from './logins-store.js'
 import { Accepted, Login, Refresh, Registration, TokenPair } from './schema.js'
-import { sessionOf } from './session-of.js'
 
 export interface AuthOptions extends LoginParts {
   readonly access_tokens: AccessTokens
@@ -102,7 +102,9 @@ const auth: Routes<AuthOptions> = async (app, options) => {
       schema: { operationId: 'logout', summary: 'End this session at once', tags, response: { 204: NoContent } },
     },
     async (request, reply) => {
-      await request.platform_store.write('session.ended', (store) => store.sessions.end(sessionOf(request), 'logout'))
+      await request.platform_store.write('session.ended', (store) =>
+        store.sessions.end(sessionIdOf(request.principal), 'logout'),
+      )
       return reply.code(204).send(null)
     },
   )

@@ -1,17 +1,23 @@
 import type { FastifyRequest } from 'fastify'
-import type { Principal } from '../../kernel/authz/principal.js'
+import { type TenantPrincipal, tenantPrincipal, userIdOf } from '../../kernel/authz/principal.js'
 import { holds } from '../../kernel/permissions/evaluate.js'
 import { Problem } from '../../kernel/problems/problems.js'
 
 /** Who acts in a conversation. */
 export interface Caller {
-  readonly principal: Principal
+  readonly principal: TenantPrincipal
   /** Whether they hold `conversations:moderate`, whatever they are in the conversation. */
   readonly moderates: boolean
 }
 
-export function callerOf({ principal, holdings }: FastifyRequest): Caller {
-  return { principal, moderates: holds(holdings, 'conversations:moderate') }
+/** The principal of a request to the conversations of a tenant. */
+export function principalOf({ principal }: FastifyRequest): TenantPrincipal {
+  return tenantPrincipal(principal)
+}
+
+export function callerOf(request: FastifyRequest): Caller {
+  const { holdings } = request
+  return { principal: principalOf(request), moderates: holds(holdings, 'conversations:moderate') }
 }
 
 /** What a write answers: nothing that a read would refuse to somebody who may change a conversation and not view it. */
@@ -27,12 +33,13 @@ export function asAnswerOf<T extends { readonly last_message: unknown; readonly 
 const NOBODY = '00000000-0000-0000-0000-000000000000'
 
 /** The user as whom somebody reads; a key alone is nobody in particular, so it is a member of nothing. */
-export function readerOf(principal: Principal): string {
-  return principal.kind === 'user' ? principal.id : NOBODY
+export function readerOf(principal: TenantPrincipal): string {
+  return userIdOf(principal) ?? NOBODY
 }
 
 /** The user who acts. @throws Problem `user_required` for a key alone */
-export function userOf(principal: Principal): string {
-  if (principal.kind !== 'user') throw new Problem('user_required')
-  return principal.id
+export function userOf(principal: TenantPrincipal): string {
+  const user_id = userIdOf(principal)
+  if (user_id === null) throw new Problem('user_required')
+  return user_id
 }

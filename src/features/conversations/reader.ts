@@ -1,5 +1,5 @@
 import { and, desc, eq, getTableColumns, ilike, inArray, isNull, or, type SQL, sql } from 'drizzle-orm'
-import type { Principal } from '../../kernel/authz/principal.js'
+import { type TenantPrincipal, userIdOf } from '../../kernel/authz/principal.js'
 import { anywhere } from '../../kernel/database/search.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { type OrderedPage, pageOf, type Rows } from '../../kernel/rest/pagination.js'
@@ -36,7 +36,11 @@ export class ConversationsReader {
   ) {}
 
   /** Conversations, newest activity first. */
-  async list(filters: ConversationFilters, page: OrderedPage, principal: Principal): Promise<Rows<ConversationShown>> {
+  async list(
+    filters: ConversationFilters,
+    page: OrderedPage,
+    principal: TenantPrincipal,
+  ): Promise<Rows<ConversationShown>> {
     const rows = await this.select(principal)
       .where(and(this.isVisible(), this.matching(filters, principal), isAfter(page)))
       .orderBy(desc(conversations.last_activity_at), desc(conversations.id))
@@ -48,14 +52,14 @@ export class ConversationsReader {
   }
 
   /** @throws Problem `not_found` for one that does not exist for this principal */
-  async visible(id: string, principal: Principal): Promise<ConversationShown> {
+  async visible(id: string, principal: TenantPrincipal): Promise<ConversationShown> {
     const [row] = await this.select(principal).where(and(this.isVisible(), eq(conversations.id, id)))
     if (row === undefined) throw new Problem('not_found')
     return shown(row, principal)
   }
 
   /** Of these conversations, those that the principal sees, and how far each is: for whoever listens. */
-  async seen(ids: readonly string[], principal: Principal): Promise<{ id: string; last_seq: number }[]> {
+  async seen(ids: readonly string[], principal: TenantPrincipal): Promise<{ id: string; last_seq: number }[]> {
     const { id, last_seq } = conversations
     return this.scope.queries
       .select({ id, last_seq })
@@ -64,7 +68,7 @@ export class ConversationsReader {
       .where(and(this.isVisible(), inArray(conversations.id, [...ids])))
   }
 
-  private select(principal: Principal) {
+  private select(principal: TenantPrincipal) {
     const reader = readerOf(principal)
     return this.scope.queries
       .select({ ...columns, last: messages, my_role: conversation_members.role, unread_count: unreadBy(reader) })
@@ -99,7 +103,7 @@ export class ConversationsReader {
     return and(eq(conversations.tenant_id, this.tenant_id), is_open)
   }
 
-  private matching(filters: ConversationFilters, principal: Principal): SQL | undefined {
+  private matching(filters: ConversationFilters, principal: TenantPrincipal): SQL | undefined {
     const { status, customer_id, assignee_id, mine } = filters
     const pattern = anywhere(filters.search ?? '')
     const is_found = or(ilike(conversations.title, pattern), ilike(customers.name, pattern))
@@ -125,7 +129,7 @@ export async function holdVisible(
   scope: WriteScope,
   tenant_id: string,
   id: string,
-  principal: Principal,
+  principal: TenantPrincipal,
 ): Promise<ConversationShown> {
   await scope.queries
     .select({ id: conversations.id })
@@ -171,10 +175,10 @@ function unreadBy(reader: string): SQL<number> {
 
 type Selected = Awaited<ReturnType<ConversationsReader['select']>>[number]
 
-function shown({ last, ...row }: Selected, principal: Principal): ConversationShown {
+function shown({ last, ...row }: Selected, principal: TenantPrincipal): ConversationShown {
   return {
     ...row,
     last_message: last === null ? null : messageShown(last),
-    unread_count: principal.kind === 'user' ? row.unread_count : null,
+    unread_count: userIdOf(principal) === null ? null : row.unread_count,
   }
 }

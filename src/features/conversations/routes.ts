@@ -2,7 +2,7 @@ import { tenant } from '../../kernel/request/access.js'
 import { demandedVersions, etagOf } from '../../kernel/rest/etag.js'
 import { pageSchema, placeOf, readOrderedPage, sendPage } from '../../kernel/rest/pagination.js'
 import { closed, problems, type Routes } from '../../kernel/rest/schemas.js'
-import { asAnswerOf, callerOf } from './caller.js'
+import { asAnswerOf, callerOf, principalOf } from './caller.js'
 import {
   Conversation,
   ConversationChange,
@@ -32,7 +32,7 @@ const conversations: Routes = async (app) => {
     },
     async (request, reply) => {
       const page = await request.tenant_store.read((store) =>
-        store.conversations.list(request.query, readOrderedPage(request), request.principal),
+        store.conversations.list(request.query, readOrderedPage(request), principalOf(request)),
       )
       return sendPage(request, reply, page, (each) => placeOf(Date.parse(each.last_activity_at), each.id))
     },
@@ -76,7 +76,7 @@ const conversations: Routes = async (app) => {
     },
     async (request, reply) => {
       const conversation = await request.tenant_store.read((store) =>
-        store.conversations.visible(request.params.id, request.principal),
+        store.conversations.visible(request.params.id, principalOf(request)),
       )
       reply.header('etag', etagOf(conversation.version))
       return conversation

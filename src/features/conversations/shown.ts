@@ -1,4 +1,5 @@
-import type { AuthorKind, MessageRow } from './messages/table.js'
+import type { AuthorKind } from '../../contract/kinds.js'
+import type { MessageRow } from './messages/table.js'
 import type { ConversationRole, ConversationRow } from './table.js'
 
 /** A message as every reader sees it, over REST and live. */

@@ -1,4 +1,6 @@
+import type { TenantPrincipal } from '../../kernel/authz/principal.js'
 import { Problem } from '../../kernel/problems/problems.js'
+import { unreachable } from '../../kernel/unreachable.js'
 import type { Caller } from './caller.js'
 import type { ConversationShown } from './shown.js'
 import type { ConversationRole } from './table.js'
@@ -14,9 +16,21 @@ export type Standing = ConversationRole | 'none'
  * its moderators then stand as owners, and so do keys and whoever holds `conversations:moderate`.
  */
 export function standingOf({ my_role }: ConversationShown, caller: Caller, has_owner: boolean): Standing {
-  const own = my_role ?? (caller.principal.kind === 'key' ? 'moderator' : 'none')
+  const own = my_role ?? standingOfOutsider(caller.principal)
   if (has_owner) return own
   return own === 'moderator' || caller.moderates ? 'owner' : own
+}
+
+/** Where a principal stands who is no member of the conversation. */
+function standingOfOutsider({ kind }: TenantPrincipal): Standing {
+  switch (kind) {
+    case 'user':
+      return 'none'
+    case 'key':
+      return 'moderator'
+    default:
+      return unreachable(kind)
+  }
 }
 
 /** @throws Problem `conversation_role_required` */

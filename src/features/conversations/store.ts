@@ -2,6 +2,7 @@ import { and, eq } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import { findHoldings } from '../../kernel/authz/holdings.js'
 import { isActiveMember } from '../../kernel/authz/membership.js'
+import { userIdOf } from '../../kernel/authz/principal.js'
 import { mapConstraint } from '../../kernel/database/errors.js'
 import { memberships } from '../../kernel/identity/memberships-table.js'
 import { users } from '../../kernel/identity/users-table.js'
@@ -41,16 +42,16 @@ export class ConversationsWriter extends ConversationsReader {
     const { now } = this.scope
     const id = uuidv7()
     const { title, customer_id = null, assignee_id = null, channel = 'web', visibility = 'tenant' } = wish
-    const is_user = principal.kind === 'user'
-    if (visibility === 'members' && !is_user) throw unseen()
+    const user_id = userIdOf(principal)
+    if (visibility === 'members' && user_id === null) throw unseen()
     const values = { tenant_id: this.tenant_id, id, title, customer_id, assignee_id, channel, visibility }
     await mapConstraint(CONSTRAINTS, () =>
       this.scope.queries
         .insert(conversations)
         .values({ ...values, status: 'open', last_activity_at: now, created_at: now, updated_at: now }),
     )
-    if (is_user) {
-      const owner = { tenant_id: this.tenant_id, conversation_id: id, user_id: principal.id, role: 'owner' as const }
+    if (user_id !== null) {
+      const owner = { tenant_id: this.tenant_id, conversation_id: id, user_id, role: 'owner' as const }
       await this.scope.queries.insert(conversation_members).values({ ...owner, created_at: now })
     }
     const conversation = await this.visible(id, principal)

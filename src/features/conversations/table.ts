@@ -1,6 +1,5 @@
-import { sql } from 'drizzle-orm'
 import { check, foreignKey, index, integer, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
-import { instant, tenantId, withinTenant } from '../../kernel/database/columns.js'
+import { instant, isOneOf, tenantId, withinTenant } from '../../kernel/database/columns.js'
 import { memberships } from '../../kernel/identity/memberships-table.js'
 import { tenants } from '../../kernel/identity/tenants-table.js'
 import { customers } from '../customers/table.js'
@@ -60,9 +59,9 @@ export const conversations = pgTable(
       columns: [t.tenant_id, t.assignee_id],
       foreignColumns: [memberships.tenant_id, memberships.user_id],
     }).onDelete('set null'),
-    check('conversations_channel_check', sql`${t.channel} in ('web', 'whatsapp', 'sms', 'email', 'api')`),
-    check('conversations_status_check', sql`${t.status} in ('open', 'pending', 'handoff', 'closed')`),
-    check('conversations_visibility_check', sql`${t.visibility} in ('tenant', 'members')`),
+    check('conversations_channel_check', isOneOf(t.channel, CHANNELS)),
+    check('conversations_status_check', isOneOf(t.status, CONVERSATION_STATUSES)),
+    check('conversations_visibility_check', isOneOf(t.visibility, VISIBILITIES)),
   ],
 )
 
@@ -85,7 +84,7 @@ export const conversation_members = pgTable(
       [t.tenant_id, t.user_id],
       [memberships.tenant_id, memberships.user_id],
     ),
-    check('conversation_members_role_check', sql`${t.role} in ('owner', 'moderator', 'member')`),
+    check('conversation_members_role_check', isOneOf(t.role, CONVERSATION_ROLES)),
   ],
 )
 

@@ -9,6 +9,7 @@ import { roles } from '../../kernel/identity/roles-table.js'
 import { type Actor, checkGrant } from '../../kernel/permissions/escalation.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
+import { actingUser } from '../../kernel/store/audit-record.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 import { instantOf } from '../../kernel/time/clock.js'
 
@@ -111,7 +112,7 @@ export class InvitationsWriter extends InvitationsReader {
       id,
       email,
       token_digest: digest,
-      invited_by: this.scope.actor.kind === 'user' ? this.scope.actor.id : null,
+      invited_by: actingUser(this.scope.actor),
       created_at: this.scope.now,
       sent_at: this.scope.now,
       expires_at: this.expiry(),

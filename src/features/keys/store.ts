@@ -6,6 +6,7 @@ import { checkGrantedScopes } from '../../kernel/permissions/escalation.js'
 import type { Holdings } from '../../kernel/permissions/evaluate.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
+import { actingUser } from '../../kernel/store/audit-record.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 import { instantOf } from '../../kernel/time/clock.js'
 
@@ -230,7 +231,7 @@ export async function insertKey(
       allowed_cidrs: wish.allowed_cidrs === undefined ? null : [...wish.allowed_cidrs],
       requests_per_minute: wish.requests_per_minute ?? null,
       expires_at: wish.expires_at ?? null,
-      created_by: scope.actor.kind === 'user' || scope.actor.kind === 'operator' ? scope.actor.id : null,
+      created_by: actingUser(scope.actor),
       created_at: scope.now,
     })
     .returning()

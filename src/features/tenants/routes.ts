@@ -1,4 +1,5 @@
 import { isOwner } from '../../kernel/permissions/escalation.js'
+import { rolesOf } from '../../kernel/permissions/evaluate.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { member, user } from '../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../kernel/rest/pagination.js'
@@ -103,8 +104,7 @@ const tenants: Routes = async (app) => {
       },
     },
     async (request, reply) => {
-      const { holdings } = request
-      if (holdings.kind !== 'user' || !isOwner(holdings.roles)) {
+      if (!isOwner(rolesOf(request.holdings))) {
         throw new Problem('owner_required', { detail: 'Only an Owner can delete the tenant.' })
       }
       await request.tenant_store.write('tenant.deleted', (store) => store.tenant.delete())

@@ -1,13 +1,13 @@
 import { and, eq, sql } from 'drizzle-orm'
 import { type MembershipState, memberships } from '../identity/memberships-table.js'
 import { users } from '../identity/users-table.js'
-import type { Holdings } from '../permissions/evaluate.js'
+import type { HoldingsOf } from '../permissions/evaluate.js'
 import type { ReadScope } from '../store/unit-of-work.js'
 import { heldColumns, isActiveMember } from './membership.js'
 
 /** What a member of the tenant holds, whether or not they can use it now. */
 export interface MemberHoldings {
-  readonly holdings: Holdings
+  readonly holdings: HoldingsOf<'user'>
   readonly state: MembershipState
   readonly is_user_disabled: boolean
   /** Whether the membership counts now: it is active, and its user is not disabled. */

@@ -1,5 +1,6 @@
 import type { Decision } from '../permissions/evaluate.js'
 import { Problem } from '../problems/problems.js'
+import { unreachable } from '../unreachable.js'
 
 /** The 403 that explains itself (RFC 6750 section 3.1), from the decision alone. */
 export function insufficientScope(decision: Decision, granted_by_roles: readonly string[]): Problem {
@@ -20,11 +21,16 @@ export function explainInWords(
 ): string {
   const scopes = missing.join(', ')
   const roles = granted_by_roles.length > 0 ? granted_by_roles.join(', ') : 'no role of this tenant'
-  if (principal.kind === 'key') {
-    return `No user is signed in, and this key holds no such scope: ${scopes}. Send the access token of a user as well (granted by: ${roles}), or use a key that holds the scope itself.`
+  switch (principal.kind) {
+    case 'key':
+      return `No user is signed in, and this key holds no such scope: ${scopes}. Send the access token of a user as well (granted by: ${roles}), or use a key that holds the scope itself.`
+    case 'user':
+      return denied_by_override.length > 0
+        ? `An override on this membership denies ${denied_by_override.join(', ')}, whatever its roles grant. Whoever manages members can lift it. Missing: ${scopes}.`
+        : `None of the user's roles in this tenant grants ${scopes}. Granted by: ${roles}.`
+    case 'operator':
+      return `This operator lacks ${scopes}. Whoever holds platform:operators:manage can grant it.`
+    default:
+      return unreachable(principal.kind)
   }
-  if (denied_by_override.length > 0) {
-    return `An override on this membership denies ${denied_by_override.join(', ')}, whatever its roles grant. Whoever manages members can lift it. Missing: ${scopes}.`
-  }
-  return `None of the user's roles in this tenant grants ${scopes}. Granted by: ${roles}.`
 }

@@ -1,12 +1,12 @@
 import type { Secret } from '../credentials/key-use.js'
 import { isSameDigest } from '../credentials/tenant-key.js'
 import { isInNetworks } from '../limits/address.js'
-import { evaluate, type Holdings } from '../permissions/evaluate.js'
+import { evaluate, type Holdings, type HoldingsOf } from '../permissions/evaluate.js'
 import { Problem } from '../problems/problems.js'
 import type { SessionFact, TenantFact } from './facts.js'
 import { type Claims, type Facts, isKeyUsable, isSessionAlive, type KeyFact } from './facts.js'
 import { insufficientScope } from './insufficient-scope.js'
-import type { Principal } from './principal.js'
+import type { TenantPrincipal } from './principal.js'
 import { isSuspended } from './suspension.js'
 
 /** What a caller of the data plane has proved: ids and digests, no secret, so it can be kept and asked again. */
@@ -60,14 +60,14 @@ export function livingSession({ session }: Facts, now_ms: number): SessionFact |
  * What a user holds in the tenant of the facts. None, pending and disabled are one answer.
  * @throws Problem `tenant_access_denied`
  */
-export function holdingsInTenant({ tenant, membership }: Facts, user_id: string): Holdings {
+export function holdingsInTenant({ tenant, membership }: Facts, user_id: string): HoldingsOf<'user'> {
   if (tenant === null || membership === null || membership.state !== 'active') throw new Problem('tenant_access_denied')
   return { kind: 'user', id: user_id, roles: membership.roles, overrides: membership.overrides }
 }
 
 /** Where somebody stands now, and what will end it by itself. */
 export interface Standing {
-  readonly principal: Principal
+  readonly principal: TenantPrincipal
   readonly holdings: Holdings
   readonly tenant: TenantFact
   readonly ends: End | undefined

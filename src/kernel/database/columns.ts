@@ -1,3 +1,4 @@
+import { type SQL, sql } from 'drizzle-orm'
 import { customType, foreignKey, type PgColumn, uuid } from 'drizzle-orm/pg-core'
 
 /**
@@ -27,6 +28,11 @@ export const bytes = customType<{ data: Buffer; driverData: Uint8Array }>({
 
 /** The column with the tenant of a row. The isolation helper builds its policy on this name. */
 export const tenantId = () => uuid('tenant_id').notNull()
+
+/** The condition of a check: the column holds one of these values, which are names in the code and need no quoting. */
+export function isOneOf(column: PgColumn, values: readonly string[]): SQL {
+  return sql`${column} in (${sql.raw(values.map((value) => `'${value}'`).join(', '))})`
+}
 
 /** A foreign key within a tenant. It includes the tenant, so that a row cannot refer to a row of another tenant. */
 export function withinTenant(

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { check, foreignKey, index, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
-import { instant, tenantId, withinTenant } from '../database/columns.js'
+import { instant, isOneOf, tenantId, withinTenant } from '../database/columns.js'
 import { roles } from './roles-table.js'
 import { tenants } from './tenants-table.js'
 import { users } from './users-table.js'
@@ -22,7 +22,7 @@ export const memberships = pgTable(
     index('memberships_user_id_index').on(t.user_id),
     foreignKey({ name: 'memberships_tenant_id_fkey', columns: [t.tenant_id], foreignColumns: [tenants.id] }),
     foreignKey({ name: 'memberships_user_id_fkey', columns: [t.user_id], foreignColumns: [users.id] }),
-    check('memberships_state_check', sql`${t.state} in ('active', 'pending', 'disabled')`),
+    check('memberships_state_check', isOneOf(t.state, MEMBERSHIP_STATES)),
   ],
 )
 

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { AccessRechecker } from '../authz/access-rechecker.js'
 import type { FactsReader } from '../authz/facts-reader.js'
+import { tenantPrincipal } from '../authz/principal.js'
 import { type ClientLocation, standingOf } from '../authz/standing.js'
 import type { ConnectionLimits } from '../limits/budgets.js'
 import { Problem } from '../problems/problems.js'
@@ -91,7 +92,7 @@ export function openLive(app: FastifyInstance, { bus, log, facts, clock, limits 
     async admit(request, conversation_id) {
       const { credential } = request.findings
       connections.checkRoom(found(credential))
-      const seen = await log.seen(request.tenant.id, request.principal, [conversation_id])
+      const seen = await log.seen(request.tenant.id, tenantPrincipal(request.principal), [conversation_id])
       const last_seq = seen.get(conversation_id)
       if (last_seq === undefined) throw new Problem('not_found')
       return { conversation_id, last_seq }

@@ -1,5 +1,5 @@
 import { Problem } from '../problems/problems.js'
-import { type Holdings, wouldHold } from './evaluate.js'
+import { type Holdings, rolesOf, wouldHold } from './evaluate.js'
 import { givesEverything, type RoleFact, scopesOfRole } from './roles.js'
 
 /** Somebody who gives or takes: what they hold decides what they may give. */
@@ -12,7 +12,7 @@ export function isOwner(roles: readonly RoleFact[]): boolean {
 
 /** @throws Problem `owner_required` when somebody else than an Owner changes an Owner. */
 export function checkTouch(actor: Actor, held: readonly RoleFact[]): void {
-  if (isOwner(held) && !isActorOwner(actor)) throw new Problem('owner_required')
+  if (isOwner(held) && !isOwner(rolesOf(actor))) throw new Problem('owner_required')
 }
 
 /**
@@ -22,11 +22,12 @@ export function checkTouch(actor: Actor, held: readonly RoleFact[]): void {
  */
 export function checkGrant(actor: Actor, granted: readonly RoleFact[]): void {
   checkGrantedScopes(actor, granted.flatMap(scopesOfRole))
-  if (!isActorOwner(actor)) {
+  const roles = rolesOf(actor)
+  if (!isOwner(roles)) {
     const owners = granted.filter((role) => isOwner([role]))
     refuse(owners, 'Only an Owner can make somebody an Owner.')
   }
-  if (actor.kind !== 'user' || !actor.roles.some(givesEverything)) {
+  if (!roles.some(givesEverything)) {
     const detail = 'Only an Owner or an Admin can give a role that holds every scope, those of later releases too.'
     refuse(granted.filter(givesEverything), detail)
   }
@@ -43,8 +44,4 @@ function refuse(exceeding: readonly RoleFact[], detail: string): void {
 export function checkGrantedScopes(actor: Actor, scopes: readonly string[]): void {
   const exceeding_scopes = [...new Set(scopes)].filter((scope) => !wouldHold(actor, scope))
   if (exceeding_scopes.length > 0) throw new Problem('privilege_escalation', { members: { exceeding_scopes } })
-}
-
-function isActorOwner(actor: Actor): boolean {
-  return actor.kind === 'user' && isOwner(actor.roles)
 }

@@ -1,3 +1,5 @@
+import type { PrincipalKind } from '../../contract/kinds.js'
+import { unreachable } from '../unreachable.js'
 import { type RoleFact, roleGives, scopesOfRole } from './roles.js'
 import { isScope } from './scopes.js'
 
@@ -7,16 +9,19 @@ export interface OverrideFact {
   readonly effect: 'grant' | 'deny'
 }
 
-/** What somebody holds, and where each part of it comes from. */
-export type Holdings =
-  | {
-      readonly kind: 'user'
-      readonly id: string
-      readonly roles: readonly RoleFact[]
-      readonly overrides: readonly OverrideFact[]
-    }
-  | { readonly kind: 'key'; readonly id: string; readonly scopes: readonly string[] }
-  | { readonly kind: 'operator'; readonly id: string; readonly privileges: readonly string[] }
+/** What a principal of each kind holds. */
+interface Held {
+  readonly user: { readonly roles: readonly RoleFact[]; readonly overrides: readonly OverrideFact[] }
+  readonly key: { readonly scopes: readonly string[] }
+  readonly operator: { readonly privileges: readonly string[] }
+}
+
+/** What a principal of one of these kinds holds, by its source. */
+export type HoldingsOf<Kinds extends PrincipalKind> = {
+  [K in Kinds]: { readonly kind: K; readonly id: string } & Held[K]
+}[Kinds]
+
+export type Holdings = HoldingsOf<PrincipalKind>
 
 export type ScopeSource =
   | { readonly role: string }
@@ -37,7 +42,7 @@ export interface Decision {
   readonly allowed: boolean
   readonly required: readonly string[]
   readonly missing: readonly string[]
-  readonly principal: { readonly kind: Holdings['kind']; readonly id: string }
+  readonly principal: { readonly kind: PrincipalKind; readonly id: string }
   /** Required scopes that a deny override takes away, whatever roles give them. */
   readonly denied_by_override: readonly string[]
 }
@@ -47,21 +52,28 @@ export interface Decision {
  * A scope that nobody knows any more gives nothing, so it is none of them.
  */
 export function effectiveScopes(holdings: Holdings): EffectiveScope[] {
-  if (holdings.kind === 'key') {
-    return holdings.scopes.filter(isScope).map((scope) => ({ scope, from: [{ key: true }] }))
+  switch (holdings.kind) {
+    case 'user':
+      return scopesOfUser(holdings)
+    case 'key':
+      return holdings.scopes.filter(isScope).map((scope) => ({ scope, from: [{ key: true }] }))
+    case 'operator':
+      return holdings.privileges.map((scope) => ({ scope, from: [{ privilege: true }] }))
+    default:
+      return unreachable(holdings)
   }
-  if (holdings.kind === 'operator') {
-    return holdings.privileges.map((scope) => ({ scope, from: [{ privilege: true }] }))
-  }
+}
+
+function scopesOfUser({ roles, overrides }: HoldingsOf<'user'>): EffectiveScope[] {
   const sources = new Map<string, ScopeSource[]>()
   const add = (scope: string, source: ScopeSource) => {
     const from = sources.get(scope)
     if (from === undefined) sources.set(scope, [source])
     else from.push(source)
   }
-  for (const role of holdings.roles) for (const scope of scopesOfRole(role)) add(scope, { role: role.name })
-  for (const override of holdings.overrides) if (override.effect === 'grant') add(override.scope, { override: 'grant' })
-  for (const override of holdings.overrides) if (override.effect === 'deny') sources.delete(override.scope)
+  for (const role of roles) for (const scope of scopesOfRole(role)) add(scope, { role: role.name })
+  for (const override of overrides) if (override.effect === 'grant') add(override.scope, { override: 'grant' })
+  for (const override of overrides) if (override.effect === 'deny') sources.delete(override.scope)
   return [...sources].filter(([scope]) => isScope(scope)).map(([scope, from]) => ({ scope, from }))
 }
 
@@ -82,7 +94,20 @@ export function evaluate(required: readonly string[], holdings: Holdings): Decis
 
 /** Whether somebody holds one scope; the same rule as `effectiveScopes`, without building the list. */
 export function holds(holdings: Holdings, scope: string): boolean {
-  return (holdings.kind === 'operator' || isScope(scope)) && wouldHold(holdings, scope)
+  return isKnown(holdings, scope) && wouldHold(holdings, scope)
+}
+
+/** Whether the scope is one of those that this kind of principal can hold now. Privileges are not in the catalogue. */
+function isKnown({ kind }: Holdings, scope: string): boolean {
+  switch (kind) {
+    case 'user':
+    case 'key':
+      return isScope(scope)
+    case 'operator':
+      return true
+    default:
+      return unreachable(kind)
+  }
 }
 
 /**
@@ -90,18 +115,53 @@ export function holds(holdings: Holdings, scope: string): boolean {
  * of an upstream that is gone gives nothing today, and may be back tomorrow, in the hands of whoever has it by then.
  */
 export function wouldHold(holdings: Holdings, scope: string): boolean {
-  if (holdings.kind === 'operator') return holdings.privileges.includes(scope)
-  if (holdings.kind === 'key') return holdings.scopes.includes(scope)
-  if (isDenied(holdings, scope)) return false
+  switch (holdings.kind) {
+    case 'user':
+      return !isDenied(holdings, scope) && isGranted(holdings, scope)
+    case 'key':
+      return holdings.scopes.includes(scope)
+    case 'operator':
+      return holdings.privileges.includes(scope)
+    default:
+      return unreachable(holdings)
+  }
+}
+
+function isGranted({ roles, overrides }: HoldingsOf<'user'>, scope: string): boolean {
   return (
-    holdings.roles.some((role) => roleGives(role, scope)) ||
-    holdings.overrides.some((override) => override.effect === 'grant' && override.scope === scope)
+    roles.some((role) => roleGives(role, scope)) ||
+    overrides.some((override) => override.effect === 'grant' && override.scope === scope)
   )
 }
 
 function isDenied(holdings: Holdings, scope: string): boolean {
-  return (
-    holdings.kind === 'user' &&
-    holdings.overrides.some((override) => override.effect === 'deny' && override.scope === scope)
-  )
+  return overridesOf(holdings).some((override) => override.effect === 'deny' && override.scope === scope)
 }
+
+/** The roles that a principal has. Only users have roles. */
+export function rolesOf(holdings: Holdings): readonly RoleFact[] {
+  switch (holdings.kind) {
+    case 'user':
+      return holdings.roles
+    case 'key':
+    case 'operator':
+      return []
+    default:
+      return unreachable(holdings)
+  }
+}
+
+/** The overrides of a principal. Only users have overrides. */
+export function overridesOf(holdings: Holdings): readonly OverrideFact[] {
+  switch (holdings.kind) {
+    case 'user':
+      return holdings.overrides
+    case 'key':
+    case 'operator':
+      return NO_OVERRIDES
+    default:
+      return unreachable(holdings)
+  }
+}
+
+const NO_OVERRIDES: readonly OverrideFact[] = []

@@ -1,13 +1,15 @@
 import { hash } from 'node:crypto'
 import canonicalize from 'canonicalize'
 import { v7 as uuidv7 } from 'uuid'
+import type { ActorKind } from '../../contract/kinds.js'
 import type { Queries } from '../database/queries.js'
+import { unreachable } from '../unreachable.js'
 import type { Action } from './actions.js'
 import { type Subject, targetIdOf } from './subject.js'
 
 /** Who acts, and from where: what every audit event says beside the change itself. */
 export interface Origin {
-  readonly actor: { readonly kind: 'user' | 'key' | 'operator' | 'anonymous' | 'system'; readonly id: string | null }
+  readonly actor: { readonly kind: ActorKind; readonly id: string | null }
   readonly address: string | null
   readonly user_agent: string | null
   readonly request_id: string | null
@@ -16,6 +18,21 @@ export interface Origin {
 /** The author of what the gateway, a job or a command does by itself; the name says which one. */
 export function systemOrigin(name: string): Origin {
   return { actor: { kind: 'system', id: name }, address: null, user_agent: null, request_id: null }
+}
+
+/** The user who acts; null for an actor that is no person. */
+export function actingUser({ kind, id }: Origin['actor']): string | null {
+  switch (kind) {
+    case 'user':
+    case 'operator':
+      return id
+    case 'key':
+    case 'anonymous':
+    case 'system':
+      return null
+    default:
+      return unreachable(kind)
+  }
 }
 
 /** An audit event as it is kept, exported and hashed. */

@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import { tenant } from '../../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../../kernel/rest/pagination.js'
 import { closed, NoContent, problems, type Routes, Uuid } from '../../../kernel/rest/schemas.js'
-import { callerOf } from '../caller.js'
+import { callerOf, principalOf } from '../caller.js'
 import { ConversationParams } from '../schema.js'
 import { CONVERSATION_ROLES } from '../table.js'
 
@@ -39,7 +39,7 @@ const members: Routes = async (app) => {
     async (request, reply) => {
       const { id } = request.params
       const page = await request.tenant_store.read(async (store) => {
-        await store.conversations.visible(id, request.principal)
+        await store.conversations.visible(id, principalOf(request))
         return store.conversation_members.list(id, readPage(request))
       })
       return sendPage(request, reply, page, (each) => each.user_id)

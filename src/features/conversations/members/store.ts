@@ -1,4 +1,5 @@
 import { and, count, desc, eq, lt, sql } from 'drizzle-orm'
+import { userIdOf } from '../../../kernel/authz/principal.js'
 import { memberships } from '../../../kernel/identity/memberships-table.js'
 import { users } from '../../../kernel/identity/users-table.js'
 import { Problem } from '../../../kernel/problems/problems.js'
@@ -137,7 +138,7 @@ export class ConversationMembersWriter extends ConversationMembersReader {
   async remove(id: string, user_id: string, caller: Caller): Promise<void> {
     const { conversation, standing } = await this.hold(id, caller)
     const before = await this.get(id, user_id)
-    const is_self = caller.principal.kind === 'user' && caller.principal.id === user_id
+    const is_self = userIdOf(caller.principal) === user_id
     if (!is_self) demand(standing, before.role === 'owner' ? 'owner' : 'moderator')
     await this.checkOwnerStays(id, before)
     await this.scope.queries.delete(conversation_members).where(this.isThis(id, user_id))

@@ -1,5 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { type TenantPrincipal, tenantPrincipal } from '../../../kernel/authz/principal.js'
 import { type Limiter, spend } from '../../../kernel/limits/limiter.js'
+import { unreachable } from '../../../kernel/unreachable.js'
 
 /**
  * Spends the budgets of the author of a message: a user, or the customer or key whose message it is. A key that passes on
@@ -13,10 +15,19 @@ export async function spendMessage(
   reply: FastifyReply,
   customer_id: string | undefined,
 ): Promise<void> {
-  const { principal, tenant } = request
-  const author = customer_id === undefined ? `${principal.kind}:${principal.id}` : `customer:${customer_id}`
-  const counted_by = principal.kind === 'user' ? principal.id : `${tenant.id}:${author}`
+  const counted_by = countedBy(tenantPrincipal(request.principal), request.tenant.id, customer_id)
   for (const name of ['messages_burst', 'messages'] as const) {
     await spend(limiter, reply, name, counted_by)
+  }
+}
+
+function countedBy({ kind, id }: TenantPrincipal, tenant_id: string, customer_id: string | undefined): string {
+  switch (kind) {
+    case 'user':
+      return id
+    case 'key':
+      return customer_id === undefined ? `${tenant_id}:key:${id}` : `${tenant_id}:customer:${customer_id}`
+    default:
+      return unreachable(kind)
   }
 }

@@ -7,7 +7,7 @@ import { invalidField } from '../../../kernel/problems/validation.js'
 import { tenant } from '../../../kernel/request/access.js'
 import { pageSchema, placeOf, readOrderedPage, sendPage } from '../../../kernel/rest/pagination.js'
 import { closed, NoContent, problems, type Routes } from '../../../kernel/rest/schemas.js'
-import { callerOf } from '../caller.js'
+import { callerOf, principalOf } from '../caller.js'
 import { ConversationParams } from '../schema.js'
 import type { MessageShown } from '../shown.js'
 import { spendMessage } from './budgets.js'
@@ -45,7 +45,7 @@ const messages: Routes<MessagesOptions> = async (app, { limiter, live }) => {
       const { after, wait } = request.query
       if (wait !== undefined) await waitForMessage(live, request, id, checkedAfter(after), Number(wait))
       const page = await request.tenant_store.read(async (store) => {
-        await store.conversations.visible(id, request.principal)
+        await store.conversations.visible(id, principalOf(request))
         return store.messages.list(id, after === undefined ? undefined : Number(after), readOrderedPage(request))
       })
       return sendPage(request, reply, page, (message) => placeOf(message.seq, message.id))
@@ -143,7 +143,7 @@ export default messages
 function messageNow(request: FastifyRequest, message: { readonly id: string }): Promise<MessageShown> {
   const { id } = request.params as { id: string }
   return request.tenant_store.read(async (store) => {
-    await store.conversations.visible(id, request.principal)
+    await store.conversations.visible(id, principalOf(request))
     return store.messages.get(id, message.id)
   })
 }

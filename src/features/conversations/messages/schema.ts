@@ -1,8 +1,9 @@
 import { Type } from 'typebox'
+import { AUTHOR_KINDS, TENANT_PRINCIPAL_KINDS } from '../../../contract/kinds.js'
 import { WAIT_SECONDS_MAX } from '../../../kernel/live/limits.js'
 import { PageQuery } from '../../../kernel/rest/pagination.js'
 import { closed, Nullable, Uuid } from '../../../kernel/rest/schemas.js'
-import { AUTHOR_KINDS, REPORT_STATUSES } from './table.js'
+import { REPORT_STATUSES } from './table.js'
 
 const CONTENT_CHARACTERS_MAX = 4_000
 const REASON_CHARACTERS_MAX = 1_000
@@ -99,7 +100,7 @@ export const Report = Type.Object(
       { description: 'The message as it was when it was reported; it may have been edited or deleted since.' },
     ),
     note: Nullable(Type.String()),
-    decided_by: Nullable(Type.Object({ kind: Type.Enum(['user', 'key']), id: Type.String() })),
+    decided_by: Nullable(Type.Object({ kind: Type.Enum([...TENANT_PRINCIPAL_KINDS]), id: Type.String() })),
   },
   { $id: 'Report' },
 )

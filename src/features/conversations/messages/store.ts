@@ -1,11 +1,12 @@
 import { and, eq, sql } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
-import type { Principal } from '../../../kernel/authz/principal.js'
+import type { TenantPrincipal } from '../../../kernel/authz/principal.js'
 import { mapConstraint } from '../../../kernel/database/errors.js'
 import { compiled, queriesOn } from '../../../kernel/database/queries.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import { invalidField } from '../../../kernel/problems/validation.js'
 import type { WriteScope } from '../../../kernel/store/unit-of-work.js'
+import { unreachable } from '../../../kernel/unreachable.js'
 import type { Caller } from '../caller.js'
 import { ConversationsReader, holdVisible } from '../reader.js'
 import { type MessageShown, messageShown } from '../shown.js'
@@ -19,6 +20,8 @@ export interface MessageWish {
   /** The customer whose words a key passes on. */
   readonly customer_id?: string
 }
+
+type Author = Pick<MessageRow, 'author_kind' | 'author_id' | 'key_id'>
 
 type Place = Pick<ConversationRow, 'last_seq' | 'status' | 'customer_id' | 'visibility'>
 
@@ -129,7 +132,7 @@ export class MessagesWriter extends MessagesReader {
   }
 
   /** @throws Problem `not_found` */
-  private async nextPlace(id: string, principal: Principal) {
+  private async nextPlace(id: string, principal: TenantPrincipal) {
     const [place] = await this.scope.queries.run(NEXT_PLACE({ tenant_id: this.tenant_id, id, now: this.scope.now }))
     if (place === undefined) throw new Problem('not_found')
     if (place.visibility !== 'tenant') await this.#conversations.visible(id, principal)
@@ -155,21 +158,31 @@ export class MessagesWriter extends MessagesReader {
  * Whose words they are: the user's, or the key's own, or those of the conversation's customer, which only a key may pass
  * on. A user who could write as the customer could put words into a mouth that cannot object.
  */
-function authorOf({ customer_id }: MessageWish, principal: Principal, of_conversation: string | null) {
-  const key_id = principal.kind === 'key' ? principal.id : null
-  if (customer_id === undefined) {
-    return { author_kind: key_id === null ? ('user' as const) : ('key' as const), author_id: principal.id, key_id }
+function authorOf({ customer_id }: MessageWish, principal: TenantPrincipal, of_conversation: string | null): Author {
+  switch (principal.kind) {
+    case 'user':
+      if (customer_id === undefined) return { author_kind: 'user', author_id: principal.id, key_id: null }
+      throw new Problem('key_required', { detail: 'Only a key, without a user, passes on the words of a customer.' })
+    case 'key':
+      if (customer_id === undefined) return { author_kind: 'key', author_id: principal.id, key_id: principal.id }
+      if (customer_id !== of_conversation)
+        throw invalidField('/customer_id', 'must be the customer of this conversation')
+      return { author_kind: 'customer', author_id: customer_id, key_id: principal.id }
+    default:
+      return unreachable(principal)
   }
-  if (key_id === null) {
-    throw new Problem('key_required', { detail: 'Only a key, without a user, passes on the words of a customer.' })
-  }
-  if (customer_id !== of_conversation) throw invalidField('/customer_id', 'must be the customer of this conversation')
-  return { author_kind: 'customer' as const, author_id: customer_id, key_id }
 }
 
 /** A key may change what it passed on. */
-function isAuthor({ author_kind, author_id, key_id }: MessageRow, principal: Principal): boolean {
-  return principal.kind === 'key' ? key_id === principal.id : author_kind === 'user' && author_id === principal.id
+function isAuthor({ author_kind, author_id, key_id }: MessageRow, { kind, id }: TenantPrincipal): boolean {
+  switch (kind) {
+    case 'user':
+      return author_kind === kind && author_id === id
+    case 'key':
+      return key_id === id
+    default:
+      return unreachable(kind)
+  }
 }
 
 const CONSTRAINTS = {

@@ -11,12 +11,10 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core'
-import { instant, tenantId, withinTenant } from '../../../kernel/database/columns.js'
+import { AUTHOR_KINDS, type AuthorKind, type TenantPrincipalKind } from '../../../contract/kinds.js'
+import { instant, isOneOf, tenantId, withinTenant } from '../../../kernel/database/columns.js'
 import { users } from '../../../kernel/identity/users-table.js'
 import { conversations } from '../table.js'
-
-export const AUTHOR_KINDS = ['user', 'key', 'customer'] as const
-export type AuthorKind = (typeof AUTHOR_KINDS)[number]
 
 /**
  * What was written in a conversation, numbered from 1 without gaps. A deleted message keeps its place and its number
@@ -55,7 +53,7 @@ export const messages = pgTable(
       columns: [t.tenant_id, t.conversation_id, t.reply_to],
       foreignColumns: [t.tenant_id, t.conversation_id, t.id],
     }),
-    check('messages_author_kind_check', sql`${t.author_kind} in ('user', 'key', 'customer')`),
+    check('messages_author_kind_check', isOneOf(t.author_kind, AUTHOR_KINDS)),
     check('messages_content_check', sql`(${t.content} is null) = (${t.deleted_at} is not null)`),
   ],
 )
@@ -79,7 +77,7 @@ export const message_reports = pgTable(
     author_id: text('author_id').notNull(),
     status: text('status').$type<ReportStatus>().notNull(),
     note: text('note'),
-    decided_by_kind: text('decided_by_kind').$type<'user' | 'key'>(),
+    decided_by_kind: text('decided_by_kind').$type<TenantPrincipalKind>(),
     decided_by: text('decided_by'),
     decided_at: instant('decided_at'),
     created_at: instant('created_at').notNull(),
@@ -95,7 +93,7 @@ export const message_reports = pgTable(
       [messages.tenant_id, messages.conversation_id, messages.id],
     ),
     foreignKey({ name: 'message_reports_reporter_id_fkey', columns: [t.reporter_id], foreignColumns: [users.id] }),
-    check('message_reports_status_check', sql`${t.status} in ('pending', 'reviewed', 'dismissed')`),
+    check('message_reports_status_check', isOneOf(t.status, REPORT_STATUSES)),
     check('message_reports_decision_check', sql`(${t.status} = 'pending') = (${t.decided_at} is null)`),
   ],
 )

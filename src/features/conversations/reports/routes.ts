@@ -1,8 +1,8 @@
-import type { Principal } from '../../../kernel/authz/principal.js'
+import { type TenantPrincipal, userIdOf } from '../../../kernel/authz/principal.js'
 import { tenant } from '../../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../../kernel/rest/pagination.js'
 import { closed, problems, type Routes } from '../../../kernel/rest/schemas.js'
-import { callerOf } from '../caller.js'
+import { callerOf, principalOf } from '../caller.js'
 import { Decision, MessageParams, NewReport, OwnReport, Report, ReportParams, ReportQuery } from '../messages/schema.js'
 import type { ReportRecord } from './store.js'
 
@@ -55,12 +55,12 @@ const reports: Routes = async (app) => {
     },
     async (request, reply) => {
       const { rows, has_more } = await request.tenant_store.read((store) =>
-        store.reports.list(request.query.status, readPage(request), request.principal),
+        store.reports.list(request.query.status, readPage(request), principalOf(request)),
       )
       return sendPage(
         request,
         reply,
-        { rows: rows.map((row) => shown(row, request.principal)), has_more },
+        { rows: rows.map((row) => shown(row, principalOf(request))), has_more },
         (report) => report.id,
       )
     },
@@ -80,7 +80,7 @@ const reports: Routes = async (app) => {
     },
     async (request, reply) => {
       const { rows, has_more } = await request.tenant_store.read((store) =>
-        store.reports.mine(readPage(request), request.principal),
+        store.reports.mine(readPage(request), principalOf(request)),
       )
       return sendPage(request, reply, { rows: rows.map(ownShown), has_more }, (report) => report.id)
     },
@@ -100,8 +100,8 @@ const reports: Routes = async (app) => {
     },
     async (request) =>
       shown(
-        await request.tenant_store.read((store) => store.reports.get(request.params.id, request.principal)),
-        request.principal,
+        await request.tenant_store.read((store) => store.reports.get(request.params.id, principalOf(request))),
+        principalOf(request),
       ),
   )
 
@@ -126,9 +126,9 @@ const reports: Routes = async (app) => {
       async (request) => {
         const { id } = request.params
         const report = await request.tenant_store.write(`message_report.${status}`, (store) =>
-          store.reports.decide(id, status, request.body.note, request.principal),
+          store.reports.decide(id, status, request.body.note, principalOf(request)),
         )
-        return shown(report, request.principal)
+        return shown(report, principalOf(request))
       },
     )
   }
@@ -142,11 +142,11 @@ function ownShown(report: ReportRecord) {
 }
 
 /** Whoever holds a key may be anybody, and so the one who was reported: a key alone is not told who did it. */
-function shown(report: ReportRecord, { kind }: Principal) {
+function shown(report: ReportRecord, principal: TenantPrincipal) {
   const { content, author_kind, author_id, decided_by_kind, decided_by, reporter_id, note } = report
   return {
     ...ownShown(report),
-    reporter_id: kind === 'key' ? null : reporter_id,
+    reporter_id: userIdOf(principal) === null ? null : reporter_id,
     message: { content, author: { kind: author_kind, id: author_id } },
     note,
     decided_by: decided_by_kind === null || decided_by === null ? null : { kind: decided_by_kind, id: decided_by },

@@ -1,6 +1,6 @@
 import { and, desc, eq, lt, ne, or, type SQL } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
-import type { Principal } from '../../../kernel/authz/principal.js'
+import type { TenantPrincipal } from '../../../kernel/authz/principal.js'
 import { mapConstraint } from '../../../kernel/database/errors.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import { type Page, pageOf, type Rows } from '../../../kernel/rest/pagination.js'
@@ -23,18 +23,18 @@ export class ReportsReader {
   ) {}
 
   /** The queue of the moderators, newest first. */
-  list(status: ReportStatus | undefined, page: Page, principal: Principal): Promise<Rows<ReportRecord>> {
+  list(status: ReportStatus | undefined, page: Page, principal: TenantPrincipal): Promise<Rows<ReportRecord>> {
     const of_status = status === undefined ? undefined : eq(message_reports.status, status)
     return this.select(and(isOfOthers(principal), of_status), page)
   }
 
   /** What a user reported, newest first. @throws Problem `user_required` */
-  async mine(page: Page, principal: Principal): Promise<Rows<ReportRecord>> {
+  async mine(page: Page, principal: TenantPrincipal): Promise<Rows<ReportRecord>> {
     return this.select(eq(message_reports.reporter_id, userOf(principal)), page)
   }
 
   /** @throws Problem `not_found` */
-  async get(id: string, principal: Principal): Promise<ReportRecord> {
+  async get(id: string, principal: TenantPrincipal): Promise<ReportRecord> {
     const [row] = await this.scope.queries
       .select()
       .from(message_reports)
@@ -118,12 +118,12 @@ export class ReportsWriter extends ReportsReader {
     id: string,
     status: 'reviewed' | 'dismissed',
     note: string,
-    principal: Principal,
+    principal: TenantPrincipal,
   ): Promise<ReportRecord> {
     const decision = {
       status,
       note,
-      decided_by_kind: principal.kind === 'key' ? ('key' as const) : ('user' as const),
+      decided_by_kind: principal.kind,
       decided_by: principal.id,
       decided_at: this.scope.now,
     }
@@ -146,9 +146,8 @@ export class ReportsWriter extends ReportsReader {
 }
 
 /** What is not about the caller's own messages. */
-function isOfOthers({ kind, id }: Principal): SQL | undefined {
-  const author_kind = kind === 'key' ? 'key' : 'user'
-  return or(ne(message_reports.author_kind, author_kind), ne(message_reports.author_id, id))
+function isOfOthers({ kind, id }: TenantPrincipal): SQL | undefined {
+  return or(ne(message_reports.author_kind, kind), ne(message_reports.author_id, id))
 }
 
 const CONSTRAINTS = {

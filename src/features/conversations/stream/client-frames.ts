@@ -10,6 +10,7 @@ import { evaluate } from '../../../kernel/permissions/evaluate.js'
 import { Problem, problemBody } from '../../../kernel/problems/problems.js'
 import type { Bus } from '../../../kernel/store/bus.js'
 import type { Clock } from '../../../kernel/time/clock.js'
+import { userOf } from '../caller.js'
 
 export interface FrameParts {
   readonly bus: Bus
@@ -71,8 +72,7 @@ export class ClientFrames {
     const { tenant_id, conversation_id, standing } = this.connection
     const decision = evaluate(['conversations:reply'], standing.holdings)
     if (!decision.allowed) throw insufficientScope(decision, [])
-    if (standing.principal.kind !== 'user') throw new Problem('user_required')
-    const user_id = standing.principal.id
+    const user_id = userOf(standing.principal)
     const { is_exceeded, reset_seconds } = await this.parts.limiter.count('typing', user_id)
     if (is_exceeded) throw rateLimited('typing', reset_seconds)
     this.parts.bus.publish({ kind: 'chat_typing', tenant_id, conversation_id, user_id, is_typing })

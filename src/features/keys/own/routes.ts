@@ -1,7 +1,9 @@
 import type { FastifyRequest } from 'fastify'
+import { tenantPrincipal } from '../../../kernel/authz/principal.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import { tenant } from '../../../kernel/request/access.js'
 import { NoContent, problems, type Routes } from '../../../kernel/rest/schemas.js'
+import { unreachable } from '../../../kernel/unreachable.js'
 import type { KeysOptions } from '../routes.js'
 import { CreatedKey, Key, Rotation, toResponse } from '../schema.js'
 
@@ -70,7 +72,13 @@ export default ownKey
 
 /** @throws Problem `key_required` when a user is signed in: users manage keys by their scopes, elsewhere. */
 function ownKeyId(request: FastifyRequest): string {
-  const { principal } = request
-  if (principal.kind !== 'key') throw new Problem('key_required')
-  return principal.id
+  const principal = tenantPrincipal(request.principal)
+  switch (principal.kind) {
+    case 'key':
+      return principal.id
+    case 'user':
+      throw new Problem('key_required')
+    default:
+      return unreachable(principal)
+  }
 }

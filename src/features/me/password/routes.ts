@@ -1,8 +1,8 @@
+import { sessionIdOf } from '../../../kernel/authz/principal.js'
 import { checkNewPassword } from '../../../kernel/credentials/passwords.js'
 import { user } from '../../../kernel/request/access.js'
 import { NoContent, problems, type Routes } from '../../../kernel/rest/schemas.js'
 import { identifyAgain, type LoginParts } from '../../auth/login.js'
-import { sessionOf } from '../../auth/session-of.js'
 import { PasswordChange } from './schema.js'
 
 const tags = ['me']
@@ -28,7 +28,7 @@ const password: Routes<LoginParts> = async (app, options) => {
       checkNewPassword(new_password, [me.email, me.name], '/new_password')
       const password_hash = await options.passwords.hash(new_password)
       await request.platform_store.write('user.password_changed', (store) =>
-        store.password.change(id, password_hash, sessionOf(request)),
+        store.password.change(id, password_hash, sessionIdOf(request.principal)),
       )
       return reply.code(204).send(null)
     },

@@ -1,6 +1,6 @@
+import { sessionIdOf } from '../../../kernel/authz/principal.js'
 import { user } from '../../../kernel/request/access.js'
 import { NoContent, problems, type Routes } from '../../../kernel/rest/schemas.js'
-import { sessionOf } from '../../auth/session-of.js'
 import { SessionParams, Sessions } from './schema.js'
 
 const tags = ['me']
@@ -20,7 +20,9 @@ const sessions: Routes = async (app) => {
     },
     async (request) => {
       const living = await request.platform_store.read((store) => store.sessions.livingOf(request.principal.id))
-      return { data: living.map((session) => ({ ...session, is_current: session.id === sessionOf(request) })) }
+      return {
+        data: living.map((session) => ({ ...session, is_current: session.id === sessionIdOf(request.principal) })),
+      }
     },
   )
 

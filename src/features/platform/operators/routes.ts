@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import type { Holdings } from '../../../kernel/permissions/evaluate.js'
+import { type Holdings, holds } from '../../../kernel/permissions/evaluate.js'
 import { ALL_PRIVILEGES, type Privilege } from '../../../kernel/permissions/scopes.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import { operator } from '../../../kernel/request/access.js'
@@ -88,7 +88,6 @@ export default operators
 
 /** @throws Problem `privilege_escalation` with what the operator does not hold */
 function checkHeld(holdings: Holdings, wanted: readonly Privilege[]): void {
-  const held = holdings.kind === 'operator' ? holdings.privileges : []
-  const exceeding_scopes = wanted.filter((privilege) => !held.includes(privilege))
+  const exceeding_scopes = wanted.filter((privilege) => !holds(holdings, privilege))
   if (exceeding_scopes.length > 0) throw new Problem('privilege_escalation', { members: { exceeding_scopes } })
 }

@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { tenantPrincipal, userIdOf } from '../../../kernel/authz/principal.js'
 import { holds } from '../../../kernel/permissions/evaluate.js'
 import { found } from '../../../kernel/request/findings.js'
 import type { RunningUpstream } from '../pool/running-upstream.js'
@@ -60,7 +61,7 @@ function identityOf({ findings }: FastifyRequest, { declared }: RunningUpstream)
   const holdings = found(findings.holdings)
   return {
     tenant_id: found(findings.tenant).id,
-    user_id: holdings.kind === 'user' ? holdings.id : undefined,
+    user_id: userIdOf(tenantPrincipal(found(findings.principal))) ?? undefined,
     key_id: found(findings.key).id,
     scopes: declared.scopes.filter((scope) => holds(holdings, scope)).join(' '),
   }
