@@ -1,5 +1,5 @@
 #!/bin/sh
-# The audit of a tenant: who did what, an export of all of it, and a check of the export without the gateway.
+# The audit of a tenant: find an event, export all events, and check the export without the gateway.
 . "$(dirname "$0")/common.sh"
 
 login "$OWNER_EMAIL" "$OWNER_PASSWORD"
@@ -12,7 +12,7 @@ ask 204 DELETE "/v1/tenants/$TENANT_ID/keys/$key_id" -H "Authorization: Bearer $
 ask 200 GET "$events?target_id=$key_id&action=tenant_key.created" -H "Authorization: Bearer $access"
 expect '"request_id":"deploy-1407"'
 
-# A download is too long to be shown.
+# The export is too long to print.
 curl -sS --fail "$GATEWAY_URL$events/export" -H "Authorization: Bearer $access" -o "$work/audit.ndjson"
 verify() {
   npm run --silent audit -- verify "$1"
@@ -20,7 +20,7 @@ verify() {
 printf '\n> npm run audit -- verify audit.ndjson\n'
 verify "$work/audit.ndjson"
 
-# Whoever changes a line, or takes one away, is found out.
+# The check finds a changed line and a missing line.
 sed 's/deploy-1407/deploy-1408/' "$work/audit.ndjson" >"$work/changed.ndjson"
 sed 3d "$work/audit.ndjson" >"$work/shorter.ndjson"
 for file in changed shorter; do

@@ -1,14 +1,14 @@
 #!/bin/sh
-# A conversation: opened, listened to, written in, read from a seq on, a message reported, reviewed and deleted.
+# A conversation: create it, open a stream, write messages, read from a seq on, report, review and delete a message.
 . "$(dirname "$0")/common.sh"
 
-# as TOKEN STATUS METHOD PATH [curl arguments]: what people of Acme ask with the key of its app.
+# as TOKEN STATUS METHOD PATH [curl arguments]: sends a request of a user of Acme, with the key of Acme's app.
 as() {
   token=$1 expected=$2 method=$3 path=$4
   shift 4
   ask "$expected" "$method" "$path" -H "Authorization: Bearer $token" -H "X-TENANT-ID: $TENANT_ID" -H "X-TENANT-API-KEY: $TENANT_API_KEY" "$@"
 }
-# listen TOKEN: writes down what happens in the conversation, as it happens; -N lets curl hold nothing back.
+# listen TOKEN: opens an event stream in the background and writes it to a file. -N makes curl write without buffering.
 listen() {
   printf '\n> GET %s (in the background)\n' "$GATEWAY_URL$talk/stream"
   curl -sSN "$GATEWAY_URL$talk/stream" -H 'Accept: text/event-stream' -H "Authorization: Bearer $1" \
@@ -18,13 +18,13 @@ listen() {
   hear 'event: ready'
 }
 
-# hear TEXT: waits until the stream has said it, and shows the line.
+# hear TEXT: waits until the stream contains the text, and prints its line.
 hear() {
   tries=0
   until grep -F "$1" "$work/heard" 2>/dev/null; do
     tries=$((tries + 1))
     if [ "$tries" -gt 100 ]; then
-      echo "the stream did not say: $1" >&2
+      echo "the stream did not send: $1" >&2
       exit 1
     fi
     sleep 0.1
@@ -49,7 +49,7 @@ expect '"seq":1'
 
 hear '"content":"Hello, <b>how</b> can I help?"'
 
-# The same request again is the same message.
+# A repeated request with the same Idempotency-Key returns the same message.
 as "$agent" 201 POST "$talk/messages" -H "$json" -H "Idempotency-Key: $id-1" -d '{"content":"Hello, <b>how</b> can I help?"}'
 expect '"seq":1'
 as "$owner" 201 POST "$talk/messages" -H "$json" -d "{\"content\":\"Never mind\",\"reply_to\":\"$message\"}"
@@ -57,7 +57,7 @@ expect '"seq":2'
 hear '"content":"Never mind"'
 as "$agent" 200 PUT "$talk/read" -H "$json" -d '{"seq":2}'
 
-# What was missed, for whoever polls.
+# A client that polls reads the messages after a seq.
 as "$agent" 200 GET "$talk/messages?after=1"
 expect '"content":"Never mind"'
 

@@ -1,4 +1,4 @@
-# Read by the scripts beside it: who and where, how to ask, and how to look into an answer.
+# Functions of the scripts in this folder: read the demo, send a request, check the response.
 set -eu
 
 demo=${DATA_DIR:-.data}/demo.env
@@ -13,8 +13,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
-# ask STATUS METHOD PATH [curl arguments]: sends a request, shows both sides, and ends the script on another status.
-# Afterwards $answer is the body.
+# ask STATUS METHOD PATH [curl arguments]: sends a request, prints request and response, and stops the script if the
+# status is another one. Afterwards $answer is the body.
 ask() {
   expected=$1 method=$2 path=$3
   shift 3
@@ -26,7 +26,7 @@ ask() {
   status=$(curl -sS -X "$method" -D "$work/headers" -o "$work/body" -w '%{http_code}' "$@" "$GATEWAY_URL$path")
   answer=$(cat "$work/body")
   printf '< %s\n' "$status"
-  # Ten logins a minute: whoever runs all the scripts is told when to come back, and does.
+  # The budget is ten logins a minute. A script that exceeds it waits as long as the response says.
   if [ "$status" = 429 ] && [ "$expected" != 429 ]; then
     wait_seconds=$(header '[Rr]etry-[Aa]fter')
     printf '  waiting for %s s\n' "$wait_seconds"
@@ -42,25 +42,25 @@ ask() {
   fi
 }
 
-# field NAME: the text of a member of the answer; the last one of that name.
+# field NAME: the text of a member of the response; the last member of that name.
 field() {
   printf '%s' "$answer" | sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"
 }
 
-# header NAME: the value of a header of the answer.
+# header NAME: the value of a header of the response.
 header() {
   tr -d '\r' <"$work/headers" | sed -n "s/^$1: //p"
 }
 
-# expect TEXT: the answer must contain it.
+# expect TEXT: stops the script if the response does not contain the text.
 expect() {
   case $answer in
     *"$1"*) ;;
-    *) echo "expected the answer to say: $1" >&2; exit 1 ;;
+    *) echo "expected the response to contain: $1" >&2; exit 1 ;;
   esac
 }
 
-# mail_to ADDRESS: the mail that the last request caused, once it is written; lines that were broken are whole again.
+# mail_to ADDRESS: waits for the mail that the last request caused, and prints it with its wrapped lines joined.
 mail_to() {
   folder=$(dirname "$demo")/mail
   for _ in 1 2 3 4 5 6 7 8 9 10; do

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Customers of a tenant: list, create, a conflict, a change that does not overwrite somebody else's, delete.
+# Customers of a tenant: list, create, a conflict, a change that cannot overwrite another change, delete.
 . "$(dirname "$0")/common.sh"
 
 login "$AGENT_EMAIL" "$AGENT_PASSWORD"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Somebody asks why they get 403. The owner asks the gateway, mends it for this one member, and takes it back.
+# A user gets 403. The owner finds out why, grants the scope to this user only, and takes it back.
 . "$(dirname "$0")/common.sh"
 
 login "$ANALYST_EMAIL" "$ANALYST_PASSWORD"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# An owner invites somebody by mail, who accepts: a member from the next request on, and none after being removed.
+# An owner invites a user by mail. The user accepts and is a member from the next request on, until the owner removes them.
 . "$(dirname "$0")/common.sh"
 
 login "$STRANGER_EMAIL" "$STRANGER_PASSWORD"
@@ -12,14 +12,14 @@ login "$OWNER_EMAIL" "$OWNER_PASSWORD"
 ask 201 POST "/v1/tenants/$TENANT_ID/invitations" -H "Authorization: Bearer $access" \
   -H 'Content-Type: application/json' -d "{\"email\":\"$STRANGER_EMAIL\",\"roles\":[\"Analyst\"]}"
 
-# Without SMTP_URL a mail is a file. Its long lines end with =, and go on in the next one.
+# Without SMTP_URL a mail is a file. Its long lines are wrapped with = at the end.
 token=$(mail_to "$STRANGER_EMAIL" | sed -n 's|.*/v1/invitations/\([^/]*\)/accept.*|\1|p')
 
-# The link is worth nothing to anybody else.
+# No other user can use the link.
 ask 403 POST "/v1/invitations/$token/accept" -H "Authorization: Bearer $access"
 expect '"code":"invitation_not_for_you"'
 ask 200 POST "/v1/invitations/$token/accept" -H "Authorization: Bearer $stranger"
-# Asked for by its action: the refusal above is recorded too, perhaps later.
+# Filtered by action, because the refusal above is recorded too, perhaps later.
 ask 200 GET "/v1/tenants/$TENANT_ID/audit-events?action=invitation.accepted&limit=1" -H "Authorization: Bearer $stranger"
 expect '"action":"invitation.accepted"'
 ask 409 POST "/v1/invitations/$token/accept" -H "Authorization: Bearer $stranger"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# A key with scopes of its own: made by the owner, used without a user, revoked, refused.
+# A key with scopes of its own: the owner creates it, a script uses it without a user, the owner revokes it.
 . "$(dirname "$0")/common.sh"
 
 login "$OWNER_EMAIL" "$OWNER_PASSWORD"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Log in, see who I am, exchange the refresh token, log out: from then on the access token is worth nothing.
+# Log in, read my profile, exchange the refresh token, log out. After that the access token is refused.
 . "$(dirname "$0")/common.sh"
 
 ask 401 POST /v1/auth/login -H 'Content-Type: application/json' -d "{\"email\":\"$AGENT_EMAIL\",\"password\":\"a wrong guess of mine\"}"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# A refusal that explains itself: what is required, what is missing, who asked, and which role would change it.
+# A refusal that explains itself: which scopes are required and missing, who was checked, and which roles grant them.
 . "$(dirname "$0")/common.sh"
 
 ask 403 GET /v1/customers -H "X-TENANT-ID: $TENANT_ID" -H "X-TENANT-API-KEY: $TENANT_API_KEY"
@@ -11,10 +11,10 @@ ask 403 GET /v1/customers -H "Authorization: Bearer $access" -H "X-TENANT-ID: $T
 expect '"kind":"user"'
 expect '"granted_by_roles":["Owner","Admin","Support Lead","Agent"]'
 
-# Every problem has a page of its own, at its type.
+# Each problem has a page; its URL is the type.
 ask 200 GET "/problems/$(field code)"
 expect 'Insufficient scope'
 
-# A key of another tenant is refused like one that does not exist.
+# A key of another tenant gets the response of a key that does not exist.
 ask 401 GET /v1/customers -H "X-TENANT-ID: $TENANT_ID" -H "X-TENANT-API-KEY: $OTHER_TENANT_API_KEY"
 expect '"code":"invalid_tenant_credentials"'

@@ -1,5 +1,5 @@
 #!/bin/sh
-# A key gets a new secret while the old one goes on working for an hour, and is told so; then the old one ends at once.
+# A key gets a new secret while the old one works for another hour. Then the key rotates again without an overlap.
 . "$(dirname "$0")/common.sh"
 
 login "$OWNER_EMAIL" "$OWNER_PASSWORD"
@@ -13,7 +13,7 @@ ask 201 POST "$keys/$id/rotate" -H "Authorization: Bearer $access" \
   -H 'Content-Type: application/json' -d '{"overlap_seconds":3600}'
 new=$(field key)
 
-# Both work. Whoever still uses the old one finds out from the answer.
+# Both secrets work. Responses to the old one say when it ends.
 ask 200 GET '/v1/customers?limit=1' -H "X-TENANT-ID: $TENANT_ID" -H "X-TENANT-API-KEY: $new"
 ask 200 GET '/v1/customers?limit=1' -H "X-TENANT-ID: $TENANT_ID" -H "X-TENANT-API-KEY: $old"
 header deprecation | grep -q '^@[0-9]*$'
@@ -24,7 +24,7 @@ ask 409 POST "$keys/$id/rotate" -H "Authorization: Bearer $access" \
   -H 'Content-Type: application/json' -d '{"overlap_seconds":3600}'
 expect '"code":"rotation_in_progress"'
 
-# A script can rotate its own key. Without an overlap every secret of before ends at once.
+# A script can rotate its own key. Without an overlap, all earlier secrets end at once.
 ask 201 POST /v1/key/rotate -H "X-TENANT-ID: $TENANT_ID" -H "X-TENANT-API-KEY: $new" \
   -H 'Content-Type: application/json' -d '{"overlap_seconds":0}'
 newest=$(field key)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# A service behind the gateway that knows nothing of it: `npm run demo:upstream` starts both.
+# A service behind the gateway that does not know the gateway. `npm run demo:upstream` starts both.
 . "$(dirname "$0")/common.sh"
 
 as() {
@@ -15,13 +15,13 @@ id=$(field id)
 as 409 POST /training/start -H 'Content-Type: application/json' -d '{"model":"churn-2027"}'
 expect 'already running'
 
-# A page polls like this; GET /training/live is the same as a WebSocket.
+# A page polls like this. GET /training/live sends the same over a WebSocket.
 tries=0
 as 200 GET /training/status
 until printf '%s' "$answer" | grep -q '"epoch":[1-9]'; do
   tries=$((tries + 1))
   if [ "$tries" -gt 20 ]; then
-    echo 'the training does not get on' >&2
+    echo 'the training makes no progress' >&2
     exit 1
   fi
   sleep 1
@@ -36,11 +36,11 @@ as 200 POST /training/stop
 expect '"state":"stopped"'
 as 409 POST /training/stop
 
-# What is not declared does not exist, whatever the service has there.
+# A route that the manifest does not declare is 404, even if the service has it.
 as 404 GET /training/admin
 expect '"code":"not_found"'
 
-# An analyst holds neither training:view nor training:run, and reads which role would give them.
+# An analyst holds neither training:view nor training:run. The response lists the roles that grant them.
 login "$ANALYST_EMAIL" "$ANALYST_PASSWORD"
 as 403 POST /training/start -H 'Content-Type: application/json' -d '{"model":"mine"}'
 expect '"missing":["training:run"]'

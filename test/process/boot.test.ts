@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { generateSigningKeys } from '../../src/kernel/config/secrets.js'
 import { t } from '../helpers/t.js'
@@ -88,19 +88,8 @@ t.test('a second start finds the same tenants, passwords and signing keys', asyn
     t.match(operator.stderr, /^DATA_DIR: .* is in use by process \d+; stop it.*\n$/)
   })
 
-  // The one of a service behind the gateway needs that service: upstream-demo.test.ts runs it.
-  const others = ['common.sh', 'upstream.sh']
-  const scripts = readdirSync('scripts/curl').filter((name) => !others.includes(name))
-  t.ok(scripts.length >= 9)
-  for (const script of scripts) {
-    t.test(`scripts/curl/${script} gets the answers that it expects`, async (t) => {
-      const { code, stdout, stderr } = await runProgram(t, 'sh', [`scripts/curl/${script}`], { DATA_DIR })
-      t.equal(code, 0, `${stdout}${stderr}`)
-      t.match(stdout, /^< \d{3}$/m)
-    })
-  }
-
-  t.test('a script ends with an error when an answer is another one', async (t) => {
+  // docs.test.ts runs every script of the folder.
+  t.test('a script of scripts/curl stops with an error at an unexpected response', async (t) => {
     const wrong = `. scripts/curl/common.sh; ask 200 GET /v1/me; echo went on`
     const { code, stdout, stderr } = await runProgram(t, 'sh', ['-c', wrong], { DATA_DIR })
     t.equal(code, 1)
