@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import canonicalize from 'canonicalize'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { NIL_UUID } from '../../kernel/ids/uuid.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { invalidField } from '../../kernel/problems/validation.js'
 import { isCreating } from '../../kernel/request/creating.js'
@@ -9,7 +10,6 @@ import {
   type IdempotencyRecord,
   type IdempotencyRecords,
   inProgress,
-  NIL_TENANT,
 } from '../../kernel/store/idempotency-records.js'
 import type { AnswerSeal } from './sealed-answer.js'
 
@@ -95,7 +95,7 @@ function markOf(request: FastifyRequest): IdempotencyMark | undefined {
   const { principal, tenant } = request.findings
   const path = (request.raw.url ?? '').split('?')[0]
   return {
-    tenant_id: tenant?.id ?? NIL_TENANT,
+    tenant_id: tenant?.id ?? NIL_UUID,
     principal: `${principal?.kind}:${principal?.id}`,
     route: `${request.method} ${request.routeOptions.url}`,
     key,

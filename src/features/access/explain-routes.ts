@@ -9,7 +9,7 @@ import { allScopes, isScope, meaningOf } from '../../kernel/permissions/scopes.j
 import { Problem } from '../../kernel/problems/problems.js'
 import { type AccessKind, member } from '../../kernel/request/access.js'
 import type { CataloguedRoute, RouteCatalogue } from '../../kernel/request/route-catalogue.js'
-import { closed, Nullable, problems, type Routes, TenantParams, Uuid } from '../../kernel/rest/schemas.js'
+import { closed, KeyId, Nullable, problems, type Routes, TenantParams, Uuid } from '../../kernel/rest/schemas.js'
 import type { Explained } from './explain-store.js'
 
 const tags = ['access']
@@ -17,7 +17,7 @@ const tags = ['access']
 const Question = closed(
   {
     user_id: Type.Optional(Uuid),
-    key_id: Type.Optional(Type.String({ pattern: '^[0-9A-Za-z]{12}$' })),
+    key_id: Type.Optional(KeyId),
     method: Type.Enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']),
     path: Type.String({ pattern: '^/', maxLength: 500 }),
   },

@@ -1,9 +1,10 @@
 import { sql } from 'drizzle-orm'
 import { bigint, index, jsonb, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { bytes, instant } from '../../kernel/database/columns.js'
+import { NIL_UUID } from '../../kernel/ids/uuid.js'
 
 /** Stands for the platform where a tenant's id would stand. */
-const NIL = sql.raw("'00000000-0000-0000-0000-000000000000'")
+const NIL = sql.raw(`'${NIL_UUID}'`)
 
 /**
  * Who did what, when, from where. Append-only: no database role of the running gateway may update or delete here.

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { type TenantPrincipal, tenantPrincipal, userIdOf } from '../../kernel/authz/principal.js'
+import { NIL_UUID } from '../../kernel/ids/uuid.js'
 import { holds } from '../../kernel/permissions/evaluate.js'
 import { Problem } from '../../kernel/problems/problems.js'
 
@@ -29,12 +30,9 @@ export function asAnswerOf<T extends { readonly last_message: unknown; readonly 
   return { ...conversation, last_message: null, unread_count: null }
 }
 
-/** Stands for no user where a query needs one. */
-const NOBODY = '00000000-0000-0000-0000-000000000000'
-
 /** The user as whom somebody reads; a key alone is nobody in particular, so it is a member of nothing. */
 export function readerOf(principal: TenantPrincipal): string {
-  return userIdOf(principal) ?? NOBODY
+  return userIdOf(principal) ?? NIL_UUID
 }
 
 /** The user who acts. @throws Problem `user_required` for a key alone */

@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { UUID_PATTERN } from '../../kernel/ids/uuid.js'
 import { PageQuery } from '../../kernel/rest/pagination.js'
 import { closed, Name, Nullable, Uuid } from '../../kernel/rest/schemas.js'
 import { Message } from './messages/schema.js'
@@ -71,7 +72,7 @@ export const ConversationQuery = {
   customer_id: Type.Optional(Uuid),
   assignee_id: Type.Optional(
     Type.String({
-      pattern: '^(none|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$',
+      pattern: `^(none|${UUID_PATTERN})$`,
       description: 'A user id, or none for those of nobody in particular.',
     }),
   ),

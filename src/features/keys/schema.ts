@@ -1,12 +1,12 @@
 import { Type } from 'typebox'
-import { closed, Instant, Name, Nullable, ScopeName, TenantParams } from '../../kernel/rest/schemas.js'
+import { closed, Instant, KeyId, Name, Nullable, ScopeName, TenantParams } from '../../kernel/rest/schemas.js'
 import type { KeyRecord } from './store.js'
 
 const OVERLAP_SECONDS_MAX = 2_592_000
 /** The old secret counts as retired when it was not used for this long while the new one was. */
 const QUIET_MS = 15 * 60_000
 
-export const KeyParams = closed({ ...TenantParams.properties, key_id: Type.String({ pattern: '^[0-9A-Za-z]{12}$' }) })
+export const KeyParams = closed({ ...TenantParams.properties, key_id: KeyId })
 
 export const NewKey = closed({
   name: Name,

@@ -2,6 +2,7 @@ import jwt, { type FastifyJWTOptions, type JWT } from '@fastify/jwt'
 import type { FastifyInstance } from 'fastify'
 import { v4 as uuidv4 } from 'uuid'
 import type { SigningKeys } from '../config/secrets.js'
+import { LOWER_CASE_UUID } from '../ids/uuid.js'
 import type { Clock } from '../time/clock.js'
 import { remembering } from './verified-tokens.js'
 
@@ -9,7 +10,6 @@ const AUDIENCE = 'gatehouse'
 const TOKEN_CHARACTERS_MAX = 2048
 /** A compact JWS (RFC 7515 section 7.1), and no text around it (RFC 8725bis section 3.14). */
 const COMPACT_JWS = /^([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** The claims of a valid token. The current rights of its user are in the database. */
 export interface AccessTokenClaims {
@@ -112,6 +112,6 @@ function kidOf(token: string): string | undefined {
 
 function claimsOf({ sub, sid, exp }: Payload): AccessTokenClaims | undefined {
   if (typeof sub !== 'string' || typeof sid !== 'string' || typeof exp !== 'number') return undefined
-  if (!UUID.test(sub) || !UUID.test(sid)) return undefined
+  if (!LOWER_CASE_UUID.test(sub) || !LOWER_CASE_UUID.test(sid)) return undefined
   return { user_id: sub, session_id: sid, expires_at_ms: exp * 1000 }
 }

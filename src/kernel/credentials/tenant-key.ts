@@ -11,6 +11,8 @@ const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 const ID_LENGTH = 12
 const SECRET_LENGTH = 43
 const CHECKSUM_LENGTH = 6
+/** The public id of a key. */
+export const KEY_ID = /^[0-9A-Za-z]{12}$/
 const KEY = /^ghk_([0-9A-Za-z]{12})_([0-9A-Za-z]{43})([0-9A-Za-z]{6})$/
 
 export interface ParsedTenantKey {

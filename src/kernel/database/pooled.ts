@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { LOWER_CASE_UUID } from '../ids/uuid.js'
 import { BIND_STATEMENT, BoundQuery } from './bound-query.js'
 import { toInstant } from './columns.js'
 import {
@@ -122,12 +123,10 @@ function queryOf({ text, values, row_mode }: Statement): pg.QueryConfig {
   return row_mode === 'object' ? query : ({ ...query, rowMode: 'array' } as pg.QueryConfig)
 }
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
-
 /** Begins and binds in one round trip. The simple protocol has no parameters, so the tenant must be a UUID. */
 function beginBound(binding: Binding): string {
   const tenant_id = boundTenant(binding)
-  if (tenant_id !== '' && !UUID.test(tenant_id)) throw new Error('a binding names no tenant id')
+  if (tenant_id !== '' && !LOWER_CASE_UUID.test(tenant_id)) throw new Error('a binding names no tenant id')
   return `begin; select set_config('role', '${binding.role}', true), set_config('app.tenant_id', '${tenant_id}', true)`
 }
 

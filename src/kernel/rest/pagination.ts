@@ -1,6 +1,8 @@
 import { hash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
+import { KEY_ID } from '../credentials/tenant-key.js'
+import { LOWER_CASE_UUID } from '../ids/uuid.js'
 import { Problem } from '../problems/problems.js'
 import { addLink } from './link.js'
 
@@ -28,8 +30,8 @@ export const PageQuery = {
 
 /** What the ids of a list look like. Whatever else a cursor carries was never ours, and no column could be asked for it. */
 const ID_OF = {
-  uuid: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
-  key: /^[0-9A-Za-z]{12}$/,
+  uuid: LOWER_CASE_UUID,
+  key: KEY_ID,
   position: /^[1-9][0-9]{0,14}$/,
 }
 

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type TSchema, Type } from 'typebox'
 import { PROBLEMS, type ProblemCode } from '../../contract/problems/catalogue.js'
+import { KEY_ID } from '../credentials/tenant-key.js'
 
 /** A plugin of routes whose handlers get their types from their schemas. */
 export type Routes<Options extends object = Record<never, never>> = FastifyPluginAsyncTypebox<Options>
@@ -11,6 +12,8 @@ export function closed<T extends Record<string, TSchema>>(properties: T, options
 }
 
 export const Uuid = Type.String({ format: 'uuid' })
+/** The public id of a tenant key. */
+export const KeyId = Type.String({ pattern: KEY_ID.source })
 /** RFC 3339 with a time zone; a point in time is always answered in UTC. */
 export const Instant = Type.String({ format: 'date-time' })
 export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])

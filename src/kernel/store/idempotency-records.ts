@@ -4,8 +4,6 @@ import { instantOf } from '../time/clock.js'
 import { idempotency_records } from './idempotency-table.js'
 import type { ReadScope, UnitOfWork } from './unit-of-work.js'
 
-/** Stands for no tenant. */
-export const NIL_TENANT = '00000000-0000-0000-0000-000000000000'
 const KEPT_HOURS = 24
 
 /** Which request a record is about: the key means something only within tenant, principal and route. */

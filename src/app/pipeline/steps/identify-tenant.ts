@@ -2,13 +2,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { KeyFact } from '../../../kernel/authz/facts.js'
 import { type Credential, checkStanding, matchingSecret } from '../../../kernel/authz/standing.js'
 import { digestOfSecret, parseTenantKey } from '../../../kernel/credentials/tenant-key.js'
+import { ANY_CASE_UUID } from '../../../kernel/ids/uuid.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import type { Gate, Step } from '../../../kernel/request/gate.js'
 import { addLink } from '../../../kernel/rest/link.js'
 import { readBearer } from './bearer.js'
 import { refuseCredentials } from './limit-address.js'
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 /**
  * Which tenant: its id and one of its keys, both of them. Everything that can be wrong with them is one answer, for a
@@ -43,7 +42,7 @@ function credentialOf(gate: Gate, request: FastifyRequest): Credential | undefin
   const { id, key } = tenantHeaders(request)
   const parsed = parseTenantKey(key)
   const bearer = readBearer(gate, request)
-  if (!UUID.test(id) || parsed === undefined) return undefined
+  if (!ANY_CASE_UUID.test(id) || parsed === undefined) return undefined
   const { session_id, user_id, expires_at_ms } = typeof bearer === 'object' ? bearer : NOBODY
   const key_digest = digestOfSecret(parsed.secret)
   return { tenant_id: id, key_id: parsed.id, key_digest, session_id, user_id, token_expires_at_ms: expires_at_ms }

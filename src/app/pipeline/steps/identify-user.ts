@@ -1,13 +1,12 @@
 import type { FastifyRequest } from 'fastify'
 import type { SessionFact } from '../../../kernel/authz/facts.js'
 import { livingSession } from '../../../kernel/authz/standing.js'
+import { LOWER_CASE_UUID } from '../../../kernel/ids/uuid.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import { found } from '../../../kernel/request/findings.js'
 import type { Gate, Step } from '../../../kernel/request/gate.js'
 import { readBearer } from './bearer.js'
 import { refuseCredentials } from './limit-address.js'
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** Which user. No bearer and a bad bearer are different answers, and a bad one never falls back to the key. */
 export const identifyUser: Step = async (gate, request) => {
@@ -49,5 +48,5 @@ async function liveSession(gate: Gate, request: FastifyRequest): Promise<Session
 function tenantOfPath(request: FastifyRequest): string | null {
   if (request.routeOptions.config.access.kind !== 'member') return null
   const { tenant_id } = request.params as { tenant_id: string }
-  return UUID.test(tenant_id) ? tenant_id : null
+  return LOWER_CASE_UUID.test(tenant_id) ? tenant_id : null
 }

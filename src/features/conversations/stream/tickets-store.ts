@@ -2,6 +2,7 @@ import { and, eq, gt, isNull } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import type { Credential } from '../../../kernel/authz/standing.js'
 import { createTicket, digestOfTicket, TICKET_SECONDS } from '../../../kernel/credentials/ticket.js'
+import { ANY_CASE_UUID } from '../../../kernel/ids/uuid.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
 import { instantOf } from '../../../kernel/time/clock.js'
@@ -13,8 +14,6 @@ export interface UserCredential extends Credential {
   readonly session_id: string
   readonly token_expires_at_ms: number
 }
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 /** Makes tickets of a tenant. */
 export class TicketsWriter {
@@ -50,7 +49,7 @@ export class TicketRedeemer {
 
   /** What the ticket stands for; undefined when it is unknown, used, too old, or for another conversation. */
   async redeem(ticket: string, conversation_id: string): Promise<UserCredential | undefined> {
-    if (!UUID.test(conversation_id)) return undefined
+    if (!ANY_CASE_UUID.test(conversation_id)) return undefined
     const [used] = await this.scope.queries
       .update(stream_tickets)
       .set({ used_at: this.scope.now })
