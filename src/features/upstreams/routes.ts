@@ -1,21 +1,17 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { FactsReader } from '../../kernel/authz/facts-reader.js'
 import type { SigningKeys } from '../../kernel/config/secrets.js'
 import type { Metrics } from '../../kernel/metrics/metrics.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { tenant } from '../../kernel/request/access.js'
-import { found } from '../../kernel/request/findings.js'
 import type { Step } from '../../kernel/request/gate.js'
 import type { Observe } from '../../kernel/request/observe.js'
 import type { Bus } from '../../kernel/store/bus.js'
 import type { Clock } from '../../kernel/time/clock.js'
-import { Exchange } from './forward/forward.js'
+import { openForwarder } from './forward/forward.js'
 import type { Forwarding } from './forward/forwarding.js'
-import { identityTokens } from './forward/identity.js'
-import { outgoingHeaders, type PublicPlace } from './forward/outgoing.js'
 import { targetOf } from './forward/path.js'
-import { checkBodyLength, hasBody, RequestBody } from './forward/request-body.js'
-import { openUpstreamMetrics, type UpstreamMetrics } from './pool/metrics.js'
+import { openUpstreamMetrics, type UpstreamMetrics } from './metrics.js'
 import type { RunningUpstream } from './pool/running-upstream.js'
 import type { Upstreams } from './pool/upstreams.js'
 import { noSocket, relaySockets } from './sockets/sockets.js'
@@ -45,15 +41,10 @@ export interface UpstreamOptions {
  * pipeline's column; from then on the request has the access line and the template of that route.
  */
 export async function forwardToUpstreams(app: FastifyInstance, options: UpstreamOptions): Promise<void> {
-  const { upstreams, signing_keys, public_url, clock } = options
-  const tokens = await identityTokens(app, signing_keys, public_url, clock)
-  const { protocol, host } = new URL(public_url)
-  const place: PublicPlace = { protocol: protocol.slice(0, -1), host }
-  const { facts, bus, observe } = options
-  const headersOf = (request: FastifyRequest, upstream: RunningUpstream) =>
-    outgoingHeaders(request, upstream, tokens, place)
-  const relaySocket = relaySockets(app, { upstreams, facts, bus, clock, public_url, observe, headersOf })
+  const { upstreams, signing_keys, public_url, clock, facts, bus, observe } = options
   const metrics = openUpstreamMetrics(options.metrics.registry, upstreams)
+  const { forward, headersFor } = await openForwarder(app, { signing_keys, public_url, clock, metrics, observe })
+  const relaySocket = relaySockets(app, { upstreams, facts, bus, clock, public_url, observe, headersFor })
   upstreams.reportTo(reportsOf(app, metrics))
   app.addHook('onClose', () => upstreams.close())
 
@@ -69,21 +60,7 @@ export async function forwardToUpstreams(app: FastifyInstance, options: Upstream
       if (request.ws) await relaySocket(request, reply)
     },
     schema: { hide: true, querystring: { type: 'object', additionalProperties: true } },
-    handler(request, reply) {
-      const { upstream, route, path } = found(request.findings.forwarding)
-      if (!('method' in route)) throw new Error('a socket is not forwarded')
-      checkBodyLength(request.raw, route.body_bytes_max)
-      const headers = headersOf(request, upstream)
-      const length = request.headers['content-length']
-      if (length !== undefined) headers.push('content-length', length)
-      const body = hasBody(request.raw) ? new RequestBody(request.raw, route.body_bytes_max) : undefined
-      new Exchange(
-        request,
-        reply,
-        { upstream, path, headers, body, timeout_ms: route.timeout_ms },
-        { metrics, observe: options.observe },
-      ).start()
-    },
+    handler: forward,
   })
 }
 

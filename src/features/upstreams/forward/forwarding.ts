@@ -1,5 +1,5 @@
 import type { DeclaredRoute, DeclaredSocket } from '../manifest/manifest.js'
-import type { ForwardOutcome } from '../pool/metrics.js'
+import type { ForwardOutcome } from '../metrics.js'
 import type { RunningUpstream } from '../pool/running-upstream.js'
 
 /** What the pipeline found out about a request for an upstream. */

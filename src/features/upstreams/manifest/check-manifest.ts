@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { SCOPES } from '../../../kernel/permissions/scopes.js'
 import { completeUpstream } from './complete-manifest.js'
-import { isForbiddenInRequests, isForbiddenInResponses } from './forbidden-headers.js'
+import { isForbiddenInRequests, isForbiddenInResponses } from './header-names.js'
 import type { Manifest, Upstream } from './manifest.js'
 import type { WrittenManifest, WrittenUpstream } from './manifest-schema.js'
 import type { Place } from './mistake.js'

@@ -1,5 +1,5 @@
 import type { Clock } from '../../../kernel/time/clock.js'
-import { requestHeaderNames, responseHeaderNames } from '../forward/pass-headers.js'
+import { requestHeaderNames, responseHeaderNames } from '../manifest/header-names.js'
 import type { Upstream } from '../manifest/manifest.js'
 import type { BreakerState } from './breaker.js'
 import { Origin } from './origin.js'

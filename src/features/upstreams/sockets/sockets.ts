@@ -32,7 +32,7 @@ export interface SocketOptions {
   readonly public_url: string
   readonly observe: Observe
   /** The headers of a request as its upstream gets them, names and values in turn. */
-  readonly headersOf: (request: FastifyRequest, upstream: RunningUpstream) => readonly string[]
+  readonly headersFor: (request: FastifyRequest, upstream: RunningUpstream) => readonly string[]
 }
 
 /**
@@ -93,7 +93,7 @@ export function relaySockets(app: FastifyInstance, options: SocketOptions) {
     }
     const { timeout_ms, message_bytes_max } = declared
     const url = origin.url.replace(/^http/, 'ws') + path
-    const headers = recordOf(options.headersOf(request, upstream))
+    const headers = recordOf(options.headersFor(request, upstream))
     const gone = new AbortController()
     const abort = () => gone.abort()
     request.raw.socket.once('close', abort)

@@ -1,30 +1,30 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import { tenantPrincipal, userIdOf } from '../../../kernel/authz/principal.js'
 import { holds } from '../../../kernel/permissions/evaluate.js'
 import { found } from '../../../kernel/request/findings.js'
 import type { RunningUpstream } from '../pool/running-upstream.js'
 import type { Identity, IdentityTokens } from './identity.js'
-import { passedHeaders } from './pass-headers.js'
 import { pushTrace } from './tracing.js'
 
 /** The name by which this hop goes (RFC 9110 section 7.6.3). */
 const VIA = '1.1 gatehouse'
 
-/** Where callers reach the gateway, as it is configured: `Host` is the caller's word. */
-export interface PublicPlace {
+/** Where clients reach the gateway. It comes from the configuration, because a client can put anything in `Host`. */
+export interface PublicAddress {
   readonly protocol: string
   readonly host: string
 }
 
 /**
- * The headers of a request as an upstream gets them, names and values in turn: of the caller's those that pass, and
- * then those of the gateway. A WebSocket's handshake has the same ones.
+ * The headers of a request as an upstream receives them, names and values in turn: those of the client that pass, then
+ * those of the gateway. The handshake of a WebSocket has the same headers.
  */
-export function outgoingHeaders(
+export function requestHeaders(
   request: FastifyRequest,
   upstream: RunningUpstream,
   tokens: IdentityTokens,
-  place: PublicPlace,
+  address: PublicAddress,
 ): string[] {
   const { headers: given } = request
   const headers = passedHeaders(given, upstream.request_headers)
@@ -37,9 +37,9 @@ export function outgoingHeaders(
     'x-forwarded-for',
     request.ips === undefined ? request.ip : [...request.ips].reverse().join(', '),
     'x-forwarded-proto',
-    place.protocol,
+    address.protocol,
     'x-forwarded-host',
-    place.host,
+    address.host,
     'x-forwarded-prefix',
     upstream.declared.prefix,
     'x-gatehouse-tenant',
@@ -56,7 +56,7 @@ export function outgoingHeaders(
   return headers
 }
 
-/** Who calls, and which of the scopes that the upstream knows they hold: of this request's facts, and no older ones. */
+/** The caller, and the scopes of the upstream that the caller holds now. Both come from the facts of this request. */
 function identityOf({ findings }: FastifyRequest, { declared }: RunningUpstream): Identity {
   const holdings = found(findings.holdings)
   return {
@@ -65,4 +65,27 @@ function identityOf({ findings }: FastifyRequest, { declared }: RunningUpstream)
     key_id: found(findings.key).id,
     scopes: declared.scopes.filter((scope) => holds(holdings, scope)).join(' '),
   }
+}
+
+/**
+ * The headers of a client that pass, names and values in turn. A header that `Connection` lists is for this hop only and
+ * does not pass (RFC 9110 section 7.6.1). The gateway adds its own headers later, so `Connection` cannot remove them.
+ */
+function passedHeaders(headers: IncomingHttpHeaders, names: readonly string[]): string[] {
+  const passed: string[] = []
+  const dropped = headers.connection === undefined ? undefined : connectionOptions(headers.connection)
+  for (const name of names) {
+    const value = headers[name]
+    if (value === undefined || dropped?.includes(name)) continue
+    passed.push(name, typeof value === 'string' ? value : value.join(', '))
+  }
+  return passed
+}
+
+function connectionOptions(value: string): string[] | undefined {
+  if (value === 'keep-alive' || value === 'close') return undefined
+  return value
+    .toLowerCase()
+    .split(',')
+    .map((option) => option.trim())
 }

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import type { BreakerState } from './breaker.js'
-import type { Reports } from './generation.js'
-import type { Upstreams } from './upstreams.js'
+import type { BreakerState } from './pool/breaker.js'
+import type { Reports } from './pool/generation.js'
+import type { Upstreams } from './pool/upstreams.js'
 
 /**
  * How a request to an upstream went: it was answered, whatever the answer; it broke off in the middle of its answer; it

@@ -7,13 +7,13 @@ const TIMEOUTS: ReadonlySet<string> = new Set([
   'UND_ERR_BODY_TIMEOUT',
   'ETIMEDOUT',
 ])
-/** The door was shut, or there was none, or whoever opened it could not prove who they are: nothing was sent. */
+/** Connection refused, DNS failure or TLS verification failure: no byte of the request was sent. */
 const UNREACHABLE =
   /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ERR_(TLS|SSL)_.*|UNABLE_TO_.*|.*CERT.*|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE))$/
 
 /**
- * What a failure of a connection to an upstream is to a caller. The reason, which names addresses, is for the log.
- * @param code when it is known by other means
+ * The problem for a failed connection to an upstream. The reason contains addresses, so only the log has it.
+ * @param code overrides the code that follows from the error
  */
 export function problemOfFailure(error: Error, code?: ProblemCode): Problem {
   const reason = (error as NodeJS.ErrnoException).code ?? ''

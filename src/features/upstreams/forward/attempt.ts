@@ -1,0 +1,124 @@
+import type { Dispatcher } from 'undici'
+import type { Origin } from '../pool/origin.js'
+import type { ForwardRequest } from './forward-request.js'
+
+/** Interim responses (1xx) of one attempt. Each one restarts the timeout for the response. */
+const INTERIM_MAX = 16
+
+/** What the exchange of an attempt does with its events. */
+export interface AttemptListener {
+  /** The status line and the headers arrived. `raw_headers` has names and values in turn. */
+  onHead(status: number, raw_headers: Buffer[], resume: () => void): void
+  /** @returns whether more can arrive now; otherwise the listener calls `resume` later */
+  onData(chunk: Buffer): boolean
+  onComplete(): void
+  /** Whether a failure counts against the origin. It does not if the client caused it, or may have. */
+  isFailureOfOrigin(is_connected: boolean): boolean
+  /** The attempt failed. A cancelled attempt reports nothing. */
+  onFailure(error: Error): void
+  /** No connection to the origin was free in time. The attempt is cancelled. */
+  onConnectTimeout(): void
+}
+
+/** How far an attempt is. Each phase has what can be done in it. */
+type Phase =
+  /** Waits for a connection. The timeouts of the connection do not run yet, so the timer does. */
+  | { readonly kind: 'connecting'; timer: NodeJS.Timeout | undefined }
+  /** The origin has the request, or part of it. */
+  | { readonly kind: 'connected'; readonly abort: (error?: Error) => void; interims: number }
+  /** The head of the response has arrived. */
+  | { readonly kind: 'answered'; readonly abort: (error?: Error) => void }
+  /** The exchange has no use for it. It still holds a connection, or its place in the queue for one. */
+  | { readonly kind: 'cancelled' }
+  | { readonly kind: 'ended' }
+
+/** One request to one origin. It keeps the count of requests in flight and the breaker of the origin right. */
+export class Attempt implements Dispatcher.DispatchHandler {
+  private phase: Phase = { kind: 'connecting', timer: undefined }
+
+  constructor(
+    private readonly origin: Origin,
+    private readonly listener: AttemptListener,
+  ) {}
+
+  send({ method, path, headers, body, timeout_ms }: ForwardRequest): void {
+    const { origin, phase } = this
+    origin.in_flight += 1
+    origin.breaker.enter()
+    origin.pool.dispatch(
+      { path, method, headers, body: body ?? null, headersTimeout: timeout_ms, bodyTimeout: timeout_ms },
+      this,
+    )
+    // A free connection takes the request before dispatch returns.
+    if (this.phase === phase && phase.kind === 'connecting') {
+      phase.timer = setTimeout(() => this.onConnectTimeout(), timeout_ms)
+    }
+  }
+
+  /** Ends the attempt without a report to the exchange. Its outcome says nothing about the origin. */
+  cancel(): void {
+    const { phase } = this
+    if (phase.kind === 'cancelled' || phase.kind === 'ended') return
+    this.phase = { kind: 'cancelled' }
+    if (phase.kind === 'connecting') clearTimeout(phase.timer)
+    if (phase.kind !== 'answered') this.origin.breaker.leave()
+    if (phase.kind !== 'connecting') phase.abort()
+  }
+
+  onConnect(abort: (error?: Error) => void): void {
+    const { phase } = this
+    if (phase.kind === 'cancelled') {
+      abort()
+      return
+    }
+    if (phase.kind === 'connecting') clearTimeout(phase.timer)
+    this.phase = { kind: 'connected', abort, interims: 0 }
+  }
+
+  onHeaders(status: number, raw_headers: Buffer[], resume: () => void): boolean {
+    const { phase } = this
+    if (phase.kind !== 'connected') throw new Error(`a response arrived for an attempt that is ${phase.kind}`)
+    // Interim responses concern this connection only (RFC 9110 section 15.2).
+    if (status < 200) {
+      phase.interims += 1
+      if (phase.interims > INTERIM_MAX) phase.abort(new Error('too many interim responses'))
+      return true
+    }
+    this.phase = { kind: 'answered', abort: phase.abort }
+    this.origin.breaker.succeed()
+    this.listener.onHead(status, raw_headers, resume)
+    return true
+  }
+
+  onData(chunk: Buffer): boolean {
+    return this.listener.onData(chunk)
+  }
+
+  onComplete(): void {
+    this.end()
+    this.listener.onComplete()
+  }
+
+  onError(error: Error): void {
+    const { kind } = this.phase
+    this.end()
+    if (kind === 'cancelled' || kind === 'ended') return
+    // Before the report: the exchange may choose an origin for another attempt.
+    if (this.listener.isFailureOfOrigin(kind !== 'connecting')) this.origin.breaker.fail()
+    else if (kind !== 'answered') this.origin.breaker.leave()
+    this.listener.onFailure(error)
+  }
+
+  private onConnectTimeout(): void {
+    this.cancel()
+    this.listener.onConnectTimeout()
+  }
+
+  private end(): void {
+    const { phase } = this
+    if (phase.kind === 'ended') return
+    if (phase.kind === 'connecting') clearTimeout(phase.timer)
+    this.phase = { kind: 'ended' }
+    this.origin.in_flight -= 1
+  }
+}
