@@ -59,7 +59,7 @@ export function operatorExamples(gateway: TestGateway, world: World, side: Side)
     suspendTenant: () => onTenant('tenant.suspended', { reason: 'Example' }),
     activateTenant: () =>
       onTenant('tenant.activated', undefined, (id) =>
-        world.platform.write('tenant.suspended', (store) => store.tenants.suspend(id, 'Example', undefined)),
+        world.platform.write('tenant.suspended', (store) => store.platform_tenants.suspend(id, 'Example', undefined)),
       ),
     listPlatformUsers: read(),
     createPlatformUser: async () => ({

@@ -18,7 +18,9 @@ async function suspendedOwner() {
   const { tenant, key } = await world.platform.write('tenant.created', (store) =>
     store.tenants.create({ name: 'Suspended', owner_id: id }, { name: 'First key', scopes: [] }),
   )
-  await world.platform.write('tenant.suspended', (store) => store.tenants.suspend(tenant.id, 'Unpaid', undefined))
+  await world.platform.write('tenant.suspended', (store) =>
+    store.platform_tenants.suspend(tenant.id, 'Unpaid', undefined),
+  )
   const { body } = await ask(gateway, '/v1/auth/login', { body: { email, password: PASSWORD } })
   const authorization = `Bearer ${body.access}`
   return {

@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
+import type { KeyRecord } from '../../kernel/identity/insert-key.js'
 import { closed, Instant, KeyId, Name, Nullable, ScopeName, TenantParams } from '../../kernel/rest/schemas.js'
-import type { KeyRecord } from './store.js'
 
 const OVERLAP_SECONDS_MAX = 2_592_000
 /** The old secret counts as retired when it was not used for this long while the new one was. */

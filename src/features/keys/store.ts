@@ -1,25 +1,17 @@
 import { and, count, desc, eq, isNull, lt } from 'drizzle-orm'
-import { createSecret, createTenantKey } from '../../kernel/credentials/tenant-key.js'
+import { createSecret } from '../../kernel/credentials/tenant-key.js'
+import { insertKey, type KeyRecord, keyRecord, type NewKey } from '../../kernel/identity/insert-key.js'
 import { type TenantKeyRow, tenant_keys } from '../../kernel/identity/keys-table.js'
 import { lockTenant } from '../../kernel/identity/lock-tenant.js'
 import { checkGrantedScopes } from '../../kernel/permissions/escalation.js'
 import type { Holdings } from '../../kernel/permissions/evaluate.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
-import { actingUser } from '../../kernel/store/audit-record.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 import { instantOf } from '../../kernel/time/clock.js'
 
 /** Living keys of a tenant; a hundred integrations are many. */
 const LIVING_KEYS_MAX = 200
-
-export interface NewKey {
-  readonly name: string
-  readonly scopes: readonly string[]
-  readonly expires_at?: string
-  readonly allowed_cidrs?: readonly string[]
-  readonly requests_per_minute?: number
-}
 
 export interface KeyChange {
   readonly name?: string
@@ -29,8 +21,6 @@ export interface KeyChange {
   readonly requests_per_minute?: number | null
   readonly disabled?: boolean
 }
-
-export type KeyRecord = Omit<TenantKeyRow, 'tenant_id' | 'secret_digest' | 'previous_digest'>
 
 export class KeysReader {
   constructor(
@@ -82,7 +72,9 @@ export class KeysWriter extends KeysReader {
         detail: `A tenant can have ${LIVING_KEYS_MAX} living keys; revoke some first.`,
       })
     }
-    return insertKey(this.scope, this.tenant_id, wish, (record) => this.tell(record.id, { after: record }))
+    const made = await insertKey(this.scope, this.tenant_id, wish)
+    this.tell(made.record.id, { after: made.record })
+    return made
   }
 
   /**
@@ -208,46 +200,6 @@ export class KeysWriter extends KeysReader {
   private tell(id: string, changes: Record<string, unknown>): void {
     this.scope.changed({ kind: 'tenant_key', id, tenant_id: this.tenant_id, changes })
   }
-}
-
-/** Inserts a key; shared by those who manage keys and by the making of a tenant, which hands out its first one. */
-export async function insertKey(
-  scope: WriteScope,
-  tenant_id: string,
-  wish: NewKey,
-  announce: (record: KeyRecord) => void,
-): Promise<{ record: KeyRecord; key: string }> {
-  const made = createTenantKey()
-  const [row] = await scope.queries
-    .insert(tenant_keys)
-    .values({
-      tenant_id,
-      id: made.id,
-      name: wish.name,
-      scopes: [...wish.scopes],
-      secret_digest: made.secret_digest,
-      secret_last_four: made.secret_last_four,
-      secret_created_at: scope.now,
-      allowed_cidrs: wish.allowed_cidrs === undefined ? null : [...wish.allowed_cidrs],
-      requests_per_minute: wish.requests_per_minute ?? null,
-      expires_at: wish.expires_at ?? null,
-      created_by: actingUser(scope.actor),
-      created_at: scope.now,
-    })
-    .returning()
-  const record = keyRecord(row as TenantKeyRow)
-  announce(record)
-  return { record, key: made.key }
-}
-
-/** What may be shown of a key: all but its digests. */
-export function keyRecord({
-  tenant_id: _tenant_id,
-  secret_digest: _secret_digest,
-  previous_digest: _previous_digest,
-  ...record
-}: TenantKeyRow): KeyRecord {
-  return record
 }
 
 /** The earlier of two instants, which compare as text. */

@@ -41,7 +41,7 @@ export default me
 function profileOf({ platform_store, principal }: FastifyRequest) {
   return platform_store.read(async (store) => {
     const user = await store.users.get(principal.id)
-    const memberships = await store.tenants.membershipsOf(user.id)
+    const memberships = await store.memberships.of(user.id)
     // A user who registered with another person's address must not learn from here which tenants invite that person.
     const invitations = user.email_verified_at === null ? [] : await store.invitation_answers.pendingOf(user.email)
     return toResponse(user, memberships, invitations)

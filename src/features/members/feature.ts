@@ -1,15 +1,16 @@
 import type { Feature } from '../../kernel/feature/feature.js'
 import { mount } from '../../kernel/feature/mount.js'
+import { MembershipsReader } from './memberships-store.js'
 import overrides from './overrides/routes.js'
 import { OverridesReader, OverridesWriter } from './overrides/store.js'
 import members from './routes.js'
 import { MembersReader, MembersWriter } from './store.js'
 
-/** The members of a tenant and their overrides. */
+/** The members of a tenant with their overrides, and the memberships of a user. */
 export default {
   tenant_readers: { members: MembersReader, overrides: OverridesReader },
   tenant_writers: { members: MembersWriter, overrides: OverridesWriter },
-  platform_readers: {},
+  platform_readers: { memberships: MembershipsReader },
   platform_writers: {},
   unaudited_writers: {},
   expiring: [],

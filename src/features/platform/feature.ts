@@ -6,9 +6,8 @@ import analytics from './analytics/routes.js'
 import { AnalyticsReader } from './analytics/store.js'
 import operators from './operators/routes.js'
 import { OperatorsReader, OperatorsWriter } from './operators/store.js'
-import { TenantControlWriter } from './tenants/control-store.js'
 import tenants from './tenants/routes.js'
-import { TenantsReader, TenantsWriter } from './tenants/store.js'
+import { PlatformTenantsReader, PlatformTenantsWriter } from './tenants/store.js'
 import users from './users/routes.js'
 import { PlatformUsersReader, PlatformUsersWriter } from './users/store.js'
 
@@ -22,14 +21,13 @@ export default {
   tenant_readers: {},
   tenant_writers: {},
   platform_readers: {
-    tenants: TenantsReader,
+    platform_tenants: PlatformTenantsReader,
     platform_users: PlatformUsersReader,
     operators: OperatorsReader,
     analytics: AnalyticsReader,
   },
   platform_writers: {
-    tenants: TenantsWriter,
-    tenant_control: TenantControlWriter,
+    platform_tenants: PlatformTenantsWriter,
     platform_users: PlatformUsersWriter,
     operators: OperatorsWriter,
   },

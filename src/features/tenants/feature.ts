@@ -1,14 +1,14 @@
 import type { Feature } from '../../kernel/feature/feature.js'
 import { mount } from '../../kernel/feature/mount.js'
 import tenants from './routes.js'
-import { TenantReader, TenantWriter } from './store.js'
+import { TenantReader, TenantsReader, TenantsWriter, TenantWriter } from './store.js'
 
 /** The tenants of a user, and the settings of one tenant. */
 export default {
   tenant_readers: { tenant: TenantReader },
   tenant_writers: { tenant: TenantWriter },
-  platform_readers: {},
-  platform_writers: {},
+  platform_readers: { tenants: TenantsReader },
+  platform_writers: { tenants: TenantsWriter },
   unaudited_writers: {},
   expiring: [],
   routes() {

@@ -1,8 +1,135 @@
-import { eq } from 'drizzle-orm'
+import { and, count, desc, eq, exists, isNull, lt, sql } from 'drizzle-orm'
+import { v7 as uuidv7 } from 'uuid'
+import { tenantMayAct } from '../../kernel/authz/suspension.js'
+import { insertKey, type NewKey } from '../../kernel/identity/insert-key.js'
+import { membership_roles, memberships } from '../../kernel/identity/memberships-table.js'
+import { roles } from '../../kernel/identity/roles-table.js'
 import { type TenantRow, tenants } from '../../kernel/identity/tenants-table.js'
+import { users } from '../../kernel/identity/users-table.js'
+import { ALL_SYSTEM_ROLES, SYSTEM_ROLES } from '../../kernel/permissions/roles.js'
 import { Problem } from '../../kernel/problems/problems.js'
+import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 
+/** Tenants that one user may have made; operators make as many as they like. */
+const OWN_TENANTS_MAX = 20
+
+export interface NewTenant {
+  readonly name: string
+  readonly owner_id: string
+  readonly allowed_origins?: readonly string[]
+  readonly requests_per_minute?: number
+  readonly trial_ends_at?: string
+}
+
+/** Reads tenants of the platform for a caller that is bound to none of them. */
+export class TenantsReader {
+  constructor(protected readonly scope: ReadScope) {}
+
+  /** Tenants that a user is an active member of, newest first. */
+  async listOf(user_id: string, page: Page): Promise<Rows<TenantRow>> {
+    const member = this.scope.queries
+      .select({ user_id: memberships.user_id })
+      .from(memberships)
+      .where(
+        and(eq(memberships.tenant_id, tenants.id), eq(memberships.user_id, user_id), eq(memberships.state, 'active')),
+      )
+    const after = page.after_id === undefined ? undefined : lt(tenants.id, page.after_id)
+    const rows = await this.scope.queries
+      .select()
+      .from(tenants)
+      .where(and(isNull(tenants.deleted_at), after, exists(member)))
+      .orderBy(desc(tenants.id))
+      .limit(page.limit + 1)
+    return pageOf(rows, page.limit)
+  }
+
+  /** Whether a tenant that may act lists the origin. */
+  async isOriginListed(origin: string): Promise<boolean> {
+    const rows = await this.scope.queries
+      .select({ id: tenants.id })
+      .from(tenants)
+      .where(and(sql`${tenants.allowed_origins} @> array[${origin}]::text[]`, tenantMayAct(this.scope.now)))
+      .limit(1)
+    return rows.length > 0
+  }
+}
+
+export class TenantsWriter extends TenantsReader {
+  constructor(protected override readonly scope: WriteScope) {
+    super(scope)
+  }
+
+  /** Makes a tenant with its system roles and its first Owner, and a first key when one is wished for. */
+  async create(wish: NewTenant, first_key?: NewKey): Promise<{ tenant: TenantRow; key: string | undefined }> {
+    const [owner] = await this.scope.queries
+      .select({ id: users.id })
+      .from(users)
+      .where(and(eq(users.id, wish.owner_id), isNull(users.disabled_at)))
+    if (owner === undefined)
+      throw new Problem('not_found', { detail: 'There is no active user who could be the Owner.' })
+    const [tenant] = await this.scope.queries
+      .insert(tenants)
+      .values({
+        id: uuidv7(),
+        name: wish.name,
+        allowed_origins: [...(wish.allowed_origins ?? [])],
+        requests_per_minute: wish.requests_per_minute ?? null,
+        trial_ends_at: wish.trial_ends_at ?? null,
+        created_at: this.scope.now,
+      })
+      .returning()
+    const made = tenant as TenantRow
+    await this.appointOwner(made.id, owner.id)
+    const key = first_key && (await insertKey(this.scope, made.id, first_key))
+    this.tell(made.id, { after: { name: made.name, owner_id: owner.id, first_key_id: key?.record.id ?? null } })
+    return { tenant: made, key: key?.key }
+  }
+
+  /**
+   * Counts what the user owns; where others made them a member is not their doing.
+   * @throws Problem `limit_reached` for as many tenants as one may make
+   */
+  async checkMayCreate(user_id: string): Promise<void> {
+    await this.scope.queries.select({ id: users.id }).from(users).where(eq(users.id, user_id)).for('update')
+    const [held] = await this.scope.queries
+      .select({ count: count() })
+      .from(memberships)
+      .innerJoin(tenants, eq(tenants.id, memberships.tenant_id))
+      .innerJoin(
+        membership_roles,
+        and(eq(membership_roles.tenant_id, memberships.tenant_id), eq(membership_roles.user_id, memberships.user_id)),
+      )
+      .innerJoin(roles, and(eq(roles.tenant_id, membership_roles.tenant_id), eq(roles.id, membership_roles.role_id)))
+      .where(and(eq(memberships.user_id, user_id), eq(roles.system_role, 'owner'), isNull(tenants.deleted_at)))
+    if ((held?.count ?? 0) >= OWN_TENANTS_MAX) {
+      throw new Problem('limit_reached', {
+        detail: `A user who owns ${OWN_TENANTS_MAX} tenants cannot make another; an operator can.`,
+      })
+    }
+  }
+
+  private async appointOwner(tenant_id: string, user_id: string): Promise<void> {
+    const created_at = this.scope.now
+    const made = ALL_SYSTEM_ROLES.map((system_role) => ({
+      tenant_id,
+      id: uuidv7(),
+      name: SYSTEM_ROLES[system_role].name,
+      system_role,
+      created_at,
+    }))
+    await this.scope.queries.insert(roles).values(made)
+    await this.scope.queries.insert(memberships).values({ tenant_id, user_id, state: 'active', created_at })
+    const owner = made.find((role) => role.system_role === 'owner') as (typeof made)[number]
+    await this.scope.queries.insert(membership_roles).values({ tenant_id, user_id, role_id: owner.id })
+  }
+
+  private tell(id: string, changes: Record<string, unknown>): void {
+    this.scope.changed({ kind: 'tenant', tenant_id: id, changes })
+  }
+}
+
+/** The tenant that the caller is bound to. */
 export class TenantReader {
   constructor(
     protected readonly scope: ReadScope,

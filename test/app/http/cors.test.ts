@@ -149,14 +149,16 @@ t.test('a tenant that is gone or suspended lists nothing', async (t) => {
     store.tenants.create({ name: 'Short', owner_id: world.ids.owner, allowed_origins: [origin] }),
   )
   t.equal(await allowed(origin), origin)
-  await world.platform.write('tenant.suspended', (store) => store.tenants.suspend(tenant.id, 'test', undefined))
+  await world.platform.write('tenant.suspended', (store) =>
+    store.platform_tenants.suspend(tenant.id, 'test', undefined),
+  )
   gateway.clock.advance(ORIGIN_REMEMBERED_MS)
   t.equal(await allowed(origin), null, 'suspended')
-  await world.platform.write('tenant.activated', (store) => store.tenants.activate(tenant.id))
+  await world.platform.write('tenant.activated', (store) => store.platform_tenants.activate(tenant.id))
   gateway.clock.advance(ORIGIN_REMEMBERED_MS)
   t.equal(await allowed(origin), origin, 'active again')
   const until = new Date(gateway.clock.now() + 3_000).toISOString()
-  await world.platform.write('tenant.suspended', (store) => store.tenants.suspend(tenant.id, 'test', until))
+  await world.platform.write('tenant.suspended', (store) => store.platform_tenants.suspend(tenant.id, 'test', until))
   gateway.clock.advance(ORIGIN_REMEMBERED_MS)
   t.equal(await allowed(origin), origin, 'the suspension has ended by itself')
   await gateway.sql(`update tenants set trial_ends_at = created_at where id = '${tenant.id}'`)

@@ -22,7 +22,9 @@ const suspended = async () => {
   const { tenant, key } = await world.platform.write('tenant.created', (store) =>
     store.tenants.create({ name: 'Suspended', owner_id: world.ids.owner }, { name: 'First key', scopes: [] }),
   )
-  await world.platform.write('tenant.suspended', (store) => store.tenants.suspend(tenant.id, 'test', undefined))
+  await world.platform.write('tenant.suspended', (store) =>
+    store.platform_tenants.suspend(tenant.id, 'test', undefined),
+  )
   await gateway.sql(`update tenant_keys set allowed_cidrs = '{10.0.0.0/8}' where tenant_id = '${tenant.id}'`)
   return keyHeaders({ id: tenant.id, key: key as string })
 }

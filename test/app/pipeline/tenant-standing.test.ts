@@ -15,8 +15,8 @@ const customers = (headers: Record<string, string>, on: Pick<TestGateway, 'url'>
 
 t.test('403 a right key of a suspended tenant says so, until the suspension ends', async (t) => {
   const suspend = (until?: string) =>
-    world.platform.write('tenant.suspended', (store) => store.tenants.suspend(acme.id, 'unpaid', until))
-  const activate = () => world.platform.write('tenant.activated', (store) => store.tenants.activate(acme.id))
+    world.platform.write('tenant.suspended', (store) => store.platform_tenants.suspend(acme.id, 'unpaid', until))
+  const activate = () => world.platform.write('tenant.activated', (store) => store.platform_tenants.activate(acme.id))
   t.equal((await customers(keyHeaders(integration))).status, 200)
 
   await suspend()

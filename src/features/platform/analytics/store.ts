@@ -1,11 +1,11 @@
 import { and, asc, count, desc, eq, gte, isNull, lt, sql } from 'drizzle-orm'
+import { suspensionHolds, trialIsOver } from '../../../kernel/authz/suspension.js'
 import { memberships } from '../../../kernel/identity/memberships-table.js'
 import { tenants } from '../../../kernel/identity/tenants-table.js'
 import { users } from '../../../kernel/identity/users-table.js'
 import type { ReadScope } from '../../../kernel/store/unit-of-work.js'
 import { instantOf } from '../../../kernel/time/clock.js'
 import { usage_hours } from '../../usage/table.js'
-import { tenantCounts } from '../tenants/control-store.js'
 
 const DAY_MS = 86_400_000
 
@@ -80,4 +80,17 @@ export class AnalyticsReader {
       group by 1 order by 1 limit 1000`)
     return rows as unknown as { day: string; tenants: number; users: number }[]
   }
+}
+
+/** The number of tenants of each state. */
+async function tenantCounts({ queries, now }: ReadScope) {
+  const [row] = await queries
+    .select({
+      tenants: count(),
+      suspended: sql<number>`count(*) filter (where ${suspensionHolds(now)})`.mapWith(Number),
+      trials_over: sql<number>`count(*) filter (where ${trialIsOver(now)})`.mapWith(Number),
+    })
+    .from(tenants)
+    .where(isNull(tenants.deleted_at))
+  return row ?? { tenants: 0, suspended: 0, trials_over: 0 }
 }

@@ -37,7 +37,7 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
       },
     },
     async (request, reply) => {
-      const page = await request.platform_store.read((store) => store.tenants.list(readPage(request)))
+      const page = await request.platform_store.read((store) => store.platform_tenants.list(readPage(request)))
       return sendPage(request, reply, { ...page, rows: page.rows.map(shownPlatformTenant) }, (tenant) => tenant.id)
     },
   )
@@ -81,7 +81,7 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
       },
     },
     async (request) =>
-      shownPlatformTenant(await request.platform_store.read((store) => store.tenants.get(request.params.id))),
+      shownPlatformTenant(await request.platform_store.read((store) => store.platform_tenants.get(request.params.id))),
   )
 
   app.patch(
@@ -100,7 +100,7 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
     async (request) =>
       shownPlatformTenant(
         await request.platform_store.write('tenant.plan_changed', (store) =>
-          store.tenant_control.changePlan(request.params.id, request.body),
+          store.platform_tenants.changePlan(request.params.id, request.body),
         ),
       ),
   )
@@ -123,7 +123,7 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
       if (until !== undefined) checkFuture(until, '/until', clock)
       return shownPlatformTenant(
         await request.platform_store.write('tenant.suspended', (store) =>
-          store.tenants.suspend(request.params.id, reason, until),
+          store.platform_tenants.suspend(request.params.id, reason, until),
         ),
       )
     },
@@ -143,7 +143,9 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
     },
     async (request) =>
       shownPlatformTenant(
-        await request.platform_store.write('tenant.activated', (store) => store.tenants.activate(request.params.id)),
+        await request.platform_store.write('tenant.activated', (store) =>
+          store.platform_tenants.activate(request.params.id),
+        ),
       ),
   )
 
@@ -162,7 +164,7 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
     },
     async (request, reply) => {
       const page = await request.platform_store.read((store) =>
-        store.tenants.keysOf(request.params.id, readPage(request, 'key')),
+        store.platform_tenants.keysOf(request.params.id, readPage(request, 'key')),
       )
       const rows = page.rows.map((record) => toKeyResponse(record, clock()))
       return sendPage(request, reply, { ...page, rows }, (key) => key.id)
@@ -185,7 +187,7 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
       },
     },
     async (request) =>
-      request.platform_store.write('tenant.locked_down', (store) => store.tenant_control.lockDown(request.params.id)),
+      request.platform_store.write('tenant.locked_down', (store) => store.platform_tenants.lockDown(request.params.id)),
   )
 }
 export default platformTenants

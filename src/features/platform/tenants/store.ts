@@ -1,64 +1,38 @@
-import { and, count, desc, eq, exists, isNull, lt, sql } from 'drizzle-orm'
-import { v7 as uuidv7 } from 'uuid'
-import { type HeldRole, heldColumns } from '../../../kernel/authz/membership.js'
-import { tenantMayAct } from '../../../kernel/authz/suspension.js'
+import { and, desc, eq, inArray, isNull, lt } from 'drizzle-orm'
+import { endSessions } from '../../../kernel/identity/end-sessions.js'
+import { type KeyRecord, keyRecord } from '../../../kernel/identity/insert-key.js'
 import { tenant_keys } from '../../../kernel/identity/keys-table.js'
-import { type MembershipState, membership_roles, memberships } from '../../../kernel/identity/memberships-table.js'
-import { roles } from '../../../kernel/identity/roles-table.js'
+import { lockTenant } from '../../../kernel/identity/lock-tenant.js'
+import { memberships } from '../../../kernel/identity/memberships-table.js'
 import { type TenantRow, tenants } from '../../../kernel/identity/tenants-table.js'
-import { users } from '../../../kernel/identity/users-table.js'
-import type { OverrideFact } from '../../../kernel/permissions/evaluate.js'
-import { ALL_SYSTEM_ROLES, SYSTEM_ROLES } from '../../../kernel/permissions/roles.js'
+import { sessions } from '../../../kernel/identity/users-table.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import { type Page, pageOf, type Rows } from '../../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
-import { insertKey, type KeyRecord, keyRecord, type NewKey } from '../../keys/store.js'
 
-/** Tenants that one user may have made; operators make as many as they like. */
-const OWN_TENANTS_MAX = 20
-
-export interface NewTenant {
-  readonly name: string
-  readonly owner_id: string
-  readonly allowed_origins?: readonly string[]
-  readonly requests_per_minute?: number
-  readonly trial_ends_at?: string
+export interface PlanChange {
+  readonly plan?: string
+  readonly requests_per_minute?: number | null
+  readonly trial_ends_at?: string | null
 }
 
-export interface MembershipRecord {
-  readonly tenant_id: string
-  readonly tenant_name: string
-  readonly state: MembershipState
-  readonly roles: HeldRole[]
-  readonly overrides: OverrideFact[]
+/** How much a lockdown ended. */
+export interface Lockdown {
+  readonly keys_revoked: number
+  readonly sessions_ended: number
 }
 
-export class TenantsReader {
+/** Tenants, as operators see and change them. */
+export class PlatformTenantsReader {
   constructor(protected readonly scope: ReadScope) {}
 
   /** Tenants of the platform, newest first. */
   async list(page: Page): Promise<Rows<TenantRow>> {
+    const after = page.after_id === undefined ? undefined : lt(tenants.id, page.after_id)
     const rows = await this.scope.queries
       .select()
       .from(tenants)
-      .where(and(isNull(tenants.deleted_at), beforeId(page)))
-      .orderBy(desc(tenants.id))
-      .limit(page.limit + 1)
-    return pageOf(rows, page.limit)
-  }
-
-  /** Tenants that a user is an active member of, newest first. */
-  async listOf(user_id: string, page: Page): Promise<Rows<TenantRow>> {
-    const member = this.scope.queries
-      .select({ user_id: memberships.user_id })
-      .from(memberships)
-      .where(
-        and(eq(memberships.tenant_id, tenants.id), eq(memberships.user_id, user_id), eq(memberships.state, 'active')),
-      )
-    const rows = await this.scope.queries
-      .select()
-      .from(tenants)
-      .where(and(isNull(tenants.deleted_at), beforeId(page), exists(member)))
+      .where(and(isNull(tenants.deleted_at), after))
       .orderBy(desc(tenants.id))
       .limit(page.limit + 1)
     return pageOf(rows, page.limit)
@@ -86,86 +60,47 @@ export class TenantsReader {
       .limit(page.limit + 1)
     return pageOf(rows.map(keyRecord), page.limit)
   }
-
-  /** Every place that a user has in a tenant, with what makes up its scopes. */
-  membershipsOf(user_id: string): Promise<MembershipRecord[]> {
-    return this.scope.queries
-      .select({
-        tenant_id: memberships.tenant_id,
-        tenant_name: tenants.name,
-        state: memberships.state,
-        ...heldColumns,
-      })
-      .from(memberships)
-      .innerJoin(tenants, eq(tenants.id, memberships.tenant_id))
-      .where(and(eq(memberships.user_id, user_id), isNull(tenants.deleted_at)))
-      .orderBy(desc(memberships.tenant_id))
-      .limit(1000)
-  }
-
-  /** Whether a tenant that may act lists the origin. */
-  async isOriginListed(origin: string): Promise<boolean> {
-    const rows = await this.scope.queries
-      .select({ id: tenants.id })
-      .from(tenants)
-      .where(and(sql`${tenants.allowed_origins} @> array[${origin}]::text[]`, tenantMayAct(this.scope.now)))
-      .limit(1)
-    return rows.length > 0
-  }
 }
 
-export class TenantsWriter extends TenantsReader {
+export class PlatformTenantsWriter extends PlatformTenantsReader {
   constructor(protected override readonly scope: WriteScope) {
     super(scope)
   }
 
-  /** Makes a tenant with its system roles and its first Owner, and a first key when one is wished for. */
-  async create(wish: NewTenant, first_key?: NewKey): Promise<{ tenant: TenantRow; key: string | undefined }> {
-    const [owner] = await this.scope.queries
-      .select({ id: users.id })
-      .from(users)
-      .where(and(eq(users.id, wish.owner_id), isNull(users.disabled_at)))
-    if (owner === undefined)
-      throw new Problem('not_found', { detail: 'There is no active user who could be the Owner.' })
-    const [tenant] = await this.scope.queries
-      .insert(tenants)
-      .values({
-        id: uuidv7(),
-        name: wish.name,
-        allowed_origins: [...(wish.allowed_origins ?? [])],
-        requests_per_minute: wish.requests_per_minute ?? null,
-        trial_ends_at: wish.trial_ends_at ?? null,
-        created_at: this.scope.now,
-      })
-      .returning()
-    const made = tenant as TenantRow
-    await this.appointOwner(made.id, owner.id)
-    const key = first_key && (await insertKey(this.scope, made.id, first_key, () => undefined))
-    this.tell(made.id, { after: { name: made.name, owner_id: owner.id, first_key_id: key?.record.id ?? null } })
-    return { tenant: made, key: key?.key }
+  /** Changes plan and budgets; they hold from the next request. @throws Problem `not_found` */
+  async changePlan(id: string, change: PlanChange): Promise<TenantRow> {
+    const before = await this.get(id)
+    const [after] = await this.scope.queries.update(tenants).set(change).where(eq(tenants.id, id)).returning()
+    const fields = Object.keys(change) as (keyof PlanChange)[]
+    const pick = (row: TenantRow) => Object.fromEntries(fields.map((field) => [field, row[field]]))
+    this.tell(id, { before: pick(before), after: pick(after as TenantRow) })
+    return after as TenantRow
   }
 
   /**
-   * Counts what the user owns; where others made them a member is not their doing.
-   * @throws Problem `limit_reached` for as many tenants as one may make
+   * Ends every key of a tenant and every session of its members in one transaction: for when it is not known what leaked.
+   * Members who belong to other tenants too have to log in again there as well: a session is a user's, not a tenant's.
+   *
+   * @throws Problem `not_found`
    */
-  async checkMayCreate(user_id: string): Promise<void> {
-    await this.scope.queries.select({ id: users.id }).from(users).where(eq(users.id, user_id)).for('update')
-    const [held] = await this.scope.queries
-      .select({ count: count() })
+  async lockDown(id: string): Promise<Lockdown> {
+    // Whoever makes a key holds the tenant: one that is being made now is ended too.
+    await lockTenant(this.scope, id)
+    await this.get(id)
+    const revoked = await this.scope.queries
+      .update(tenant_keys)
+      .set({ revoked_at: this.scope.now })
+      .where(and(eq(tenant_keys.tenant_id, id), isNull(tenant_keys.revoked_at)))
+      .returning({ id: tenant_keys.id })
+    const members = this.scope.queries
+      .select({ user_id: memberships.user_id })
       .from(memberships)
-      .innerJoin(tenants, eq(tenants.id, memberships.tenant_id))
-      .innerJoin(
-        membership_roles,
-        and(eq(membership_roles.tenant_id, memberships.tenant_id), eq(membership_roles.user_id, memberships.user_id)),
-      )
-      .innerJoin(roles, and(eq(roles.tenant_id, membership_roles.tenant_id), eq(roles.id, membership_roles.role_id)))
-      .where(and(eq(memberships.user_id, user_id), eq(roles.system_role, 'owner'), isNull(tenants.deleted_at)))
-    if ((held?.count ?? 0) >= OWN_TENANTS_MAX) {
-      throw new Problem('limit_reached', {
-        detail: `A user who owns ${OWN_TENANTS_MAX} tenants cannot make another; an operator can.`,
-      })
-    }
+      .where(eq(memberships.tenant_id, id))
+    const ended = await endSessions(this.scope, inArray(sessions.user_id, members), 'tenant_locked_down')
+    const living = ended.filter(({ expires_at }) => expires_at > this.scope.now)
+    const lockdown = { keys_revoked: revoked.length, sessions_ended: living.length }
+    this.tell(id, { ...lockdown })
+    return lockdown
   }
 
   /** Stops a tenant from its next request on, until it is activated or `until` has passed. */
@@ -199,26 +134,7 @@ export class TenantsWriter extends TenantsReader {
     return row as TenantRow
   }
 
-  private async appointOwner(tenant_id: string, user_id: string): Promise<void> {
-    const created_at = this.scope.now
-    const made = ALL_SYSTEM_ROLES.map((system_role) => ({
-      tenant_id,
-      id: uuidv7(),
-      name: SYSTEM_ROLES[system_role].name,
-      system_role,
-      created_at,
-    }))
-    await this.scope.queries.insert(roles).values(made)
-    await this.scope.queries.insert(memberships).values({ tenant_id, user_id, state: 'active', created_at })
-    const owner = made.find((role) => role.system_role === 'owner') as (typeof made)[number]
-    await this.scope.queries.insert(membership_roles).values({ tenant_id, user_id, role_id: owner.id })
-  }
-
   private tell(id: string, changes: Record<string, unknown>): void {
     this.scope.changed({ kind: 'tenant', tenant_id: id, changes })
   }
-}
-
-function beforeId(page: Page) {
-  return page.after_id === undefined ? undefined : lt(tenants.id, page.after_id)
 }

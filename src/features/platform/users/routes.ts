@@ -99,7 +99,7 @@ const platformUsers: Routes<{ readonly passwords: Passwords }> = async (app, { p
     async (request) => {
       const { id } = request.params
       const user = await request.platform_store.read((store) => store.users.get(id))
-      const memberships = await request.platform_store.read((store) => store.tenants.membershipsOf(id))
+      const memberships = await request.platform_store.read((store) => store.memberships.of(id))
       return {
         ...user,
         memberships: memberships.map(({ tenant_id, tenant_name, state, roles }) => ({

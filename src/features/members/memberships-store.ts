@@ -1,0 +1,35 @@
+import { and, desc, eq, isNull } from 'drizzle-orm'
+import { type HeldRole, heldColumns } from '../../kernel/authz/membership.js'
+import { type MembershipState, memberships } from '../../kernel/identity/memberships-table.js'
+import { tenants } from '../../kernel/identity/tenants-table.js'
+import type { OverrideFact } from '../../kernel/permissions/evaluate.js'
+import type { ReadScope } from '../../kernel/store/unit-of-work.js'
+
+export interface MembershipRecord {
+  readonly tenant_id: string
+  readonly tenant_name: string
+  readonly state: MembershipState
+  readonly roles: HeldRole[]
+  readonly overrides: OverrideFact[]
+}
+
+/** The memberships of one user, in every tenant. */
+export class MembershipsReader {
+  constructor(private readonly scope: ReadScope) {}
+
+  /** At most 1,000 memberships with what makes up their scopes, by descending tenant id. */
+  of(user_id: string): Promise<MembershipRecord[]> {
+    return this.scope.queries
+      .select({
+        tenant_id: memberships.tenant_id,
+        tenant_name: tenants.name,
+        state: memberships.state,
+        ...heldColumns,
+      })
+      .from(memberships)
+      .innerJoin(tenants, eq(tenants.id, memberships.tenant_id))
+      .where(and(eq(memberships.user_id, user_id), isNull(tenants.deleted_at)))
+      .orderBy(desc(memberships.tenant_id))
+      .limit(1000)
+  }
+}
