@@ -1,8 +1,8 @@
-import { Type } from 'typebox'
 import { invalidField } from '../../../kernel/problems/validation.js'
 import { operator } from '../../../kernel/request/access.js'
-import { closed, Instant, type Routes } from '../../../kernel/rest/schemas.js'
+import type { Routes } from '../../../kernel/rest/schemas.js'
 import { type Clock, instantOf } from '../../../kernel/time/clock.js'
+import { BusiestTenants, Growth, Overview, SpanQuery } from './schema.js'
 import type { Span } from './store.js'
 
 const tags = ['platform']
@@ -10,8 +10,6 @@ const DAY_MS = 86_400_000
 const SPAN_DAYS_DEFAULT = 30
 const SPAN_DAYS_MAX = 400
 const BUSIEST_MAX = 100
-
-const SpanQuery = closed({ from: Type.Optional(Instant), to: Type.Optional(Instant) })
 
 /** Numbers about the platform. */
 const analytics: Routes<{ readonly clock: Clock }> = async (app, { clock }) => {
@@ -32,18 +30,7 @@ const analytics: Routes<{ readonly clock: Clock }> = async (app, { clock }) => {
         summary: 'How much there is, and how much was asked in the last day',
         tags,
         response: {
-          200: Type.Object({
-            tenants: Type.Integer(),
-            suspended: Type.Integer(),
-            trials_over: Type.Integer(),
-            users: Type.Integer(),
-            users_disabled: Type.Integer(),
-            last_day: Type.Object({
-              requests: Type.Integer(),
-              refusals: Type.Integer(),
-              active_tenants: Type.Integer(),
-            }),
-          }),
+          200: Overview,
         },
       },
     },
@@ -60,19 +47,7 @@ const analytics: Routes<{ readonly clock: Clock }> = async (app, { clock }) => {
         tags,
         querystring: SpanQuery,
         response: {
-          200: Type.Object({
-            from: Type.String(),
-            to: Type.String(),
-            data: Type.Array(
-              Type.Object({
-                tenant_id: Type.String(),
-                name: Type.String(),
-                members: Type.Integer(),
-                requests: Type.Integer(),
-                refusals: Type.Integer(),
-              }),
-            ),
-          }),
+          200: BusiestTenants,
         },
       },
     },
@@ -95,11 +70,7 @@ const analytics: Routes<{ readonly clock: Clock }> = async (app, { clock }) => {
         tags,
         querystring: SpanQuery,
         response: {
-          200: Type.Object({
-            from: Type.String(),
-            to: Type.String(),
-            data: Type.Array(Type.Object({ day: Type.String(), tenants: Type.Integer(), users: Type.Integer() })),
-          }),
+          200: Growth,
         },
       },
     },

@@ -1,25 +1,12 @@
-import { Type } from 'typebox'
 import { type Holdings, holds } from '../../../kernel/permissions/evaluate.js'
-import { ALL_PRIVILEGES, type Privilege } from '../../../kernel/permissions/scopes.js'
+import type { Privilege } from '../../../kernel/permissions/scopes.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import { operator } from '../../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../../kernel/rest/pagination.js'
-import { closed, NoContent, problems, type Routes, Uuid } from '../../../kernel/rest/schemas.js'
+import { closed, NoContent, problems, type Routes } from '../../../kernel/rest/schemas.js'
+import { Appointment, Operator, OperatorParams } from './schema.js'
 
 const tags = ['platform']
-const Params = closed({ user_id: Uuid })
-const Privileges = Type.Array(Type.Enum(ALL_PRIVILEGES), { minItems: 1, uniqueItems: true })
-
-const Operator = Type.Object(
-  {
-    user_id: Type.String(),
-    email: Type.String(),
-    name: Type.String(),
-    privileges: Type.Array(Type.String()),
-    created_at: Type.String(),
-  },
-  { $id: 'Operator' },
-)
 
 /** Those who run the platform. Nobody appoints to more than they hold, and somebody who can appoint stays. */
 const operators: Routes = async (app) => {
@@ -49,8 +36,8 @@ const operators: Routes = async (app) => {
         operationId: 'appointOperator',
         summary: 'Make a user an operator, or change the privileges of one',
         tags,
-        params: Params,
-        body: closed({ privileges: Privileges }),
+        params: OperatorParams,
+        body: Appointment,
         response: { 200: Operator, ...problems('not_found', 'privilege_escalation', 'last_operator') },
       },
     },
@@ -74,7 +61,7 @@ const operators: Routes = async (app) => {
         operationId: 'dismissOperator',
         summary: 'Take all privileges from an operator; the next request is refused',
         tags,
-        params: Params,
+        params: OperatorParams,
         response: { 204: NoContent, ...problems('not_found', 'last_operator') },
       },
     },

@@ -1,26 +1,23 @@
-import { Type } from 'typebox'
 import { normaliseEmail } from '../../../kernel/credentials/email.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import { invalidField } from '../../../kernel/problems/validation.js'
 import { operator } from '../../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../../kernel/rest/pagination.js'
-import { closed, Instant, Name, Nullable, problems, type Routes, Uuid } from '../../../kernel/rest/schemas.js'
+import { closed, problems, type Routes } from '../../../kernel/rest/schemas.js'
 import type { Clock } from '../../../kernel/time/clock.js'
 import { Key, toResponse as toKeyResponse } from '../../keys/schema.js'
 import { checkOrigins } from '../../tenants/origins.js'
-import { NewPlatformTenant, PlatformTenant, Suspension, shownPlatformTenant } from '../schema.js'
+import {
+  Lockdown,
+  NewPlatformTenant,
+  PlanChange,
+  PlatformTenant,
+  Suspension,
+  TenantIdParams,
+  toResponse,
+} from './schema.js'
 
 const tags = ['platform']
-const TenantIdParams = closed({ id: Uuid })
-
-const PlanChange = closed(
-  {
-    plan: Type.Optional(Name),
-    requests_per_minute: Type.Optional(Nullable(Type.Integer({ minimum: 1, maximum: 10_000_000 }))),
-    trial_ends_at: Type.Optional(Nullable(Instant)),
-  },
-  { minProperties: 1 },
-)
 
 /** Tenants, as operators see and change them. */
 const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }) => {
@@ -38,7 +35,7 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
     },
     async (request, reply) => {
       const page = await request.platform_store.read((store) => store.platform_tenants.list(readPage(request)))
-      return sendPage(request, reply, { ...page, rows: page.rows.map(shownPlatformTenant) }, (tenant) => tenant.id)
+      return sendPage(request, reply, { ...page, rows: page.rows.map(toResponse) }, (tenant) => tenant.id)
     },
   )
 
@@ -64,7 +61,7 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
       const { tenant } = await request.platform_store.write('tenant.created', (store) =>
         store.tenants.create({ ...wish, owner_id }),
       )
-      return reply.code(201).send(shownPlatformTenant(tenant))
+      return reply.code(201).send(toResponse(tenant))
     },
   )
 
@@ -81,7 +78,7 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
       },
     },
     async (request) =>
-      shownPlatformTenant(await request.platform_store.read((store) => store.platform_tenants.get(request.params.id))),
+      toResponse(await request.platform_store.read((store) => store.platform_tenants.get(request.params.id))),
   )
 
   app.patch(
@@ -98,7 +95,7 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
       },
     },
     async (request) =>
-      shownPlatformTenant(
+      toResponse(
         await request.platform_store.write('tenant.plan_changed', (store) =>
           store.platform_tenants.changePlan(request.params.id, request.body),
         ),
@@ -121,7 +118,7 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
     async (request) => {
       const { reason, until } = request.body
       if (until !== undefined) checkFuture(until, '/until', clock)
-      return shownPlatformTenant(
+      return toResponse(
         await request.platform_store.write('tenant.suspended', (store) =>
           store.platform_tenants.suspend(request.params.id, reason, until),
         ),
@@ -142,7 +139,7 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
       },
     },
     async (request) =>
-      shownPlatformTenant(
+      toResponse(
         await request.platform_store.write('tenant.activated', (store) =>
           store.platform_tenants.activate(request.params.id),
         ),
@@ -181,7 +178,7 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
         tags,
         params: TenantIdParams,
         response: {
-          200: Type.Object({ keys_revoked: Type.Integer(), sessions_ended: Type.Integer() }),
+          200: Lockdown,
           ...problems('not_found'),
         },
       },

@@ -1,25 +1,12 @@
-import { Type } from 'typebox'
 import { normaliseEmail } from '../../../kernel/credentials/email.js'
 import { checkNewPassword, type Passwords } from '../../../kernel/credentials/passwords.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import { operator } from '../../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../../kernel/rest/pagination.js'
-import { closed, NoContent, problems, type Routes, Uuid } from '../../../kernel/rest/schemas.js'
-import { NewUser, User } from '../schema.js'
+import { closed, NoContent, problems, type Routes } from '../../../kernel/rest/schemas.js'
+import { NewUser, toResponse, User, UserParams, UserWithMemberships } from './schema.js'
 
 const tags = ['platform']
-const UserParams = closed({ id: Uuid })
-
-const UserWithMemberships = Type.Object({
-  ...User.properties,
-  memberships: Type.Array(
-    Type.Object({
-      tenant: Type.Object({ id: Type.String(), name: Type.String() }),
-      state: Type.String(),
-      roles: Type.Array(Type.String()),
-    }),
-  ),
-})
 
 /** Users, as operators see and change them. */
 const platformUsers: Routes<{ readonly passwords: Passwords }> = async (app, { passwords }) => {
@@ -98,16 +85,9 @@ const platformUsers: Routes<{ readonly passwords: Passwords }> = async (app, { p
     },
     async (request) => {
       const { id } = request.params
-      const user = await request.platform_store.read((store) => store.users.get(id))
-      const memberships = await request.platform_store.read((store) => store.memberships.of(id))
-      return {
-        ...user,
-        memberships: memberships.map(({ tenant_id, tenant_name, state, roles }) => ({
-          tenant: { id: tenant_id, name: tenant_name },
-          state,
-          roles: roles.map((role) => role.name),
-        })),
-      }
+      return request.platform_store.read(async (store) =>
+        toResponse(await store.users.get(id), await store.memberships.of(id)),
+      )
     },
   )
 

@@ -1,7 +1,9 @@
 import { type Static, Type } from 'typebox'
-import type { TenantRow } from '../../kernel/identity/tenants-table.js'
-import { closed, Email, Instant, Name, Nullable, Uuid } from '../../kernel/rest/schemas.js'
-import { NewTenant } from '../tenants/schema.js'
+import type { TenantRow } from '../../../kernel/identity/tenants-table.js'
+import { closed, Email, Instant, Name, Nullable, Uuid } from '../../../kernel/rest/schemas.js'
+import { NewTenant } from '../../tenants/schema.js'
+
+export const TenantIdParams = closed({ id: Uuid })
 
 export const NewPlatformTenant = closed(
   {
@@ -17,10 +19,22 @@ export const NewPlatformTenant = closed(
   },
 )
 
+export const PlanChange = closed(
+  {
+    plan: Type.Optional(Name),
+    requests_per_minute: Type.Optional(Nullable(Type.Integer({ minimum: 1, maximum: 10_000_000 }))),
+    trial_ends_at: Type.Optional(Nullable(Instant)),
+  },
+  { minProperties: 1 },
+)
+
 export const Suspension = closed({
   reason: Type.String({ minLength: 1, maxLength: 500 }),
   until: Type.Optional(Instant),
 })
+
+/** How much a lockdown ended. */
+export const Lockdown = Type.Object({ keys_revoked: Type.Integer(), sessions_ended: Type.Integer() })
 
 export const PlatformTenant = Type.Object(
   {
@@ -39,20 +53,6 @@ export const PlatformTenant = Type.Object(
 )
 
 /** What operators see of a tenant: all of its row. */
-export function shownPlatformTenant({ deleted_at: _deleted_at, ...tenant }: TenantRow): Static<typeof PlatformTenant> {
+export function toResponse({ deleted_at: _deleted_at, ...tenant }: TenantRow): Static<typeof PlatformTenant> {
   return tenant
 }
-
-export const NewUser = closed({ email: Email, name: Name, password: Type.String({ minLength: 1, maxLength: 512 }) })
-
-export const User = Type.Object(
-  {
-    id: Type.String(),
-    email: Type.String(),
-    name: Type.String(),
-    email_verified_at: Nullable(Type.String()),
-    disabled_at: Nullable(Type.String()),
-    created_at: Type.String(),
-  },
-  { $id: 'User' },
-)

@@ -1,0 +1,20 @@
+import { Type } from 'typebox'
+import { ALL_PRIVILEGES } from '../../../kernel/permissions/scopes.js'
+import { closed, Uuid } from '../../../kernel/rest/schemas.js'
+
+export const OperatorParams = closed({ user_id: Uuid })
+
+export const Appointment = closed({
+  privileges: Type.Array(Type.Enum(ALL_PRIVILEGES), { minItems: 1, uniqueItems: true }),
+})
+
+export const Operator = Type.Object(
+  {
+    user_id: Type.String(),
+    email: Type.String(),
+    name: Type.String(),
+    privileges: Type.Array(Type.String()),
+    created_at: Type.String(),
+  },
+  { $id: 'Operator' },
+)
