@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { BUDGETS, CONNECTION_LIMITS } from '../../src/kernel/limits/budgets.js'
+import { SYSTEM_ROLES } from '../../src/kernel/permissions/roles.js'
 import { BLOCKS, blocksRunAs, environmentOf, PAGES } from '../helpers/docs.js'
 import { t } from '../helpers/t.js'
 
@@ -146,6 +147,17 @@ t.test('each variable of the development page is read by a script, a test or the
   const names = [...documentedVariables('docs/contributing.md').keys()]
   t.ok(names.length > 0)
   for (const name of names) t.ok(code.includes(name), name)
+})
+
+t.test('the table of the roles lists the scopes of each system role', async (t) => {
+  const rows = readFileSync('docs/api-guide.md', 'utf8').matchAll(/^\| ([A-Z][A-Za-z ]+) \| (.*) \|$/gm)
+  const documented = new Map([...rows].map(([, name = '', scopes = '']) => [name, scopes]))
+  for (const { name, scopes } of Object.values(SYSTEM_ROLES)) {
+    const text = documented.get(name) ?? ''
+    const listed = [...text.matchAll(/`([a-z]+:[a-z]+)`/g)].map(([, scope]) => scope as string)
+    if (Array.isArray(scopes)) t.same(listed, scopes, name)
+    else t.match(text, /^all scopes/, name)
+  }
 })
 
 t.test('the table of the metrics names every metric, and no other', async (t) => {
