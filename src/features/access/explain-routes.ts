@@ -29,7 +29,9 @@ const Explanation = Type.Object(
     allowed: Type.Boolean(),
     detail: Type.String({ description: 'The decision in plain words.' }),
     route: Type.Object({ method: Type.String(), url: Type.String(), access: Type.String() }),
-    refused_before: Nullable(Type.String({ description: 'Code of the refusal that comes before scopes are asked.' })),
+    refused_before: Nullable(
+      Type.String({ description: 'The code of a refusal that comes before the check of scopes.' }),
+    ),
     required: Type.Array(Type.String()),
     missing: Type.Array(Type.String()),
     principal: Type.Object({ kind: Type.String(), id: Type.String() }),
@@ -43,13 +45,13 @@ const CataloguedScope = Type.Object({
   scope: Type.String(),
   meaning: Type.String(),
   is_known: Type.Boolean({
-    description: 'false: it stands in a role, but no part of the gateway knows it any more; it gives nothing.',
+    description: 'false: a role lists this scope, but the gateway no longer declares it. It grants nothing.',
   }),
   routes: Type.Array(Type.String()),
   roles: Type.Array(Type.String()),
 })
 
-/** Why somebody is refused, computed by what refuses them, without acting. */
+/** Explains a decision with the code that makes it, without calling the route. */
 const explain: Routes<{ readonly catalogue: RouteCatalogue }> = async (app, { catalogue }) => {
   app.post(
     '/access/explain',
@@ -57,7 +59,7 @@ const explain: Routes<{ readonly catalogue: RouteCatalogue }> = async (app, { ca
       config: member('users:manage'),
       schema: {
         operationId: 'explainAccess',
-        summary: 'Whether a member or a key may call a route, and why',
+        summary: 'Explain whether a member or a key may call a route',
         tags,
         params: TenantParams,
         body: Question,
@@ -67,12 +69,12 @@ const explain: Routes<{ readonly catalogue: RouteCatalogue }> = async (app, { ca
     async (request) => {
       const { user_id, key_id, method, path } = request.body
       const route = catalogue.find(method, path)
-      if (route === undefined) throw new Problem('not_found', { detail: 'No route takes this method and path.' })
+      if (route === undefined) throw new Problem('not_found', { detail: 'No route has this method and path.' })
       const somebody = await request.tenant_store.read((store) =>
         user_id === undefined ? store.explain.key(key_id ?? '') : store.explain.member(user_id),
       )
       if (somebody === undefined) {
-        throw new Problem('not_found', { detail: 'There is no such member or key in this tenant.' })
+        throw new Problem('not_found', { detail: 'This tenant has no such member or key.' })
       }
       return answer(request, route, path, somebody)
     },
@@ -84,7 +86,7 @@ const explain: Routes<{ readonly catalogue: RouteCatalogue }> = async (app, { ca
       config: member(),
       schema: {
         operationId: 'listScopes',
-        summary: 'Every scope: what it means, which routes ask for it, which roles give it',
+        summary: 'List scopes with their meaning, their routes and their roles',
         tags,
         params: TenantParams,
         response: { 200: Type.Object({ data: Type.Array(CataloguedScope) }) },
@@ -122,7 +124,7 @@ async function answer(
     REFUSED_BY_KIND[holdings.kind][route.access.kind] ?? blockedHere(request.tenant.id, route, path, refused_before)
   const words =
     blocked !== null
-      ? `Refused before scopes are asked: ${blocked}.`
+      ? `Refused before the check of scopes: ${blocked}.`
       : decision.allowed
         ? 'Allowed.'
         : explainInWords(decision, granted_by_roles)
@@ -139,7 +141,7 @@ async function answer(
   }
 }
 
-/** What stands in the way in this tenant. Open routes ask for nothing, and those of a user for no place in a tenant. */
+/** Returns the code of an earlier refusal in this tenant. Open routes check nothing, and user routes need no membership. */
 function blockedHere(
   tenant_id: string,
   route: CataloguedRoute,
@@ -151,7 +153,7 @@ function blockedHere(
   return refused_before ?? (isOf(tenant_id, route, path) ? null : 'tenant_access_denied')
 }
 
-/** Whether the path of a member route names this tenant: of a place in another one nothing is said here. */
+/** Checks that the path of a member route names this tenant. The explanation reveals nothing about another tenant. */
 function isOf(tenant_id: string, { url, access }: CataloguedRoute, path: string): boolean {
   if (access.kind !== 'member') return true
   return path.split('?')[0]?.split('/')[url.split('/').indexOf(':tenant_id')] === tenant_id

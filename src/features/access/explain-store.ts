@@ -5,21 +5,21 @@ import { tenant_keys } from '../../kernel/identity/keys-table.js'
 import type { HoldingsOf } from '../../kernel/permissions/evaluate.js'
 import type { ReadScope } from '../../kernel/store/unit-of-work.js'
 
-/** What somebody would hold, and why they could not come that far. */
+/** The holdings of a member or a key, and the refusal before the check of scopes, if there is one. */
 export interface Explained {
   readonly holdings: HoldingsOf<TenantPrincipalKind>
-  /** The code of the refusal that comes before scopes are asked; null when nothing stands in the way. */
+  /** The code of the refusal before the check of scopes; null without one. */
   readonly refused_before: 'invalid_token' | 'tenant_access_denied' | 'invalid_tenant_credentials' | null
 }
 
-/** Reads what a decision about somebody else is made from. */
+/** Reads the facts for a decision about another member or key. */
 export class ExplainReader {
   constructor(
     private readonly scope: ReadScope,
     private readonly tenant_id: string,
   ) {}
 
-  /** A member of the tenant; undefined for anybody else. */
+  /** Reads a member of the tenant. Returns undefined for any other user. */
   async member(user_id: string): Promise<Explained | undefined> {
     const member = await findHoldings(this.scope, this.tenant_id, user_id)
     if (member === undefined) return undefined
@@ -30,7 +30,7 @@ export class ExplainReader {
     }
   }
 
-  /** A key of the tenant; undefined for any other. */
+  /** Reads a key of the tenant. Returns undefined for any other key. */
   async key(key_id: string): Promise<Explained | undefined> {
     const [key] = await this.scope.queries
       .select()

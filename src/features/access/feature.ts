@@ -12,7 +12,7 @@ interface Services {
   readonly catalogue: RouteCatalogue
 }
 
-/** What a caller may do, and why. */
+/** The scopes of a caller, and explanations of decisions. */
 export default {
   ...NO_STORE_PARTS,
   tenant_readers: { explain: ExplainReader },

@@ -19,12 +19,12 @@ const AccessAnswer = Type.Object(
       Type.Object({
         scope: Type.String(),
         from: Type.Array(Type.Object({}, { additionalProperties: true }), {
-          description: 'Each place that it comes from: a role, a grant, or the key itself.',
+          description: 'Each source of the scope: a role, a grant, or the key itself.',
         }),
       }),
     ),
     denied: Type.Array(Type.String(), {
-      description: 'Scopes that a deny override takes away, whatever the roles grant.',
+      description: 'Scopes that an override denies, whatever the roles grant.',
     }),
     budgets: Type.Array(
       Type.Object({
@@ -39,7 +39,7 @@ const AccessAnswer = Type.Object(
   { $id: 'Access' },
 )
 
-/** Who am I, and what may I do: the first thing to ask when something answers 403. */
+/** The identity and the scopes of the caller: the first request to make after a 403. */
 const access: Routes<{ readonly limiter: Limiter }> = async (app, { limiter }) => {
   app.get(
     '',
@@ -47,7 +47,7 @@ const access: Routes<{ readonly limiter: Limiter }> = async (app, { limiter }) =
       config: tenant(),
       schema: {
         operationId: 'getAccess',
-        summary: 'Who I am, in which tenant, and what I may do',
+        summary: 'Get my identity, my tenant and my scopes',
         tags: ['access'],
         response: { 200: AccessAnswer },
       },

@@ -27,8 +27,8 @@ const COLUMNS = [
 ] as const
 
 /**
- * Events as a stream that reads the next batch when the last was taken. A reader who goes away ends it; a database that
- * fails half way breaks the connection, so that half an export never looks like a whole one.
+ * Streams events. It reads the next batch when the client has read the last one, and ends when the client disconnects. If
+ * the database fails, it breaks the connection, so that a partial export cannot be mistaken for a complete one.
  */
 export function exportStream(batches: AsyncIterable<readonly AuditRecord[]>, format: ExportFormat): Readable {
   return Readable.from(format === 'ndjson' ? asLines(batches) : asCsv(batches), {
@@ -46,7 +46,7 @@ async function* asCsv(batches: AsyncIterable<readonly AuditRecord[]>): AsyncGene
   for await (const batch of batches) yield stringify(batch.map(cells))
 }
 
-/** A cell that begins like a formula would run in a spreadsheet (OWASP, CSV injection), so it is quoted as text. */
+/** A spreadsheet would run a cell that starts like a formula (OWASP, CSV injection), so such a cell is quoted as text. */
 function cells(event: AuditRecord): string[] {
   return COLUMNS.map((name) => {
     const value = event[name]

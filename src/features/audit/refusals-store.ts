@@ -1,7 +1,7 @@
 import type { WriteScope } from '../../kernel/store/unit-of-work.js'
 import type { SampledRefusal } from './refusals.js'
 
-/** Refusals as audit events: nothing is changed but the audit itself. */
+/** Writes refusals as audit events. It changes no other row. */
 export class RefusalsWriter {
   constructor(private readonly scope: WriteScope) {}
 

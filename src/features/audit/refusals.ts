@@ -4,13 +4,13 @@ import type { Clock } from '../../kernel/time/clock.js'
 import { instantOf } from '../../kernel/time/clock.js'
 
 /**
- * The rule of sampling: of refusals with the same tenant, code and caller, one event per writing (ten seconds) stands
- * for all, with their count; and of different ones, this many are told one by one. What is beyond is one event a code.
- * So a flood of any size writes a bounded number of events, and every single refusal is counted in one of them.
+ * The sampling of refusals. Per write (every ten seconds), refusals with the same tenant, code and caller are one event with
+ * their count. This many different events are written. Beyond that, there is one event per code. So a flood writes a bounded
+ * number of events, and each refusal is counted in one of them.
  */
 const DISTINCT_MAX = 100
 
-/** A refusal that is worth an audit event: of credentials, of rights, or of a budget. */
+/** A refusal that the audit records: of credentials, of scopes, or of a budget. */
 export interface Refusal {
   readonly tenant_id: string | null
   readonly code: string
@@ -18,7 +18,7 @@ export interface Refusal {
   readonly route: string
 }
 
-/** What is written: one event for `count` refusals. */
+/** One event for `count` refusals. */
 export interface SampledRefusal extends Refusal {
   readonly action: Action
   readonly first_at: string
@@ -27,7 +27,7 @@ export interface SampledRefusal extends Refusal {
 
 export interface RefusalRecorder {
   record(refusal: Refusal): void
-  /** Writes what was noted since the last time; what cannot be written is noted again. */
+  /** Writes the refusals since the last write. If the write fails, it keeps them for the next one. */
   flush(): Promise<number>
 }
 
@@ -36,7 +36,7 @@ const ACTION_OF: Readonly<Record<string, Action>> = {
   rate_limited: 'budget.exceeded',
 }
 
-/** Notes refusals in memory and writes them, sampled, with every flush. */
+/** Counts refusals in memory and writes them, sampled, with every flush. */
 export function openRefusalRecorder(clock: Clock, write: (refusal: SampledRefusal) => Promise<void>): RefusalRecorder {
   let noted = new Map<string, SampledRefusal>()
 
@@ -74,5 +74,5 @@ export function openRefusalRecorder(clock: Clock, write: (refusal: SampledRefusa
   }
 }
 
-/** Stands for many callers at once. */
+/** The origin of an event that counts the refusals of many callers. */
 const NOBODY: Origin = { actor: { kind: 'anonymous', id: null }, address: null, user_agent: null, request_id: null }

@@ -6,9 +6,9 @@ import { ACTIONS } from '../../kernel/store/actions.js'
 import { EXPORT_TYPES, exportStream } from './export.js'
 import type { AuditFilters, AuditRecord } from './store.js'
 
-/** Events that are read at once for an export. */
+/** The batch size of an export. */
 const EXPORT_BATCH = 500
-/** A million events to a slow reader; other answers must begin within seconds, this one goes on for as long as it is. */
+/** The time for a million events to a slow client. */
 const EXPORT_MS_MAX = 3_600_000
 
 const filters = {
@@ -21,7 +21,7 @@ const filters = {
 const ListQuery = closed({ ...filters, ...PageQuery })
 const ExportQuery = closed({
   ...filters,
-  format: Type.Optional(Type.Enum(['ndjson', 'csv'], { description: 'ndjson if not given.' })),
+  format: Type.Optional(Type.Enum(['ndjson', 'csv'], { description: 'The default is ndjson.' })),
 })
 
 const AuditEvent = Type.Object(
@@ -38,14 +38,14 @@ const AuditEvent = Type.Object(
     user_agent: Nullable(Type.String()),
     request_id: Nullable(Type.String()),
     created_at: Type.String(),
-    chain_seq: Type.Integer({ description: 'Position in the chain of the tenant.' }),
-    hash: Type.String({ description: 'Hex; of the hash before it and the event.' }),
+    chain_seq: Type.Integer({ description: 'The position in the chain of the tenant.' }),
+    hash: Type.String({ description: 'Hex. The hash of the previous hash and this event.' }),
   },
   { $id: 'AuditEvent' },
 )
 
 const exportResponse = {
-  description: 'One event a line, newest first. A stream that ends early was interrupted: the connection breaks.',
+  description: 'One event per line, newest first. If the export fails, the gateway breaks the connection.',
   content: Object.fromEntries(
     Object.values(EXPORT_TYPES).map((type) => [type.split(';')[0], { schema: Type.String() }]),
   ),
@@ -59,7 +59,7 @@ export const tenantAudit: Routes = async (app) => {
       config: member('audit:view'),
       schema: {
         operationId: 'listAuditEvents',
-        summary: 'Audit events of the tenant, newest first',
+        summary: 'List audit events of the tenant, newest first',
         tags: ['tenants'],
         params: TenantParams,
         querystring: ListQuery,
@@ -80,7 +80,7 @@ export const tenantAudit: Routes = async (app) => {
       config: { ...member('audit:view'), handler_ms_max: EXPORT_MS_MAX },
       schema: {
         operationId: 'exportAuditEvents',
-        summary: 'Every audit event of the tenant as a stream',
+        summary: 'Export every audit event of the tenant',
         tags: ['tenants'],
         params: TenantParams,
         querystring: ExportQuery,
@@ -89,7 +89,7 @@ export const tenantAudit: Routes = async (app) => {
     },
     async (request, reply) => {
       const { format = 'ndjson', ...given } = request.query
-      // Begun before the first byte is sent: a database that is away is a 503 and no broken stream.
+      // The first batch is read before the first byte is sent, so that a failed database causes a 503.
       const batches = await request.tenant_store.read((store) =>
         begin(request.method === 'HEAD' ? nothing() : store.audit.all(filtersOf(given), EXPORT_BATCH)),
       )
@@ -109,7 +109,7 @@ export const platformAudit: Routes = async (app) => {
       config: operator('platform:audit:view'),
       schema: {
         operationId: 'listPlatformAuditEvents',
-        summary: 'Audit events of every tenant and of the platform, newest first',
+        summary: 'List audit events of every tenant and of the platform, newest first',
         tags: ['platform'],
         querystring: ListQuery,
         response: { 200: pageSchema(AuditEvent), ...problems('invalid_cursor') },
@@ -128,10 +128,10 @@ function filtersOf({ action, actor_id, target_id, from, to }: AuditFilters): Aud
   return { action, actor_id, target_id, from, to }
 }
 
-/** A HEAD is answered like its GET, without reading what nobody will be sent. */
+/** Answers a HEAD request like its GET, without reading the events. */
 async function* nothing(): AsyncGenerator<AuditRecord[]> {}
 
-/** Takes the first batch now, so that what fails at once fails here; the others follow as they are taken. */
+/** Reads the first batch now, so that its failure is thrown here. The client pulls the other batches. */
 async function begin<T>(batches: AsyncGenerator<T>): Promise<AsyncGenerator<T>> {
   const first = await batches.next()
   return (async function* () {

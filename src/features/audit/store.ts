@@ -3,7 +3,7 @@ import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
 import type { ReadScope } from '../../kernel/store/unit-of-work.js'
 import { type AuditEventRow, audit_events } from './table.js'
 
-/** Which events; all given ones must fit. */
+/** The filters of a list. An event must match all of them. */
 export interface AuditFilters {
   readonly action?: string
   readonly actor_id?: string
@@ -30,19 +30,19 @@ export interface AuditRecord {
   readonly hash: string
 }
 
-/** An event of a list, which goes on after its position: in the chain of the tenant, or in the order of all writing. */
+/** An event of a list, with the position that a cursor holds: in the chain of the tenant, or among all events. */
 export interface PlacedEvent extends AuditRecord {
   readonly position: string
 }
 
-/** Reads the audit of one tenant, or, for operators, of all. */
+/** Reads the audit of one tenant, or of all tenants for operators. */
 export class AuditReader {
   constructor(
     private readonly scope: ReadScope,
     private readonly tenant_id: string | undefined,
   ) {}
 
-  /** Events, newest first. */
+  /** Lists events, newest first. */
   async list(filters: AuditFilters, page: Page): Promise<Rows<PlacedEvent>> {
     const rows = await this.select(filters, page.after_id, page.limit + 1)
     return pageOf(
@@ -52,8 +52,8 @@ export class AuditReader {
   }
 
   /**
-   * Events newest first, batch by batch, each in its own short transaction: an export of a million events holds no
-   * transaction open and no more than a batch in memory. Whoever stops taking them leaves nothing behind.
+   * Reads events newest first, in batches with a short transaction each. An export of a million events holds no transaction
+   * open and keeps one batch in memory. A reader that stops early leaves nothing to clean up.
    */
   async *all(filters: AuditFilters, batch: number): AsyncGenerator<AuditRecord[]> {
     let position: string | undefined
@@ -81,7 +81,7 @@ export class AuditReader {
     return String(row[this.order])
   }
 
-  /** A tenant learns where an event stands in its own chain, and not how many the platform has written. */
+  /** A tenant sees the position of an event in its own chain, and not how many events the platform has written. */
   private get order(): 'seq' | 'chain_seq' {
     return this.tenant_id === undefined ? 'seq' : 'chain_seq'
   }
@@ -102,7 +102,7 @@ export class AuditReader {
   }
 }
 
-/** An event as it goes out: all but its place among those of others, and what the hash was made from. */
+/** Returns the public part of an event: without its global position and the digest. */
 function auditRecord({ seq: _seq, digest: _digest, hash, ...event }: AuditEventRow): AuditRecord {
   return { ...event, hash: hash.toString('hex') }
 }

@@ -3,12 +3,12 @@ import { bigint, index, jsonb, pgTable, text, uniqueIndex, uuid } from 'drizzle-
 import { bytes, instant } from '../../kernel/database/columns.js'
 import { NIL_UUID } from '../../kernel/ids/uuid.js'
 
-/** Stands for the platform where a tenant's id would stand. */
+/** The id of the platform in place of the id of a tenant. */
 const NIL = sql.raw(`'${NIL_UUID}'`)
 
 /**
- * Who did what, when, from where. Append-only: no database role of the running gateway may update or delete here.
- * `tenant_id` is null for what concerns the platform alone.
+ * Who did what, when, and from where. Append-only: no database role of the running gateway may update or delete rows.
+ * `tenant_id` is null for events of the platform.
  */
 export const audit_events = pgTable(
   'audit_events',
@@ -21,17 +21,17 @@ export const audit_events = pgTable(
     actor_id: text('actor_id'),
     target_kind: text('target_kind').notNull(),
     target_id: text('target_id'),
-    /** What changed, before and after, without secrets. */
+    /** The changed values before and after, without secrets. */
     changes: jsonb('changes').$type<Record<string, unknown>>().notNull(),
     address: text('address'),
     user_agent: text('user_agent'),
     request_id: text('request_id'),
     created_at: instant('created_at').notNull(),
-    /** Position in the chain of its tenant, from 1 without gaps. */
+    /** The position in the chain of its tenant, from 1 without gaps. */
     chain_seq: bigint('chain_seq', { mode: 'number' }).notNull(),
-    /** SHA-256 of the event in canonical JSON (RFC 8785), by the gateway. */
+    /** SHA-256 of the event in canonical JSON (RFC 8785). The gateway computes it. */
     digest: bytes('digest').notNull(),
-    /** SHA-256 of the hash before it and the digest, by the database. */
+    /** SHA-256 of the previous hash and the digest. The database computes it. */
     hash: bytes('hash').notNull(),
   },
   (t) => [
@@ -40,7 +40,7 @@ export const audit_events = pgTable(
   ],
 )
 
-/** The end of each chain: of a tenant, or, under the nil UUID, of the platform. Only `append_audit_event` writes it. */
+/** The last position of each chain: of a tenant, or of the platform (nil UUID). Only `append_audit_event` writes it. */
 export const audit_chains = pgTable('audit_chains', {
   tenant_id: uuid('tenant_id').primaryKey(),
   length: bigint('length', { mode: 'number' }).notNull(),

@@ -7,7 +7,7 @@ import { announce, type Limiter, rateLimited, spend } from '../../kernel/limits/
 import { Problem } from '../../kernel/problems/problems.js'
 import type { LoginRecord } from './logins-store.js'
 
-/** A pause doubles with each failure beyond the budget, up to this. */
+/** The longest delay. The delay doubles with each failure beyond the budget. */
 const PAUSE_SECONDS_MAX = 900
 
 export interface LoginParts {
@@ -16,7 +16,8 @@ export interface LoginParts {
 }
 
 /**
- * Who logs in. Unknown email, wrong password and disabled user are one answer after the same work.
+ * Checks the credentials of a login. An unknown email, a wrong password and a disabled user get the same response after the
+ * same work.
  *
  * @throws Problem `rate_limited`, `invalid_credentials`, `service_unavailable`
  */
@@ -42,8 +43,8 @@ export async function identifyByPassword(
 }
 
 /**
- * The signed-in user gives the password again, for a change that must not be made by whoever finds an open screen. Held
- * to the same budgets as a login, so that a stolen session cannot guess.
+ * Checks the password of a signed-in user again, before a change that a person at an unlocked screen must not make. It has
+ * the budgets of a login, so that a stolen session cannot guess the password.
  *
  * @throws Problem `rate_limited`, `invalid_credentials`, `service_unavailable`
  */
@@ -58,24 +59,24 @@ export async function identifyAgain(
   return identifyByPassword(parts, request, reply, { email, password })
 }
 
-/** The budget of an address for what costs a password hash. */
+/** Consumes the budget of an address for password hashes. */
 export async function limitLogins(limiter: Limiter, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   await spend(limiter, reply, 'login_address', addressBucket(request.ip))
 }
 
 /**
- * What failures are counted by: the account, whether or not it exists. An address from which the user has logged in
- * before is counted apart, so that whoever fails on purpose from elsewhere cannot keep the user out. An unlocked account
- * is counted anew, on every replica, from its next try.
+ * Returns the key for counting failures: the email, whether or not a user has it. An address from which the user has logged in
+ * before has its own key, so that an attacker who fails on purpose from elsewhere cannot lock the user out. Unlocking the
+ * user changes the key, so that every replica counts from zero at the next login.
  */
 function accountBucket(email: string, known_address: string | null, unlocked_at: string | null): string {
   return hash('sha256', JSON.stringify([email, known_address, unlocked_at]))
 }
 
 /**
- * Whether nobody failed on this account from this network. Such a place is heard once in spite of a pause: a user on a
- * new network gets in with the right password, whoever fails from elsewhere. Each further guess costs an attacker
- * another network, and there is a budget for them too.
+ * Checks that no login of this user has failed from this network. Such a network may try once during a delay, so that a user
+ * on a new network can log in with the right password. Each guess then costs an attacker another network, and these guesses
+ * have a budget too.
  */
 async function isNewPlace(limiter: Limiter, place: string, counted_by: string): Promise<boolean> {
   if ((await limiter.look('login_account', place)).used > 0) return false
@@ -89,7 +90,7 @@ async function checkPause(limiter: Limiter, reply: FastifyReply, counted_by: str
   throw rateLimited('login_account', pause.reset_seconds)
 }
 
-/** Beyond the budget each failure begins a pause, twice as long as the one before. It ends by itself, always. */
+/** Starts a delay for each failure beyond the budget, twice as long as the one before. A delay always ends by itself. */
 async function countFailure(limiter: Limiter, counted_by: string, place: string): Promise<void> {
   await limiter.count('login_account', place)
   await countNewPlace(limiter, counted_by)
@@ -99,7 +100,7 @@ async function countFailure(limiter: Limiter, counted_by: string, place: string)
   await limiter.count('login_account', `pause:${counted_by}`, { quota: 0, window_seconds })
 }
 
-/** A failure during a pause came from a place that was heard in spite of it. */
+/** Counts a failure during a delay, from a network that was allowed to try once. */
 async function countNewPlace(limiter: Limiter, counted_by: string): Promise<void> {
   const pause = await limiter.look('login_account', `pause:${counted_by}`)
   if (pause.used > 0) await limiter.count('login_new_place', counted_by)

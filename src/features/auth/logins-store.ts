@@ -5,10 +5,10 @@ import { Problem } from '../../kernel/problems/problems.js'
 import type { ReadScope } from '../../kernel/store/unit-of-work.js'
 import { instantOf } from '../../kernel/time/clock.js'
 
-/** A place from which the user logged in within this time is known. */
+/** How long a network counts as known after a login of the user from it. */
 const KNOWN_ADDRESS_DAYS = 30
 
-/** A user as the response to a login shows them. */
+/** A user, as the response to a login contains it. */
 export interface SignedIn {
   readonly id: string
   readonly email: string
@@ -16,7 +16,7 @@ export interface SignedIn {
   readonly is_operator: boolean
 }
 
-/** What a login needs of a user, whether or not the password is right. */
+/** The facts that a login reads, before the password is verified. */
 export interface LoginRecord extends SignedIn {
   readonly password_hash: string
   readonly disabled_at: string | null
@@ -24,11 +24,11 @@ export interface LoginRecord extends SignedIn {
   readonly is_known_address: boolean
 }
 
-/** What a login reads of a user. */
+/** Reads users for a login. */
 export class LoginsReader {
   constructor(private readonly scope: ReadScope) {}
 
-  /** The user of an address with what a login needs; undefined when there is none. */
+  /** Reads the user of an address for a login. Returns undefined when no user has the address. */
   async find(email: string, address: string): Promise<LoginRecord | undefined> {
     const since = instantOf(Date.parse(this.scope.now) - KNOWN_ADDRESS_DAYS * 86_400_000)
     const logins = this.scope.queries
@@ -52,7 +52,7 @@ export class LoginsReader {
     return row
   }
 
-  /** The user of a session, as the response to a login shows them. @throws Problem `not_found` */
+  /** Reads the user of a session, as the response to a login contains it. @throws Problem `not_found` */
   async signedIn(id: string): Promise<SignedIn> {
     const [row] = await this.scope.queries
       .select({

@@ -9,18 +9,18 @@ const LIFETIME_MS: Readonly<Record<OneTimePurpose, number>> = {
   password_reset: 30 * 60_000,
 }
 
-/** The user whose link was used. */
+/** The user of a used link. */
 export interface TokenOwner {
   readonly id: string
   readonly email: string
   readonly name: string
 }
 
-/** Links in mails: each works once, for a time, and only the newest of its purpose. */
+/** Links in mails. Each works once, for a limited time, and only the newest link of a purpose works. */
 export class OneTimeTokensReader {
   constructor(protected readonly scope: ReadScope) {}
 
-  /** The user of a link that works; undefined for any other. The link is not used up. */
+  /** Reads the user of a working link, without using the link. Returns undefined for any other link. */
   async ownerOf(token: string, purpose: OneTimePurpose): Promise<TokenOwner | undefined> {
     if (!isOneTimeToken(token)) return undefined
     const [owner] = await this.scope.queries
@@ -31,7 +31,7 @@ export class OneTimeTokensReader {
     return owner
   }
 
-  /** The link is known, of this purpose, not used and not too old. */
+  /** The condition of a working link: known, of this purpose, unused and not expired. */
   protected works(token: string, purpose: OneTimePurpose): SQL | undefined {
     return and(
       eq(one_time_tokens.digest, digestOfOneTimeToken(token)),
@@ -47,7 +47,7 @@ export class OneTimeTokensWriter extends OneTimeTokensReader {
     super(scope)
   }
 
-  /** Makes a link's token for a user and ends the earlier ones. */
+  /** Makes the token of a link for a user and ends the earlier links. */
   async issue(user_id: string, purpose: OneTimePurpose): Promise<string> {
     await this.end(user_id, purpose)
     const { token, digest } = createOneTimeToken()
@@ -68,7 +68,7 @@ export class OneTimeTokensWriter extends OneTimeTokensReader {
       .where(and(eq(one_time_tokens.user_id, user_id), eq(one_time_tokens.purpose, purpose)))
   }
 
-  /** Uses a link up: its user, or undefined when it is unknown, used, too old, or its user is disabled. */
+  /** Uses a link. Returns its user, or undefined when it is unknown, used or expired, or its user is disabled. */
   async use(token: string, purpose: OneTimePurpose): Promise<TokenOwner | undefined> {
     if (!isOneTimeToken(token)) return undefined
     const [used] = await this.scope.queries

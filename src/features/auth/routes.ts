@@ -68,7 +68,7 @@ const auth: Routes<AuthOptions> = async (app, options) => {
       config: open(),
       schema: {
         operationId: 'refresh',
-        summary: 'Exchange a refresh token for the next pair',
+        summary: 'Exchange a refresh token for new tokens',
         description:
           'A refresh token works once. The one before the current is answered alike for 10 seconds; an older one ends the session.',
         tags,
@@ -99,7 +99,12 @@ const auth: Routes<AuthOptions> = async (app, options) => {
     '/logout',
     {
       config: user(),
-      schema: { operationId: 'logout', summary: 'End this session at once', tags, response: { 204: NoContent } },
+      schema: {
+        operationId: 'logout',
+        summary: 'Log out: end this session at once',
+        tags,
+        response: { 204: NoContent },
+      },
     },
     async (request, reply) => {
       await request.platform_store.write('session.ended', (store) =>
@@ -115,9 +120,9 @@ const auth: Routes<AuthOptions> = async (app, options) => {
       config: open(),
       schema: {
         operationId: 'register',
-        summary: 'Register; off unless ALLOW_REGISTRATION',
+        summary: 'Register; requires ALLOW_REGISTRATION',
         description:
-          'The answer is the same whether or not the address has an account. A new account is there in a moment, and its address is sent a link to prove it.',
+          'The response is the same whether or not a user has the address. The gateway creates the user shortly after the response, and sends a link that verifies the address.',
         tags,
         body: Registration,
         response: { 202: Accepted, ...problems('registration_disabled', 'rate_limited') },

@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { closed, Email, Name } from '../../kernel/rest/schemas.js'
 
-/** A password as it is sent; what a new one must be is checked where it is set. */
+/** A password as a client sends it. The code that sets a new password checks its strength. */
 export const Password = Type.String({ minLength: 1, maxLength: 512, description: 'Never logged.' })
 
 export const Login = closed({ email: Type.String({ minLength: 1, maxLength: 254 }), password: Password })
@@ -13,8 +13,8 @@ export const Accepted = Type.Object({ status: Type.String() })
 
 export const TokenPair = Type.Object(
   {
-    access: Type.String({ description: 'Access token; send it as Authorization: Bearer.' }),
-    refresh: Type.String({ description: 'Works once, for the next pair.' }),
+    access: Type.String({ description: 'The access token. Send it as Authorization: Bearer.' }),
+    refresh: Type.String({ description: 'Works once, for the next tokens.' }),
     token_type: Type.String(),
     expires_in: Type.Integer({ description: 'Seconds until the access token expires.' }),
     user: Type.Object({

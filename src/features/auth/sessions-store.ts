@@ -12,17 +12,17 @@ import { Problem } from '../../kernel/problems/problems.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 import { instantOf } from '../../kernel/time/clock.js'
 
-/** Within this time the token before the current one is answered as if it came at the same moment: two tabs. */
+/** How long the previous token still returns the current one, for two browser tabs that refresh at the same time. */
 const SAME_SUCCESSOR_MS = 10_000
 
-/** As long as an address from which the user logged in counts as known. */
+/** How long an address counts as known after a login from it. */
 const KEPT_AFTER_EXPIRY_MS = 30 * 86_400_000
 const SWEEP_MAX = 5_000
 
-/** What became of a refresh. */
+/** The result of a refresh. */
 export type RefreshOutcome =
   | { readonly kind: 'refreshed'; readonly session_id: string; readonly user_id: string; readonly refresh: string }
-  /** The token is older than the one before the current: somebody has a copy. */
+  /** The token is older than the previous one: another client has a copy. */
   | { readonly kind: 'reused'; readonly session_id: string }
   | { readonly kind: 'unknown' }
 
@@ -64,7 +64,7 @@ export class SessionsReader {
 export class SessionsWriter {
   constructor(private readonly scope: WriteScope) {}
 
-  /** Begins a session with its first refresh token. */
+  /** Starts a session with its first refresh token. */
   async start(wish: NewSession): Promise<{ session_id: string; refresh: string }> {
     const session_id = uuidv4()
     const refresh = createRefreshToken()
@@ -82,8 +82,8 @@ export class SessionsWriter {
   }
 
   /**
-   * Exchanges a refresh token for its successor. The session's row is held meanwhile, so of any number of parallel
-   * tries with one token the first makes the successor and the others are given the same one.
+   * Exchanges a refresh token for its successor. The row of the session is locked, so of any number of parallel requests
+   * with one token, the first makes the successor and the others receive the same one.
    */
   async refresh(token: string): Promise<RefreshOutcome> {
     const digest = digestOfRefreshToken(token)
@@ -128,7 +128,7 @@ export class SessionsWriter {
     else this.tell(session_id, session.user_id, { reason })
   }
 
-  /** Deletes sessions that were over more than a month ago; at most so many at once, so that no lock is held for long. */
+  /** Deletes sessions that ended more than a month ago. Each call deletes a limited number, so that locks are short. */
   async deleteOld(): Promise<number> {
     const before = instantOf(Date.parse(this.scope.now) - KEPT_AFTER_EXPIRY_MS)
     const old = this.scope.queries
@@ -145,14 +145,14 @@ export class SessionsWriter {
     return deleted.length
   }
 
-  /** The successor, made now or given again; undefined when the token was used too long ago or its successor was used. */
+  /** Returns the successor, new or existing. Undefined when the token was used too long ago or its successor was used. */
   private async successor(
     { session_id, user_id }: { readonly session_id: string; readonly user_id: string },
     token: string,
     digest: Buffer,
   ): Promise<string | undefined> {
     const mine = eq(refresh_tokens.digest, digest)
-    // Read after the session is held: before, another try may have been about to use it.
+    // Read after locking the session: before the lock, another refresh may be using the token.
     const [state] = await this.scope.queries.select().from(refresh_tokens).where(mine)
     if (state?.used_at === null) {
       const successor_salt = createSuccessorSalt()

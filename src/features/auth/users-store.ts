@@ -9,7 +9,7 @@ export interface NewUser {
   readonly email: string
   readonly name: string
   readonly password_hash: string
-  /** Whether somebody vouches that the address is theirs. */
+  /** Whether the address counts as verified, because an operator vouches for it. */
   readonly is_verified: boolean
 }
 
@@ -21,7 +21,7 @@ export class UsersReader {
     return getUser(this.scope, id)
   }
 
-  /** The id of a user by email; undefined when there is none. */
+  /** Reads the id of a user by email. Returns undefined when no user has it. */
   async idOf(email: string): Promise<string | undefined> {
     const [row] = await this.scope.queries.select({ id: users.id }).from(users).where(eq(users.email, email))
     return row?.id
@@ -33,7 +33,7 @@ export class UsersWriter extends UsersReader {
     super(scope)
   }
 
-  /** Makes a user; undefined, and nothing changed, when the address is taken. */
+  /** Makes a user. Returns undefined and changes nothing when the address is taken. */
   async create(wish: NewUser): Promise<UserRecord | undefined> {
     const [row] = await this.scope.queries
       .insert(users)
@@ -53,15 +53,15 @@ export class UsersWriter extends UsersReader {
   }
 
   /**
-   * Makes a user whose address is not proved, and the token of the link that proves it, in one change; undefined, and
-   * nothing changed, when the address is taken.
+   * Makes a user with an unverified address, and the token of the link that verifies it, in one transaction. Returns
+   * undefined and changes nothing when the address is taken.
    */
   async register(wish: Omit<NewUser, 'is_verified'>): Promise<string | undefined> {
     const made = await this.create({ ...wish, is_verified: false })
     return made && new OneTimeTokensWriter(this.scope).issue(made.id, 'email_verification')
   }
 
-  /** Changes the profile of a user. */
+  /** Updates the profile of a user. */
   async rename(id: string, name: string): Promise<void> {
     const before = await this.get(id)
     await this.scope.queries.update(users).set({ name }).where(eq(users.id, id))

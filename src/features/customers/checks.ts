@@ -10,18 +10,18 @@ interface Wish {
 }
 
 /**
- * Checks what a schema cannot say of a customer: that the phone number is E.164 and can exist (ITU-T E.164, by the
- * numbering plans of libphonenumber), and that the metadata are not a document.
+ * Checks what a schema cannot check of a customer: the phone number is possible in E.164 (ITU-T E.164, with the numbering
+ * plans of libphonenumber), and the metadata are small.
  *
  * @throws Problem `validation_failed`
  */
 export function checkCustomer({ phone, metadata }: Wish): void {
   const errors: FieldError[] = []
   if (typeof phone === 'string' && !(E164.test(phone) && isValidPhoneNumber(phone))) {
-    errors.push({ pointer: '/phone', message: 'must be a number in E.164 that can exist, such as +4915112345678' })
+    errors.push({ pointer: '/phone', message: 'must be a possible number in E.164, such as +4915112345678' })
   }
   if (metadata !== undefined && Buffer.byteLength(JSON.stringify(metadata)) > METADATA_BYTES_MAX) {
-    errors.push({ pointer: '/metadata', message: `must not be more than ${METADATA_BYTES_MAX} bytes of JSON` })
+    errors.push({ pointer: '/metadata', message: `must be at most ${METADATA_BYTES_MAX} bytes of JSON` })
   }
   assertValid(errors)
 }

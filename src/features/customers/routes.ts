@@ -16,7 +16,7 @@ const customers: Routes = async (app) => {
       config: tenant('conversations:view'),
       schema: {
         operationId: 'listCustomers',
-        summary: 'Customers, newest first',
+        summary: 'List customers, newest first',
         tags,
         querystring: closed(CustomerQuery),
         response: { 200: pageSchema(Customer), ...problems('invalid_cursor') },
@@ -58,7 +58,7 @@ const customers: Routes = async (app) => {
       config: tenant('conversations:view'),
       schema: {
         operationId: 'getCustomer',
-        summary: 'One customer',
+        summary: 'Get a customer',
         tags,
         params: CustomerParams,
         response: { 200: Customer, ...problems('not_found') },
@@ -77,9 +77,9 @@ const customers: Routes = async (app) => {
       config: tenant('customers:edit'),
       schema: {
         operationId: 'updateCustomer',
-        summary: 'Change a customer',
+        summary: 'Update a customer',
         description:
-          'Fields that are not sent stay; null empties one. With If-Match, only if nobody else changed it meanwhile.',
+          'A field that is not sent keeps its value. A null removes the value. With If-Match, the gateway updates only the version that you read.',
         tags,
         params: CustomerParams,
         body: CustomerChange,

@@ -38,7 +38,7 @@ export const Customer = Type.Object(
     external_id: Nullable(Type.String({ description: "The tenant's own id for this customer." })),
     tags: Type.Array(Type.String()),
     metadata: Type.Unsafe<Record<string, unknown>>(Type.Object({}, { additionalProperties: true })),
-    version: Type.Integer({ description: 'Counts the changes; the ETag is this number in quotes.' }),
+    version: Type.Integer({ description: 'The number of the version. The ETag is this number in quotes.' }),
     created_at: Type.String(),
     updated_at: Type.String(),
   },
@@ -51,8 +51,8 @@ export const CustomerQuery = {
     Type.String({
       minLength: 1,
       maxLength: 100,
-      description: 'Anywhere in name, email, phone or external_id, case aside.',
+      description: 'Text that name, email, phone or external_id contains, ignoring case.',
     }),
   ),
-  tag: Type.Optional(Type.String({ minLength: 1, maxLength: 50, description: 'Exactly this tag.' })),
+  tag: Type.Optional(Type.String({ minLength: 1, maxLength: 50, description: 'Customers with exactly this tag.' })),
 }

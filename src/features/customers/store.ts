@@ -79,7 +79,7 @@ export class CustomersReader {
     protected readonly tenant_id: string,
   ) {}
 
-  /** Customers, newest first: ids begin with the time at which they were made. */
+  /** Lists customers, newest first: an id starts with the time of its creation. */
   async list(filters: CustomerFilters, page: Page): Promise<Rows<CustomerRecord>> {
     const rows = await this.scope.queries.run(
       LIST({
@@ -154,7 +154,7 @@ export class CustomersWriter extends CustomersReader {
     this.tell(id, { before: shown(before) })
   }
 
-  /** Reads the customer and holds it until the end, so that the version that was compared is the one that changes. */
+  /** Reads the customer and locks the row until the commit, so that the compared version is the changed one. */
   private async lock(id: string, demanded: readonly number[] | undefined): Promise<CustomerRecord> {
     const [row] = await this.scope.queries.select().from(customers).where(this.isThis(id)).for('update')
     if (row === undefined) throw new Problem('not_found')

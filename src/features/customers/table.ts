@@ -17,7 +17,7 @@ export const customers = pgTable(
     external_id: text('external_id'),
     tags: text('tags').array().notNull().default(sql`'{}'`),
     metadata: jsonb('metadata').$type<Record<string, unknown>>().notNull().default({}),
-    /** Counts the changes; it is the ETag. */
+    /** The number of the version. The ETag is made from it. */
     version: integer('version').notNull().default(1),
     created_at: instant('created_at').notNull(),
     updated_at: instant('updated_at').notNull(),

@@ -6,7 +6,7 @@ import type { Routes } from '../../kernel/rest/schemas.js'
 const READINESS_TIMEOUT_MS = 2_000
 
 export interface HealthOptions {
-  /** How many migrations the database lacks; rejects when it does not answer. */
+  /** Returns how many migrations are missing. Rejects when the database does not respond. */
   readonly pendingMigrations: () => Promise<number>
   readonly isDraining: () => boolean
 }
@@ -21,7 +21,7 @@ const Readiness = Type.Object({
   }),
 })
 
-/** Whether the process lives, and whether it should be given requests. */
+/** Liveness: the process responds. Readiness: a load balancer should send requests. */
 const health: Routes<HealthOptions> = async (app, { pendingMigrations, isDraining }) => {
   app.get(
     '/livez',
@@ -29,7 +29,7 @@ const health: Routes<HealthOptions> = async (app, { pendingMigrations, isDrainin
       config: open(),
       schema: {
         operationId: 'getLiveness',
-        summary: 'Whether the process lives',
+        summary: 'Check liveness',
         tags: ['service'],
         response: { 200: Status },
       },
@@ -43,7 +43,7 @@ const health: Routes<HealthOptions> = async (app, { pendingMigrations, isDrainin
       config: open(),
       schema: {
         operationId: 'getReadiness',
-        summary: 'Whether requests should be sent here',
+        summary: 'Check readiness',
         tags: ['service'],
         response: { 200: Readiness },
       },
@@ -57,7 +57,7 @@ const health: Routes<HealthOptions> = async (app, { pendingMigrations, isDrainin
       }
       if (pending === 0 && !checks.draining) return { status: 'ready' as const, checks }
       throw new Problem('service_unavailable', {
-        detail: 'Not ready; see checks.',
+        detail: 'The gateway is not ready. See checks.',
         members: { checks },
         headers: unavailable('', 1).headers,
       })
@@ -66,7 +66,7 @@ const health: Routes<HealthOptions> = async (app, { pendingMigrations, isDrainin
 }
 export default health
 
-/** The value, or undefined when it fails or takes too long. */
+/** Returns the value, or undefined when it fails or takes too long. */
 async function inTime<T>(value: Promise<T>): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined
   const timeout = new Promise<undefined>((resolve) => {

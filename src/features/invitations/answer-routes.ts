@@ -6,7 +6,7 @@ const tags = ['me']
 const TokenParams = closed({ token: Type.String({ minLength: 1, maxLength: 64 }) })
 const REFUSALS = ['not_found', 'invitation_not_for_you', 'invitation_closed'] as const
 
-/** The answers of the invited user. */
+/** Accepting and declining, by the invited user. */
 const invitationAnswers: Routes = async (app) => {
   app.post(
     '/:token/accept',
@@ -14,7 +14,7 @@ const invitationAnswers: Routes = async (app) => {
       config: user(),
       schema: {
         operationId: 'acceptInvitation',
-        summary: 'Become a member of the tenant that invited me',
+        summary: 'Accept an invitation',
         tags,
         params: TokenParams,
         response: {

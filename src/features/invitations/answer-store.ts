@@ -10,7 +10,7 @@ import { users } from '../../kernel/identity/users-table.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 
-/** An invitation as the invited user sees it. */
+/** An invitation, as the invited user sees it. */
 export interface PendingInvitation {
   readonly id: string
   readonly tenant_id: string
@@ -18,11 +18,11 @@ export interface PendingInvitation {
   readonly expires_at: string
 }
 
-/** The side of the invited user, who is in no tenant yet, so that no tenant can be bound. */
+/** Reads for the invited user. The user is not a member yet, so no tenant can be bound. */
 export class InvitationAnswersReader {
   constructor(protected readonly scope: ReadScope) {}
 
-  /** Open invitations to an address. */
+  /** Lists open invitations to an address. */
   pendingOf(email: string): Promise<PendingInvitation[]> {
     return this.scope.queries
       .select({
@@ -52,7 +52,7 @@ export class InvitationAnswersWriter extends InvitationAnswersReader {
   }
 
   /**
-   * Makes the user a member with the roles of the invitation. Whoever holds the link holds the mailbox, so it also
+   * Adds the user as a member with the roles of the invitation. The link was sent to the mailbox of the user, so it also
    * verifies the address.
    *
    * @throws Problem `not_found`, `invitation_not_for_you`, `invitation_closed`
@@ -70,7 +70,7 @@ export class InvitationAnswersWriter extends InvitationAnswersReader {
       .values({ tenant_id, user_id, state: 'active', created_at: this.scope.now })
       .onConflictDoNothing()
       .returning({ user_id: memberships.user_id })
-    // Somebody may have made the user a member meanwhile; an old invitation then changes nothing of it.
+    // If another member has added the user since, the invitation does not change the membership.
     if (joined.length > 0) await this.giveRoles(tenant_id, id, user_id)
     this.tell(tenant_id, id, user_id)
     return { tenant_id, tenant_name: invitation.tenant_name }
@@ -84,8 +84,8 @@ export class InvitationAnswersWriter extends InvitationAnswersReader {
   }
 
   /**
-   * The open invitation of a link, held until the end, so that a link works once. The tenant is held first, as whoever
-   * invites holds it: in the other order the two would wait for each other.
+   * Reads the open invitation of a link and locks it until the commit, so that a link works once. It locks the tenant
+   * first, in the same order as an invitation is made, so that the two cannot deadlock.
    */
   private async mine(token: string, user_id: string) {
     if (!isOneTimeToken(token)) throw new Problem('not_found')

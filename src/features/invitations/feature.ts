@@ -5,7 +5,7 @@ import { InvitationAnswersReader, InvitationAnswersWriter } from './answer-store
 import invitations, { type InvitationsOptions } from './routes.js'
 import { InvitationsReader, InvitationsWriter } from './store.js'
 
-/** Invitations of a tenant, and the answers of the users who are invited. */
+/** Invitations of a tenant, and their acceptance by the invited users. */
 export default {
   tenant_readers: { invitations: InvitationsReader },
   tenant_writers: { invitations: InvitationsWriter },

@@ -44,13 +44,13 @@ export interface InvitationsOptions {
   readonly public_url: string
 }
 
-/** Invitations by mail: 72 hours, once. The link stands in the mail and nowhere else. */
+/** Invitations by mail. A link works once, for 72 hours. Only the mail contains the link. */
 const invitations: Routes<InvitationsOptions> = async (app, { limiter, mailer, public_url }) => {
   const post = (request: FastifyRequest, { record, token }: SentInvitation) => {
     mailer.send(invitationMail(record.email, request.tenant.name, token, public_url))
     return record
   }
-  /** Before anything else: what is refused is counted too. @throws Problem `rate_limited` */
+  /** Consumes the budget first, so that refused requests count too. @throws Problem `rate_limited` */
   const spendInvitation = (request: FastifyRequest, reply: FastifyReply) =>
     spend(limiter, reply, 'invitations', request.tenant.id)
 
@@ -60,7 +60,7 @@ const invitations: Routes<InvitationsOptions> = async (app, { limiter, mailer, p
       config: member('users:manage'),
       schema: {
         operationId: 'listInvitations',
-        summary: 'Invitations, closed ones too',
+        summary: 'List invitations, including closed ones',
         tags,
         params: TenantParams,
         querystring: closed(PageQuery),
@@ -79,7 +79,7 @@ const invitations: Routes<InvitationsOptions> = async (app, { limiter, mailer, p
       config: member('users:manage'),
       schema: {
         operationId: 'createInvitation',
-        summary: 'Invite somebody by mail',
+        summary: 'Invite a user by mail',
         tags,
         params: TenantParams,
         body: closed({ email: Email, roles: RoleNames }),
@@ -105,7 +105,7 @@ const invitations: Routes<InvitationsOptions> = async (app, { limiter, mailer, p
       config: member('users:manage'),
       schema: {
         operationId: 'resendInvitation',
-        summary: 'Send an open invitation again; the old link ends',
+        summary: 'Send an open invitation again with a new link',
         tags,
         params: InvitationParams,
         response: {

@@ -14,7 +14,7 @@ import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 import { instantOf } from '../../kernel/time/clock.js'
 
 export const INVITATION_HOURS = 72
-/** Open invitations of a tenant; more than this is a mailing, not a team. */
+/** The maximum number of open invitations of a tenant. A team needs fewer. */
 const OPEN_MAX = 500
 
 export interface InvitationRecord {
@@ -30,7 +30,7 @@ export interface InvitationRecord {
   readonly revoked_at: string | null
 }
 
-/** An invitation with the token that goes into the mail. */
+/** An invitation with the token for the mail. */
 export interface SentInvitation {
   readonly record: InvitationRecord
   readonly token: string
@@ -46,7 +46,7 @@ export class InvitationsReader {
     protected readonly tenant_id: string,
   ) {}
 
-  /** Invitations, newest first, closed ones too. */
+  /** Lists invitations, newest first, including closed ones. */
   async list(page: Page): Promise<Rows<InvitationRecord>> {
     const after = page.after_id === undefined ? undefined : lt(invitations.id, page.after_id)
     const rows = await this.select()
@@ -95,7 +95,7 @@ export class InvitationsWriter extends InvitationsReader {
   }
 
   /**
-   * Invites an address. An open invitation to the same address is revoked by it: only the newest link works.
+   * Invites an address and revokes an open invitation to the same address: only the newest link works.
    * @throws Problem `privilege_escalation`, `already_exists`, `limit_reached`
    */
   async create(email: string, role_names: readonly string[], actor: Actor): Promise<SentInvitation> {
@@ -127,7 +127,7 @@ export class InvitationsWriter extends InvitationsReader {
   }
 
   /**
-   * Sends an open invitation again with a new link; the old link ends. Whoever resends must be able to grant its roles.
+   * Sends an open invitation again with a new link. The old link stops working. The actor must be able to grant its roles.
    * @throws Problem `not_found`, `invitation_closed`, `privilege_escalation`
    */
   async resend(id: string, actor: Actor): Promise<SentInvitation> {
@@ -144,7 +144,7 @@ export class InvitationsWriter extends InvitationsReader {
     return { record: await this.get(id), token }
   }
 
-  /** Ends an open invitation. @throws Problem `not_found`, `invitation_closed` */
+  /** Revokes an open invitation. @throws Problem `not_found`, `invitation_closed` */
   async revoke(id: string): Promise<void> {
     const before = await this.get(id)
     if (before.revoked_at !== null) {
@@ -166,7 +166,7 @@ export class InvitationsWriter extends InvitationsReader {
     )
     if ((found as unknown as unknown[]).length > 0) {
       throw new Problem('already_exists', {
-        detail: 'The user with this address is a member already.',
+        detail: 'The user with this address is already a member.',
         members: { conflicting_field: 'email' },
       })
     }
@@ -180,7 +180,7 @@ export class InvitationsWriter extends InvitationsReader {
       .limit(OPEN_MAX)
     if (open.length >= OPEN_MAX) {
       throw new Problem('limit_reached', {
-        detail: `A tenant can have ${OPEN_MAX} open invitations; revoke some first.`,
+        detail: `A tenant can have ${OPEN_MAX} open invitations. Revoke some first.`,
       })
     }
   }

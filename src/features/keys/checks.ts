@@ -1,7 +1,7 @@
 import ipaddr from 'ipaddr.js'
 import { assertValid, type FieldError } from '../../kernel/problems/validation.js'
 
-/** A key that outlives this was meant to live for ever, and should say so by having no expiry. */
+/** The latest expiry of a key. A key that should work longer has no expiry. */
 const EXPIRY_YEARS_MAX = 10
 const YEAR_MS = 366 * 86_400_000
 
@@ -11,8 +11,8 @@ interface Wish {
 }
 
 /**
- * Checks what a schema cannot check of a new or changed key, and writes instants and networks in their canonical
- * spelling. A null removes a limit and passes.
+ * Checks what a schema cannot check of a new or changed key. Returns instants and networks in their canonical form. A null
+ * removes a limit.
  *
  * @throws Problem `validation_failed`
  */
@@ -24,7 +24,7 @@ export function checkedKey<T extends Wish>(wish: T, now_ms: number): T {
     else if (expires_ms > now_ms + EXPIRY_YEARS_MAX * YEAR_MS) {
       errors.push({
         pointer: '/expires_at',
-        message: `must be within ${EXPIRY_YEARS_MAX} years; leave it out for a key without expiry`,
+        message: `must be within ${EXPIRY_YEARS_MAX} years; omit it for a key without expiry`,
       })
     }
   }
@@ -45,15 +45,15 @@ export function checkedKey<T extends Wish>(wish: T, now_ms: number): T {
   }
 }
 
-/** No zone and no leading zero in the bits: the one would be dropped in silence, the other is octal to some. */
+/** No zone, which a parser would drop, and no leading zero in the prefix length, which some parsers read as octal. */
 const PLAIN_NETWORK = /^[0-9A-Fa-f.:]+\/(0|[1-9][0-9]{0,2})$/
 
-/** `address/bits` with the host bits cleared; an IPv4 network in IPv6 spelling becomes IPv4. Undefined for anything else. */
+/** Returns `address/bits` with cleared host bits. An IPv4-mapped IPv6 network becomes IPv4. Undefined for other text. */
 export function canonicalNetwork(text: string): string | undefined {
   if (!PLAIN_NETWORK.test(text) || !ipaddr.isValidCIDR(text)) return undefined
   const [address, bits] = ipaddr.parseCIDR(text)
   if (address.kind() === 'ipv4') {
-    // ipaddr.js also takes 10.1/8 and 0x0a.0.0.0/8; only four decimal parts mean the same to everybody.
+    // ipaddr.js also accepts 10.1/8 and 0x0a.0.0.0/8. All parsers agree only on four decimal parts.
     if (!ipaddr.IPv4.isValidFourPartDecimal(text.split('/')[0] as string)) return undefined
     return `${ipaddr.IPv4.networkAddressFromCIDR(`${address}/${bits}`)}/${bits}`
   }

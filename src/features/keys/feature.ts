@@ -5,7 +5,7 @@ import keys, { type KeysOptions } from './routes.js'
 import { KeysReader, KeysWriter } from './store.js'
 import { KeyUseCounter } from './use-store.js'
 
-/** The keys of a tenant, and what a key may do with itself. */
+/** The keys of a tenant, and the routes on which a key manages itself. */
 export default {
   tenant_readers: { keys: KeysReader },
   tenant_writers: { keys: KeysWriter },

@@ -14,7 +14,7 @@ export interface KeysOptions {
   readonly key_use: KeyUseRecorder
 }
 
-/** The keys of a tenant, managed by its members. */
+/** The keys of a tenant, for its members. */
 const keys: Routes<KeysOptions> = async (app, { clock, key_use }) => {
   app.get(
     '',
@@ -22,7 +22,7 @@ const keys: Routes<KeysOptions> = async (app, { clock, key_use }) => {
       config: member('keys:manage'),
       schema: {
         operationId: 'listKeys',
-        summary: 'Keys of the tenant, revoked ones too',
+        summary: 'List keys of the tenant, including revoked ones',
         tags,
         params: TenantParams,
         querystring: closed(PageQuery),
@@ -42,7 +42,7 @@ const keys: Routes<KeysOptions> = async (app, { clock, key_use }) => {
       config: member('keys:manage'),
       schema: {
         operationId: 'createKey',
-        summary: 'Make a key; it is shown once',
+        summary: 'Create a key; the response contains it once',
         tags,
         params: TenantParams,
         body: NewKey,
@@ -52,7 +52,7 @@ const keys: Routes<KeysOptions> = async (app, { clock, key_use }) => {
     async (request, reply) => {
       const wish = checkedKey(request.body, clock())
       const scopes = wish.scopes ?? []
-      // A key acts on its own, so whoever makes it must hold what it is given.
+      // A key can act without a user, so the actor must hold the scopes of the key.
       checkGrantedScopes(request.holdings, scopes)
       const { record, key } = await request.tenant_store.write('tenant_key.created', (store) =>
         store.keys.create({ ...wish, scopes }),
@@ -85,14 +85,14 @@ const keys: Routes<KeysOptions> = async (app, { clock, key_use }) => {
       config: member('keys:manage'),
       schema: {
         operationId: 'getKey',
-        summary: 'One key, with the use of its secrets',
+        summary: 'Get a key, with the use of its secrets',
         tags,
         params: KeyParams,
         response: { 200: Key, ...problems('not_found') },
       },
     },
     async (request) => {
-      // So that the question "may I retire the old secret" is not answered from a minute ago.
+      // Writes the counted uses first, so that `safe_to_retire` is not a minute old.
       await key_use.flush().catch(() => undefined)
       return toResponse(await request.tenant_store.read((store) => store.keys.get(request.params.key_id)), clock())
     },
@@ -104,7 +104,7 @@ const keys: Routes<KeysOptions> = async (app, { clock, key_use }) => {
       config: member('keys:manage'),
       schema: {
         operationId: 'updateKey',
-        summary: 'Change, disable or enable a key; it holds from its next request',
+        summary: 'Update, disable or enable a key; it applies from its next request',
         tags,
         params: KeyParams,
         body: KeyChange,
@@ -126,8 +126,8 @@ const keys: Routes<KeysOptions> = async (app, { clock, key_use }) => {
       config: member('keys:manage'),
       schema: {
         operationId: 'rotateKey',
-        summary: 'Give a key a new secret; it is shown once',
-        description: 'Requests on the old secret answer with Deprecation and Sunset until it ends.',
+        summary: 'Rotate a key; the response contains the new secret once',
+        description: 'Until the old secret ends, responses to requests with it carry Deprecation and Sunset.',
         tags,
         params: KeyParams,
         body: Rotation,

@@ -3,7 +3,7 @@ import type { KeyRecord } from '../../kernel/identity/insert-key.js'
 import { closed, Instant, KeyId, Name, Nullable, ScopeName, TenantParams } from '../../kernel/rest/schemas.js'
 
 const OVERLAP_SECONDS_MAX = 2_592_000
-/** The old secret counts as retired when it was not used for this long while the new one was. */
+/** The old secret counts as retired when only the new one was used for this long. */
 const QUIET_MS = 15 * 60_000
 
 export const KeyParams = closed({ ...TenantParams.properties, key_id: KeyId })
@@ -14,7 +14,8 @@ export const NewKey = closed({
     Type.Array(ScopeName, {
       uniqueItems: true,
       maxItems: 100,
-      description: 'What the key may do on its own. None if not given: then it only says which tenant a user acts in.',
+      description:
+        'The scopes of the key without a user. The default is none: the key then only names the tenant of a user.',
     }),
   ),
   expires_at: Type.Optional(Instant),
@@ -22,7 +23,7 @@ export const NewKey = closed({
     Type.Array(Type.String({ maxLength: 50 }), {
       minItems: 1,
       maxItems: 50,
-      description: 'Networks from which the key may be used.',
+      description: 'The networks from which the gateway accepts the key.',
     }),
   ),
   requests_per_minute: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
@@ -35,7 +36,7 @@ export const KeyChange = closed(
     expires_at: Type.Optional(Nullable(Instant)),
     allowed_cidrs: Type.Optional(Nullable(Type.Array(Type.String({ maxLength: 50 }), { minItems: 1, maxItems: 50 }))),
     requests_per_minute: Type.Optional(Nullable(Type.Integer({ minimum: 1, maximum: 1_000_000 }))),
-    disabled: Type.Optional(Type.Boolean({ description: 'true stops the key, false lets it work again.' })),
+    disabled: Type.Optional(Type.Boolean({ description: 'true disables the key, false enables it again.' })),
   },
   { minProperties: 1 },
 )
@@ -44,7 +45,7 @@ export const Rotation = closed({
   overlap_seconds: Type.Integer({
     minimum: 0,
     maximum: OVERLAP_SECONDS_MAX,
-    description: 'How long the old secret goes on working; 0 ends every old secret at once.',
+    description: 'How long the old secret still works. 0 ends every old secret at once.',
   }),
 })
 
@@ -52,9 +53,11 @@ const SecretShown = Type.Object({
   last_four: Type.String(),
   is_current: Type.Boolean(),
   created_at: Nullable(Type.String()),
-  expires_at: Nullable(Type.String({ description: 'End of the overlap.' })),
-  last_used_at: Nullable(Type.String({ description: 'Written in batches, up to a minute late.' })),
-  requests: Type.Integer({ description: 'Requests in which it was accepted, whatever they were answered then.' }),
+  expires_at: Nullable(Type.String({ description: 'The end of the overlap.' })),
+  last_used_at: Nullable(Type.String({ description: 'The gateway writes it in batches, up to a minute late.' })),
+  requests: Type.Integer({
+    description: 'The number of requests that were authenticated with this secret, whatever their response.',
+  }),
 })
 
 export const Key = Type.Object(
@@ -62,10 +65,11 @@ export const Key = Type.Object(
     id: Type.String(),
     name: Type.String(),
     scopes: Type.Array(Type.String()),
-    secrets: Type.Array(SecretShown, { description: 'Those that work: one, or two during the overlap of a rotation.' }),
+    secrets: Type.Array(SecretShown, {
+      description: 'The working secrets: one, or two during the overlap of a rotation.',
+    }),
     safe_to_retire: Type.Boolean({
-      description:
-        'No old secret works any more, or the new one is in use and the old one was not used for 15 minutes.',
+      description: 'true: no old secret works, or only the new secret was used in the last 15 minutes.',
     }),
     allowed_cidrs: Nullable(Type.Array(Type.String())),
     requests_per_minute: Nullable(Type.Integer()),
@@ -80,10 +84,10 @@ export const Key = Type.Object(
 
 export const CreatedKey = Type.Object({
   ...Key.properties,
-  key: Type.String({ description: 'The key itself. It is shown this once.' }),
+  key: Type.String({ description: 'The key. Only this response contains it.' }),
 })
 
-/** A key without its digests, and whether its old secret can be retired. */
+/** Returns a key without its digests, and whether its old secret can be retired. */
 export function toResponse(record: KeyRecord, now_ms: number) {
   const overlaps = record.previous_expires_at !== null && Date.parse(record.previous_expires_at) > now_ms
   const current = {

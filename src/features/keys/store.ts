@@ -28,7 +28,7 @@ export class KeysReader {
     protected readonly tenant_id: string,
   ) {}
 
-  /** Keys of the tenant with their tombstones, by descending id. */
+  /** Lists the keys of the tenant, including revoked ones, by descending id. */
   async list(page: Page): Promise<Rows<KeyRecord>> {
     const after = page.after_id === undefined ? undefined : lt(tenant_keys.id, page.after_id)
     const rows = await this.scope.queries
@@ -60,7 +60,7 @@ export class KeysWriter extends KeysReader {
     super(scope, tenant_id)
   }
 
-  /** Makes a key. The written key is in the answer and nowhere else. */
+  /** Makes a key. Only the result contains the text of the key. */
   async create(wish: NewKey): Promise<{ record: KeyRecord; key: string }> {
     await lockTenant(this.scope, this.tenant_id)
     const [living] = await this.scope.queries
@@ -78,7 +78,7 @@ export class KeysWriter extends KeysReader {
   }
 
   /**
-   * Changes a key; it holds from its next request. Scopes can be added only by whoever holds them.
+   * Updates a key. It applies from the next request of the key. The actor can add only scopes that the actor holds.
    * @throws Problem `not_found`, `privilege_escalation`
    */
   async update(id: string, change: KeyChange, actor: Holdings): Promise<KeyRecord> {
@@ -94,7 +94,7 @@ export class KeysWriter extends KeysReader {
         ...values,
         scopes: change.scopes && [...change.scopes],
         allowed_cidrs: change.allowed_cidrs && [...change.allowed_cidrs],
-        // No secret outlives its key, so an overlap that would is cut with it.
+        // A secret must not outlive its key, so the expiry of the key shortens the overlap.
         previous_expires_at:
           change.expires_at != null && before.previous_expires_at !== null
             ? earlier(before.previous_expires_at, change.expires_at)
@@ -117,13 +117,13 @@ export class KeysWriter extends KeysReader {
   }
 
   /**
-   * Gives a key a new secret; the old one goes on working for `overlap_seconds`, but never beyond the key's own expiry.
-   * With 0 every old secret ends at once. The row is held, so of two rotations at once the second sees the first.
+   * Gives a key a new secret. The old one works for `overlap_seconds`, but not beyond the expiry of the key. With 0, every
+   * old secret ends at once. The row is locked, so of two rotations at the same time, the second one sees the first.
    *
-   * Whoever rotates a key sees its new secret and can act as the key, so they must hold what it holds.
+   * The actor receives the new secret and can act as the key, so the actor must hold the scopes of the key.
    *
-   * @throws Problem `not_found`, `privilege_escalation`, `rotation_in_progress` when a third secret would have to end
-   * one that still works
+   * @throws Problem `not_found`, `privilege_escalation`, `rotation_in_progress` when a third secret would end
+   * a working one
    */
   async rotate(id: string, overlap_seconds: number, actor: Holdings): Promise<{ record: KeyRecord; key: string }> {
     const before = await this.lockUnrevoked(id)
@@ -170,7 +170,7 @@ export class KeysWriter extends KeysReader {
     return { record: keyRecord(row as TenantKeyRow), key: made.key }
   }
 
-  /** Ends a key for good; the next request that uses it is refused. Revoking twice is revoking once. */
+  /** Revokes a key for good. The next request with it is refused. Revoking a revoked key changes nothing. */
   async revoke(id: string): Promise<void> {
     const [revoked] = await this.scope.queries
       .update(tenant_keys)
@@ -202,7 +202,7 @@ export class KeysWriter extends KeysReader {
   }
 }
 
-/** The earlier of two instants, which compare as text. */
+/** Returns the earlier of two instants. Instants compare as text. */
 function earlier(one: string, other: string): string {
   return one < other ? one : other
 }

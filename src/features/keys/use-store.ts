@@ -8,12 +8,12 @@ const BATCH = 500
 export class KeyUseCounter {
   constructor(private readonly scope: ReadScope) {}
 
-  /** A secret is found by its digest: one that was rotated away meanwhile counts as the previous one. */
+  /** Finds a secret by its digest, because a rotation may have made it the previous one since its use. */
   async add(uses: readonly KeyUse[]): Promise<void> {
     for (let start = 0; start < uses.length; start += BATCH) {
       const rows = uses.slice(start, start + BATCH).map(asRow)
       const counted = sql`(values ${sql.join(rows, sql`, `)}) as u (tenant_id, key_id, digest, requests, last_used_at)`
-      // Two statements: in one, a key whose two secrets were both used would be two matches of one row.
+      // Two statements, because one statement cannot update a row twice, and both secrets of a key may have been used.
       await this.scope.queries.execute(sql`
         update tenant_keys k set secret_requests = k.secret_requests + u.requests,
           secret_last_used_at = greatest(k.secret_last_used_at, u.last_used_at)

@@ -8,7 +8,7 @@ import { PasswordWriter } from './password/store.js'
 import me from './routes.js'
 import sessions from './sessions/routes.js'
 
-/** The signed-in user: profile, password and sessions. The other stores are those of `auth`. */
+/** The signed-in user: profile, password and sessions. It uses the stores of `auth` too. */
 export default {
   ...NO_STORE_PARTS,
   platform_writers: { password: PasswordWriter },

@@ -11,7 +11,7 @@ const me: Routes = async (app) => {
     '',
     {
       config: user(),
-      schema: { operationId: 'getMe', summary: 'My profile and my tenants', tags, response: { 200: Me } },
+      schema: { operationId: 'getMe', summary: 'Get my profile and my tenants', tags, response: { 200: Me } },
     },
     (request) => profileOf(request),
   )
@@ -22,7 +22,7 @@ const me: Routes = async (app) => {
       config: user(),
       schema: {
         operationId: 'updateMe',
-        summary: 'Change my profile',
+        summary: 'Update my profile',
         tags,
         body: ProfileChange,
         response: { 200: Me },

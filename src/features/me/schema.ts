@@ -25,9 +25,9 @@ export const Me = Type.Object(
     email_verified_at: Nullable(Type.String()),
     created_at: Type.String(),
     invitations: Type.Array(Invitation, {
-      description: 'Open invitations to my address, once I have verified it; the link is in the mail.',
+      description: 'Open invitations to my verified address. The link is in the mail.',
     }),
-    memberships: Type.Array(Membership, { description: 'Every tenant of mine, with what I may do there.' }),
+    memberships: Type.Array(Membership, { description: 'Each of my tenants, with my roles and scopes in it.' }),
   },
   { $id: 'Me' },
 )

@@ -6,12 +6,13 @@ import { users } from '../../kernel/identity/users-table.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import type { ReadScope } from '../../kernel/store/unit-of-work.js'
 
-/** Without it nobody can be let in, given a role, or given this back: an Owner who is denied it cannot act as one. */
+/** Only a member with this scope can add members and give roles. An Owner who is denied it cannot act as an Owner. */
 export const SCOPE_OF_OWNERS = 'users:manage'
 
 /**
- * Runs under the lock of the tenant, so that two removals cannot both count the other's Owner.
- * @throws Problem `last_owner` when no Owner would be left who can act
+ * Checks under the lock of the tenant, so that two removals at the same time cannot each count the Owner that the other one
+ * removes.
+ * @throws Problem `last_owner` when the tenant would have no Owner left who can act
  */
 export async function checkOwnerStays({ queries }: ReadScope, tenant_id: string): Promise<void> {
   const denied = queries

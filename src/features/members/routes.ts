@@ -23,7 +23,7 @@ const NewMember = closed(
   { email: Type.Optional(Email), user_id: Type.Optional(Uuid), roles: RoleNames },
   {
     oneOf: [{ required: ['email'] }, { required: ['user_id'] }],
-    description: 'Either email or user_id of an existing user.',
+    description: 'The email or the user_id of an existing user.',
   },
 )
 
@@ -35,7 +35,7 @@ const MemberChange = closed(
   { minProperties: 1 },
 )
 
-/** The members of a tenant. What changes here holds from the member's next request. */
+/** The members of a tenant. A change applies from the next request of the member. */
 const members: Routes = async (app) => {
   app.get(
     '',
@@ -43,7 +43,7 @@ const members: Routes = async (app) => {
       config: member('users:manage'),
       schema: {
         operationId: 'listMembers',
-        summary: 'Members of the tenant',
+        summary: 'List members of the tenant',
         tags,
         params: TenantParams,
         querystring: closed(PageQuery),
@@ -62,7 +62,7 @@ const members: Routes = async (app) => {
       config: member('users:manage'),
       schema: {
         operationId: 'addMember',
-        summary: 'Make an existing user a member',
+        summary: 'Add an existing user as a member',
         tags,
         params: TenantParams,
         body: NewMember,
@@ -88,7 +88,7 @@ const members: Routes = async (app) => {
       config: member('users:manage'),
       schema: {
         operationId: 'getMember',
-        summary: 'One member',
+        summary: 'Get a member',
         tags,
         params: MemberParams,
         response: { 200: Member, ...problems('not_found') },
@@ -103,7 +103,7 @@ const members: Routes = async (app) => {
       config: member('users:manage'),
       schema: {
         operationId: 'removeMember',
-        summary: 'Take a user out of the tenant; the next request is refused',
+        summary: 'Remove a member; the next request of the user is refused',
         tags,
         params: MemberParams,
         response: { 204: NoContent, ...problems('not_found', 'owner_required', 'last_owner') },
@@ -123,7 +123,7 @@ const members: Routes = async (app) => {
       config: member('users:manage'),
       schema: {
         operationId: 'updateMember',
-        summary: 'Change the roles or the state of a member',
+        summary: 'Update the roles or the state of a member',
         tags,
         params: MemberParams,
         body: MemberChange,

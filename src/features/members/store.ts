@@ -16,7 +16,7 @@ import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 import { checkOwnerStays } from './last-owner.js'
 
-/** Members of one tenant; a bound, as everything that grows has one. */
+/** The maximum number of members of a tenant. */
 const MEMBERS_MAX = 10_000
 
 export interface MemberRecord {
@@ -39,7 +39,7 @@ export class MembersReader {
     protected readonly tenant_id: string,
   ) {}
 
-  /** Members, by descending user id. */
+  /** Lists members, by descending user id. */
   async list(page: Page): Promise<Rows<MemberRecord>> {
     const after = page.after_id === undefined ? undefined : lt(memberships.user_id, page.after_id)
     const rows = await this.select()
@@ -83,7 +83,7 @@ export class MembersWriter extends MembersReader {
   }
 
   /**
-   * Makes an existing user a member.
+   * Adds an existing user as a member.
    * @throws Problem `not_found`, `email_unverified`, `already_exists`, `privilege_escalation`, `limit_reached`
    */
   async add(
@@ -116,7 +116,7 @@ export class MembersWriter extends MembersReader {
   }
 
   /**
-   * Changes the roles or the state of a member; it holds from the member's next request.
+   * Updates the roles or the state of a member. It applies from the next request of the member.
    * @throws Problem `not_found`, `owner_required`, `privilege_escalation`, `last_owner`, `invalid_state`
    */
   async update(user_id: string, change: MemberChange, actor: Actor): Promise<MemberRecord> {
@@ -125,10 +125,10 @@ export class MembersWriter extends MembersReader {
     const held = await namedRoles(this.scope, this.tenant_id, before.roles)
     checkTouch(actor, held)
     if (change.state !== undefined && before.state === 'pending') {
-      throw new Problem('invalid_state', { detail: 'The membership is pending: only the invited user can accept it.' })
+      throw new Problem('invalid_state', { detail: 'The membership is pending. Only the invited user can accept it.' })
     }
     const wanted = change.roles === undefined ? held : await namedRoles(this.scope, this.tenant_id, change.roles)
-    // Whoever is let in again is given all of their roles anew, and what was granted to them beside the roles.
+    // Enabling a member grants all roles and overrides of the member again, so the actor must hold them.
     const is_let_in = before.state === 'disabled' && change.state === 'active'
     checkGrant(actor, is_let_in ? wanted : wanted.filter((role) => !before.roles.includes(role.name)))
     if (is_let_in) checkGrantedScopes(actor, await this.grantsOf(user_id))
@@ -150,7 +150,7 @@ export class MembersWriter extends MembersReader {
   }
 
   /**
-   * Takes a user out of the tenant, with roles and overrides; the next request is refused.
+   * Removes a member with roles and overrides. The next request of the user is refused.
    * @throws Problem `not_found`, `owner_required`, `last_owner`
    */
   async remove(user_id: string, actor: Actor): Promise<void> {
@@ -173,7 +173,7 @@ export class MembersWriter extends MembersReader {
         : sql`select * from find_user_by_id(${user_id}::uuid)`,
     )
     const [user] = rows as unknown as { id: string; is_verified: boolean }[]
-    if (user === undefined) throw new Problem('not_found', { detail: 'There is no active user with that email or id.' })
+    if (user === undefined) throw new Problem('not_found', { detail: 'No active user has this email or id.' })
     if (user_id === undefined && !user.is_verified) throw new Problem('email_unverified')
     return user.id
   }

@@ -16,7 +16,7 @@ interface Services {
   readonly passwords: Passwords
 }
 
-/** What operators do: tenants, users, operators and analytics of the platform. */
+/** The platform, for operators: tenants, users, operators and analytics. */
 export default {
   tenant_readers: {},
   tenant_writers: {},

@@ -3,7 +3,7 @@ import type { RoleFact } from '../../kernel/permissions/roles.js'
 import type { RouteCatalogue } from '../../kernel/request/route-catalogue.js'
 import type { HolderRecord } from './store.js'
 
-/** What a change of one role would do to one member. */
+/** The effect of a change of one role on one member. */
 export interface MemberEffect {
   readonly user_id: string
   readonly email: string
@@ -12,9 +12,9 @@ export interface MemberEffect {
 }
 
 /**
- * Who would gain and lose what, if the role `role_id` became `changed` (or, without it, were deleted): by the same
- * evaluator that decides requests, with the other roles and the overrides of each member. Members for whom nothing
- * changes are left out.
+ * Computes which members would gain and lose which scopes if the role `role_id` became `changed`, or were deleted without
+ * `changed`. It uses the evaluator that decides requests, with the other roles and the overrides of each member. It leaves
+ * out members without a difference.
  */
 export function effectsOf(
   holders: readonly HolderRecord[],

@@ -16,10 +16,12 @@ const RoleName = Type.String({ minLength: 1, maxLength: 60 })
 const Scopes = Type.Array(ScopeName, { uniqueItems: true, maxItems: 200 })
 const DryRunQuery = closed({
   dry_run: Type.Optional(
-    Type.Enum(['true', 'false'], { description: 'true: say who would gain and lose what, and change nothing.' }),
+    Type.Enum(['true', 'false'], {
+      description: 'true: return which members would gain and lose which scopes, and change nothing.',
+    }),
   ),
 })
-/** Holders that a dry run looks at. */
+/** The maximum number of members that a dry run examines. */
 const HOLDERS_MAX = 1_000
 
 const Role = Type.Object(
@@ -39,13 +41,13 @@ const DryRun = Type.Object(
   {
     dry_run: Type.Literal(true),
     members: Type.Array(Type.Object({ user_id: Type.String(), email: Type.String(), gains: Effect, loses: Effect }), {
-      description: `Of the ${HOLDERS_MAX} newest members with the role, those for whom something changes.`,
+      description: `The affected members among the ${HOLDERS_MAX} newest members with the role.`,
     }),
   },
   { $id: 'RoleDryRun' },
 )
 
-/** Roles: five that every tenant has, and its own. A change demands If-Match. */
+/** The roles of a tenant: five system roles, and custom roles. A change requires If-Match. */
 const roles: Routes<{ readonly catalogue: RouteCatalogue }> = async (app, { catalogue }) => {
   app.get(
     '',
@@ -53,7 +55,7 @@ const roles: Routes<{ readonly catalogue: RouteCatalogue }> = async (app, { cata
       config: member('users:manage'),
       schema: {
         operationId: 'listRoles',
-        summary: 'Roles of the tenant',
+        summary: 'List roles of the tenant',
         tags,
         params: TenantParams,
         response: { 200: Type.Object({ data: Type.Array(Role) }) },
@@ -68,7 +70,7 @@ const roles: Routes<{ readonly catalogue: RouteCatalogue }> = async (app, { cata
       config: member('users:manage'),
       schema: {
         operationId: 'createRole',
-        summary: 'Make a custom role',
+        summary: 'Create a custom role',
         tags,
         params: TenantParams,
         body: closed({ name: RoleName, scopes: Scopes }),
@@ -90,7 +92,7 @@ const roles: Routes<{ readonly catalogue: RouteCatalogue }> = async (app, { cata
       config: member('users:manage'),
       schema: {
         operationId: 'getRole',
-        summary: 'One role, with the ETag that a change demands',
+        summary: 'Get a role, with the ETag that a change requires',
         tags,
         params: RoleParams,
         response: { 200: Role, ...problems('not_found') },
@@ -108,7 +110,7 @@ const roles: Routes<{ readonly catalogue: RouteCatalogue }> = async (app, { cata
       config: member('users:manage'),
       schema: {
         operationId: 'updateRole',
-        summary: 'Change a custom role, or ask what the change would do',
+        summary: 'Update a custom role, or preview the effect',
         tags,
         params: RoleParams,
         querystring: DryRunQuery,
@@ -152,7 +154,7 @@ const roles: Routes<{ readonly catalogue: RouteCatalogue }> = async (app, { cata
       config: member('users:manage'),
       schema: {
         operationId: 'deleteRole',
-        summary: 'Delete a custom role and take it from everybody, or ask what that would do',
+        summary: 'Delete a custom role and remove it from every member, or preview the effect',
         tags,
         params: RoleParams,
         querystring: DryRunQuery,

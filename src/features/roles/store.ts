@@ -13,7 +13,7 @@ import { Problem } from '../../kernel/problems/problems.js'
 import { checkVersion } from '../../kernel/rest/etag.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 
-/** A tenant has at most this many roles, so a list of them needs no pages. */
+/** The maximum number of roles of a tenant. A list of roles needs no pages. */
 const ROLES_MAX = 100
 
 export interface RoleRecord {
@@ -30,7 +30,7 @@ export interface RoleWish {
   readonly scopes: readonly string[]
 }
 
-/** A member who has a role, with everything else that makes up their scopes. */
+/** A member with a role, and with the other roles and the overrides that make up the scopes. */
 export interface HolderRecord {
   readonly user_id: string
   readonly email: string
@@ -44,7 +44,7 @@ export class RolesReader {
     protected readonly tenant_id: string,
   ) {}
 
-  /** Every role of the tenant, in the order in which they were made: system roles first. */
+  /** Lists the roles of the tenant in the order of their creation. System roles are first. */
   async list(): Promise<(RoleFact & RoleRecord)[]> {
     const rows = await this.scope.queries
       .select()
@@ -62,7 +62,7 @@ export class RolesReader {
     return roleRecord(row)
   }
 
-  /** Active members who have the role, by descending user id, at most `limit` of them after `after_id`. */
+  /** Lists active members with the role, by descending user id: at most `limit` members after `after_id`. */
   holdersOf(id: string, limit: number, after_id?: string): Promise<HolderRecord[]> {
     return this.scope.queries
       .select({
@@ -125,8 +125,8 @@ export class RolesWriter extends RolesReader {
   }
 
   /**
-   * Changes a custom role; it holds from the next request of every member who has it. Only scopes that the actor
-   * holds can be added to it.
+   * Updates a custom role. It applies from the next request of every member with the role. The actor can add only scopes
+   * that the actor holds.
    *
    * @throws Problem `not_found`, `system_role`, `precondition_failed`, `privilege_escalation`, `already_exists`
    */
@@ -159,7 +159,7 @@ export class RolesWriter extends RolesReader {
     return after
   }
 
-  /** Deletes a custom role and takes it from everybody. @throws Problem `not_found`, `system_role`, `precondition_failed` */
+  /** Deletes a custom role and removes it from every member. @throws Problem `not_found`, `system_role`, `precondition_failed` */
   async delete(id: string, demanded: readonly number[] | undefined): Promise<void> {
     await lockTenant(this.scope, this.tenant_id)
     const before = await this.changeable(id, demanded)
@@ -187,7 +187,7 @@ function roleRecord(row: RoleRow): RoleRecord {
 const CONSTRAINTS = {
   roles_name_key: (cause: unknown) =>
     new Problem('already_exists', {
-      detail: 'Another role of this tenant has the same name, case aside.',
+      detail: 'Another role of this tenant has the same name, ignoring case.',
       members: { conflicting_field: 'name' },
       cause,
     }),

@@ -1,8 +1,8 @@
 import { assertValid } from '../../kernel/problems/validation.js'
 
 /**
- * Checks that each is an origin as a browser sends it (RFC 6454 section 6.2): lower case, no default port, nothing after
- * the host. Anything else would never be equal to an Origin header, and its owner would look for the reason in vain.
+ * Checks that each value is an origin as a browser sends it (RFC 6454 section 6.2): lower case, no default port, and no
+ * path. Any other value would never equal an Origin header, and the tenant could not find out why.
  *
  * @throws Problem `validation_failed`
  */

@@ -9,7 +9,7 @@ import { CreatedTenant, NewTenant, Tenant, TenantChange, toResponse } from './sc
 
 const tags = ['tenants']
 
-/** The tenants of the user who calls: listed, created, changed and deleted. */
+/** The tenants of the calling user. */
 const tenants: Routes = async (app) => {
   app.get(
     '',
@@ -17,7 +17,7 @@ const tenants: Routes = async (app) => {
       config: user(),
       schema: {
         operationId: 'listTenants',
-        summary: 'Tenants that I am a member of',
+        summary: 'List my tenants',
         tags,
         querystring: closed(PageQuery),
         response: { 200: pageSchema(Tenant), ...problems('invalid_cursor') },
@@ -37,7 +37,7 @@ const tenants: Routes = async (app) => {
       config: user(),
       schema: {
         operationId: 'createTenant',
-        summary: 'Make a tenant and become its Owner',
+        summary: 'Create a tenant and become its Owner',
         tags,
         body: NewTenant,
         response: { 201: CreatedTenant, ...problems('limit_reached') },
@@ -60,7 +60,7 @@ const tenants: Routes = async (app) => {
       config: member(),
       schema: {
         operationId: 'getTenant',
-        summary: 'A tenant of mine',
+        summary: 'Get one of my tenants',
         tags,
         params: TenantParams,
         response: { 200: Tenant, ...problems('not_found') },
@@ -75,7 +75,7 @@ const tenants: Routes = async (app) => {
       config: member('settings:manage'),
       schema: {
         operationId: 'updateTenant',
-        summary: 'Change the settings of a tenant',
+        summary: 'Update the settings of a tenant',
         tags,
         params: TenantParams,
         body: TenantChange,
@@ -97,7 +97,7 @@ const tenants: Routes = async (app) => {
       schema: {
         operationId: 'deleteTenant',
         summary: 'Delete a tenant; only an Owner may',
-        description: 'Every key and membership of it stops working with the next request.',
+        description: 'From the next request on, its keys and memberships stop working.',
         tags,
         params: TenantParams,
         response: { 204: NoContent, ...problems('owner_required', 'not_found') },

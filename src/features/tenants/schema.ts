@@ -8,7 +8,7 @@ export const NewTenant = closed({
     Type.Array(Origin, {
       maxItems: 50,
       uniqueItems: true,
-      description: 'Exact origins of browser pages, such as https://app.example.com.',
+      description: 'The exact origins of browser pages, such as https://app.example.com.',
     }),
   ),
 })
@@ -26,7 +26,7 @@ export const Tenant = Type.Object(
     id: Type.String(),
     name: Type.String(),
     allowed_origins: Type.Array(Type.String()),
-    requests_per_minute: Nullable(Type.Integer({ description: 'Budget of the plan; null: BUDGET_TENANT.' })),
+    requests_per_minute: Nullable(Type.Integer({ description: 'The budget of the plan. null means BUDGET_TENANT.' })),
     created_at: Type.String(),
   },
   { $id: 'Tenant' },
@@ -34,7 +34,7 @@ export const Tenant = Type.Object(
 
 export const CreatedTenant = Type.Object({
   tenant: Type.Object({ ...Tenant.properties }),
-  key: Type.String({ description: 'The first key of the tenant. It is shown this once.' }),
+  key: Type.String({ description: 'The first key of the tenant. Only this response contains it.' }),
 })
 
 /** What its members see of a tenant. */

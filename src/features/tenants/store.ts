@@ -136,7 +136,7 @@ export class TenantReader {
     protected readonly tenant_id: string,
   ) {}
 
-  /** The tenant itself. */
+  /** Reads the tenant. */
   async get(): Promise<TenantRow> {
     const [row] = await this.scope.queries.select().from(tenants).where(eq(tenants.id, this.tenant_id))
     if (row === undefined) throw new Problem('not_found')
@@ -157,7 +157,7 @@ export class TenantWriter extends TenantReader {
     super(scope, tenant_id)
   }
 
-  /** Changes what the tenant may change of itself; plan and suspension are the operator's. */
+  /** Updates the settings that members may change. Only operators change the plan and suspend the tenant. */
   async update(change: SettingsChange): Promise<TenantRow> {
     const before = await this.get()
     await this.scope.queries
@@ -170,7 +170,7 @@ export class TenantWriter extends TenantReader {
     return after
   }
 
-  /** Ends the tenant: from the next request on none of its keys and memberships is found. Its rows stay for the audit. */
+  /** Deletes the tenant: from the next request on, its keys and memberships do not work. Its rows stay for the audit. */
   async delete(): Promise<void> {
     await this.scope.queries.update(tenants).set({ deleted_at: this.scope.now }).where(eq(tenants.id, this.tenant_id))
     this.tell({ after: { deleted_at: this.scope.now } })

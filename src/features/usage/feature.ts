@@ -10,7 +10,7 @@ interface Services {
   readonly usage: UsageRecorder
 }
 
-/** How many requests a tenant made. */
+/** The usage of a tenant: its requests by hour. */
 export default {
   tenant_readers: { usage: UsageReader },
   tenant_writers: {},

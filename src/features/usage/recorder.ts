@@ -1,10 +1,10 @@
 import type { Clock } from '../../kernel/time/clock.js'
 
 const HOUR_MS = 3_600_000
-/** Distinct counters that wait to be written; beyond it new ones are dropped and said, until the database is back. */
+/** Counters that wait to be written. Beyond this number, new ones are dropped and counted in a metric. */
 const COUNTERS_MAX = 50_000
 
-/** One answer to a request of a tenant. */
+/** One response to a request of a tenant. */
 export interface Served {
   readonly tenant_id: string
   readonly key_id: string
@@ -28,18 +28,18 @@ export interface UsageCount {
 }
 
 export interface UsageRecorder {
-  /** Counts one answer, in memory. */
+  /** Counts one response in memory. */
   record(served: Served): void
   /**
-   * Writes what was counted since the last time. When that fails nothing is lost: it is added to what comes next.
-   * @returns how many counters were written.
+   * Writes the counters since the last write. If the write fails, they are added to the next one.
+   * @returns the number of counters that were written
    */
   flush(): Promise<number>
-  /** Answers that were not counted because too many counters waited. */
+  /** Returns how many responses were not counted, because too many counters were waiting. */
   dropped(): number
 }
 
-/** Counts requests in memory and writes them in batches: counting must not cost a request anything that it notices. */
+/** Counts requests in memory and writes the counters in batches, so that a request does not wait for a write. */
 export function openUsageRecorder(
   clock: Clock,
   write: (counts: readonly UsageCount[]) => Promise<void>,
@@ -76,7 +76,7 @@ export function openUsageRecorder(
         if (duration_ms > found.duration_ms_max) found.duration_ms_max = duration_ms
         return
       }
-      // What is being written comes back when that fails.
+      // Counters of a running write return if it fails.
       if (counters.size + being_written >= COUNTERS_MAX) {
         dropped += 1
         return
@@ -94,7 +94,7 @@ export function openUsageRecorder(
       })
     },
     flush() {
-      // One at a time: whoever asks while another writes gets an answer that holds for what was counted before.
+      // One write at a time. A flush during a write waits for it, and then writes what was counted before the call.
       writing = writing.then(writeOut, writeOut)
       return writing
     },

@@ -9,7 +9,7 @@ import { USAGE_GROUPS } from './store.js'
 const DAY_MS = 86_400_000
 const SPAN_DAYS_DEFAULT = 7
 const SPAN_DAYS_MAX = 400
-/** As many hours as one answer has rows. */
+/** The maximum number of hours in one response, which has one row per hour. */
 const SPAN_DAYS_OF_HOURS_MAX = 40
 const HOUR_MS = 3_600_000
 
@@ -20,9 +20,12 @@ const UsageAnswer = Type.Object(
     group_by: Type.String(),
     data: Type.Array(
       Type.Object({
-        group: Type.String({ description: 'Key id, route, status, code, hour or day. Empty: no key, or no problem.' }),
+        group: Type.String({
+          description:
+            'The key id, route, status, code, hour or day. Empty for requests without a key or without a problem.',
+        }),
         requests: Type.Integer(),
-        refusals: Type.Integer({ description: 'Answers that were problems.' }),
+        refusals: Type.Integer({ description: 'Responses that were problems.' }),
         duration_ms_average: Type.Number(),
         duration_ms_max: Type.Number(),
       }),
@@ -31,7 +34,7 @@ const UsageAnswer = Type.Object(
   { $id: 'Usage' },
 )
 
-/** What the tenant used: counted in memory, written every few seconds, and before this answer. */
+/** The usage of the tenant. It is counted in memory, and written every few seconds and before this response. */
 const usage: Routes<{ readonly clock: Clock; readonly recorder: UsageRecorder }> = async (app, { clock, recorder }) => {
   app.get(
     '',
@@ -39,12 +42,12 @@ const usage: Routes<{ readonly clock: Clock; readonly recorder: UsageRecorder }>
       config: member('analytics:view'),
       schema: {
         operationId: 'getUsage',
-        summary: 'Requests, refusals and latency of the tenant',
+        summary: 'Get requests, refusals and latency of the tenant',
         description: `By default the last ${SPAN_DAYS_DEFAULT} days. Hours are whole: from is taken back to the beginning of its hour, to on to the end of its hour, and the answer says so. Hours one by one are given for ${SPAN_DAYS_OF_HOURS_MAX} days at most, else it is ${SPAN_DAYS_MAX}.`,
         tags: ['tenants'],
         params: TenantParams,
         querystring: closed({
-          group_by: Type.Optional(Type.Enum(USAGE_GROUPS, { description: 'day if not given.' })),
+          group_by: Type.Optional(Type.Enum(USAGE_GROUPS, { description: 'The default is day.' })),
           from: Type.Optional(Instant),
           to: Type.Optional(Instant),
         }),
@@ -58,7 +61,7 @@ const usage: Routes<{ readonly clock: Clock; readonly recorder: UsageRecorder }>
         request.query.from === undefined ? to_ms - SPAN_DAYS_DEFAULT * DAY_MS : Date.parse(request.query.from),
       )
       checkSpan(from_ms, to_ms, group_by === 'hour' ? SPAN_DAYS_OF_HOURS_MAX : SPAN_DAYS_MAX)
-      // What this replica has counted is in the answer; a failure here only makes it a few seconds old.
+      // Writes the counters of this replica first. If that fails, the response is a few seconds old.
       await recorder.flush().catch(() => undefined)
       const [from, to] = [instantOf(from_ms), instantOf(to_ms)]
       return {
@@ -75,7 +78,7 @@ export default usage
 const startOfHour = (time_ms: number) => Math.floor(time_ms / HOUR_MS) * HOUR_MS
 const endOfHour = (time_ms: number) => Math.ceil(time_ms / HOUR_MS) * HOUR_MS
 
-/** Also refuses what is no time at all, such as a leap second, and years that the database cannot read. */
+/** Also refuses invalid times, such as a leap second, and years that PostgreSQL cannot read. */
 function checkSpan(from_ms: number, to_ms: number, days_max: number): void {
   const days = (to_ms - from_ms) / DAY_MS
   if (days > 0 && days <= days_max && from_ms >= FIRST_MS && to_ms <= LAST_MS) return

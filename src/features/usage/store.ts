@@ -3,13 +3,13 @@ import type { ReadScope } from '../../kernel/store/unit-of-work.js'
 import type { UsageCount } from './recorder.js'
 import { usage_hours } from './table.js'
 
-/** What usage can be summed by. */
+/** The groups that usage can be summed by. */
 export const USAGE_GROUPS = ['key', 'route', 'status', 'code', 'hour', 'day'] as const
 export type UsageGroup = (typeof USAGE_GROUPS)[number]
 
-/** Rows of one answer: a month of hours, or a year of days. */
+/** The maximum number of rows of a response: a month of hours, or a year of days. */
 const GROUPS_MAX = 1_000
-/** Counters in one statement: nine values each, within the 65,535 of the protocol. */
+/** Counters per statement. Each has nine values, and the protocol allows 65,535 values. */
 const BATCH = 1_000
 
 export interface UsageSum {
@@ -35,7 +35,7 @@ export class UsageReader {
     private readonly tenant_id: string,
   ) {}
 
-  /** Sums of the tenant from an hour to an hour, the second excluded, in the order of the group's name. */
+  /** Sums the usage of the tenant from an hour to an hour (exclusive), ordered by group. */
   async sums(group_by: UsageGroup, from: string, to: string): Promise<UsageSum[]> {
     const group = GROUP_OF[group_by]
     return this.scope.queries
@@ -60,12 +60,12 @@ export class UsageReader {
   }
 }
 
-/** Adds counters to the hours that they belong to. */
+/** Adds counters to the rows of their hours. */
 export class UsageCounter {
   constructor(private readonly scope: ReadScope) {}
 
   async add(given: readonly UsageCount[]): Promise<void> {
-    // All replicas write in one order, so that no two wait for each other.
+    // All replicas write in the same order, so that they cannot deadlock.
     const counts = [...given].sort((one, other) => (nameOf(one) < nameOf(other) ? -1 : 1))
     for (let start = 0; start < counts.length; start += BATCH) {
       await this.scope.queries

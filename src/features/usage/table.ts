@@ -8,12 +8,12 @@ export const usage_hours = pgTable(
   {
     tenant_id: tenantId(),
     hour: instant('hour').notNull(),
-    /** The tenant key of the requests; empty on the management plane, which takes none. */
+    /** The tenant key of the requests. Empty on the management plane, which has no key. */
     key_id: text('key_id').notNull(),
     /** Method and route template, such as `GET /v1/customers/:id`. */
     route: text('route').notNull(),
     status: integer('status').notNull(),
-    /** The code of the problem; empty for an answer that is none. */
+    /** The code of the problem. Empty for a successful response. */
     code: text('code').notNull(),
     requests: bigint('requests', { mode: 'number' }).notNull(),
     duration_ms_sum: doublePrecision('duration_ms_sum').notNull(),

@@ -137,8 +137,8 @@ t.test('npm run audit -- verify says what it found, and plainly what that does n
     [exported.slice(0, -40), /^NOT INTACT: the file does not end with a whole line/],
     [`${without(4).join('\n')}\n`, /^NOT INTACT at line 5: positions \d+ down to \d+ are missing before it/],
     [`${changed(2, (event) => ({ ...event, actor_id: 'x' })).join('\n')}\n`, /^NOT INTACT at line 3: its hash/],
-    ['', /^NOT INTACT: there are no events in it/],
-    ['chain_seq,created_at\n', /^NOT INTACT at line 1: it is not an event/],
+    ['', /^NOT INTACT: the export has no events/],
+    ['chain_seq,created_at\n', /^NOT INTACT at line 1: the line is not an event/],
   ] as const) {
     const { code, stdout, stderr } = await run(content)
     t.same([code, stdout], [1, ''], String(message))

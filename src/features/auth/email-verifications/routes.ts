@@ -7,7 +7,7 @@ import { LinkParams } from '../schema.js'
 
 const tags = ['auth']
 
-/** The proof of an address by a link in a mail. */
+/** The verification of an address by a link in a mail. */
 const emailVerifications: Routes<{ readonly limiter: Limiter }> = async (app, { limiter }) => {
   app.put(
     '/:token',
@@ -15,7 +15,7 @@ const emailVerifications: Routes<{ readonly limiter: Limiter }> = async (app, { 
       config: open(),
       schema: {
         operationId: 'verifyEmail',
-        summary: 'Prove the address by the link that was sent to it',
+        summary: 'Verify an address with the link from the mail',
         tags,
         params: LinkParams,
         response: { 204: NoContent, ...problems('not_found', 'rate_limited') },

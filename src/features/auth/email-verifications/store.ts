@@ -3,7 +3,7 @@ import { users } from '../../../kernel/identity/users-table.js'
 import type { WriteScope } from '../../../kernel/store/unit-of-work.js'
 import { OneTimeTokensWriter, type TokenOwner } from '../one-time-tokens-store.js'
 
-/** Links that prove an address. */
+/** Links that verify an address. */
 export class EmailVerificationsWriter {
   constructor(private readonly scope: WriteScope) {}
 
@@ -14,7 +14,7 @@ export class EmailVerificationsWriter {
     return token
   }
 
-  /** Proves the address by its link; undefined when the link does not work. */
+  /** Verifies the address of a link. Returns undefined when the link does not work. */
   async use(token: string): Promise<TokenOwner | undefined> {
     const owner = await new OneTimeTokensWriter(this.scope).use(token, 'email_verification')
     if (owner === undefined) {

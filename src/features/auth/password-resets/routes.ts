@@ -21,7 +21,7 @@ export interface PasswordResetsOptions {
   readonly public_url: string
 }
 
-/** A new password by a link in a mail. */
+/** Setting a new password with a link in a mail. */
 const passwordResets: Routes<PasswordResetsOptions> = async (
   app,
   { limiter, passwords, mailer, afterwards, public_url },
@@ -32,9 +32,9 @@ const passwordResets: Routes<PasswordResetsOptions> = async (
       config: open(),
       schema: {
         operationId: 'requestPasswordReset',
-        summary: 'Ask for a link to set a new password',
+        summary: 'Request a link to set a new password',
         description:
-          'The answer is the same whether or not the address has an account. The link works once, for 30 minutes.',
+          'The response is the same whether or not a user has the address. The link works once, for 30 minutes.',
         tags,
         body: NewPasswordReset,
         response: { 202: Accepted, ...problems('rate_limited') },
@@ -64,7 +64,7 @@ const passwordResets: Routes<PasswordResetsOptions> = async (
       config: open(),
       schema: {
         operationId: 'resetPassword',
-        summary: 'Set a new password by a link; every session ends',
+        summary: 'Set a new password with a link; every session ends',
         tags,
         params: LinkParams,
         body: PasswordReset,
@@ -74,7 +74,7 @@ const passwordResets: Routes<PasswordResetsOptions> = async (
     async (request, reply) => {
       await limitLogins(limiter, request, reply)
       const { token } = request.params
-      // Looked up first: a dead link costs no password hash, and a weak password must not use a good one up.
+      // Reads the link first: an invalid link must not cost a password hash, and a weak password must not use up the link.
       const asked_by = await request.platform_store.read((store) => store.password_resets.ownerOf(token))
       if (asked_by === undefined) throw deadLink()
       checkNewPassword(request.body.password, [asked_by.email, asked_by.name])

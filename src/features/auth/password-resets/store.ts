@@ -8,7 +8,7 @@ import { OneTimeTokensReader, OneTimeTokensWriter, type TokenOwner } from '../on
 export class PasswordResetsReader {
   constructor(protected readonly scope: ReadScope) {}
 
-  /** The id of the active user of an address; undefined when there is none. */
+  /** Reads the id of the active user with an address. Returns undefined without such a user. */
   async userOf(email: string): Promise<string | undefined> {
     const [row] = await this.scope.queries
       .select({ id: users.id })
@@ -17,7 +17,7 @@ export class PasswordResetsReader {
     return row?.id
   }
 
-  /** The user of a link that works; undefined for any other. The link is not used up. */
+  /** Reads the user of a working link, without using the link. Returns undefined for any other link. */
   ownerOf(token: string): Promise<TokenOwner | undefined> {
     return new OneTimeTokensReader(this.scope).ownerOf(token, 'password_reset')
   }
@@ -36,8 +36,8 @@ export class PasswordResetsWriter extends PasswordResetsReader {
   }
 
   /**
-   * Sets a new password by a link and ends every session: the user may have asked for the link because somebody else has
-   * one. The link came to the address, so it also proves it. Undefined when the link does not work.
+   * Sets a new password with a link and ends every session, because an attacker may have one of them. The link was sent to
+   * the address, so it also verifies the address. Returns undefined when the link does not work.
    */
   async use(token: string, password_hash: string): Promise<TokenOwner | undefined> {
     const owner = await new OneTimeTokensWriter(this.scope).use(token, 'password_reset')

@@ -9,7 +9,7 @@ import { CreatedKey, Key, Rotation, toResponse } from '../schema.js'
 
 const tags = ['access']
 
-/** What a key may do with itself: a script needs no user to look at its key, to rotate it, or to give it up. */
+/** The calling key: a script can read, rotate and revoke its own key without a user. */
 const ownKey: Routes<KeysOptions> = async (app, { clock, key_use }) => {
   app.get(
     '',
@@ -17,7 +17,7 @@ const ownKey: Routes<KeysOptions> = async (app, { clock, key_use }) => {
       config: tenant(),
       schema: {
         operationId: 'getOwnKey',
-        summary: 'The key that calls',
+        summary: 'Get the calling key',
         tags,
         response: { 200: Key, ...problems('key_required') },
       },
@@ -35,7 +35,7 @@ const ownKey: Routes<KeysOptions> = async (app, { clock, key_use }) => {
       config: tenant(),
       schema: {
         operationId: 'revokeOwnKey',
-        summary: 'Revoke the key that calls; its next request is refused',
+        summary: 'Revoke the calling key; its next request is refused',
         tags,
         response: { 204: NoContent, ...problems('key_required') },
       },
@@ -53,7 +53,7 @@ const ownKey: Routes<KeysOptions> = async (app, { clock, key_use }) => {
       config: tenant(),
       schema: {
         operationId: 'rotateOwnKey',
-        summary: 'Give the key that calls a new secret; it is shown once',
+        summary: 'Rotate the calling key; the response contains the new secret once',
         tags,
         body: Rotation,
         response: { 201: CreatedKey, ...problems('key_required', 'not_found', 'rotation_in_progress') },
@@ -70,7 +70,7 @@ const ownKey: Routes<KeysOptions> = async (app, { clock, key_use }) => {
 }
 export default ownKey
 
-/** @throws Problem `key_required` when a user is signed in: users manage keys by their scopes, elsewhere. */
+/** @throws Problem `key_required` with a signed-in user, who manages keys under `/v1/tenants/{tenant_id}/keys` */
 function ownKeyId(request: FastifyRequest): string {
   const principal = tenantPrincipal(request.principal)
   switch (principal.kind) {

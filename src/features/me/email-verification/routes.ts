@@ -14,7 +14,7 @@ export interface EmailVerificationOptions {
   readonly public_url: string
 }
 
-/** The proof of my address. */
+/** The verification of my address. */
 const emailVerification: Routes<EmailVerificationOptions> = async (app, { limiter, mailer, public_url }) => {
   app.post(
     '',
@@ -22,13 +22,13 @@ const emailVerification: Routes<EmailVerificationOptions> = async (app, { limite
       config: user(),
       schema: {
         operationId: 'requestEmailVerification',
-        summary: 'Send me a link to prove my address',
+        summary: 'Send me a link that verifies my address',
         tags,
         response: { 202: Accepted, ...problems('rate_limited') },
       },
     },
     async (request, reply) => {
-      // Whoever registered with somebody else's address must not be able to fill that mailbox.
+      // A user who registered with the address of another person must not be able to flood that mailbox.
       await limitLogins(limiter, request, reply)
       const { id } = request.principal
       const me = await request.platform_store.read((store) => store.users.get(id))

@@ -15,7 +15,7 @@ const password: Routes<LoginParts> = async (app, options) => {
       config: user(),
       schema: {
         operationId: 'changePassword',
-        summary: 'Change my password; my other sessions end',
+        summary: 'Change my password and end my other sessions',
         tags,
         body: PasswordChange,
         response: { 204: NoContent, ...problems('invalid_credentials', 'rate_limited') },

@@ -8,7 +8,7 @@ import { OneTimeTokensWriter } from '../../auth/one-time-tokens-store.js'
 export class PasswordWriter {
   constructor(private readonly scope: WriteScope) {}
 
-  /** Changes the password. Every session but the one that did it ends, and every link to set another password. */
+  /** Changes the password. It ends every other session, and every link that could set a password. */
   async change(user_id: string, password_hash: string, kept_session_id: string): Promise<void> {
     await this.scope.queries.update(users).set({ password_hash }).where(eq(users.id, user_id))
     const others = and(eq(sessions.user_id, user_id), ne(sessions.id, kept_session_id))

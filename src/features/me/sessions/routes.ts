@@ -13,7 +13,7 @@ const sessions: Routes = async (app) => {
       config: user(),
       schema: {
         operationId: 'listSessions',
-        summary: 'Where I am signed in',
+        summary: 'List my sessions',
         tags,
         response: { 200: Sessions },
       },

@@ -25,10 +25,10 @@ const Override = Type.Object(
 
 const Wish = closed({
   effect: Type.Enum(['grant', 'deny']),
-  reason: Type.String({ minLength: 1, maxLength: 500, description: 'For whoever asks later why.' }),
+  reason: Type.String({ minLength: 1, maxLength: 500, description: 'Why the override exists, for later readers.' }),
 })
 
-/** Grants and denies of one scope on one membership. Deny beats role, grant and Owner. */
+/** Overrides: grants and denies of one scope on one membership. A deny beats roles, grants and Owner. */
 const overrides: Routes = async (app) => {
   app.get(
     '',
@@ -36,7 +36,7 @@ const overrides: Routes = async (app) => {
       config: member('users:manage'),
       schema: {
         operationId: 'listOverrides',
-        summary: 'Overrides of one member',
+        summary: 'List overrides of a member',
         tags,
         params: closed({ ...TenantParams.properties, user_id: Uuid }),
         response: { 200: Type.Object({ data: Type.Array(Override) }), ...problems('not_found') },
@@ -54,7 +54,7 @@ const overrides: Routes = async (app) => {
       config: member('users:manage'),
       schema: {
         operationId: 'setOverride',
-        summary: 'Grant or deny one scope to one member',
+        summary: 'Grant or deny a scope to a member',
         tags,
         params: closed({ ...TenantParams.properties, user_id: Uuid, scope: ScopeName }),
         body: Wish,

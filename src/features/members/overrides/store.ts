@@ -25,7 +25,7 @@ export class OverridesReader {
     protected readonly tenant_id: string,
   ) {}
 
-  /** The overrides of a member, by scope. */
+  /** Lists the overrides of a member, by scope. */
   listOf(user_id: string): Promise<OverrideRecord[]> {
     return this.scope.queries
       .select({
@@ -49,7 +49,7 @@ export class OverridesWriter extends OverridesReader {
   }
 
   /**
-   * Grants or denies one scope on one membership. A deny beats every role and every grant, also those of an Owner.
+   * Grants or denies a scope on a membership. A deny beats every role and every grant, also those of an Owner.
    * @throws Problem `not_found`, `owner_required`, `privilege_escalation`, `last_owner`
    */
   async set(user_id: string, wish: OverrideWish, actor: Actor): Promise<OverrideRecord> {
@@ -76,7 +76,7 @@ export class OverridesWriter extends OverridesReader {
   }
 
   /**
-   * Removes an override. Lifting a deny gives the scope back, so it is the actor's to give only if they hold it.
+   * Removes an override. Removing a deny grants the scope again, so the actor must hold the scope.
    * @throws Problem `not_found`, `owner_required`, `privilege_escalation`
    */
   async remove(user_id: string, scope: string, actor: Actor): Promise<void> {
@@ -97,7 +97,7 @@ export class OverridesWriter extends OverridesReader {
     })
   }
 
-  /** The roles of a member. @throws Problem `not_found`, `owner_required` when the actor may not change this member. */
+  /** Reads the roles of a member. @throws Problem `not_found`, `owner_required` when the actor may not change this member */
   private async touch(user_id: string, actor: Actor): Promise<readonly RoleFact[]> {
     const member = await new MembersReader(this.scope, this.tenant_id).get(user_id)
     const held = await namedRoles(this.scope, this.tenant_id, member.roles)

@@ -11,7 +11,7 @@ const SPAN_DAYS_DEFAULT = 30
 const SPAN_DAYS_MAX = 400
 const BUSIEST_MAX = 100
 
-/** Numbers about the platform. */
+/** Analytics of the platform. */
 const analytics: Routes<{ readonly clock: Clock }> = async (app, { clock }) => {
   const spanOf = ({ from, to }: { from?: string; to?: string }): Span => {
     const to_ms = to === undefined ? clock() + 1 : Date.parse(to)
@@ -27,7 +27,7 @@ const analytics: Routes<{ readonly clock: Clock }> = async (app, { clock }) => {
       config: operator('platform:analytics:view'),
       schema: {
         operationId: 'getOverview',
-        summary: 'How much there is, and how much was asked in the last day',
+        summary: 'Get totals, and the requests of the last day',
         tags,
         response: {
           200: Overview,
@@ -43,7 +43,7 @@ const analytics: Routes<{ readonly clock: Clock }> = async (app, { clock }) => {
       config: operator('platform:analytics:view'),
       schema: {
         operationId: 'getBusiestTenants',
-        summary: 'Tenants by how much they asked',
+        summary: 'List tenants by requests',
         tags,
         querystring: SpanQuery,
         response: {
@@ -66,7 +66,7 @@ const analytics: Routes<{ readonly clock: Clock }> = async (app, { clock }) => {
       config: operator('platform:analytics:view'),
       schema: {
         operationId: 'getGrowth',
-        summary: 'New tenants and users by day',
+        summary: 'List new tenants and users by day',
         tags,
         querystring: SpanQuery,
         response: {

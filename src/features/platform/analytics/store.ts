@@ -14,11 +14,11 @@ export interface Span {
   readonly to: string
 }
 
-/** Numbers about the whole platform. Of a tenant's data it sees how often it was asked for, never what it is. */
+/** Reads analytics of the platform. It counts the requests of a tenant and cannot read the data of a tenant. */
 export class AnalyticsReader {
   constructor(private readonly scope: ReadScope) {}
 
-  /** How much there is, and how much was asked in the last day. */
+  /** Reads totals, and the requests of the last day. */
   async overview() {
     const tenant_counts = await tenantCounts(this.scope)
     const [user_counts] = await this.scope.queries
@@ -44,7 +44,7 @@ export class AnalyticsReader {
     }
   }
 
-  /** Tenants by how much they asked, most first. */
+  /** Lists tenants by the number of requests, most first. */
   async busiestTenants({ from, to }: Span, limit: number) {
     return this.scope.queries
       .select({
@@ -70,7 +70,7 @@ export class AnalyticsReader {
       .limit(limit)
   }
 
-  /** New tenants and users of each day; days without any are left out. */
+  /** Counts new tenants and users of each day. It leaves out days without any. */
   async growth({ from, to }: Span) {
     const day = sql<string>`to_char(made.created_at at time zone 'UTC', 'YYYY-MM-DD')`
     const rows = await this.scope.queries.execute(sql`

@@ -8,7 +8,7 @@ import { Appointment, Operator, OperatorParams } from './schema.js'
 
 const tags = ['platform']
 
-/** Those who run the platform. Nobody appoints to more than they hold, and somebody who can appoint stays. */
+/** The operators of the platform. An operator can grant only own privileges. One operator who can appoint always remains. */
 const operators: Routes = async (app) => {
   app.get(
     '',
@@ -16,7 +16,7 @@ const operators: Routes = async (app) => {
       config: operator('platform:operators:manage'),
       schema: {
         operationId: 'listOperators',
-        summary: 'Operators and their privileges',
+        summary: 'List operators and their privileges',
         tags,
         querystring: closed(PageQuery),
         response: { 200: pageSchema(Operator), ...problems('invalid_cursor') },
@@ -34,7 +34,7 @@ const operators: Routes = async (app) => {
       config: operator('platform:operators:manage'),
       schema: {
         operationId: 'appointOperator',
-        summary: 'Make a user an operator, or change the privileges of one',
+        summary: 'Appoint an operator, or change the privileges of an operator',
         tags,
         params: OperatorParams,
         body: Appointment,
@@ -59,7 +59,7 @@ const operators: Routes = async (app) => {
       config: operator('platform:operators:manage'),
       schema: {
         operationId: 'dismissOperator',
-        summary: 'Take all privileges from an operator; the next request is refused',
+        summary: 'Dismiss an operator; the next request is refused',
         tags,
         params: OperatorParams,
         response: { 204: NoContent, ...problems('not_found', 'last_operator') },
@@ -73,7 +73,7 @@ const operators: Routes = async (app) => {
 }
 export default operators
 
-/** @throws Problem `privilege_escalation` with what the operator does not hold */
+/** @throws Problem `privilege_escalation` with the privileges that the operator does not hold */
 function checkHeld(holdings: Holdings, wanted: readonly Privilege[]): void {
   const exceeding_scopes = wanted.filter((privilege) => !holds(holdings, privilege))
   if (exceeding_scopes.length > 0) throw new Problem('privilege_escalation', { members: { exceeding_scopes } })

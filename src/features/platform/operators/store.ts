@@ -18,7 +18,7 @@ export interface OperatorRecord {
 export class OperatorsReader {
   constructor(protected readonly scope: ReadScope) {}
 
-  /** Operators, by descending user id. */
+  /** Lists operators, by descending user id. */
   async list(page: Page): Promise<Rows<OperatorRecord>> {
     const after = page.after_id === undefined ? undefined : lt(operators.user_id, page.after_id)
     const rows = await this.select()
@@ -55,7 +55,7 @@ export class OperatorsWriter extends OperatorsReader {
     super(scope)
   }
 
-  /** Makes a user an operator, or changes the privileges of one; it holds from their next request. */
+  /** Appoints an operator, or changes the privileges of an operator. It applies from the next request of the operator. */
   async appoint(user_id: string, privileges: readonly Privilege[]): Promise<void> {
     await queueOperatorChanges(this.scope)
     const [before] = await this.scope.queries

@@ -19,7 +19,7 @@ import {
 
 const tags = ['platform']
 
-/** Tenants, as operators see and change them. */
+/** Tenants, for operators. */
 const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }) => {
   app.get(
     '',
@@ -27,7 +27,7 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
       config: operator('platform:tenants:view'),
       schema: {
         operationId: 'listPlatformTenants',
-        summary: 'Every tenant',
+        summary: 'List tenants',
         tags,
         querystring: closed(PageQuery),
         response: { 200: pageSchema(PlatformTenant), ...problems('invalid_cursor') },
@@ -45,7 +45,7 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
       config: operator('platform:tenants:manage'),
       schema: {
         operationId: 'createPlatformTenant',
-        summary: 'Make a tenant for an existing user, who becomes its Owner',
+        summary: 'Create a tenant for an existing user, who becomes its Owner',
         tags,
         body: NewPlatformTenant,
         response: { 201: PlatformTenant, ...problems('not_found') },
@@ -57,7 +57,7 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
       if (wish.trial_ends_at !== undefined) checkFuture(wish.trial_ends_at, '/trial_ends_at', clock)
       const owner_id =
         given_id ?? (await request.platform_store.read((store) => store.users.idOf(normaliseEmail(owner_email ?? ''))))
-      if (owner_id === undefined) throw new Problem('not_found', { detail: 'There is no user with that email.' })
+      if (owner_id === undefined) throw new Problem('not_found', { detail: 'No user has this email.' })
       const { tenant } = await request.platform_store.write('tenant.created', (store) =>
         store.tenants.create({ ...wish, owner_id }),
       )
@@ -71,7 +71,7 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
       config: operator('platform:tenants:view'),
       schema: {
         operationId: 'getPlatformTenant',
-        summary: 'One tenant',
+        summary: 'Get a tenant',
         tags,
         params: TenantIdParams,
         response: { 200: PlatformTenant, ...problems('not_found') },
@@ -87,7 +87,7 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
       config: operator('platform:tenants:manage'),
       schema: {
         operationId: 'changePlan',
-        summary: 'Change plan, budget or trial of a tenant',
+        summary: 'Update the plan, the budget or the trial of a tenant',
         tags,
         params: TenantIdParams,
         body: PlanChange,
@@ -108,7 +108,7 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
       config: operator('platform:tenants:manage'),
       schema: {
         operationId: 'suspendTenant',
-        summary: 'Refuse everything that the tenant does, from its next request on',
+        summary: 'Suspend a tenant; its next request is refused',
         tags,
         params: TenantIdParams,
         body: Suspension,
@@ -132,7 +132,7 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
       config: operator('platform:tenants:manage'),
       schema: {
         operationId: 'activateTenant',
-        summary: 'Let a suspended tenant act again',
+        summary: 'Activate a suspended tenant',
         tags,
         params: TenantIdParams,
         response: { 200: PlatformTenant, ...problems('not_found') },
@@ -152,7 +152,7 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
       config: operator('platform:tenants:view'),
       schema: {
         operationId: 'listPlatformKeys',
-        summary: 'Keys of a tenant',
+        summary: 'List keys of a tenant',
         tags,
         params: TenantIdParams,
         querystring: closed(PageQuery),
@@ -174,7 +174,7 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
       config: operator('platform:tenants:manage'),
       schema: {
         operationId: 'lockDownTenant',
-        summary: 'End every key of a tenant and every session of its members in one step',
+        summary: 'Lock down a tenant: revoke all its keys and all sessions of its members',
         tags,
         params: TenantIdParams,
         response: {

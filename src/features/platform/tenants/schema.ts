@@ -15,7 +15,7 @@ export const NewPlatformTenant = closed(
   },
   {
     oneOf: [{ required: ['owner_email'] }, { required: ['owner_id'] }],
-    description: 'Its first Owner is an existing user.',
+    description: 'An existing user becomes the first Owner.',
   },
 )
 

@@ -26,7 +26,7 @@ export interface Lockdown {
 export class PlatformTenantsReader {
   constructor(protected readonly scope: ReadScope) {}
 
-  /** Tenants of the platform, newest first. */
+  /** Lists tenants of the platform, newest first. */
   async list(page: Page): Promise<Rows<TenantRow>> {
     const after = page.after_id === undefined ? undefined : lt(tenants.id, page.after_id)
     const rows = await this.scope.queries
@@ -48,7 +48,7 @@ export class PlatformTenantsReader {
     return row
   }
 
-  /** Keys of a tenant as operators see them: enough to find the one that leaked. */
+  /** Lists the keys of a tenant for operators, who can find a leaked key with it. */
   async keysOf(tenant_id: string, page: Page): Promise<Rows<KeyRecord>> {
     await this.get(tenant_id)
     const after = page.after_id === undefined ? undefined : lt(tenant_keys.id, page.after_id)

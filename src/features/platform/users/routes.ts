@@ -8,7 +8,7 @@ import { NewUser, toResponse, User, UserParams, UserWithMemberships } from './sc
 
 const tags = ['platform']
 
-/** Users, as operators see and change them. */
+/** Users, for operators. */
 const platformUsers: Routes<{ readonly passwords: Passwords }> = async (app, { passwords }) => {
   app.get(
     '',
@@ -16,7 +16,7 @@ const platformUsers: Routes<{ readonly passwords: Passwords }> = async (app, { p
       config: operator('platform:users:view'),
       schema: {
         operationId: 'listPlatformUsers',
-        summary: 'Every user',
+        summary: 'List users',
         tags,
         querystring: closed(PageQuery),
         response: { 200: pageSchema(User), ...problems('invalid_cursor') },
@@ -34,7 +34,7 @@ const platformUsers: Routes<{ readonly passwords: Passwords }> = async (app, { p
       config: operator('platform:users:manage'),
       schema: {
         operationId: 'createPlatformUser',
-        summary: 'Create a user, whose email the operator vouches for',
+        summary: 'Create a user with a verified email',
         tags,
         body: NewUser,
         response: { 201: User, ...problems('already_exists') },
@@ -47,7 +47,7 @@ const platformUsers: Routes<{ readonly passwords: Passwords }> = async (app, { p
       const password_hash = await passwords.hash(password)
       const created = await request.platform_store.write('user.created', async (store) => {
         const made = await store.users.create({ email, name, password_hash, is_verified: true })
-        // Refused inside of the transaction: a refusal must not leave the claim of an Idempotency-Key behind.
+        // Throws inside the transaction, so that a refusal does not keep the claim of an Idempotency-Key.
         if (made === undefined) throw new Problem('already_exists', { members: { conflicting_field: 'email' } })
         return made
       })
@@ -77,7 +77,7 @@ const platformUsers: Routes<{ readonly passwords: Passwords }> = async (app, { p
       config: operator('platform:users:view'),
       schema: {
         operationId: 'getPlatformUser',
-        summary: 'A user and their places in tenants',
+        summary: 'Get a user with memberships',
         tags,
         params: UserParams,
         response: { 200: UserWithMemberships, ...problems('not_found') },
@@ -97,7 +97,7 @@ const platformUsers: Routes<{ readonly passwords: Passwords }> = async (app, { p
       config: operator('platform:users:manage'),
       schema: {
         operationId: 'enableUser',
-        summary: 'Let a disabled user log in again',
+        summary: 'Enable a disabled user',
         tags,
         params: UserParams,
         response: { 200: User, ...problems('not_found') },
@@ -113,7 +113,7 @@ const platformUsers: Routes<{ readonly passwords: Passwords }> = async (app, { p
       config: operator('platform:users:manage'),
       schema: {
         operationId: 'unlockUser',
-        summary: 'End the pause of an account after failed logins',
+        summary: 'Unlock a user after failed logins',
         tags,
         params: UserParams,
         response: { 204: NoContent, ...problems('not_found') },

@@ -7,11 +7,11 @@ import { sessions, users } from '../../../kernel/identity/users-table.js'
 import { type Page, pageOf, type Rows } from '../../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
 
-/** Users, as operators see and change them. */
+/** Users, for operators. */
 export class PlatformUsersReader {
   constructor(protected readonly scope: ReadScope) {}
 
-  /** Users, newest first. */
+  /** Lists users, newest first. */
   async list(page: Page): Promise<Rows<UserRecord>> {
     const after = page.after_id === undefined ? undefined : lt(users.id, page.after_id)
     const rows = await this.scope.queries
@@ -30,7 +30,7 @@ export class PlatformUsersWriter extends PlatformUsersReader {
   }
 
   /**
-   * Disables a user and ends every session; the next request with any token of theirs is refused.
+   * Disables a user and ends every session. The next request with a token of the user is refused.
    * @throws Problem `not_found`, `last_operator`
    */
   async disable(id: string): Promise<UserRecord> {
@@ -47,14 +47,14 @@ export class PlatformUsersWriter extends PlatformUsersReader {
     return getUser(this.scope, id)
   }
 
-  /** Forgets the failed logins of an account. @throws Problem `not_found` */
+  /** Resets the failed logins of a user. @throws Problem `not_found` */
   async unlock(id: string): Promise<void> {
     await getUser(this.scope, id)
     await this.scope.queries.update(users).set({ unlocked_at: this.scope.now }).where(eq(users.id, id))
     this.tell(id, { after: { unlocked_at: this.scope.now } })
   }
 
-  /** Lets a disabled user log in again; sessions that ended stay ended. @throws Problem `not_found` */
+  /** Enables a disabled user. Ended sessions stay ended. @throws Problem `not_found` */
   async enable(id: string): Promise<UserRecord> {
     const before = await getUser(this.scope, id)
     if (before.disabled_at === null) {
@@ -66,7 +66,7 @@ export class PlatformUsersWriter extends PlatformUsersReader {
     return getUser(this.scope, id)
   }
 
-  /** Whether the user is an operator, with whatever privileges. */
+  /** Checks whether the user is an operator, with any privileges. */
   private async isOperator(id: string): Promise<boolean> {
     const found = await this.scope.queries
       .select({ id: operators.user_id })
