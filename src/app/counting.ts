@@ -3,7 +3,7 @@ import { openRefusalRecorder, type RefusalRecorder } from '../features/audit/ref
 import { openUsageRecorder, type UsageRecorder } from '../features/usage/recorder.js'
 import { type KeyUseRecorder, openKeyUseRecorder } from '../kernel/credentials/key-use.js'
 import type { Database } from '../kernel/database/database.js'
-import { flushInBackground } from '../kernel/jobs/background.js'
+import { scheduleUntilClose } from '../kernel/jobs/schedule.js'
 import { type Metrics, openMetrics } from '../kernel/metrics/metrics.js'
 import { systemOrigin } from '../kernel/store/audit-record.js'
 import type { Clock } from '../kernel/time/clock.js'
@@ -37,10 +37,11 @@ export function startCounting(
   const refusals = openRefusalRecorder(clock, (refusal) =>
     stores.platform(() => refusal.origin).write(refusal.action, (store) => store.refusals.add(refusal)),
   )
-  flushInBackground(app, [
-    { name: 'usage', every_ms: FLUSH_MS, flush: usage.flush },
-    { name: 'refusals', every_ms: FLUSH_MS, flush: refusals.flush },
-    { name: 'key use', every_ms: KEY_USE_FLUSH_MS, flush: key_use.flush },
-  ])
+  const jobs = [
+    { name: 'write usage', every_ms: FLUSH_MS, run: usage.flush },
+    { name: 'write refusals', every_ms: FLUSH_MS, run: refusals.flush },
+    { name: 'write key use', every_ms: KEY_USE_FLUSH_MS, run: key_use.flush },
+  ]
+  for (const job of jobs) scheduleUntilClose(app, job, { runs_at_close: true })
   return { usage, refusals, key_use, metrics: openMetrics(database, usage.dropped) }
 }

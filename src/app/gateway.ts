@@ -10,7 +10,8 @@ import { openPasswords } from '../kernel/credentials/passwords.js'
 import type { Database } from '../kernel/database/database.js'
 import { pendingMigrations } from '../kernel/database/migrate.js'
 import { mount } from '../kernel/feature/mount.js'
-import { openAfterwards } from '../kernel/jobs/afterwards.js'
+import { openAfterResponseQueue } from '../kernel/jobs/after-response.js'
+import { scheduleUntilClose } from '../kernel/jobs/schedule.js'
 import { openLimiter } from '../kernel/limits/limiter.js'
 import { openLive } from '../kernel/live/live.js'
 import { openMailer } from '../kernel/mail/mailer.js'
@@ -44,7 +45,7 @@ import { closeUnanswered } from './http/unanswered.js'
 import { completeSchemas, installOpenApi } from './openapi/openapi.js'
 import service from './openapi/service-routes.js'
 import { installPipeline } from './pipeline/index.js'
-import { startSweeping } from './sweep.js'
+import { SWEEP_EVERY_MS, sweepSessions } from './sweep.js'
 
 const BODY_BYTES_MAX = 262_144
 /** The whole request must have arrived by then; a client that drips cannot hold a socket for ever. */
@@ -139,15 +140,14 @@ export async function createGateway(parts: Parts): Promise<Gateway> {
   const { key_use } = counting
   if (config.metrics !== undefined) await serveMetrics(app, counting.metrics, config.metrics.host, config.metrics.port)
   const mailer = openMailer(config.mail, app.log)
-  const afterwards = openAfterwards(app.log)
+  const after_response = openAfterResponseQueue(app.log)
   app.addHook('onClose', async () => {
-    // In this order: what follows an answer may end with a mail.
-    await afterwards.settled()
+    // In this order, because an after-response task can send a mail.
+    await after_response.settled()
     await mailer.settled()
   })
 
-  const stopSweeping = startSweeping(stores, (error) => app.log.warn({ err: error }, 'the sweep failed'))
-  app.addHook('onClose', async () => stopSweeping())
+  scheduleUntilClose(app, { name: 'sweep', every_ms: SWEEP_EVERY_MS, run: () => sweepSessions(stores) })
 
   closeUnanswered(app)
   installHeaders(app)
@@ -179,7 +179,7 @@ export async function createGateway(parts: Parts): Promise<Gateway> {
   const services = {
     ...counting,
     access_tokens,
-    afterwards,
+    after_response,
     allow_registration: config.allow_registration,
     bus,
     catalogue,

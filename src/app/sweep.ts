@@ -1,7 +1,7 @@
 import { systemOrigin } from '../kernel/store/audit-record.js'
 import type { Stores } from './composition/stores.js'
 
-const SWEEP_EVERY_MS = 3_600_000
+export const SWEEP_EVERY_MS = 3_600_000
 const SWEEP = systemOrigin('sweep')
 
 /**
@@ -15,11 +15,4 @@ export async function sweepSessions(stores: Stores): Promise<number> {
   const platform = stores.platform(() => SWEEP)
   await platform.writeUnaudited((store) => store.expired.delete())
   return platform.write('sessions.swept', (store) => store.sessions.deleteOld())
-}
-
-/** Sweeps every hour until it is stopped. A failure is told and the next hour tries again. */
-export function startSweeping(stores: Stores, on_error: (error: unknown) => void): () => void {
-  const timer = setInterval(() => sweepSessions(stores).catch(on_error), SWEEP_EVERY_MS)
-  timer.unref()
-  return () => clearInterval(timer)
 }

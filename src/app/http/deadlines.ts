@@ -1,10 +1,11 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import { scheduleUntilClose } from '../../kernel/jobs/schedule.js'
 import { unavailable } from '../../kernel/problems/problems.js'
 
 /** The longest that a handler may take to begin its answer. */
 const HANDLER_MS_MAX = 20_000
 /** How often those that are under way are looked at: so much later a deadline may be noticed. */
-const SWEEP_MS = 500
+const CHECK_MS = 500
 const RETRY_AFTER_SECONDS = 2
 
 declare module 'fastify' {
@@ -47,7 +48,7 @@ export function installDeadlines(app: FastifyInstance): void {
     if (reply.under_way !== undefined) forget(all, reply.under_way)
     done()
   })
-  const timer = setInterval(() => {
+  const check = () => {
     const now = performance.now()
     for (const each of [...all]) {
       const { reply, ends_at_ms } = each
@@ -57,9 +58,8 @@ export function installDeadlines(app: FastifyInstance): void {
       forget(all, each)
       if (!is_over) reply.send(unavailable('the handler took too long', RETRY_AFTER_SECONDS))
     }
-  }, SWEEP_MS)
-  timer.unref()
-  app.addHook('onClose', async () => clearInterval(timer))
+  }
+  scheduleUntilClose(app, { name: 'check deadlines', every_ms: CHECK_MS, run: check })
 }
 
 /**

@@ -3,7 +3,7 @@ import type { AccessTokens } from '../../kernel/credentials/access-tokens.js'
 import { normaliseEmail } from '../../kernel/credentials/email.js'
 import { checkNewPassword } from '../../kernel/credentials/passwords.js'
 import { isRefreshToken } from '../../kernel/credentials/refresh-tokens.js'
-import type { Afterwards } from '../../kernel/jobs/afterwards.js'
+import type { AfterResponseQueue } from '../../kernel/jobs/after-response.js'
 import { addressBucket } from '../../kernel/limits/address.js'
 import { verificationMail } from '../../kernel/mail/letters.js'
 import type { Mailer } from '../../kernel/mail/mailer.js'
@@ -19,7 +19,7 @@ export interface AuthOptions extends LoginParts {
   readonly refresh_token_seconds: number
   readonly allow_registration: boolean
   readonly mailer: Mailer
-  readonly afterwards: Afterwards
+  readonly after_response: AfterResponseQueue
   readonly public_url: string
 }
 
@@ -131,13 +131,13 @@ const auth: Routes<AuthOptions> = async (app, options) => {
     async (request, reply) => {
       if (!options.allow_registration) throw new Problem('registration_disabled')
       await limitLogins(limiter, request, reply)
-      options.afterwards.checkRoom()
+      options.after_response.assertRoom()
       const { name, password } = request.body
       const email = normaliseEmail(request.body.email)
       checkNewPassword(password, [email, name])
       const password_hash = await passwords.hash(password)
       const { platform_store } = request
-      options.afterwards.follow(reply, async () => {
+      options.after_response.add(reply, async () => {
         const token = await platform_store.write('user.registered', (store) =>
           store.users.register({ email, name, password_hash }),
         )

@@ -1,4 +1,5 @@
 import pLimit from 'p-limit'
+import { type JobLog, type ScheduledJob, schedule } from '../jobs/schedule.js'
 import { Problem, unavailable } from '../problems/problems.js'
 import type { Bus } from '../store/bus.js'
 import type { RightsEvent } from '../store/events.js'
@@ -8,6 +9,7 @@ import type { Facts } from './facts.js'
 import type { FactsReader } from './facts-reader.js'
 import { type ClientLocation, type Credential, type Standing, standingOf } from './standing.js'
 
+const JOB = 'recheck access'
 /** Finds changes that no event announced: those of another replica, and those whose event was lost. */
 const RECHECK_EVERY_MS = 15_000
 /** A revoked right closes its connections within a second, so an event waits for its round no longer than this. */
@@ -35,8 +37,7 @@ export interface RecheckerParts<C extends AuthorisedConnection> {
   readonly facts: FactsReader
   readonly bus: Bus
   readonly clock: Clock
-  /** Receives every check that got no answer. */
-  readonly logError: (error: unknown) => void
+  readonly log: JobLog
   /** A second check of what connections of one caller follow, for those that passed the first one. */
   readonly checkTargets?: (connections: readonly C[]) => Promise<void>
 }
@@ -59,12 +60,12 @@ interface Watched<C> {
 export class AccessRechecker<C extends AuthorisedConnection> {
   readonly #watched = new Map<C, Watched<C>>()
   readonly #due = new Set<Watched<C>>()
-  readonly #timer: NodeJS.Timeout
+  readonly #rounds: ScheduledJob
   readonly #unsubscribe: () => void
   #is_checking = false
 
   constructor(private readonly parts: RecheckerParts<C>) {
-    this.#timer = setInterval(() => this.#tick(), ROUND_EVERY_MS).unref()
+    this.#rounds = schedule({ name: JOB, every_ms: ROUND_EVERY_MS, run: () => this.#tick() }, parts.log)
     this.#unsubscribe = parts.bus.subscribe((event) => {
       if (event.kind === 'rights_changed') this.#onRightsChanged(event)
     })
@@ -94,7 +95,7 @@ export class AccessRechecker<C extends AuthorisedConnection> {
 
   /** Stops all checks. It closes no connection. */
   close(): void {
-    clearInterval(this.#timer)
+    void this.#rounds.stop()
     this.#unsubscribe()
   }
 
@@ -119,7 +120,7 @@ export class AccessRechecker<C extends AuthorisedConnection> {
     if (this.#is_checking || this.#due.size === 0) return
     this.#is_checking = true
     this.#round()
-      .catch(this.parts.logError)
+      .catch((error: unknown) => this.#logFailure(error))
       .finally(() => {
         this.#is_checking = false
       })
@@ -149,7 +150,7 @@ export class AccessRechecker<C extends AuthorisedConnection> {
       if (allowed.length > 0) await this.parts.checkTargets?.(allowed.map((each) => each.connection))
       for (const each of allowed) each.unanswered_since_ms = undefined
     } catch (error) {
-      this.parts.logError(error)
+      this.#logFailure(error)
       for (const each of watched) this.#onNoAnswer(each, started_at_ms, error)
     }
   }
@@ -174,6 +175,10 @@ export class AccessRechecker<C extends AuthorisedConnection> {
     watched.unanswered_since_ms ??= started_at_ms
     if (started_at_ms - watched.unanswered_since_ms < UNANSWERED_MS_MAX) this.#due.add(watched)
     else this.#end(watched, unavailable('the access of open connections could not be checked', 5, cause))
+  }
+
+  #logFailure(error: unknown): void {
+    this.parts.log.warn({ job: JOB, err: error }, 'access of open connections not checked')
   }
 
   #end({ connection }: Watched<C>, problem: Problem): void {

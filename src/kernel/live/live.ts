@@ -3,6 +3,7 @@ import { AccessRechecker } from '../authz/access-rechecker.js'
 import type { FactsReader } from '../authz/facts-reader.js'
 import { tenantPrincipal } from '../authz/principal.js'
 import { type ClientLocation, standingOf } from '../authz/standing.js'
+import { schedule } from '../jobs/schedule.js'
 import type { ConnectionLimits } from '../limits/budgets.js'
 import { Problem } from '../problems/problems.js'
 import { found } from '../request/findings.js'
@@ -66,20 +67,20 @@ export function openLive(app: FastifyInstance, { bus, log, facts, clock, limits 
     facts,
     bus,
     clock,
-    logError: (error) => app.log.warn({ err: error }, 'open connections could not be asked about'),
+    log: app.log,
     checkTargets: (connections) => checkVisible(connections, log, followers),
   })
 
   const unsubscribe = bus.subscribe((event) => {
     if (event.kind !== 'rights_changed') followers.hear(event)
   })
-  const timer = setInterval(() => {
+  const tick = () => {
     const now = clock()
     for (const connection of connections.open) connection.tick(now)
-  }, TICK_MS)
-  timer.unref()
+  }
+  const ticks = schedule({ name: 'tick connections', every_ms: TICK_MS, run: tick }, app.log)
   app.addHook('preClose', async () => {
-    clearInterval(timer)
+    void ticks.stop()
     unsubscribe()
     rechecker.close()
     connections.close()

@@ -1,9 +1,9 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import nodemailer from 'nodemailer'
 import type SMTPPool from 'nodemailer/lib/smtp-pool/index.js'
 import { v7 as uuidv7 } from 'uuid'
+import { InFlight } from '../jobs/in-flight.js'
 
 /** One mail to one address, in plain text. */
 export interface Mail {
@@ -28,7 +28,7 @@ const SMTP_TIMEOUT_MS = 10_000
 /** How long a stop waits for mails. A mail server that does not respond must not block the stop. */
 const SETTLE_MS_MAX = 3_000
 /** Mails in flight at once. Beyond it the mailer drops a mail and logs that, so that memory stays bounded. */
-const UNDER_WAY_MAX = 200
+const MAILS_MAX = 200
 
 interface Log {
   info(fields: object, text: string): void
@@ -39,24 +39,22 @@ interface Log {
 export function openMailer(config: MailConfig, log: Log): Mailer {
   const { deliver, close } =
     config.kind === 'smtp' ? bySmtp(config.url, config.from) : intoFolder(config.folder, config.from, log)
-  const under_way = new Set<Promise<void>>()
+  const in_flight = new InFlight(MAILS_MAX)
   return {
     send(mail) {
-      if (under_way.size >= UNDER_WAY_MAX) {
+      if (in_flight.is_full) {
         log.error({ subject: mail.subject }, 'mail dropped: too many mails in flight')
         return
       }
-      const sending = deliver(mail)
-        .catch((error: Error) => log.error({ subject: mail.subject, reason: error.message }, 'mail not sent'))
-        .finally(() => under_way.delete(sending))
-      under_way.add(sending)
+      in_flight.add(
+        deliver(mail).catch((error: Error) =>
+          log.error({ subject: mail.subject, reason: error.message }, 'mail not sent'),
+        ),
+      )
     },
     async settled() {
-      const bound = new AbortController()
-      const end = sleep(SETTLE_MS_MAX, undefined, { signal: bound.signal }).catch(() => undefined)
-      await Promise.race([Promise.all(under_way), end])
-      bound.abort()
-      if (under_way.size > 0) log.error({ mails: under_way.size }, 'mails still in flight at shutdown')
+      const mails = await in_flight.settled(SETTLE_MS_MAX)
+      if (mails > 0) log.error({ mails }, 'mails still in flight at shutdown')
       close()
     },
   }

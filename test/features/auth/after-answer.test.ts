@@ -11,8 +11,8 @@ import { until } from '../../helpers/until.js'
 import { buildWorld, emailOf, PASSWORD } from '../../helpers/world.js'
 import { readMails } from '../../kernel/mail/read-mails.js'
 
-/** As many as may wait, in src/kernel/jobs/afterwards.ts. */
-const WAITING_MAX = 100
+/** TASKS_MAX of src/kernel/jobs/after-response.ts. */
+const TASKS_MAX = 100
 const test_database = await openTestDatabase()
 t.teardown(() => test_database.close())
 const signing_keys = generateSigningKeys()
@@ -94,8 +94,8 @@ t.test('503 beyond a hundred that wait nobody is promised more, whether or not t
   const { id, email } = await user()
   const statuses: number[] = []
   // One after another: whoever is asked at the same moment may pass the same last place.
-  for (let number = 0; number < WAITING_MAX + 5; number += 1) statuses.push((await asked(gateway, email)).status)
-  t.same(statuses, [...Array(WAITING_MAX).fill(202), ...Array(5).fill(503)])
+  for (let number = 0; number < TASKS_MAX + 5; number += 1) statuses.push((await asked(gateway, email)).status)
+  t.same(statuses, [...Array(TASKS_MAX).fill(202), ...Array(5).fill(503)])
   const refused = [await asked(gateway, 'nobody@people.example'), await asked(gateway, emailOf('agent'))]
   for (const { status, headers, body } of [...refused, await registered(gateway, 'more@people.example')]) {
     t.match({ status, code: body.code }, { status: 503, code: 'service_unavailable' })
@@ -105,7 +105,7 @@ t.test('503 beyond a hundred that wait nobody is promised more, whether or not t
   open()
   const folder = join(DATA_DIR, 'mail')
   const written = () => existsSync(folder) && readdirSync(folder).filter((name) => name.endsWith('.eml')).length
-  await until('the mails', () => written() === WAITING_MAX, { within_ms: 60_000 })
+  await until('the mails', () => written() === TASKS_MAX, { within_ms: 60_000 })
   t.equal(await tokensOf(id), 1, 'the newest link is the only one')
   t.equal((await asked(gateway, email)).status, 202, 'there is room again')
   await gateway.close()
@@ -126,7 +126,7 @@ t.test('what fails after an answer is told to the log, without secrets, and stop
   t.equal((await asked(gateway, second.email)).status, 202)
   t.match(await readMails(DATA_DIR, 1), [{ to: second.email }])
   t.equal(await tokensOf(first.id), 0)
-  const [line] = gateway.lines.filter((each) => each.includes('what follows an answer failed'))
+  const [line] = gateway.lines.filter((each) => each.includes('after-response task failed'))
   t.match(JSON.parse(String(line)), { level: 'error', request_id: /./, err: { message: 'no transaction today' } })
   t.notMatch(line, first.email)
   await gateway.close()

@@ -39,7 +39,7 @@ function openRechecker(read: () => Promise<Facts>) {
     facts: { read },
     bus,
     clock: () => clock.now_ms,
-    logError: (error) => errors.push(error),
+    log: { warn: ({ err }) => errors.push(err) },
   })
   t.teardown(() => rechecker.close())
   const endings: string[] = []

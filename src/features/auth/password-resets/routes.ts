@@ -1,6 +1,6 @@
 import { normaliseEmail } from '../../../kernel/credentials/email.js'
 import { checkNewPassword, type Passwords } from '../../../kernel/credentials/passwords.js'
-import type { Afterwards } from '../../../kernel/jobs/afterwards.js'
+import type { AfterResponseQueue } from '../../../kernel/jobs/after-response.js'
 import type { Limiter } from '../../../kernel/limits/limiter.js'
 import { passwordResetMail } from '../../../kernel/mail/letters.js'
 import type { Mailer } from '../../../kernel/mail/mailer.js'
@@ -17,14 +17,14 @@ export interface PasswordResetsOptions {
   readonly limiter: Limiter
   readonly passwords: Passwords
   readonly mailer: Mailer
-  readonly afterwards: Afterwards
+  readonly after_response: AfterResponseQueue
   readonly public_url: string
 }
 
 /** Setting a new password with a link in a mail. */
 const passwordResets: Routes<PasswordResetsOptions> = async (
   app,
-  { limiter, passwords, mailer, afterwards, public_url },
+  { limiter, passwords, mailer, after_response, public_url },
 ) => {
   app.post(
     '',
@@ -42,12 +42,12 @@ const passwordResets: Routes<PasswordResetsOptions> = async (
     },
     async (request, reply) => {
       await limitLogins(limiter, request, reply)
-      afterwards.checkRoom()
+      after_response.assertRoom()
       const email = normaliseEmail(request.body.email)
       const { platform_store } = request
       const user_id = await platform_store.read((store) => store.password_resets.userOf(email))
       if (user_id !== undefined) {
-        afterwards.follow(reply, async () => {
+        after_response.add(reply, async () => {
           const token = await platform_store.write('user.password_reset_sent', (store) =>
             store.password_resets.issue(user_id),
           )

@@ -2,6 +2,7 @@ import { CLOSE_CODES } from '../../../contract/close-codes.js'
 import { AccessRechecker, type AuthorisedConnection } from '../../../kernel/authz/access-rechecker.js'
 import type { FactsReader } from '../../../kernel/authz/facts-reader.js'
 import type { ClientLocation, Credential, Standing } from '../../../kernel/authz/standing.js'
+import type { JobLog } from '../../../kernel/jobs/schedule.js'
 import type { Problem } from '../../../kernel/problems/problems.js'
 import { closeCodeOf, closeForRestart } from '../../../kernel/sockets/close.js'
 import type { Bus } from '../../../kernel/store/bus.js'
@@ -52,7 +53,7 @@ export interface OpenRelaysParts {
   readonly facts: FactsReader
   readonly bus: Bus
   readonly clock: Clock
-  readonly logError: (error: unknown) => void
+  readonly log: JobLog
 }
 
 /** The open relays of this process. A relay closes when its caller loses access, and when the process stops. */

@@ -44,8 +44,7 @@ export interface SocketOptions {
  */
 export function relaySockets(app: FastifyInstance, options: SocketOptions) {
   const { facts, clock, bus, upstreams, public_url, observe } = options
-  const logError = (error: unknown) => app.log.warn({ err: error }, 'open relays could not be checked')
-  const relays = new OpenRelays({ facts, bus, clock, logError })
+  const relays = new OpenRelays({ facts, bus, clock, log: app.log })
   upstreams.onReload(() => relays.onManifestChanged())
   const counts = new Map<string, number>()
   const headOf = rememberHeads(app)

@@ -31,7 +31,7 @@ function openOne(read: () => Promise<Facts>, clock: () => number) {
     end = resolve
   })
   const bus = openBus((error) => t.fail(String(error)))
-  const relays = new OpenRelays({ facts: { read }, bus, clock, logError: () => undefined })
+  const relays = new OpenRelays({ facts: { read }, bus, clock, log: { warn: () => undefined } })
   t.teardown(() => relays.close())
   relays.add({
     relay: {
