@@ -139,14 +139,20 @@ t.test('the tables of the configuration name every variable, its default, and no
 })
 
 t.test('each variable of the development page is read by a script, a test or the bench', async (t) => {
-  const code = ['scripts', 'test', 'src']
-    .flatMap((folder) => readdirSync(folder, { recursive: true }).map((name) => join(folder, String(name))))
-    .filter((name) => /\.(ts|mjs)$/.test(name))
-    .map((name) => readFileSync(name, 'utf8'))
-    .join('\n')
+  const code = ['scripts', 'test', 'src'].flatMap(sources).join('\n')
   const names = [...documentedVariables('docs/contributing.md').keys()]
   t.ok(names.length > 0)
   for (const name of names) t.ok(code.includes(name), name)
+})
+
+t.test('the messages in the table of symptoms are those of the code', async (t) => {
+  const page = readFileSync('docs/operations.md', 'utf8')
+  const section = page.slice(page.indexOf('\n## When something goes wrong'), page.indexOf('\n## Known limits'))
+  const code = sources('src').join('\n')
+  // `...` stands for the part that differs each time.
+  const parts = [...section.matchAll(/^\| `([^`]+)` .*\|/gm)].flatMap(([, message = '']) => message.split('...'))
+  t.ok(parts.length > 6, `${parts.length} parts`)
+  for (const part of parts) t.ok(code.includes(part.trim()), part)
 })
 
 t.test('the table of the roles lists the scopes of each system role', async (t) => {
@@ -161,10 +167,7 @@ t.test('the table of the roles lists the scopes of each system role', async (t) 
 })
 
 t.test('the table of the metrics names every metric, and no other', async (t) => {
-  const exported = readdirSync('src', { recursive: true })
-    .map((name) => join('src', String(name)))
-    .filter((name) => name.endsWith('.ts'))
-    .map((name) => readFileSync(name, 'utf8'))
+  const exported = sources('src')
     .filter((code) => code.includes("from 'prom-client'"))
     .flatMap((code) => [...code.matchAll(/'(gatehouse_\w+)'/g)].map(([, name]) => name as string))
   const page = readFileSync('docs/operations.md', 'utf8')
@@ -179,6 +182,13 @@ t.test('each script of scripts/curl is run by a page', async (t) => {
     if (name !== 'common.sh') t.ok(run.includes(`sh scripts/curl/${name}`), name)
   }
 })
+
+/** The text of every TypeScript and JavaScript file below a folder. */
+function sources(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.(ts|mjs)$/.test(name))
+    .map((name) => readFileSync(join(folder, name), 'utf8'))
+}
 
 /** The first two columns of the rows that begin with a variable. */
 function documentedVariables(path: string): ReadonlyMap<string, string> {
