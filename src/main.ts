@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
-import { type Demo, demoCommands, plantDemo } from './app/demo/index.js'
+import { type Demo, demoCommands, seedDemo } from './app/demo/index.js'
 import { createGateway } from './app/gateway.js'
 import { logOptions } from './app/logging.js'
 import { openUpstreams, reloadUpstreams } from './features/upstreams/pool/upstreams.js'
@@ -51,7 +51,7 @@ async function main(): Promise<void> {
     }
     const demo =
       config.storage.engine === 'embedded' && !config.production
-        ? await plantDemo(stores, config.storage.data_dir, config.public_url)
+        ? await seedDemo(stores, config.storage.data_dir, config.public_url)
         : undefined
     await app.listen({ host: config.host, port: config.port })
     // With upstreams, SIGHUP reloads the manifest. Without, it stops the process like other signals.

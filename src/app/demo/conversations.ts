@@ -68,7 +68,7 @@ export interface DemoSpeakers {
 }
 
 /** A few conversations that look like the day of a shop. */
-export async function plantConversations(store: TenantStore, speakers: DemoSpeakers): Promise<void> {
+export async function seedConversations(store: TenantStore, speakers: DemoSpeakers): Promise<void> {
   const { owner_id, agent_id, key_id, customer_ids } = speakers
   const callers = { owner: userOf(owner_id), agent: userOf(agent_id), customer: keyOf(key_id) }
   for (const { title, channel, customer, status, lines } of TALKS) {

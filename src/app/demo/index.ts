@@ -6,7 +6,7 @@ import { openPasswords } from '../../kernel/credentials/passwords.js'
 import { ALL_PRIVILEGES } from '../../kernel/permissions/scopes.js'
 import { systemOrigin } from '../../kernel/store/audit-record.js'
 import type { PlatformStore, Stores, TenantStore } from '../composition/stores.js'
-import { plantConversations } from './conversations.js'
+import { seedConversations } from './conversations.js'
 import { demoCustomers } from './people.js'
 
 const FILE = 'demo.env'
@@ -28,16 +28,16 @@ export interface Demo {
  * written to `demo.env` beside the database, with mode 0600, for the scripts in `scripts/curl`.
  *
  * @returns the demo of this folder; undefined when the database holds something else.
- * @throws ConfigurationError when an earlier process died while it planted: half a demo has no passwords.
+ * @throws ConfigurationError when an earlier process died before it finished the demo.
  */
-export async function plantDemo(stores: Stores, data_dir: string, public_url: string): Promise<Demo | undefined> {
+export async function seedDemo(stores: Stores, data_dir: string, public_url: string): Promise<Demo | undefined> {
   const file = join(data_dir, FILE)
   const unfinished = `${file}.unfinished`
   const platform = stores.platform(() => DEMO)
   const { rows } = await platform.read((store) => store.platform_users.list({ limit: 1, after_id: undefined }))
   if (rows.length === 0) {
     writeFileSync(unfinished, '', { mode: 0o600 })
-    writeFileSync(unfinished, writeVariables(await plant(stores, platform, public_url)))
+    writeFileSync(unfinished, writeVariables(await seed(stores, platform, public_url)))
     renameSync(unfinished, file)
   } else if (existsSync(unfinished)) {
     throw new ConfigurationError(`DATA_DIR: the demo in ${data_dir} was not finished; remove the folder to begin anew`)
@@ -50,7 +50,7 @@ export async function plantDemo(stores: Stores, data_dir: string, public_url: st
   return { variables, file }
 }
 
-async function plant(stores: Stores, platform: PlatformStore, public_url: string): Promise<Variables> {
+async function seed(stores: Stores, platform: PlatformStore, public_url: string): Promise<Variables> {
   const passwords = await openPasswords()
   const createUser = async (email: string, name: string) => {
     const password = randomBytes(18).toString('base64url')
@@ -58,7 +58,7 @@ async function plant(stores: Stores, platform: PlatformStore, public_url: string
     const user = await platform.write('user.created', (store) =>
       store.users.create({ email, name, password_hash, is_verified: true }),
     )
-    if (user === undefined) throw new Error('the demo was planted by two processes at once')
+    if (user === undefined) throw new Error('two processes seeded the demo at the same time')
     return { id: user.id, email, password }
   }
   const operator = await createUser('operator@gatehouse.example', 'Olivia Operator')
@@ -85,10 +85,10 @@ async function plant(stores: Stores, platform: PlatformStore, public_url: string
   await store.write('member.added', (writers) =>
     writers.members.add({ user_id: analyst.id }, ['Analyst'], owner_holdings),
   )
-  const customer_ids = await plantCustomers(store, ACME_CUSTOMERS, 'ACME')
+  const customer_ids = await seedCustomers(store, ACME_CUSTOMERS, 'ACME')
   const speakers = { owner_id: owner.id, agent_id: agent.id, key_id: integration.record.id, customer_ids }
-  await plantConversations(store, speakers)
-  await plantCustomers(
+  await seedConversations(store, speakers)
+  await seedCustomers(
     stores.tenant(globex.id, () => DEMO),
     GLOBEX_CUSTOMERS,
     'GLX',
@@ -127,7 +127,7 @@ async function createTenant(
   return { id: tenant.id, key: key as string }
 }
 
-async function plantCustomers(store: TenantStore, count: number, prefix: string): Promise<string[]> {
+async function seedCustomers(store: TenantStore, count: number, prefix: string): Promise<string[]> {
   const ids: string[] = []
   for (const customer of demoCustomers(count, prefix)) {
     const { id } = await store.write('customer.created', (writers) => writers.customers.create(customer))

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { openStores } from '../../../src/app/composition/stores.js'
-import { plantDemo } from '../../../src/app/demo/index.js'
+import { seedDemo } from '../../../src/app/demo/index.js'
 import { systemOrigin } from '../../../src/kernel/store/audit-record.js'
 import { type Bus, openBus } from '../../../src/kernel/store/bus.js'
 import { conversationCalls } from '../../helpers/conversations.js'
@@ -22,7 +22,7 @@ async function publishedBy(bus: Bus, work: () => Promise<unknown>): Promise<Set<
 }
 
 t.test('the writes of the demo reach the bus of the gateway', async (t) => {
-  const kinds = await publishedBy(gateway.bus, () => plantDemo(gateway.stores, t.testdir(), gateway.url))
+  const kinds = await publishedBy(gateway.bus, () => seedDemo(gateway.stores, t.testdir(), gateway.url))
   t.same(kinds, new Set(['rights_changed', 'chat_message']))
 })
 

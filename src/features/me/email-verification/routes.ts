@@ -1,6 +1,6 @@
 import type { Limiter } from '../../../kernel/limits/limiter.js'
-import { verificationMail } from '../../../kernel/mail/letters.js'
 import type { Mailer } from '../../../kernel/mail/mailer.js'
+import { verificationMail } from '../../../kernel/mail/templates.js'
 import { user } from '../../../kernel/request/access.js'
 import { problems, type Routes } from '../../../kernel/rest/schemas.js'
 import { limitLogins } from '../../auth/login.js'

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { isValidPhoneNumber } from 'libphonenumber-js/max'
-import { plantDemo } from '../../../src/app/demo/index.js'
+import { seedDemo } from '../../../src/app/demo/index.js'
 import { demoCustomers } from '../../../src/app/demo/people.js'
 import { openTestDatabase } from '../../helpers/database.js'
 import { startGateway } from '../../helpers/gateway.js'
@@ -17,7 +17,7 @@ const test_database = await openTestDatabase()
 const data_dir = t.testdir()
 const file = join(data_dir, 'demo.env')
 const gateway = await startGateway({ on: test_database })
-await plantDemo(gateway.stores, data_dir, 'http://localhost:8000')
+await seedDemo(gateway.stores, data_dir, 'http://localhost:8000')
 t.teardown(async () => {
   await gateway.close()
   await test_database.close()
@@ -118,10 +118,10 @@ t.test('the agent finds conversations to answer, one of them among colleagues', 
   t.equal(alone.body.data.length, 3, 'what only members see is not there for a key')
 })
 
-t.test('a second start plants nothing and changes no password', async (t) => {
+t.test('a second start seeds nothing and changes no password', async (t) => {
   const before = readFileSync(file, 'utf8')
   const users = await gateway.sql('select count(*) from users')
-  await plantDemo(gateway.stores, data_dir, 'http://localhost:8000')
+  await seedDemo(gateway.stores, data_dir, 'http://localhost:8000')
   t.equal(readFileSync(file, 'utf8'), before)
   t.same(await gateway.sql('select count(*) from users'), users)
 })
@@ -129,6 +129,6 @@ t.test('a second start plants nothing and changes no password', async (t) => {
 // Stops demo users with known names from appearing beside real ones.
 t.test('a database that holds anybody gets no demo', async (t) => {
   const elsewhere = t.testdir()
-  t.equal(await plantDemo(gateway.stores, elsewhere, 'http://localhost:8000'), undefined)
+  t.equal(await seedDemo(gateway.stores, elsewhere, 'http://localhost:8000'), undefined)
   t.notOk(existsSync(join(elsewhere, 'demo.env')))
 })
