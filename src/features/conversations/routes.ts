@@ -1,5 +1,5 @@
 import { tenant } from '../../kernel/request/access.js'
-import { demandedVersions, etagOf } from '../../kernel/rest/etag.js'
+import { etagOf, ifMatchVersions } from '../../kernel/rest/etag.js'
 import { pageSchema, placeOf, readOrderedPage, sendPage } from '../../kernel/rest/pagination.js'
 import { closed, problems, type Routes } from '../../kernel/rest/schemas.js'
 import { asAnswerOf, callerOf, principalOf } from './caller.js'
@@ -103,7 +103,7 @@ const conversations: Routes = async (app) => {
     },
     async (request, reply) => {
       const conversation = await request.tenant_store.write('conversation.updated', (store) =>
-        store.conversations.update(request.params.id, request.body, demandedVersions(request), callerOf(request)),
+        store.conversations.update(request.params.id, request.body, ifMatchVersions(request), callerOf(request)),
       )
       reply.header('etag', etagOf(conversation.version))
       return asAnswerOf(request, conversation)
@@ -128,7 +128,7 @@ const conversations: Routes = async (app) => {
     async (request, reply) => {
       const { assignee_id } = request.body
       const conversation = await request.tenant_store.write('conversation.handed_off', (store) =>
-        store.conversations.handOff(request.params.id, assignee_id, demandedVersions(request), callerOf(request)),
+        store.conversations.handOff(request.params.id, assignee_id, ifMatchVersions(request), callerOf(request)),
       )
       reply.header('etag', etagOf(conversation.version))
       return asAnswerOf(request, conversation)

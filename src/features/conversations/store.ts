@@ -9,7 +9,7 @@ import { users } from '../../kernel/identity/users-table.js'
 import { holds } from '../../kernel/permissions/evaluate.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { invalidField } from '../../kernel/problems/validation.js'
-import { checkVersion } from '../../kernel/rest/etag.js'
+import { assertIfMatch } from '../../kernel/rest/etag.js'
 import type { WriteScope } from '../../kernel/store/unit-of-work.js'
 import type { Caller } from './caller.js'
 import { ConversationsReader } from './reader.js'
@@ -64,11 +64,11 @@ export class ConversationsWriter extends ConversationsReader {
   async update(
     id: string,
     change: ConversationChange,
-    demanded: readonly number[] | undefined,
+    if_match: readonly number[] | undefined,
     caller: Caller,
   ): Promise<ConversationShown> {
     const before = await this.hold(id, caller)
-    checkVersion(demanded, before.version)
+    assertIfMatch(if_match, before.version)
     if (change.title !== undefined && change.title !== before.title) {
       demand(await this.standing(before, caller), 'moderator')
     }
@@ -86,11 +86,11 @@ export class ConversationsWriter extends ConversationsReader {
   async handOff(
     id: string,
     assignee_id: string | null,
-    demanded: readonly number[] | undefined,
+    if_match: readonly number[] | undefined,
     caller: Caller,
   ): Promise<ConversationShown> {
     const before = await this.hold(id, caller)
-    checkVersion(demanded, before.version)
+    assertIfMatch(if_match, before.version)
     if (before.status === 'closed') throw new Problem('conversation_closed')
     return this.set(before, { assignee_id, status: 'handoff' }, caller)
   }

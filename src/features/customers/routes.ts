@@ -1,5 +1,5 @@
 import { tenant } from '../../kernel/request/access.js'
-import { demandedVersions, etagOf } from '../../kernel/rest/etag.js'
+import { etagOf, ifMatchVersions } from '../../kernel/rest/etag.js'
 import { pageSchema, readPage, sendPage } from '../../kernel/rest/pagination.js'
 import { closed, NoContent, problems, type Routes, Uuid } from '../../kernel/rest/schemas.js'
 import { checkCustomer } from './checks.js'
@@ -89,7 +89,7 @@ const customers: Routes = async (app) => {
     async (request, reply) => {
       checkCustomer(request.body)
       const customer = await request.tenant_store.write('customer.updated', (store) =>
-        store.customers.update(request.params.id, request.body, demandedVersions(request)),
+        store.customers.update(request.params.id, request.body, ifMatchVersions(request)),
       )
       reply.header('etag', etagOf(customer.version))
       return customer
@@ -110,7 +110,7 @@ const customers: Routes = async (app) => {
     },
     async (request, reply) => {
       await request.tenant_store.write('customer.deleted', (store) =>
-        store.customers.delete(request.params.id, demandedVersions(request)),
+        store.customers.delete(request.params.id, ifMatchVersions(request)),
       )
       return reply.code(204).send(null)
     },

@@ -5,7 +5,7 @@ import { mapConstraint } from '../../kernel/database/errors.js'
 import { compiled } from '../../kernel/database/queries.js'
 import { anywhere } from '../../kernel/database/search.js'
 import { Problem } from '../../kernel/problems/problems.js'
-import { checkVersion } from '../../kernel/rest/etag.js'
+import { assertIfMatch } from '../../kernel/rest/etag.js'
 import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 import { type CustomerRow, customers } from './table.js'
@@ -131,9 +131,9 @@ export class CustomersWriter extends CustomersReader {
   async update(
     id: string,
     change: Partial<CustomerWish>,
-    demanded: readonly number[] | undefined,
+    if_match: readonly number[] | undefined,
   ): Promise<CustomerRecord> {
-    const before = await this.lock(id, demanded)
+    const before = await this.lock(id, if_match)
     const [row] = await mapConstraint(CONSTRAINTS, () =>
       this.scope.queries
         .update(customers)
@@ -148,17 +148,17 @@ export class CustomersWriter extends CustomersReader {
   }
 
   /** @throws Problem `not_found`, `precondition_failed` */
-  async delete(id: string, demanded: readonly number[] | undefined): Promise<void> {
-    const before = await this.lock(id, demanded)
+  async delete(id: string, if_match: readonly number[] | undefined): Promise<void> {
+    const before = await this.lock(id, if_match)
     await this.scope.queries.delete(customers).where(this.isThis(id))
     this.tell(id, { before: shown(before) })
   }
 
   /** Reads the customer and locks the row until the commit, so that the compared version is the changed one. */
-  private async lock(id: string, demanded: readonly number[] | undefined): Promise<CustomerRecord> {
+  private async lock(id: string, if_match: readonly number[] | undefined): Promise<CustomerRecord> {
     const [row] = await this.scope.queries.select().from(customers).where(this.isThis(id)).for('update')
     if (row === undefined) throw new Problem('not_found')
-    checkVersion(demanded, row.version)
+    assertIfMatch(if_match, row.version)
     return row
   }
 

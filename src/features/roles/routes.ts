@@ -4,7 +4,7 @@ import { checkGrantedScopes } from '../../kernel/permissions/escalation.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { member } from '../../kernel/request/access.js'
 import type { RouteCatalogue } from '../../kernel/request/route-catalogue.js'
-import { demandedVersions, etagOf } from '../../kernel/rest/etag.js'
+import { etagOf, ifMatchVersions } from '../../kernel/rest/etag.js'
 import { closed, NoContent, problems, type Routes, ScopeName, TenantParams, Uuid } from '../../kernel/rest/schemas.js'
 import { effectsOf } from './dry-run.js'
 import { checkRoleName } from './names.js'
@@ -140,9 +140,9 @@ const roles: Routes<{ readonly catalogue: RouteCatalogue }> = async (app, { cata
         )
         return dryRun(request, role_id, { name: request.body.name ?? before.name, system_role: null, scopes })
       }
-      const demanded = demandedOrRefused(request)
+      const if_match = requiredIfMatch(request)
       const role = await request.tenant_store.write('role.updated', (store) =>
-        store.roles.update(role_id, request.body, demanded, request.holdings),
+        store.roles.update(role_id, request.body, if_match, request.holdings),
       )
       return tagged(reply, role)
     },
@@ -171,8 +171,8 @@ const roles: Routes<{ readonly catalogue: RouteCatalogue }> = async (app, { cata
         await changeable(request, role_id)
         return dryRun(request, role_id, undefined)
       }
-      const demanded = demandedOrRefused(request)
-      await request.tenant_store.write('role.deleted', (store) => store.roles.delete(role_id, demanded))
+      const if_match = requiredIfMatch(request)
+      await request.tenant_store.write('role.deleted', (store) => store.roles.delete(role_id, if_match))
       return reply.code(204).send(null)
     },
   )
@@ -191,9 +191,9 @@ async function changeable(request: FastifyRequest, role_id: string): Promise<Rol
 }
 
 /** @throws Problem `precondition_required` without If-Match */
-function demandedOrRefused(request: FastifyRequest): readonly number[] | undefined {
+function requiredIfMatch(request: FastifyRequest): readonly number[] | undefined {
   if (request.headers['if-match'] === undefined) throw new Problem('precondition_required')
-  return demandedVersions(request)
+  return ifMatchVersions(request)
 }
 
 function tagged(reply: FastifyReply, role: RoleRecord): Static<typeof Role> {

@@ -10,7 +10,7 @@ import { type Actor, checkGrantedScopes } from '../../kernel/permissions/escalat
 import type { OverrideFact } from '../../kernel/permissions/evaluate.js'
 import { type RoleFact, scopesOfRole } from '../../kernel/permissions/roles.js'
 import { Problem } from '../../kernel/problems/problems.js'
-import { checkVersion } from '../../kernel/rest/etag.js'
+import { assertIfMatch } from '../../kernel/rest/etag.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 
 /** The maximum number of roles of a tenant. A list of roles needs no pages. */
@@ -133,11 +133,11 @@ export class RolesWriter extends RolesReader {
   async update(
     id: string,
     change: Partial<RoleWish>,
-    demanded: readonly number[] | undefined,
+    if_match: readonly number[] | undefined,
     actor: Actor,
   ): Promise<RoleRecord> {
     await lockTenant(this.scope, this.tenant_id)
-    const before = await this.changeable(id, demanded)
+    const before = await this.changeable(id, if_match)
     const added = (change.scopes ?? []).filter((scope) => !before.scopes.includes(scope))
     checkGrantedScopes(actor, added)
     const [row] = await mapConstraint(CONSTRAINTS, () =>
@@ -160,17 +160,17 @@ export class RolesWriter extends RolesReader {
   }
 
   /** Deletes a custom role and removes it from every member. @throws Problem `not_found`, `system_role`, `precondition_failed` */
-  async delete(id: string, demanded: readonly number[] | undefined): Promise<void> {
+  async delete(id: string, if_match: readonly number[] | undefined): Promise<void> {
     await lockTenant(this.scope, this.tenant_id)
-    const before = await this.changeable(id, demanded)
+    const before = await this.changeable(id, if_match)
     await this.scope.queries.delete(roles).where(this.isThis(id))
     this.tell(id, { before: { name: before.name, scopes: before.scopes } })
   }
 
-  private async changeable(id: string, demanded: readonly number[] | undefined): Promise<RoleRecord> {
+  private async changeable(id: string, if_match: readonly number[] | undefined): Promise<RoleRecord> {
     const role = await this.get(id)
     if (role.is_system) throw new Problem('system_role')
-    checkVersion(demanded, role.version)
+    assertIfMatch(if_match, role.version)
     return role
   }
 

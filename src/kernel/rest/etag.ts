@@ -7,10 +7,10 @@ export function etagOf(version: number): string {
 }
 
 /**
- * The version that `If-Match` demands; undefined when any will do (RFC 9110 section 13.1.1).
- * @throws Problem `precondition_failed` when it can match no version: a weak tag, or none of ours.
+ * The versions that `If-Match` names (RFC 9110 section 13.1.1). Undefined without the header and for `*`: any version
+ * will do. Tags that are weak or not ours match no version, so they are left out.
  */
-export function demandedVersions(request: FastifyRequest): readonly number[] | undefined {
+export function ifMatchVersions(request: FastifyRequest): readonly number[] | undefined {
   const header = request.headers['if-match']
   if (header === undefined || header.trim() === '*') return undefined
   return header
@@ -20,7 +20,7 @@ export function demandedVersions(request: FastifyRequest): readonly number[] | u
     .map(Number)
 }
 
-/** @throws Problem `precondition_failed` when the demand does not hold for the current version. */
-export function checkVersion(demanded: readonly number[] | undefined, current: number): void {
-  if (demanded !== undefined && !demanded.includes(current)) throw new Problem('precondition_failed')
+/** @throws Problem `precondition_failed` if `If-Match` names versions and the current one is not among them */
+export function assertIfMatch(if_match: readonly number[] | undefined, current: number): void {
+  if (if_match !== undefined && !if_match.includes(current)) throw new Problem('precondition_failed')
 }
