@@ -6,6 +6,6 @@ export class RefusalsWriter {
   constructor(private readonly scope: WriteScope) {}
 
   async add({ tenant_id, code, route, first_at, count }: SampledRefusal): Promise<void> {
-    this.scope.changed({ kind: 'request', tenant_id, changes: { code, route, first_at, count } })
+    this.scope.recordChange({ kind: 'request', tenant_id, changes: { code, route, first_at, count } })
   }
 }

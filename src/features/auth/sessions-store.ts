@@ -77,7 +77,7 @@ export class SessionsWriter {
       expires_at: instantOf(Date.parse(this.scope.now) + wish.lifetime_seconds * 1000),
     })
     await this.insertToken(session_id, refresh)
-    this.tell(session_id, wish.user_id, { after: { user_id: wish.user_id } })
+    this.recordChange(session_id, wish.user_id, { after: { user_id: wish.user_id } })
     return { session_id, refresh }
   }
 
@@ -103,7 +103,7 @@ export class SessionsWriter {
     const is_alive =
       row !== undefined && row.ended_at === null && row.user_disabled_at === null && row.expires_at > this.scope.now
     if (!is_alive) {
-      this.scope.unchanged()
+      this.scope.recordNoChange()
       return { kind: 'unknown' }
     }
     const { session_id, user_id } = row
@@ -124,8 +124,8 @@ export class SessionsWriter {
   /** Ends a session for every token of it. Ending twice is ending once. */
   async end(session_id: string, reason: EndReason): Promise<void> {
     const [session] = await endSessions(this.scope, eq(sessions.id, session_id), reason)
-    if (session === undefined) this.scope.unchanged()
-    else this.tell(session_id, session.user_id, { reason })
+    if (session === undefined) this.scope.recordNoChange()
+    else this.recordChange(session_id, session.user_id, { reason })
   }
 
   /** Deletes sessions that ended more than a month ago. Each call deletes a limited number, so that locks are short. */
@@ -140,8 +140,8 @@ export class SessionsWriter {
       .delete(sessions)
       .where(inArray(sessions.id, old))
       .returning({ id: sessions.id })
-    if (deleted.length === 0) this.scope.unchanged()
-    else this.tell(null, null, { deleted: deleted.length })
+    if (deleted.length === 0) this.scope.recordNoChange()
+    else this.recordChange(null, null, { deleted: deleted.length })
     return deleted.length
   }
 
@@ -163,10 +163,10 @@ export class SessionsWriter {
         .set({ used_at: this.scope.now, successor_salt, successor_digest })
         .where(mine)
       await this.insertToken(session_id, successor)
-      this.tell(session_id, user_id, {})
+      this.recordChange(session_id, user_id, {})
       return successor
     }
-    this.scope.unchanged()
+    this.scope.recordNoChange()
     if (!state?.used_at || !state.successor_salt || !state.successor_digest) return undefined
     if (Date.parse(this.scope.now) - Date.parse(state.used_at) > SAME_SUCCESSOR_MS) return undefined
     const [successor] = await this.scope.queries
@@ -182,7 +182,7 @@ export class SessionsWriter {
       .values({ digest: digestOfRefreshToken(token), session_id, created_at: this.scope.now })
   }
 
-  private tell(id: string | null, user_id: string | null, changes: Record<string, unknown>): void {
-    this.scope.changed({ kind: 'session', id, user_id, tenant_id: null, changes })
+  private recordChange(id: string | null, user_id: string | null, changes: Record<string, unknown>): void {
+    this.scope.recordChange({ kind: 'session', id, user_id, tenant_id: null, changes })
   }
 }

@@ -47,8 +47,8 @@ export class UsersWriter extends UsersReader {
       })
       .onConflictDoNothing()
       .returning(userColumns)
-    if (row === undefined) this.scope.unchanged()
-    else this.tell(row.id, { after: { email: row.email, name: row.name } })
+    if (row === undefined) this.scope.recordNoChange()
+    else this.recordChange(row.id, { after: { email: row.email, name: row.name } })
     return row
   }
 
@@ -65,10 +65,10 @@ export class UsersWriter extends UsersReader {
   async rename(id: string, name: string): Promise<void> {
     const before = await this.get(id)
     await this.scope.queries.update(users).set({ name }).where(eq(users.id, id))
-    this.tell(id, { before: { name: before.name }, after: { name } })
+    this.recordChange(id, { before: { name: before.name }, after: { name } })
   }
 
-  private tell(id: string, changes: Record<string, unknown>): void {
-    this.scope.changed({ kind: 'user', user_id: id, tenant_id: null, changes })
+  private recordChange(id: string, changes: Record<string, unknown>): void {
+    this.scope.recordChange({ kind: 'user', user_id: id, tenant_id: null, changes })
   }
 }

@@ -32,11 +32,11 @@ export class ReadMarkersWriter {
       })
       .returning()
     if (moved === undefined) {
-      this.scope.unchanged()
+      this.scope.recordNoChange()
       return this.get(conversation_id, user_id)
     }
     const { tenant_id } = this
-    this.scope.changed({ kind: 'conversation', conversation_id, tenant_id, changes: { after: { read_seq: seq } } })
+    this.scope.recordChange({ kind: 'conversation', conversation_id, tenant_id, changes: { after: { read_seq: seq } } })
     this.scope.publish({ kind: 'chat_read', tenant_id, conversation_id, user_id, seq })
     return moved
   }

@@ -56,7 +56,7 @@ export class ConversationsWriter extends ConversationsReader {
     }
     const conversation = await this.visible(id, principal)
     await this.checkAssignee(conversation)
-    this.tell(id, { after: { customer_id, assignee_id, channel, visibility } })
+    this.recordChange(id, { after: { customer_id, assignee_id, channel, visibility } })
     return conversation
   }
 
@@ -139,7 +139,7 @@ export class ConversationsWriter extends ConversationsReader {
       (field) => change[field] !== before[field],
     )
     if (fields.length === 0) {
-      this.scope.unchanged()
+      this.scope.recordNoChange()
       return before
     }
     await mapConstraint(CONSTRAINTS, () =>
@@ -152,7 +152,7 @@ export class ConversationsWriter extends ConversationsReader {
     if (fields.includes('assignee_id') || fields.includes('visibility')) await this.checkAssignee(after)
     const told = fields.filter((field) => field !== 'title')
     const pick = (from: ConversationShown) => Object.fromEntries(told.map((field) => [field, from[field]]))
-    this.tell(before.id, { fields, before: pick(before), after: pick(after) })
+    this.recordChange(before.id, { fields, before: pick(before), after: pick(after) })
     return after
   }
 
@@ -184,8 +184,8 @@ export class ConversationsWriter extends ConversationsReader {
   }
 
   /** A title is words of people, of whom some write for members alone: the audit says that it changed, and not what it says. */
-  private tell(id: string, changes: Record<string, unknown>): void {
-    this.scope.changed({ kind: 'conversation', conversation_id: id, tenant_id: this.tenant_id, changes })
+  private recordChange(id: string, changes: Record<string, unknown>): void {
+    this.scope.recordChange({ kind: 'conversation', conversation_id: id, tenant_id: this.tenant_id, changes })
   }
 }
 

@@ -123,7 +123,7 @@ export class CustomersWriter extends CustomersReader {
         .returning(),
     )
     const record = row as CustomerRow
-    this.tell(record.id, { after: shown(record) })
+    this.recordChange(record.id, { after: shown(record) })
     return record
   }
 
@@ -143,7 +143,7 @@ export class CustomersWriter extends CustomersReader {
     )
     const after = row as CustomerRow
     const fields = Object.keys(change) as (keyof CustomerWish)[]
-    this.tell(id, { before: pick(before, fields), after: pick(after, fields) })
+    this.recordChange(id, { before: pick(before, fields), after: pick(after, fields) })
     return after
   }
 
@@ -151,7 +151,7 @@ export class CustomersWriter extends CustomersReader {
   async delete(id: string, if_match: readonly number[] | undefined): Promise<void> {
     const before = await this.lock(id, if_match)
     await this.scope.queries.delete(customers).where(this.isThis(id))
-    this.tell(id, { before: shown(before) })
+    this.recordChange(id, { before: shown(before) })
   }
 
   /** Reads the customer and locks the row until the commit, so that the compared version is the changed one. */
@@ -162,8 +162,8 @@ export class CustomersWriter extends CustomersReader {
     return row
   }
 
-  private tell(id: string, changes: Record<string, unknown>): void {
-    this.scope.changed({ kind: 'customer', id, tenant_id: this.tenant_id, changes })
+  private recordChange(id: string, changes: Record<string, unknown>): void {
+    this.scope.recordChange({ kind: 'customer', id, tenant_id: this.tenant_id, changes })
   }
 }
 

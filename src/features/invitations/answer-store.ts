@@ -72,7 +72,7 @@ export class InvitationAnswersWriter extends InvitationAnswersReader {
       .returning({ user_id: memberships.user_id })
     // If another member has added the user since, the invitation does not change the membership.
     if (joined.length > 0) await this.giveRoles(tenant_id, id, user_id)
-    this.tell(tenant_id, id, user_id)
+    this.recordChange(tenant_id, id, user_id)
     return { tenant_id, tenant_name: invitation.tenant_name }
   }
 
@@ -80,7 +80,7 @@ export class InvitationAnswersWriter extends InvitationAnswersReader {
   async decline(token: string, user_id: string): Promise<void> {
     const { tenant_id, id } = await this.mine(token, user_id)
     await this.close(tenant_id, id, { declined_at: this.scope.now })
-    this.tell(tenant_id, id, user_id)
+    this.recordChange(tenant_id, id, user_id)
   }
 
   /**
@@ -138,7 +138,7 @@ export class InvitationAnswersWriter extends InvitationAnswersReader {
       .values(granted.map(({ role_id }) => ({ tenant_id, user_id, role_id })))
   }
 
-  private tell(tenant_id: string, id: string, user_id: string): void {
-    this.scope.changed({ kind: 'invitation', id, user_id, tenant_id, changes: { user_id } })
+  private recordChange(tenant_id: string, id: string, user_id: string): void {
+    this.scope.recordChange({ kind: 'invitation', id, user_id, tenant_id, changes: { user_id } })
   }
 }

@@ -122,7 +122,7 @@ export class InvitationsWriter extends InvitationsReader {
       await this.scope.queries.insert(invitation_roles).values(rows)
     }
     const record = await this.get(id)
-    this.tell(id, { after: { email, roles: record.roles }, ...revoked })
+    this.recordChange(id, { after: { email, roles: record.roles }, ...revoked })
     return { record, token }
   }
 
@@ -140,7 +140,7 @@ export class InvitationsWriter extends InvitationsReader {
       .where(and(this.isThis(id), isOpen))
       .returning({ id: invitations.id })
     if (renewed.length === 0) throw new Problem('invitation_closed')
-    this.tell(id, { after: { expires_at: this.expiry() } })
+    this.recordChange(id, { after: { expires_at: this.expiry() } })
     return { record: await this.get(id), token }
   }
 
@@ -148,7 +148,7 @@ export class InvitationsWriter extends InvitationsReader {
   async revoke(id: string): Promise<void> {
     const before = await this.get(id)
     if (before.revoked_at !== null) {
-      this.scope.unchanged()
+      this.scope.recordNoChange()
       return
     }
     const revoked = await this.scope.queries
@@ -157,7 +157,7 @@ export class InvitationsWriter extends InvitationsReader {
       .where(and(this.isThis(id), isOpen))
       .returning({ id: invitations.id })
     if (revoked.length === 0) throw new Problem('invitation_closed')
-    this.tell(id, { after: { revoked_at: this.scope.now } })
+    this.recordChange(id, { after: { revoked_at: this.scope.now } })
   }
 
   private async checkNoMember(email: string): Promise<void> {
@@ -189,7 +189,7 @@ export class InvitationsWriter extends InvitationsReader {
     return instantOf(Date.parse(this.scope.now) + INVITATION_HOURS * 3_600_000)
   }
 
-  private tell(id: string, changes: Record<string, unknown>): void {
-    this.scope.changed({ kind: 'invitation', id, user_id: null, tenant_id: this.tenant_id, changes })
+  private recordChange(id: string, changes: Record<string, unknown>): void {
+    this.scope.recordChange({ kind: 'invitation', id, user_id: null, tenant_id: this.tenant_id, changes })
   }
 }

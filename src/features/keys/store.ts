@@ -73,7 +73,7 @@ export class KeysWriter extends KeysReader {
       })
     }
     const made = await insertKey(this.scope, this.tenant_id, wish)
-    this.tell(made.record.id, { after: made.record })
+    this.recordChange(made.record.id, { after: made.record })
     return made
   }
 
@@ -107,9 +107,9 @@ export class KeysWriter extends KeysReader {
     const changed = Object.keys(after).filter(
       (name) => JSON.stringify(after[name as keyof KeyRecord]) !== JSON.stringify(before[name as keyof TenantKeyRow]),
     )
-    if (changed.length === 0) this.scope.unchanged()
+    if (changed.length === 0) this.scope.recordNoChange()
     else
-      this.tell(id, {
+      this.recordChange(id, {
         before: Object.fromEntries(changed.map((name) => [name, before[name as keyof TenantKeyRow]])),
         after: Object.fromEntries(changed.map((name) => [name, after[name as keyof KeyRecord]])),
       })
@@ -166,7 +166,7 @@ export class KeysWriter extends KeysReader {
       })
       .where(this.isThis(id))
       .returning()
-    this.tell(id, { overlap_seconds, previous_expires_at: kept.previous_expires_at })
+    this.recordChange(id, { overlap_seconds, previous_expires_at: kept.previous_expires_at })
     return { record: keyRecord(row as TenantKeyRow), key: made.key }
   }
 
@@ -178,12 +178,12 @@ export class KeysWriter extends KeysReader {
       .where(and(this.isThis(id), isNull(tenant_keys.revoked_at)))
       .returning({ id: tenant_keys.id, name: tenant_keys.name })
     if (revoked !== undefined) {
-      this.tell(id, { revoked_at: this.scope.now })
+      this.recordChange(id, { revoked_at: this.scope.now })
       return
     }
     const [tombstone] = await this.scope.queries.select({ id: tenant_keys.id }).from(tenant_keys).where(this.isThis(id))
     if (tombstone === undefined) throw new Problem('not_found')
-    this.scope.unchanged()
+    this.scope.recordNoChange()
   }
 
   /** Reads a key and locks its row until the end of the transaction. @throws Problem `not_found` for a revoked key too */
@@ -197,8 +197,8 @@ export class KeysWriter extends KeysReader {
     return row
   }
 
-  private tell(id: string, changes: Record<string, unknown>): void {
-    this.scope.changed({ kind: 'tenant_key', id, tenant_id: this.tenant_id, changes })
+  private recordChange(id: string, changes: Record<string, unknown>): void {
+    this.scope.recordChange({ kind: 'tenant_key', id, tenant_id: this.tenant_id, changes })
   }
 }
 

@@ -120,7 +120,7 @@ export class RolesWriter extends RolesReader {
         .returning(),
     )
     const record = roleRecord(row as RoleRow)
-    this.tell(record.id, { after: { name: record.name, scopes: record.scopes } })
+    this.recordChange(record.id, { after: { name: record.name, scopes: record.scopes } })
     return record
   }
 
@@ -152,7 +152,7 @@ export class RolesWriter extends RolesReader {
         .returning(),
     )
     const after = roleRecord(row as RoleRow)
-    this.tell(id, {
+    this.recordChange(id, {
       before: { name: before.name, scopes: before.scopes },
       after: { name: after.name, scopes: after.scopes },
     })
@@ -164,7 +164,7 @@ export class RolesWriter extends RolesReader {
     await lockTenant(this.scope, this.tenant_id)
     const before = await this.changeable(id, if_match)
     await this.scope.queries.delete(roles).where(this.isThis(id))
-    this.tell(id, { before: { name: before.name, scopes: before.scopes } })
+    this.recordChange(id, { before: { name: before.name, scopes: before.scopes } })
   }
 
   private async changeable(id: string, if_match: readonly number[] | undefined): Promise<RoleRecord> {
@@ -174,8 +174,8 @@ export class RolesWriter extends RolesReader {
     return role
   }
 
-  private tell(id: string, changes: Record<string, unknown>): void {
-    this.scope.changed({ kind: 'role', id, tenant_id: this.tenant_id, changes })
+  private recordChange(id: string, changes: Record<string, unknown>): void {
+    this.scope.recordChange({ kind: 'role', id, tenant_id: this.tenant_id, changes })
   }
 }
 

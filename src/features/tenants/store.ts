@@ -82,7 +82,7 @@ export class TenantsWriter extends TenantsReader {
     const made = tenant as TenantRow
     await this.appointOwner(made.id, owner.id)
     const key = first_key && (await insertKey(this.scope, made.id, first_key))
-    this.tell(made.id, { after: { name: made.name, owner_id: owner.id, first_key_id: key?.record.id ?? null } })
+    this.recordChange(made.id, { after: { name: made.name, owner_id: owner.id, first_key_id: key?.record.id ?? null } })
     return { tenant: made, key: key?.key }
   }
 
@@ -124,8 +124,8 @@ export class TenantsWriter extends TenantsReader {
     await this.scope.queries.insert(membership_roles).values({ tenant_id, user_id, role_id: owner.id })
   }
 
-  private tell(id: string, changes: Record<string, unknown>): void {
-    this.scope.changed({ kind: 'tenant', tenant_id: id, changes })
+  private recordChange(id: string, changes: Record<string, unknown>): void {
+    this.scope.recordChange({ kind: 'tenant', tenant_id: id, changes })
   }
 }
 
@@ -166,17 +166,17 @@ export class TenantWriter extends TenantReader {
       .where(eq(tenants.id, this.tenant_id))
     const after = await this.get()
     const shown = ({ name, allowed_origins }: TenantRow) => ({ name, allowed_origins })
-    this.tell({ before: shown(before), after: shown(after) })
+    this.recordChange({ before: shown(before), after: shown(after) })
     return after
   }
 
   /** Deletes the tenant: from the next request on, its keys and memberships do not work. Its rows stay for the audit. */
   async delete(): Promise<void> {
     await this.scope.queries.update(tenants).set({ deleted_at: this.scope.now }).where(eq(tenants.id, this.tenant_id))
-    this.tell({ after: { deleted_at: this.scope.now } })
+    this.recordChange({ after: { deleted_at: this.scope.now } })
   }
 
-  private tell(changes: Record<string, unknown>): void {
-    this.scope.changed({ kind: 'tenant', tenant_id: this.tenant_id, changes })
+  private recordChange(changes: Record<string, unknown>): void {
+    this.scope.recordChange({ kind: 'tenant', tenant_id: this.tenant_id, changes })
   }
 }

@@ -16,13 +16,13 @@ export interface ReadScope {
   readonly now: string
 }
 
-/** What a writer works with. It must say what it changed, or that it changed nothing, exactly once. */
+/** What a writer works with. It must call one of `recordChange` and `recordNoChange`, once. */
 export interface WriteScope extends ReadScope {
   readonly actor: Origin['actor']
-  /** Names what was changed: the audit event of this transaction. */
-  changed(subject: Subject): void
-  /** Says that the wish was already true, so that there is nothing to audit. */
-  unchanged(): void
+  /** Records what was changed, as the audit event of this transaction. */
+  recordChange(subject: Subject): void
+  /** Records that the change was already made, so that there is nothing to audit. */
+  recordNoChange(): void
   /** Tells others, after the commit, and never when it fails. */
   publish(event: LiveEvent): void
 }
@@ -71,7 +71,7 @@ export class UnitOfWork {
       const result = await answering(() =>
         database.transaction(binding, async (run, finish) => {
           const queries = queriesOn(run)
-          const outcome: (Subject | 'unchanged')[] = []
+          const outcome: (Subject | 'no change')[] = []
           const origin = this.#parts.origin()
           const now = instantOf(clock())
           await prelude({ queries, now })
@@ -79,14 +79,14 @@ export class UnitOfWork {
             queries,
             now,
             actor: origin.actor,
-            changed: (subject) => outcome.push(subject),
-            unchanged: () => outcome.push('unchanged'),
+            recordChange: (subject) => outcome.push(subject),
+            recordNoChange: () => outcome.push('no change'),
             publish: (event) => events.push(event),
           })
           const [said] = outcome
           if (said === undefined || outcome.length > 1)
             throw new Error(`${action}: a write must say once what it changed`)
-          if (said === 'unchanged') return value
+          if (said === 'no change') return value
           const rights = rightsChangedBy(action, said)
           if (rights !== undefined) events.push(rights)
           // The end of the chain is held from here to the commit, and every write of this tenant waits for it.

@@ -46,7 +46,7 @@ t.test('whatever fails in a transaction undoes all of it, its event and what wou
         query.raw(`insert into customers (tenant_id, id, name, created_at, updated_at)
         values ('${acme.id}', gen_random_uuid(), 'Undone', now(), now())`),
       )
-      raw.scope.changed({ kind: 'customer', id: 'a-customer', tenant_id: acme.id, changes: {} })
+      raw.scope.recordChange({ kind: 'customer', id: 'a-customer', tenant_id: acme.id, changes: {} })
       raw.scope.publish(typing('nobody'))
       await fail()
     })
@@ -55,7 +55,7 @@ t.test('whatever fails in a transaction undoes all of it, its event and what wou
   }
   const swallowed = unit(told).write('customer.created', async ({ raw }) => {
     await raw.scope.queries.execute(query.raw('select 1 / 0')).catch(() => undefined)
-    raw.scope.changed({ kind: 'customer', id: 'a-customer', tenant_id: acme.id, changes: {} })
+    raw.scope.recordChange({ kind: 'customer', id: 'a-customer', tenant_id: acme.id, changes: {} })
     raw.scope.publish(typing('nobody'))
   })
   await t.rejects(swallowed, 'an error of the database that the work ignored')
@@ -83,7 +83,7 @@ t.test('what is published is told after the commit, once and in order', async (t
     }),
   }).tenant(acme.id, () => NOBODY)
   await watched.write('customer.created', async ({ raw }) => {
-    raw.scope.changed({ kind: 'customer', id: 'x', tenant_id: acme.id, changes: {} })
+    raw.scope.recordChange({ kind: 'customer', id: 'x', tenant_id: acme.id, changes: {} })
     raw.scope.publish(typing('first'))
     raw.scope.publish(typing('second'))
     at.push('worked')
@@ -139,13 +139,13 @@ t.test('a write must say once what it changed, or that it changed nothing', asyn
   )
   await t.rejects(
     unit().write('customer.created', async ({ raw: { scope } }) => {
-      scope.unchanged()
-      scope.unchanged()
+      scope.recordNoChange()
+      scope.recordNoChange()
     }),
     { message: /must say once/ },
   )
   const before = await countOf('audit_events')
-  await unit().write('customer.created', async ({ raw }) => raw.scope.unchanged())
+  await unit().write('customer.created', async ({ raw }) => raw.scope.recordNoChange())
   t.equal(await countOf('audit_events'), before, 'nothing happened, nothing is told')
 })
 

@@ -70,13 +70,13 @@ if (process.env.TEST_DATABASE_URL !== undefined) {
       )
       app.get('/test/slow-write', { config: tenant() }, (request) =>
         storeOf(request.tenant.id).write('customer.created', async ({ raw: { scope } }) => {
-          scope.unchanged()
+          scope.recordNoChange()
           await scope.queries.execute(query.raw(statements.read as string))
         }),
       )
       app.get('/test/timeout', { config: tenant() }, (request) =>
         storeOf(request.tenant.id).write('customer.created', async ({ raw: { scope } }) => {
-          scope.unchanged()
+          scope.recordNoChange()
           await scope.queries.execute(query.raw(statements.timeout as string))
           await scope.queries.execute(query.raw(statements.read as string))
         }),

@@ -10,7 +10,7 @@ export class EmailVerificationsWriter {
   /** Makes the token of a link. The earlier links of the user stop working. */
   async issue(user_id: string): Promise<string> {
     const token = await new OneTimeTokensWriter(this.scope).issue(user_id, 'email_verification')
-    this.tell(user_id, {})
+    this.recordChange(user_id, {})
     return token
   }
 
@@ -18,18 +18,18 @@ export class EmailVerificationsWriter {
   async use(token: string): Promise<TokenOwner | undefined> {
     const owner = await new OneTimeTokensWriter(this.scope).use(token, 'email_verification')
     if (owner === undefined) {
-      this.scope.unchanged()
+      this.scope.recordNoChange()
       return undefined
     }
     await this.scope.queries
       .update(users)
       .set({ email_verified_at: this.scope.now })
       .where(and(eq(users.id, owner.id), isNull(users.email_verified_at)))
-    this.tell(owner.id, { after: { email_verified_at: this.scope.now } })
+    this.recordChange(owner.id, { after: { email_verified_at: this.scope.now } })
     return owner
   }
 
-  private tell(user_id: string, changes: Record<string, unknown>): void {
-    this.scope.changed({ kind: 'user', user_id, tenant_id: null, changes })
+  private recordChange(user_id: string, changes: Record<string, unknown>): void {
+    this.scope.recordChange({ kind: 'user', user_id, tenant_id: null, changes })
   }
 }

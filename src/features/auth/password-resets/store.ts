@@ -31,7 +31,7 @@ export class PasswordResetsWriter extends PasswordResetsReader {
   /** Makes the token of a link. The earlier links of the user stop working. */
   async issue(user_id: string): Promise<string> {
     const token = await new OneTimeTokensWriter(this.scope).issue(user_id, 'password_reset')
-    this.tell(user_id)
+    this.recordChange(user_id)
     return token
   }
 
@@ -42,7 +42,7 @@ export class PasswordResetsWriter extends PasswordResetsReader {
   async use(token: string, password_hash: string): Promise<TokenOwner | undefined> {
     const owner = await new OneTimeTokensWriter(this.scope).use(token, 'password_reset')
     if (owner === undefined) {
-      this.scope.unchanged()
+      this.scope.recordNoChange()
       return undefined
     }
     await this.scope.queries.update(users).set({ password_hash }).where(eq(users.id, owner.id))
@@ -51,11 +51,11 @@ export class PasswordResetsWriter extends PasswordResetsReader {
       .set({ email_verified_at: this.scope.now })
       .where(and(eq(users.id, owner.id), isNull(users.email_verified_at)))
     await endSessions(this.scope, eq(sessions.user_id, owner.id), 'password_reset')
-    this.tell(owner.id)
+    this.recordChange(owner.id)
     return owner
   }
 
-  private tell(user_id: string): void {
-    this.scope.changed({ kind: 'user', user_id, tenant_id: null, changes: {} })
+  private recordChange(user_id: string): void {
+    this.scope.recordChange({ kind: 'user', user_id, tenant_id: null, changes: {} })
   }
 }

@@ -112,7 +112,7 @@ export class ConversationMembersWriter extends ConversationMembersReader {
       .onConflictDoNothing()
       .returning({ user_id: conversation_members.user_id })
     if (added.length === 0) throw new Problem('already_exists', { members: { conflicting_field: 'user_id' } })
-    this.tell(id, user_id, { after: { role } })
+    this.recordChange(id, user_id, { after: { role } })
     return this.get(id, user_id)
   }
 
@@ -122,12 +122,12 @@ export class ConversationMembersWriter extends ConversationMembersReader {
     const before = await this.get(id, user_id)
     demand(standing, before.role === 'owner' || role === 'owner' ? 'owner' : 'moderator')
     if (before.role === role) {
-      this.scope.unchanged()
+      this.scope.recordNoChange()
       return before
     }
     await this.checkOwnerStays(id, before)
     await this.scope.queries.update(conversation_members).set({ role }).where(this.isThis(id, user_id))
-    this.tell(id, user_id, { before: { role: before.role }, after: { role } })
+    this.recordChange(id, user_id, { before: { role: before.role }, after: { role } })
     return { ...before, role }
   }
 
@@ -148,7 +148,7 @@ export class ConversationMembersWriter extends ConversationMembersReader {
         .set({ assignee_id: null, version: conversation.version + 1, updated_at: this.scope.now })
         .where(and(eq(conversations.tenant_id, this.tenant_id), eq(conversations.id, id)))
     }
-    this.tell(id, user_id, { before: { role: before.role } })
+    this.recordChange(id, user_id, { before: { role: before.role } })
   }
 
   private async hold(id: string, caller: Caller): Promise<{ conversation: ConversationShown; standing: Standing }> {
@@ -182,8 +182,8 @@ export class ConversationMembersWriter extends ConversationMembersReader {
     throw invalidField('/user_id', 'must be an active member of this tenant')
   }
 
-  private tell(id: string, user_id: string, changes: Record<string, unknown>): void {
+  private recordChange(id: string, user_id: string, changes: Record<string, unknown>): void {
     const member = { conversation_id: id, user_id }
-    this.scope.changed({ kind: 'conversation_member', ...member, tenant_id: this.tenant_id, changes })
+    this.scope.recordChange({ kind: 'conversation_member', ...member, tenant_id: this.tenant_id, changes })
   }
 }

@@ -81,7 +81,7 @@ export class MessagesWriter extends MessagesReader {
     }
     const [row] = await mapConstraint(CONSTRAINTS, () => this.scope.queries.run(INSERT(values)))
     const message = messageShown(row as MessageRow)
-    this.tell(message, { seq: message.seq, reply_to: message.reply_to })
+    this.recordChange(message, { seq: message.seq, reply_to: message.reply_to })
     this.publish('chat_message', message)
     return message
   }
@@ -94,7 +94,7 @@ export class MessagesWriter extends MessagesReader {
     if (status === 'closed') throw new Problem('conversation_closed')
     if (before.deleted_at !== null) throw new Problem('invalid_state', { detail: 'The message is deleted.' })
     if (before.content === content) {
-      this.scope.unchanged()
+      this.scope.recordNoChange()
       return messageShown(before)
     }
     return this.set(before, { content, edited_at: this.scope.now }, 'chat_message_updated')
@@ -111,7 +111,7 @@ export class MessagesWriter extends MessagesReader {
     if (!moderates && !isAuthor(before, caller.principal)) {
       throw new Problem('not_author', { detail: 'Only its author, or a moderator, may delete a message.' })
     }
-    if (before.deleted_at !== null) this.scope.unchanged()
+    if (before.deleted_at !== null) this.scope.recordNoChange()
     else await this.set(before, { content: null, deleted_at: this.scope.now }, 'chat_message_deleted')
   }
 
@@ -126,7 +126,7 @@ export class MessagesWriter extends MessagesReader {
       .where(this.isThis(conversation_id, id))
       .returning()
     const message = messageShown(row as MessageRow)
-    this.tell(message, { seq: message.seq })
+    this.recordChange(message, { seq: message.seq })
     this.publish(kind, message)
     return message
   }
@@ -145,8 +145,13 @@ export class MessagesWriter extends MessagesReader {
     return row
   }
 
-  private tell({ id, conversation_id }: MessageShown, changes: Record<string, unknown>): void {
-    this.scope.changed({ kind: 'message', id, tenant_id: this.tenant_id, changes: { conversation_id, ...changes } })
+  private recordChange({ id, conversation_id }: MessageShown, changes: Record<string, unknown>): void {
+    this.scope.recordChange({
+      kind: 'message',
+      id,
+      tenant_id: this.tenant_id,
+      changes: { conversation_id, ...changes },
+    })
   }
 
   private publish(kind: 'chat_message' | 'chat_message_updated' | 'chat_message_deleted', message: MessageShown): void {

@@ -103,7 +103,7 @@ export class ReportsWriter extends ReportsReader {
         .values({ ...values, ...copy, status: 'pending', created_at: this.scope.now })
         .returning(),
     )
-    this.scope.changed({
+    this.scope.recordChange({
       kind: 'message_report',
       id: values.id,
       tenant_id: this.tenant_id,
@@ -136,12 +136,12 @@ export class ReportsWriter extends ReportsReader {
       await this.get(id, principal)
       throw new Problem('already_decided')
     }
-    this.tell(id, { before: { status: 'pending' }, after: { status } })
+    this.recordChange(id, { before: { status: 'pending' }, after: { status } })
     return row
   }
 
-  private tell(id: string, changes: Record<string, unknown>): void {
-    this.scope.changed({ kind: 'message_report', id, tenant_id: this.tenant_id, changes })
+  private recordChange(id: string, changes: Record<string, unknown>): void {
+    this.scope.recordChange({ kind: 'message_report', id, tenant_id: this.tenant_id, changes })
   }
 }
 

@@ -38,7 +38,7 @@ export class TicketsWriter {
       ...{ tenant_id: this.tenant_id, id, digest, conversation_id, user_id, session_id },
       ...{ key_id, key_digest: Buffer.from(key_digest), token_expires_at, created_at, expires_at },
     })
-    this.scope.changed({ kind: 'stream_ticket', id, tenant_id: this.tenant_id, changes: { conversation_id } })
+    this.scope.recordChange({ kind: 'stream_ticket', id, tenant_id: this.tenant_id, changes: { conversation_id } })
     return { id, ticket, expires_at }
   }
 }

@@ -14,6 +14,6 @@ export class PasswordWriter {
     const others = and(eq(sessions.user_id, user_id), ne(sessions.id, kept_session_id))
     await endSessions(this.scope, others, 'password_changed')
     await new OneTimeTokensWriter(this.scope).end(user_id, 'password_reset')
-    this.scope.changed({ kind: 'user', user_id, tenant_id: null, changes: {} })
+    this.scope.recordChange({ kind: 'user', user_id, tenant_id: null, changes: {} })
   }
 }

@@ -65,7 +65,7 @@ export class OverridesWriter extends OverridesReader {
     if (wish.effect === 'deny' && wish.scope === SCOPE_OF_OWNERS && isOwner(held)) {
       await checkOwnerStays(this.scope, this.tenant_id)
     }
-    this.scope.changed({
+    this.scope.recordChange({
       kind: 'override',
       user_id,
       scope: wish.scope,
@@ -88,7 +88,7 @@ export class OverridesWriter extends OverridesReader {
     await this.scope.queries
       .delete(overrides)
       .where(and(eq(overrides.tenant_id, this.tenant_id), eq(overrides.user_id, user_id), eq(overrides.scope, scope)))
-    this.scope.changed({
+    this.scope.recordChange({
       kind: 'override',
       user_id,
       scope,

@@ -67,7 +67,7 @@ export class OperatorsWriter extends OperatorsReader {
       .values({ user_id, privileges: [...privileges], created_at: this.scope.now })
       .onConflictDoUpdate({ target: operators.user_id, set: { privileges: [...privileges] } })
     if (before !== undefined) await checkOneOperatorStays(this.scope)
-    this.tell(user_id, { before: before ?? null, after: { privileges } })
+    this.recordChange(user_id, { before: before ?? null, after: { privileges } })
   }
 
   /** @throws Problem `not_found`, `last_operator` */
@@ -76,10 +76,10 @@ export class OperatorsWriter extends OperatorsReader {
     const before = await this.get(user_id)
     await this.scope.queries.delete(operators).where(eq(operators.user_id, user_id))
     await checkOneOperatorStays(this.scope)
-    this.tell(user_id, { before: { privileges: before.privileges } })
+    this.recordChange(user_id, { before: { privileges: before.privileges } })
   }
 
-  private tell(user_id: string, changes: Record<string, unknown>): void {
-    this.scope.changed({ kind: 'operator', user_id, tenant_id: null, changes })
+  private recordChange(user_id: string, changes: Record<string, unknown>): void {
+    this.scope.recordChange({ kind: 'operator', user_id, tenant_id: null, changes })
   }
 }

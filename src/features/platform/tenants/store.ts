@@ -73,7 +73,7 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
     const [after] = await this.scope.queries.update(tenants).set(change).where(eq(tenants.id, id)).returning()
     const fields = Object.keys(change) as (keyof PlanChange)[]
     const pick = (row: TenantRow) => Object.fromEntries(fields.map((field) => [field, row[field]]))
-    this.tell(id, { before: pick(before), after: pick(after as TenantRow) })
+    this.recordChange(id, { before: pick(before), after: pick(after as TenantRow) })
     return after as TenantRow
   }
 
@@ -99,7 +99,7 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
     const ended = await endSessions(this.scope, inArray(sessions.user_id, members), 'tenant_locked_down')
     const living = ended.filter(({ expires_at }) => expires_at > this.scope.now)
     const lockdown = { keys_revoked: revoked.length, sessions_ended: living.length }
-    this.tell(id, { ...lockdown })
+    this.recordChange(id, { ...lockdown })
     return lockdown
   }
 
@@ -111,7 +111,7 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
       suspended_until: until ?? null,
       suspension_reason: reason,
     })
-    this.tell(id, {
+    this.recordChange(id, {
       after: { suspended_at: this.scope.now, suspended_until: until ?? null, suspension_reason: reason },
     })
     return after
@@ -121,11 +121,13 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
   async activate(id: string): Promise<TenantRow> {
     const before = await this.get(id)
     if (before.suspended_at === null) {
-      this.scope.unchanged()
+      this.scope.recordNoChange()
       return before
     }
     const after = await this.change(id, { suspended_at: null, suspended_until: null, suspension_reason: null })
-    this.tell(id, { before: { suspended_at: before.suspended_at, suspension_reason: before.suspension_reason } })
+    this.recordChange(id, {
+      before: { suspended_at: before.suspended_at, suspension_reason: before.suspension_reason },
+    })
     return after
   }
 
@@ -134,7 +136,7 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
     return row as TenantRow
   }
 
-  private tell(id: string, changes: Record<string, unknown>): void {
-    this.scope.changed({ kind: 'tenant', tenant_id: id, changes })
+  private recordChange(id: string, changes: Record<string, unknown>): void {
+    this.scope.recordChange({ kind: 'tenant', tenant_id: id, changes })
   }
 }

@@ -36,14 +36,14 @@ export class PlatformUsersWriter extends PlatformUsersReader {
   async disable(id: string): Promise<UserRecord> {
     const before = await getUser(this.scope, id)
     if (before.disabled_at !== null) {
-      this.scope.unchanged()
+      this.scope.recordNoChange()
       return before
     }
     await queueOperatorChanges(this.scope)
     await this.scope.queries.update(users).set({ disabled_at: this.scope.now }).where(eq(users.id, id))
     if (await this.isOperator(id)) await checkOneOperatorStays(this.scope)
     await endSessions(this.scope, eq(sessions.user_id, id), 'user_disabled')
-    this.tell(id, { before: { disabled_at: null }, after: { disabled_at: this.scope.now } })
+    this.recordChange(id, { before: { disabled_at: null }, after: { disabled_at: this.scope.now } })
     return getUser(this.scope, id)
   }
 
@@ -51,18 +51,18 @@ export class PlatformUsersWriter extends PlatformUsersReader {
   async unlock(id: string): Promise<void> {
     await getUser(this.scope, id)
     await this.scope.queries.update(users).set({ unlocked_at: this.scope.now }).where(eq(users.id, id))
-    this.tell(id, { after: { unlocked_at: this.scope.now } })
+    this.recordChange(id, { after: { unlocked_at: this.scope.now } })
   }
 
   /** Enables a disabled user. Ended sessions stay ended. @throws Problem `not_found` */
   async enable(id: string): Promise<UserRecord> {
     const before = await getUser(this.scope, id)
     if (before.disabled_at === null) {
-      this.scope.unchanged()
+      this.scope.recordNoChange()
       return before
     }
     await this.scope.queries.update(users).set({ disabled_at: null }).where(eq(users.id, id))
-    this.tell(id, { before: { disabled_at: before.disabled_at }, after: { disabled_at: null } })
+    this.recordChange(id, { before: { disabled_at: before.disabled_at }, after: { disabled_at: null } })
     return getUser(this.scope, id)
   }
 
@@ -75,7 +75,7 @@ export class PlatformUsersWriter extends PlatformUsersReader {
     return found.length > 0
   }
 
-  private tell(id: string, changes: Record<string, unknown>): void {
-    this.scope.changed({ kind: 'user', user_id: id, tenant_id: null, changes })
+  private recordChange(id: string, changes: Record<string, unknown>): void {
+    this.scope.recordChange({ kind: 'user', user_id: id, tenant_id: null, changes })
   }
 }
