@@ -12,9 +12,9 @@ import { invalidField } from '../../kernel/problems/validation.js'
 import { assertIfMatch } from '../../kernel/rest/etag.js'
 import type { WriteScope } from '../../kernel/store/unit-of-work.js'
 import type { Caller } from './caller.js'
+import { demand, type Standing, standingOf } from './effective-role.js'
 import { ConversationsReader } from './reader.js'
 import type { ConversationShown } from './shown.js'
-import { demand, type Standing, standingOf } from './standing.js'
 import { type Channel, type ConversationStatus, conversation_members, conversations, type Visibility } from './table.js'
 
 export interface ConversationWish {
