@@ -21,15 +21,6 @@ export function callerOf(request: FastifyRequest): Caller {
   return { principal: principalOf(request), moderates: holds(holdings, 'conversations:moderate') }
 }
 
-/** What a write answers: nothing that a read would refuse to somebody who may change a conversation and not view it. */
-export function asAnswerOf<T extends { readonly last_message: unknown; readonly unread_count: unknown }>(
-  { holdings }: FastifyRequest,
-  conversation: T,
-): T {
-  if (holds(holdings, 'conversations:view')) return conversation
-  return { ...conversation, last_message: null, unread_count: null }
-}
-
 /** The user as whom somebody reads; a key alone is nobody in particular, so it is a member of nothing. */
 export function readerOf(principal: TenantPrincipal): string {
   return userIdOf(principal) ?? NIL_UUID

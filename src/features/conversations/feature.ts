@@ -2,15 +2,14 @@ import type { Feature } from '../../kernel/feature/feature.js'
 import { mount } from '../../kernel/feature/mount.js'
 import members from './members/routes.js'
 import { ConversationMembersReader, ConversationMembersWriter } from './members/store.js'
-import { MessagesReader } from './messages/reader.js'
 import messages from './messages/routes.js'
-import { MessagesWriter } from './messages/store.js'
+import { MessagesReader, MessagesWriter } from './messages/store.js'
+import readMarkers from './read-markers/routes.js'
 import { ReadMarkersWriter } from './read-markers/store.js'
-import { ConversationsReader } from './reader.js'
 import reports, { reporting } from './reports/routes.js'
 import { ReportsReader, ReportsWriter } from './reports/store.js'
 import conversations from './routes.js'
-import { ConversationsWriter } from './store.js'
+import { ConversationsReader, ConversationsWriter } from './store.js'
 import type { StreamOptions } from './stream/options.js'
 import stream from './stream/routes.js'
 import { TicketRedeemer, TicketsWriter } from './stream/tickets-store.js'
@@ -40,6 +39,7 @@ export default {
     const { limiter, live, public_url, observe } = services
     return [
       mount('/v1/conversations', conversations),
+      mount('/v1/conversations/:id/read', readMarkers),
       mount('/v1/conversations/:id/members', members),
       mount('/v1/conversations/:id/messages', messages, { limiter, live }),
       mount('/v1/conversations', stream, { live, limiter, public_url, observe }),

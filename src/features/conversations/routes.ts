@@ -2,7 +2,7 @@ import { tenant } from '../../kernel/request/access.js'
 import { etagOf, ifMatchVersions } from '../../kernel/rest/etag.js'
 import { pageSchema, placeOf, readOrderedPage, sendPage } from '../../kernel/rest/pagination.js'
 import { closed, problems, type Routes } from '../../kernel/rest/schemas.js'
-import { asAnswerOf, callerOf, principalOf } from './caller.js'
+import { callerOf, principalOf } from './caller.js'
 import {
   Conversation,
   ConversationChange,
@@ -10,13 +10,12 @@ import {
   ConversationQuery,
   Handoff,
   NewConversation,
-  ReadMarker,
-  ReadMarkerWish,
+  redactFor,
 } from './schema.js'
 
 const tags = ['conversations']
 
-/** Conversations of a tenant: opened, changed, handed over, and how far they are read. */
+/** Conversations of a tenant: opened, changed and handed over. */
 const conversations: Routes = async (app) => {
   app.get(
     '',
@@ -106,7 +105,7 @@ const conversations: Routes = async (app) => {
         store.conversations.update(request.params.id, request.body, ifMatchVersions(request), callerOf(request)),
       )
       reply.header('etag', etagOf(conversation.version))
-      return asAnswerOf(request, conversation)
+      return redactFor(request, conversation)
     },
   )
 
@@ -131,28 +130,8 @@ const conversations: Routes = async (app) => {
         store.conversations.handOff(request.params.id, assignee_id, ifMatchVersions(request), callerOf(request)),
       )
       reply.header('etag', etagOf(conversation.version))
-      return asAnswerOf(request, conversation)
+      return redactFor(request, conversation)
     },
-  )
-
-  app.put(
-    '/:id/read',
-    {
-      config: tenant('conversations:view'),
-      schema: {
-        operationId: 'markRead',
-        summary: 'Say how far I have read',
-        description: 'The marker moves forwards only; an earlier seq changes nothing.',
-        tags,
-        params: ConversationParams,
-        body: ReadMarkerWish,
-        response: { 200: ReadMarker, ...problems('user_required', 'not_found') },
-      },
-    },
-    (request) =>
-      request.tenant_store.write('conversation.read', (store) =>
-        store.read_markers.mark(request.params.id, request.body.seq, callerOf(request)),
-      ),
   )
 }
 export default conversations

@@ -1,10 +1,23 @@
-import { Type } from 'typebox'
+import type { FastifyRequest } from 'fastify'
+import { type Static, Type } from 'typebox'
+import { type TenantPrincipal, userIdOf } from '../../kernel/authz/principal.js'
 import { UUID_PATTERN } from '../../kernel/ids/uuid.js'
+import { holds } from '../../kernel/permissions/evaluate.js'
 import { PageQuery } from '../../kernel/rest/pagination.js'
 import { closed, Name, Nullable, Uuid } from '../../kernel/rest/schemas.js'
-import { Message } from './messages/schema.js'
-import { UNREAD_MAX } from './reader.js'
-import { CHANNELS, CONVERSATION_ROLES, CONVERSATION_STATUSES, VISIBILITIES } from './table.js'
+import { Message, toResponse as toMessageResponse } from './messages/schema.js'
+import type { MessageRow } from './messages/table.js'
+import {
+  CHANNELS,
+  CONVERSATION_ROLES,
+  CONVERSATION_STATUSES,
+  type ConversationRole,
+  type ConversationRow,
+  VISIBILITIES,
+} from './table.js'
+
+/** Counting further than a person would read costs every list. */
+export const UNREAD_MAX = 1_000
 
 export const ConversationParams = closed({ id: Uuid })
 
@@ -86,14 +99,30 @@ export const ConversationQuery = {
   ),
 }
 
-export const ReadMarkerWish = closed({ seq: Type.Integer({ minimum: 1, maximum: 2_147_483_647 }) })
+/** A conversation as one reader sees it. */
+export type ConversationResponse = Static<typeof Conversation>
 
-export const ReadMarker = Type.Object(
-  {
-    conversation_id: Type.String(),
-    user_id: Type.String(),
-    seq: Type.Integer(),
-    updated_at: Type.String(),
-  },
-  { $id: 'ReadMarker' },
-)
+/** A conversation with what its reader has to do with it. */
+export interface ConversationRecord extends Omit<ConversationRow, 'tenant_id'> {
+  readonly last: MessageRow | null
+  readonly my_role: ConversationRole | null
+  readonly unread_count: number
+}
+
+/** The read marker is a user's, so the number of unread messages is null for a key without a user. */
+export function toResponse({ last, ...row }: ConversationRecord, principal: TenantPrincipal): ConversationResponse {
+  return {
+    ...row,
+    last_message: last === null ? null : toMessageResponse(last),
+    unread_count: userIdOf(principal) === null ? null : row.unread_count,
+  }
+}
+
+/**
+ * The response to a write. A caller can hold the scope to change a conversation and not the scope to view one: the
+ * response then has nothing of its messages.
+ */
+export function redactFor({ holdings }: FastifyRequest, conversation: ConversationResponse): ConversationResponse {
+  if (holds(holdings, 'conversations:view')) return conversation
+  return { ...conversation, last_message: null, unread_count: null }
+}

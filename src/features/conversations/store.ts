@@ -1,21 +1,38 @@
-import { and, eq } from 'drizzle-orm'
+import { and, desc, eq, getTableColumns, ilike, inArray, isNull, or, type SQL, sql } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import { findHoldings } from '../../kernel/authz/holdings.js'
-import { isActiveMember } from '../../kernel/authz/membership.js'
-import { userIdOf } from '../../kernel/authz/principal.js'
+import { type TenantPrincipal, userIdOf } from '../../kernel/authz/principal.js'
 import { mapConstraint } from '../../kernel/database/errors.js'
-import { memberships } from '../../kernel/identity/memberships-table.js'
-import { users } from '../../kernel/identity/users-table.js'
+import { anywhere } from '../../kernel/database/search.js'
 import { holds } from '../../kernel/permissions/evaluate.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { invalidField } from '../../kernel/problems/validation.js'
 import { assertIfMatch } from '../../kernel/rest/etag.js'
-import type { WriteScope } from '../../kernel/store/unit-of-work.js'
-import type { Caller } from './caller.js'
-import { demand, type Standing, standingOf } from './effective-role.js'
-import { ConversationsReader } from './reader.js'
-import type { ConversationShown } from './shown.js'
-import { type Channel, type ConversationStatus, conversation_members, conversations, type Visibility } from './table.js'
+import { type OrderedPage, pageOf, type Rows } from '../../kernel/rest/pagination.js'
+import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
+import { instantOf } from '../../kernel/time/clock.js'
+import { customers } from '../customers/table.js'
+import { type Caller, readerOf } from './caller.js'
+import { effectiveRole, requireRole } from './effective-role.js'
+import { messages } from './messages/table.js'
+import { type ConversationResponse, toResponse, UNREAD_MAX } from './schema.js'
+import {
+  type Channel,
+  type ConversationStatus,
+  conversation_members,
+  conversations,
+  read_markers,
+  type Visibility,
+} from './table.js'
+
+export interface ConversationFilters {
+  readonly status?: ConversationStatus
+  readonly customer_id?: string
+  /** A user, or `none` for nobody in particular. */
+  readonly assignee_id?: string
+  readonly mine?: 'true'
+  readonly search?: string
+}
 
 export interface ConversationWish {
   readonly title: string
@@ -29,6 +46,102 @@ export interface ConversationChange extends Partial<Omit<ConversationWish, 'chan
   readonly status?: ConversationStatus
 }
 
+const { tenant_id: _tenant_id, ...columns } = getTableColumns(conversations)
+
+/**
+ * Reads conversations as one caller sees them. What they may not see does not exist: a conversation of members is there
+ * for its members alone, so for no key without a user.
+ */
+export class ConversationsReader {
+  constructor(
+    protected readonly scope: ReadScope,
+    protected readonly tenant_id: string,
+  ) {}
+
+  /** Conversations, newest activity first. */
+  async list(
+    filters: ConversationFilters,
+    page: OrderedPage,
+    principal: TenantPrincipal,
+  ): Promise<Rows<ConversationResponse>> {
+    const rows = await this.select(principal)
+      .where(and(this.isVisible(), this.matching(filters, principal), isAfter(page)))
+      .orderBy(desc(conversations.last_activity_at), desc(conversations.id))
+      .limit(page.limit + 1)
+    return pageOf(
+      rows.map((row) => toResponse(row, principal)),
+      page.limit,
+    )
+  }
+
+  /** @throws Problem `not_found` for one that does not exist for this principal */
+  async visible(id: string, principal: TenantPrincipal): Promise<ConversationResponse> {
+    const [row] = await this.select(principal).where(and(this.isVisible(), eq(conversations.id, id)))
+    if (row === undefined) throw new Problem('not_found')
+    return toResponse(row, principal)
+  }
+
+  /** Of these conversations, those that the principal sees, and how far each is: for whoever listens. */
+  async seen(ids: readonly string[], principal: TenantPrincipal): Promise<{ id: string; last_seq: number }[]> {
+    const { id, last_seq } = conversations
+    return this.scope.queries
+      .select({ id, last_seq })
+      .from(conversations)
+      .leftJoin(conversation_members, isMembership(readerOf(principal)))
+      .where(and(this.isVisible(), inArray(conversations.id, [...ids])))
+  }
+
+  private select(principal: TenantPrincipal) {
+    const reader = readerOf(principal)
+    return this.scope.queries
+      .select({ ...columns, last: messages, my_role: conversation_members.role, unread_count: unreadBy(reader) })
+      .from(conversations)
+      .leftJoin(conversation_members, isMembership(reader))
+      .leftJoin(
+        read_markers,
+        and(
+          eq(read_markers.tenant_id, conversations.tenant_id),
+          eq(read_markers.conversation_id, conversations.id),
+          eq(read_markers.user_id, reader),
+        ),
+      )
+      .leftJoin(
+        messages,
+        and(
+          eq(messages.tenant_id, conversations.tenant_id),
+          eq(messages.conversation_id, conversations.id),
+          eq(messages.seq, conversations.last_seq),
+        ),
+      )
+      .leftJoin(
+        customers,
+        and(eq(customers.tenant_id, conversations.tenant_id), eq(customers.id, conversations.customer_id)),
+      )
+      .$dynamic()
+  }
+
+  /** The one rule of who sees a conversation; the join above has found whether the reader is a member. */
+  private isVisible(): SQL | undefined {
+    const is_open = or(eq(conversations.visibility, 'tenant'), sql`${conversation_members.user_id} is not null`)
+    return and(eq(conversations.tenant_id, this.tenant_id), is_open)
+  }
+
+  private matching(filters: ConversationFilters, principal: TenantPrincipal): SQL | undefined {
+    const { status, customer_id, assignee_id, mine } = filters
+    const pattern = anywhere(filters.search ?? '')
+    const is_found = or(ilike(conversations.title, pattern), ilike(customers.name, pattern))
+    return and(
+      status === undefined ? undefined : eq(conversations.status, status),
+      customer_id === undefined ? undefined : eq(conversations.customer_id, customer_id),
+      isAssigned(assignee_id),
+      mine === undefined
+        ? undefined
+        : or(sql`${conversation_members.user_id} is not null`, isAssignedTo(readerOf(principal))),
+      filters.search === undefined ? undefined : is_found,
+    )
+  }
+}
+
 export class ConversationsWriter extends ConversationsReader {
   constructor(
     protected override readonly scope: WriteScope,
@@ -38,7 +151,7 @@ export class ConversationsWriter extends ConversationsReader {
   }
 
   /** Opens a conversation. A user who does becomes its owner. @throws Problem `validation_failed` for ids that name nobody */
-  async create(wish: ConversationWish, { principal }: Caller): Promise<ConversationShown> {
+  async create(wish: ConversationWish, { principal }: Caller): Promise<ConversationResponse> {
     const { now } = this.scope
     const id = uuidv7()
     const { title, customer_id = null, assignee_id = null, channel = 'web', visibility = 'tenant' } = wish
@@ -66,14 +179,14 @@ export class ConversationsWriter extends ConversationsReader {
     change: ConversationChange,
     if_match: readonly number[] | undefined,
     caller: Caller,
-  ): Promise<ConversationShown> {
+  ): Promise<ConversationResponse> {
     const before = await this.hold(id, caller)
     assertIfMatch(if_match, before.version)
     if (change.title !== undefined && change.title !== before.title) {
-      demand(await this.standing(before, caller), 'moderator')
+      requireRole(await effectiveRole(this.scope, this.tenant_id, before, caller), 'moderator')
     }
     if (change.visibility !== undefined && change.visibility !== before.visibility) {
-      demand(await this.standing(before, caller), 'owner')
+      requireRole(await effectiveRole(this.scope, this.tenant_id, before, caller), 'owner')
       if (change.visibility === 'members' && before.my_role === null) throw unseen()
     }
     return this.set(before, change, caller)
@@ -88,7 +201,7 @@ export class ConversationsWriter extends ConversationsReader {
     assignee_id: string | null,
     if_match: readonly number[] | undefined,
     caller: Caller,
-  ): Promise<ConversationShown> {
+  ): Promise<ConversationResponse> {
     const before = await this.hold(id, caller)
     assertIfMatch(if_match, before.version)
     if (before.status === 'closed') throw new Problem('conversation_closed')
@@ -96,45 +209,16 @@ export class ConversationsWriter extends ConversationsReader {
   }
 
   /** Reads a conversation and holds it until the end, so that what was checked is what changes. @throws Problem `not_found` */
-  async hold(id: string, { principal }: Caller): Promise<ConversationShown> {
+  async hold(id: string, { principal }: Caller): Promise<ConversationResponse> {
     await this.scope.queries.select({ id: conversations.id }).from(conversations).where(this.isThis(id)).for('update')
     return this.visible(id, principal)
   }
 
-  /** Where the caller stands; see `standingOf`. */
-  async standing(conversation: ConversationShown, caller: Caller): Promise<Standing> {
-    return standingOf(conversation, caller, (await this.owners(conversation.id)).length > 0)
-  }
-
-  /** The owners who can act. */
-  async owners(id: string): Promise<string[]> {
-    const rows = await this.scope.queries
-      .select({ user_id: conversation_members.user_id })
-      .from(conversation_members)
-      .innerJoin(
-        memberships,
-        and(
-          eq(memberships.tenant_id, conversation_members.tenant_id),
-          eq(memberships.user_id, conversation_members.user_id),
-        ),
-      )
-      .innerJoin(users, eq(users.id, conversation_members.user_id))
-      .where(
-        and(
-          eq(conversation_members.tenant_id, this.tenant_id),
-          eq(conversation_members.conversation_id, id),
-          eq(conversation_members.role, 'owner'),
-          isActiveMember,
-        ),
-      )
-    return rows.map(({ user_id }) => user_id)
-  }
-
   private async set(
-    before: ConversationShown,
+    before: ConversationResponse,
     change: ConversationChange,
     { principal }: Caller,
-  ): Promise<ConversationShown> {
+  ): Promise<ConversationResponse> {
     const fields = (Object.keys(change) as (keyof ConversationChange)[]).filter(
       (field) => change[field] !== before[field],
     )
@@ -151,13 +235,13 @@ export class ConversationsWriter extends ConversationsReader {
     const after = await this.visible(before.id, principal)
     if (fields.includes('assignee_id') || fields.includes('visibility')) await this.checkAssignee(after)
     const told = fields.filter((field) => field !== 'title')
-    const pick = (from: ConversationShown) => Object.fromEntries(told.map((field) => [field, from[field]]))
+    const pick = (from: ConversationResponse) => Object.fromEntries(told.map((field) => [field, from[field]]))
     this.recordChange(before.id, { fields, before: pick(before), after: pick(after) })
     return after
   }
 
   /** Whoever answers must be able to see it: one refusal for all who cannot, so that it tells of nobody. */
-  private async checkAssignee({ id, assignee_id, visibility }: ConversationShown): Promise<void> {
+  private async checkAssignee({ id, assignee_id, visibility }: ConversationResponse): Promise<void> {
     if (assignee_id === null) return
     const member = await findHoldings(this.scope, this.tenant_id, assignee_id)
     const may_view = member?.is_active === true && holds(member.holdings, 'conversations:view')
@@ -187,6 +271,60 @@ export class ConversationsWriter extends ConversationsReader {
   private recordChange(id: string, changes: Record<string, unknown>): void {
     this.scope.recordChange({ kind: 'conversation', conversation_id: id, tenant_id: this.tenant_id, changes })
   }
+}
+
+/**
+ * A conversation as its reader sees it, held against a removal, a change of visibility and a close until the
+ * transaction ends: what was checked is still so when the write is there. Messages may be written meanwhile.
+ *
+ * @throws Problem `not_found`
+ */
+export async function holdVisible(
+  scope: WriteScope,
+  tenant_id: string,
+  id: string,
+  principal: TenantPrincipal,
+): Promise<ConversationResponse> {
+  await scope.queries
+    .select({ id: conversations.id })
+    .from(conversations)
+    .where(and(eq(conversations.tenant_id, tenant_id), eq(conversations.id, id)))
+    .for('key share')
+  return new ConversationsReader(scope, tenant_id).visible(id, principal)
+}
+
+function isAssigned(assignee_id: string | undefined): SQL | undefined {
+  if (assignee_id === undefined) return undefined
+  return assignee_id === 'none' ? isNull(conversations.assignee_id) : isAssignedTo(assignee_id)
+}
+
+/** The membership of a reader in the conversation of the row. */
+function isMembership(reader: string): SQL | undefined {
+  return and(
+    eq(conversation_members.tenant_id, conversations.tenant_id),
+    eq(conversation_members.conversation_id, conversations.id),
+    eq(conversation_members.user_id, reader),
+  )
+}
+
+function isAssignedTo(user_id: string): SQL {
+  return eq(conversations.assignee_id, user_id)
+}
+
+function isAfter({ after }: OrderedPage): SQL | undefined {
+  if (after === undefined) return undefined
+  const place = sql`(${instantOf(after.order)}::timestamptz, ${after.id}::uuid)`
+  return sql`(${conversations.last_activity_at}, ${conversations.id}) < ${place}`
+}
+
+/** Messages behind the read marker that others wrote and that are still there. */
+function unreadBy(reader: string): SQL<number> {
+  return sql<number>`(select count(*)::int from (
+    select from messages u
+    where u.tenant_id = ${conversations.tenant_id} and u.conversation_id = ${conversations.id}
+      and u.seq > coalesce(${read_markers.seq}, 0) and u.deleted_at is null
+      and not (u.author_kind = 'user' and u.author_id = ${reader})
+    limit ${sql.raw(String(UNREAD_MAX))}) unread)`
 }
 
 const unknownCustomer = (cause: unknown) => invalidField('/customer_id', 'must be a customer of this tenant', cause)

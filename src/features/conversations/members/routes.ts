@@ -1,25 +1,11 @@
-import { Type } from 'typebox'
 import { tenant } from '../../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../../kernel/rest/pagination.js'
-import { closed, NoContent, problems, type Routes, Uuid } from '../../../kernel/rest/schemas.js'
+import { closed, NoContent, problems, type Routes } from '../../../kernel/rest/schemas.js'
 import { callerOf, principalOf } from '../caller.js'
 import { ConversationParams } from '../schema.js'
-import { CONVERSATION_ROLES } from '../table.js'
+import { ConversationMember, MemberChange, MemberParams, NewMember } from './schema.js'
 
 const tags = ['conversations']
-const MemberParams = closed({ ...ConversationParams.properties, user_id: Uuid })
-const Role = Type.Enum([...CONVERSATION_ROLES])
-
-const ConversationMember = Type.Object(
-  {
-    user_id: Type.String(),
-    name: Type.String(),
-    role: Role,
-    read_seq: Type.Integer({ description: 'The seq up to which they have read.' }),
-    created_at: Type.String(),
-  },
-  { $id: 'ConversationMember' },
-)
 
 /** Who belongs to a conversation. What changes here holds at once. */
 const members: Routes = async (app) => {
@@ -56,7 +42,7 @@ const members: Routes = async (app) => {
         description: 'Owners and moderators add members and moderators; owners add owners.',
         tags,
         params: ConversationParams,
-        body: closed({ user_id: Uuid, role: Type.Optional(Role) }),
+        body: NewMember,
         response: {
           201: ConversationMember,
           ...problems('conversation_role_required', 'not_found', 'already_exists', 'limit_reached'),
@@ -81,7 +67,7 @@ const members: Routes = async (app) => {
         summary: 'Change the role of a member',
         tags,
         params: MemberParams,
-        body: closed({ role: Role }),
+        body: MemberChange,
         response: {
           200: ConversationMember,
           ...problems('conversation_role_required', 'not_found', 'last_owner'),

@@ -7,8 +7,8 @@ import { invalidField } from '../../../kernel/problems/validation.js'
 import { type Page, pageOf, type Rows } from '../../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
 import type { Caller } from '../caller.js'
-import { demand, type Standing } from '../effective-role.js'
-import type { ConversationShown } from '../shown.js'
+import { activeOwners, type EffectiveRole, effectiveRole, requireRole } from '../effective-role.js'
+import type { ConversationResponse } from '../schema.js'
 import { ConversationsWriter } from '../store.js'
 import { type ConversationRole, conversation_members, conversations, read_markers } from '../table.js'
 
@@ -96,8 +96,8 @@ export class ConversationMembersWriter extends ConversationMembersReader {
 
   /** @throws Problem `not_found`, `conversation_role_required`, `validation_failed`, `already_exists`, `limit_reached` */
   async add(id: string, user_id: string, role: ConversationRole, caller: Caller): Promise<ConversationMemberRecord> {
-    const { standing } = await this.hold(id, caller)
-    demand(standing, role === 'owner' ? 'owner' : 'moderator')
+    const { held } = await this.hold(id, caller)
+    requireRole(held, role === 'owner' ? 'owner' : 'moderator')
     await this.checkUser(user_id)
     const [members] = await this.scope.queries
       .select({ count: count() })
@@ -118,9 +118,9 @@ export class ConversationMembersWriter extends ConversationMembersReader {
 
   /** @throws Problem `not_found`, `conversation_role_required`, `last_owner` */
   async update(id: string, user_id: string, role: ConversationRole, caller: Caller): Promise<ConversationMemberRecord> {
-    const { standing } = await this.hold(id, caller)
+    const { held } = await this.hold(id, caller)
     const before = await this.get(id, user_id)
-    demand(standing, before.role === 'owner' || role === 'owner' ? 'owner' : 'moderator')
+    requireRole(held, before.role === 'owner' || role === 'owner' ? 'owner' : 'moderator')
     if (before.role === role) {
       this.scope.recordNoChange()
       return before
@@ -136,10 +136,10 @@ export class ConversationMembersWriter extends ConversationMembersReader {
    * @throws Problem `not_found`, `conversation_role_required`, `last_owner`
    */
   async remove(id: string, user_id: string, caller: Caller): Promise<void> {
-    const { conversation, standing } = await this.hold(id, caller)
+    const { conversation, held } = await this.hold(id, caller)
     const before = await this.get(id, user_id)
     const is_self = userIdOf(caller.principal) === user_id
-    if (!is_self) demand(standing, before.role === 'owner' ? 'owner' : 'moderator')
+    if (!is_self) requireRole(held, before.role === 'owner' ? 'owner' : 'moderator')
     await this.checkOwnerStays(id, before)
     await this.scope.queries.delete(conversation_members).where(this.isThis(id, user_id))
     if (conversation.visibility === 'members' && conversation.assignee_id === user_id) {
@@ -151,15 +151,15 @@ export class ConversationMembersWriter extends ConversationMembersReader {
     this.recordChange(id, user_id, { before: { role: before.role } })
   }
 
-  private async hold(id: string, caller: Caller): Promise<{ conversation: ConversationShown; standing: Standing }> {
+  private async hold(id: string, caller: Caller): Promise<{ conversation: ConversationResponse; held: EffectiveRole }> {
     const conversation = await this.#conversations.hold(id, caller)
-    return { conversation, standing: await this.#conversations.standing(conversation, caller) }
+    return { conversation, held: await effectiveRole(this.scope, this.tenant_id, conversation, caller) }
   }
 
   /** @throws Problem `last_owner` when nobody would be left who can act as owner */
   private async checkOwnerStays(id: string, { user_id, role }: ConversationMemberRecord): Promise<void> {
     if (role !== 'owner') return
-    const owners = await this.#conversations.owners(id)
+    const owners = await activeOwners(this.scope, this.tenant_id, id)
     if (owners.every((owner) => owner === user_id) && owners.length > 0) {
       throw new Problem('last_owner', { detail: 'The conversation would be left without an owner who can act.' })
     }

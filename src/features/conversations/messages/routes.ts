@@ -9,9 +9,8 @@ import { pageSchema, placeOf, readOrderedPage, sendPage } from '../../../kernel/
 import { closed, NoContent, problems, type Routes } from '../../../kernel/rest/schemas.js'
 import { callerOf, principalOf } from '../caller.js'
 import { ConversationParams } from '../schema.js'
-import type { MessageShown } from '../shown.js'
 import { spendMessage } from './budgets.js'
-import { Message, MessageChange, MessageParams, MessageQuery, NewMessage } from './schema.js'
+import { Message, MessageChange, MessageParams, MessageQuery, type MessageResponse, NewMessage } from './schema.js'
 
 const tags = ['conversations']
 
@@ -140,7 +139,7 @@ const messages: Routes<MessagesOptions> = async (app, { limiter, live }) => {
 export default messages
 
 /** A message as it is now. @throws Problem `not_found` */
-function messageNow(request: FastifyRequest, message: { readonly id: string }): Promise<MessageShown> {
+function messageNow(request: FastifyRequest, message: { readonly id: string }): Promise<MessageResponse> {
   const { id } = request.params as { id: string }
   return request.tenant_store.read(async (store) => {
     await store.conversations.visible(id, principalOf(request))

@@ -1,12 +1,11 @@
-import { Type } from 'typebox'
-import { AUTHOR_KINDS, TENANT_PRINCIPAL_KINDS } from '../../../contract/kinds.js'
+import { type Static, Type } from 'typebox'
+import { AUTHOR_KINDS } from '../../../contract/kinds.js'
 import { WAIT_SECONDS_MAX } from '../../../kernel/live/limits.js'
 import { PageQuery } from '../../../kernel/rest/pagination.js'
 import { closed, Nullable, Uuid } from '../../../kernel/rest/schemas.js'
-import { REPORT_STATUSES } from './table.js'
+import type { MessageRow } from './table.js'
 
 const CONTENT_CHARACTERS_MAX = 4_000
-const REASON_CHARACTERS_MAX = 1_000
 
 export const MessageParams = closed({ id: Uuid, message_id: Uuid })
 
@@ -67,40 +66,11 @@ export const MessageQuery = {
   ),
 }
 
-const Reason = Type.String({ minLength: 1, maxLength: REASON_CHARACTERS_MAX, pattern: '\\S' })
+/** A message as every reader sees it, over REST and in the stream. */
+export type MessageResponse = Static<typeof Message>
 
-export const NewReport = closed({ reason: Reason })
-export const Decision = closed({ note: Reason })
-export const ReportParams = closed({ id: Uuid })
-export const ReportQuery = { ...PageQuery, status: Type.Optional(Type.Enum([...REPORT_STATUSES])) }
-
-const of_report = {
-  id: Type.String(),
-  conversation_id: Type.String(),
-  message_id: Type.String(),
-  reason: Type.String(),
-  status: Type.Enum([...REPORT_STATUSES]),
-  created_at: Type.String(),
-  decided_at: Nullable(Type.String()),
+export function toResponse(row: MessageRow): MessageResponse {
+  const { id, conversation_id, seq, content, reply_to, created_at, edited_at, deleted_at } = row
+  const author = { kind: row.author_kind, id: row.author_id }
+  return { id, conversation_id, seq, author, content, reply_to, created_at, edited_at, deleted_at }
 }
-
-/** A report as the one who made it sees it. */
-export const OwnReport = Type.Object(of_report, { $id: 'OwnReport' })
-
-/** A report as moderators see it. */
-export const Report = Type.Object(
-  {
-    ...of_report,
-    reporter_id: Nullable(Type.String({ description: 'Null for a key without a user.' })),
-    message: Type.Object(
-      {
-        content: Type.String(),
-        author: Type.Object({ kind: Type.Enum([...AUTHOR_KINDS]), id: Type.String() }),
-      },
-      { description: 'The message as it was when it was reported; it may have been edited or deleted since.' },
-    ),
-    note: Nullable(Type.String()),
-    decided_by: Nullable(Type.Object({ kind: Type.Enum([...TENANT_PRINCIPAL_KINDS]), id: Type.String() })),
-  },
-  { $id: 'Report' },
-)

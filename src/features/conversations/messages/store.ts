@@ -1,17 +1,17 @@
-import { and, eq, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, lt, sql } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import type { TenantPrincipal } from '../../../kernel/authz/principal.js'
 import { mapConstraint } from '../../../kernel/database/errors.js'
 import { compiled, queriesOn } from '../../../kernel/database/queries.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import { invalidField } from '../../../kernel/problems/validation.js'
-import type { WriteScope } from '../../../kernel/store/unit-of-work.js'
+import { type OrderedPage, pageOf, type Rows } from '../../../kernel/rest/pagination.js'
+import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
 import { unreachable } from '../../../kernel/unreachable.js'
 import type { Caller } from '../caller.js'
-import { ConversationsReader, holdVisible } from '../reader.js'
-import { type MessageShown, messageShown } from '../shown.js'
+import { ConversationsReader, holdVisible } from '../store.js'
 import { type ConversationRow, conversations } from '../table.js'
-import { MessagesReader } from './reader.js'
+import { type MessageResponse, toResponse } from './schema.js'
 import { type MessageRow, messages } from './table.js'
 
 export interface MessageWish {
@@ -25,7 +25,7 @@ type Author = Pick<MessageRow, 'author_kind' | 'author_id' | 'key_id'>
 
 type Place = Pick<ConversationRow, 'last_seq' | 'status' | 'customer_id' | 'visibility'>
 
-/** These two are what a message costs; they are built once. */
+/** The statements of a message run for each one, so they are compiled once. */
 const builder = queriesOn(async () => [])
 const INSERT = compiled<Omit<MessageRow, 'edited_at' | 'deleted_at'>, MessageRow>((given) =>
   builder.insert(messages).values(given).returning(),
@@ -47,6 +47,79 @@ const NEXT_PLACE = compiled<Record<'tenant_id' | 'id' | 'now', string>, Place>((
     }),
 )
 
+interface RangeValues {
+  readonly tenant_id: string
+  readonly conversation_id: string
+  readonly limit: number
+  readonly after: number | undefined
+  readonly before: number | undefined
+}
+
+const ASCENDING = compiled<RangeValues, MessageRow>((given) =>
+  range(given).orderBy(asc(messages.seq)).limit(given.limit),
+)
+const DESCENDING = compiled<RangeValues, MessageRow>((given) =>
+  range(given).orderBy(desc(messages.seq)).limit(given.limit),
+)
+
+type Given = Parameters<Parameters<typeof compiled<RangeValues, MessageRow>>[0]>[0]
+
+function range({ tenant_id, conversation_id, after, before }: Given) {
+  return builder
+    .select()
+    .from(messages)
+    .where(
+      and(
+        eq(messages.tenant_id, tenant_id),
+        eq(messages.conversation_id, conversation_id),
+        after && gt(messages.seq, after),
+        before && lt(messages.seq, before),
+      ),
+    )
+    .$dynamic()
+}
+
+/** Reads messages of a conversation. Whether the caller sees the conversation is asked before. */
+export class MessagesReader {
+  constructor(
+    protected readonly scope: ReadScope,
+    protected readonly tenant_id: string,
+  ) {}
+
+  /** Messages behind a seq, in their order: what somebody missed. */
+  async after(conversation_id: string, seq: number, limit: number): Promise<MessageResponse[]> {
+    const values = { tenant_id: this.tenant_id, conversation_id, after: seq, before: undefined, limit }
+    return (await this.scope.queries.run(ASCENDING(values))).map(toResponse)
+  }
+
+  /** A page of messages: behind a seq in their order, or, without one, newest first. */
+  async list(conversation_id: string, after: number | undefined, page: OrderedPage): Promise<Rows<MessageResponse>> {
+    const values = { tenant_id: this.tenant_id, conversation_id, limit: page.limit + 1 }
+    const rows =
+      after === undefined
+        ? await this.scope.queries.run(DESCENDING({ ...values, after: undefined, before: page.after?.order }))
+        : await this.scope.queries.run(
+            ASCENDING({ ...values, after: Math.max(after, page.after?.order ?? 0), before: undefined }),
+          )
+    return pageOf(rows.map(toResponse), page.limit)
+  }
+
+  /** @throws Problem `not_found` */
+  async get(conversation_id: string, id: string): Promise<MessageResponse> {
+    const [row] = await this.scope.queries.select().from(messages).where(this.isThis(conversation_id, id))
+    if (row === undefined) throw new Problem('not_found')
+    return toResponse(row)
+  }
+
+  protected isThis(conversation_id: string, id: string) {
+    return and(
+      eq(messages.tenant_id, this.tenant_id),
+      eq(messages.conversation_id, conversation_id),
+      eq(messages.id, id),
+    )
+  }
+}
+
 /** What is said stays out of the audit: an event cannot be taken back, and a message can. */
 export class MessagesWriter extends MessagesReader {
   readonly #conversations: ConversationsReader
@@ -65,7 +138,7 @@ export class MessagesWriter extends MessagesReader {
    *
    * @throws Problem `not_found`, `conversation_closed`, `key_required`, `validation_failed`
    */
-  async create(conversation_id: string, wish: MessageWish, { principal }: Caller): Promise<MessageShown> {
+  async create(conversation_id: string, wish: MessageWish, { principal }: Caller): Promise<MessageResponse> {
     const { now } = this.scope
     const place = await this.nextPlace(conversation_id, principal)
     if (place.status === 'closed') throw new Problem('conversation_closed')
@@ -80,14 +153,14 @@ export class MessagesWriter extends MessagesReader {
       created_at: now,
     }
     const [row] = await mapConstraint(CONSTRAINTS, () => this.scope.queries.run(INSERT(values)))
-    const message = messageShown(row as MessageRow)
+    const message = toResponse(row as MessageRow)
     this.recordChange(message, { seq: message.seq, reply_to: message.reply_to })
     this.publish('chat_message', message)
     return message
   }
 
   /** @throws Problem `not_found`, `not_author`, `conversation_closed`, `invalid_state` for a deleted one */
-  async update(conversation_id: string, id: string, content: string, { principal }: Caller): Promise<MessageShown> {
+  async update(conversation_id: string, id: string, content: string, { principal }: Caller): Promise<MessageResponse> {
     const { status } = await holdVisible(this.scope, this.tenant_id, conversation_id, principal)
     const before = await this.hold(conversation_id, id)
     if (!isAuthor(before, principal)) throw new Problem('not_author')
@@ -95,7 +168,7 @@ export class MessagesWriter extends MessagesReader {
     if (before.deleted_at !== null) throw new Problem('invalid_state', { detail: 'The message is deleted.' })
     if (before.content === content) {
       this.scope.recordNoChange()
-      return messageShown(before)
+      return toResponse(before)
     }
     return this.set(before, { content, edited_at: this.scope.now }, 'chat_message_updated')
   }
@@ -119,13 +192,13 @@ export class MessagesWriter extends MessagesReader {
     { id, conversation_id }: MessageRow,
     change: Partial<Pick<MessageRow, 'content' | 'edited_at' | 'deleted_at'>>,
     kind: 'chat_message_updated' | 'chat_message_deleted',
-  ): Promise<MessageShown> {
+  ): Promise<MessageResponse> {
     const [row] = await this.scope.queries
       .update(messages)
       .set(change)
       .where(this.isThis(conversation_id, id))
       .returning()
-    const message = messageShown(row as MessageRow)
+    const message = toResponse(row as MessageRow)
     this.recordChange(message, { seq: message.seq })
     this.publish(kind, message)
     return message
@@ -145,7 +218,7 @@ export class MessagesWriter extends MessagesReader {
     return row
   }
 
-  private recordChange({ id, conversation_id }: MessageShown, changes: Record<string, unknown>): void {
+  private recordChange({ id, conversation_id }: MessageResponse, changes: Record<string, unknown>): void {
     this.scope.recordChange({
       kind: 'message',
       id,
@@ -154,7 +227,10 @@ export class MessagesWriter extends MessagesReader {
     })
   }
 
-  private publish(kind: 'chat_message' | 'chat_message_updated' | 'chat_message_deleted', message: MessageShown): void {
+  private publish(
+    kind: 'chat_message' | 'chat_message_updated' | 'chat_message_deleted',
+    message: MessageResponse,
+  ): void {
     this.scope.publish({ kind, tenant_id: this.tenant_id, conversation_id: message.conversation_id, message })
   }
 }

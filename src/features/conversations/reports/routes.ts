@@ -1,10 +1,18 @@
-import { type TenantPrincipal, userIdOf } from '../../../kernel/authz/principal.js'
 import { tenant } from '../../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../../kernel/rest/pagination.js'
 import { closed, problems, type Routes } from '../../../kernel/rest/schemas.js'
 import { callerOf, principalOf } from '../caller.js'
-import { Decision, MessageParams, NewReport, OwnReport, Report, ReportParams, ReportQuery } from '../messages/schema.js'
-import type { ReportRecord } from './store.js'
+import { MessageParams } from '../messages/schema.js'
+import {
+  Decision,
+  NewReport,
+  OwnReport,
+  Report,
+  ReportParams,
+  ReportQuery,
+  toOwnResponse,
+  toResponse,
+} from './schema.js'
 
 const tags = ['conversations']
 
@@ -33,7 +41,7 @@ export const reporting: Routes = async (app) => {
       const report = await request.tenant_store.write('message_report.created', (store) =>
         store.reports.create(id, message_id, request.body.reason, callerOf(request)),
       )
-      return reply.code(201).send(ownShown(report))
+      return reply.code(201).send(toOwnResponse(report))
     },
   )
 }
@@ -60,7 +68,7 @@ const reports: Routes = async (app) => {
       return sendPage(
         request,
         reply,
-        { rows: rows.map((row) => shown(row, principalOf(request))), has_more },
+        { rows: rows.map((row) => toResponse(row, principalOf(request))), has_more },
         (report) => report.id,
       )
     },
@@ -82,7 +90,7 @@ const reports: Routes = async (app) => {
       const { rows, has_more } = await request.tenant_store.read((store) =>
         store.reports.mine(readPage(request), principalOf(request)),
       )
-      return sendPage(request, reply, { rows: rows.map(ownShown), has_more }, (report) => report.id)
+      return sendPage(request, reply, { rows: rows.map(toOwnResponse), has_more }, (report) => report.id)
     },
   )
 
@@ -99,7 +107,7 @@ const reports: Routes = async (app) => {
       },
     },
     async (request) =>
-      shown(
+      toResponse(
         await request.tenant_store.read((store) => store.reports.get(request.params.id, principalOf(request))),
         principalOf(request),
       ),
@@ -128,27 +136,9 @@ const reports: Routes = async (app) => {
         const report = await request.tenant_store.write(`message_report.${status}`, (store) =>
           store.reports.decide(id, status, request.body.note, principalOf(request)),
         )
-        return shown(report, principalOf(request))
+        return toResponse(report, principalOf(request))
       },
     )
   }
 }
 export default reports
-
-/** What the reporter may know: not who decided, and not the copy, which would outlive a deleted message. */
-function ownShown(report: ReportRecord) {
-  const { id, conversation_id, message_id, reason, status, created_at, decided_at } = report
-  return { id, conversation_id, message_id, reason, status, created_at, decided_at }
-}
-
-/** Whoever holds a key may be anybody, and so the one who was reported: a key alone is not told who did it. */
-function shown(report: ReportRecord, principal: TenantPrincipal) {
-  const { content, author_kind, author_id, decided_by_kind, decided_by, reporter_id, note } = report
-  return {
-    ...ownShown(report),
-    reporter_id: userIdOf(principal) === null ? null : reporter_id,
-    message: { content, author: { kind: author_kind, id: author_id } },
-    note,
-    decided_by: decided_by_kind === null || decided_by === null ? null : { kind: decided_by_kind, id: decided_by },
-  }
-}

@@ -1,0 +1,21 @@
+import { Type } from 'typebox'
+import { closed, Uuid } from '../../../kernel/rest/schemas.js'
+import { ConversationParams } from '../schema.js'
+import { CONVERSATION_ROLES } from '../table.js'
+
+export const MemberParams = closed({ ...ConversationParams.properties, user_id: Uuid })
+const Role = Type.Enum([...CONVERSATION_ROLES])
+
+export const NewMember = closed({ user_id: Uuid, role: Type.Optional(Role) })
+export const MemberChange = closed({ role: Role })
+
+export const ConversationMember = Type.Object(
+  {
+    user_id: Type.String(),
+    name: Type.String(),
+    role: Role,
+    read_seq: Type.Integer({ description: 'The seq up to which they have read.' }),
+    created_at: Type.String(),
+  },
+  { $id: 'ConversationMember' },
+)
