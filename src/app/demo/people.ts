@@ -1,4 +1,4 @@
-import type { CustomerWish } from '../../features/customers/store.js'
+import type { CreateCustomerInput } from '../../features/customers/store.js'
 
 const FIRST =
   'Ada Amara Anselm Beatriz Bjarne Carmen Chidi Dana Diego Elif Emeka Farah Finn Greta Hana Henrik Ines Ivo Jana Jonas Kaito Katarzyna Lars Leila Luca Maren Mateo Mina Nadia Noor Olga Oskar Paula Priya Rafael Rosa Samir Sofia Tariq Yuki'.split(
@@ -15,7 +15,7 @@ const AREAS = ['202', '212', '303', '312', '415', '512', '617']
 const CITIES = ['Hamburg', 'Lisbon', 'Oslo', 'Lagos', 'Izmir', 'Kyoto', 'Torino', 'Gdansk', 'Lyon', 'Porto']
 
 /** Made-up people who look like the customers of a shop: the same ones each time, for the same number. */
-export function demoCustomers(count: number, prefix: string): CustomerWish[] {
+export function demoCustomers(count: number, prefix: string): CreateCustomerInput[] {
   return Array.from({ length: count }, (_, number) => {
     const first = pick(FIRST, number)
     const last = pick(LAST, number * 7 + Math.floor(number / FIRST.length))

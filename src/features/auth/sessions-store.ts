@@ -26,7 +26,7 @@ export type RefreshOutcome =
   | { readonly kind: 'reused'; readonly session_id: string }
   | { readonly kind: 'unknown' }
 
-interface NewSession {
+interface StartSessionInput {
   readonly user_id: string
   readonly address: string
   readonly user_agent: string | null
@@ -65,19 +65,19 @@ export class SessionsWriter {
   constructor(private readonly scope: WriteScope) {}
 
   /** Starts a session with its first refresh token. */
-  async start(wish: NewSession): Promise<{ session_id: string; refresh: string }> {
+  async start(input: StartSessionInput): Promise<{ session_id: string; refresh: string }> {
     const session_id = uuidv4()
     const refresh = createRefreshToken()
     await this.scope.queries.insert(sessions).values({
       id: session_id,
-      user_id: wish.user_id,
-      address: wish.address,
-      user_agent: wish.user_agent?.slice(0, 256) ?? null,
+      user_id: input.user_id,
+      address: input.address,
+      user_agent: input.user_agent?.slice(0, 256) ?? null,
       created_at: this.scope.now,
-      expires_at: instantOf(Date.parse(this.scope.now) + wish.lifetime_seconds * 1000),
+      expires_at: instantOf(Date.parse(this.scope.now) + input.lifetime_seconds * 1000),
     })
     await this.insertToken(session_id, refresh)
-    this.recordChange(session_id, wish.user_id, { after: { user_id: wish.user_id } })
+    this.recordChange(session_id, input.user_id, { after: { user_id: input.user_id } })
     return { session_id, refresh }
   }
 

@@ -5,7 +5,7 @@ import { users } from '../../kernel/identity/users-table.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 import { OneTimeTokensWriter } from './one-time-tokens-store.js'
 
-export interface NewUser {
+export interface CreateUserInput {
   readonly email: string
   readonly name: string
   readonly password_hash: string
@@ -34,15 +34,15 @@ export class UsersWriter extends UsersReader {
   }
 
   /** Makes a user. Returns undefined and changes nothing when the address is taken. */
-  async create(wish: NewUser): Promise<UserRecord | undefined> {
+  async create(input: CreateUserInput): Promise<UserRecord | undefined> {
     const [row] = await this.scope.queries
       .insert(users)
       .values({
         id: uuidv7(),
-        email: wish.email,
-        name: wish.name,
-        password_hash: wish.password_hash,
-        email_verified_at: wish.is_verified ? this.scope.now : null,
+        email: input.email,
+        name: input.name,
+        password_hash: input.password_hash,
+        email_verified_at: input.is_verified ? this.scope.now : null,
         created_at: this.scope.now,
       })
       .onConflictDoNothing()
@@ -56,8 +56,8 @@ export class UsersWriter extends UsersReader {
    * Makes a user with an unverified address, and the token of the link that verifies it, in one transaction. Returns
    * undefined and changes nothing when the address is taken.
    */
-  async register(wish: Omit<NewUser, 'is_verified'>): Promise<string | undefined> {
-    const made = await this.create({ ...wish, is_verified: false })
+  async register(input: Omit<CreateUserInput, 'is_verified'>): Promise<string | undefined> {
+    const made = await this.create({ ...input, is_verified: false })
     return made && new OneTimeTokensWriter(this.scope).issue(made.id, 'email_verification')
   }
 

@@ -4,7 +4,7 @@ import { assertValid, type FieldError } from '../../kernel/problems/validation.j
 const METADATA_BYTES_MAX = 16_384
 const E164 = /^\+[1-9][0-9]{1,14}$/
 
-interface Wish {
+interface CheckedFields {
   readonly phone?: string | null
   readonly metadata?: Record<string, unknown>
 }
@@ -15,7 +15,7 @@ interface Wish {
  *
  * @throws Problem `validation_failed`
  */
-export function checkCustomer({ phone, metadata }: Wish): void {
+export function checkCustomer({ phone, metadata }: CheckedFields): void {
   const errors: FieldError[] = []
   if (typeof phone === 'string' && !(E164.test(phone) && isValidPhoneNumber(phone))) {
     errors.push({ pointer: '/phone', message: 'must be a possible number in E.164, such as +4915112345678' })

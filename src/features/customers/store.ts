@@ -12,7 +12,7 @@ import { type CustomerRow, customers } from './table.js'
 
 export type CustomerRecord = Omit<CustomerRow, 'tenant_id'>
 
-export interface CustomerWish {
+export interface CreateCustomerInput {
   readonly name: string
   readonly email?: string | null
   readonly phone?: string | null
@@ -114,12 +114,12 @@ export class CustomersWriter extends CustomersReader {
   }
 
   /** @throws Problem `already_exists` with the field that must be unique */
-  async create(wish: CustomerWish): Promise<CustomerRecord> {
+  async create(input: CreateCustomerInput): Promise<CustomerRecord> {
     const { now } = this.scope
     const [row] = await mapConstraint(CONSTRAINTS, () =>
       this.scope.queries
         .insert(customers)
-        .values({ ...wish, tenant_id: this.tenant_id, id: uuidv7(), created_at: now, updated_at: now })
+        .values({ ...input, tenant_id: this.tenant_id, id: uuidv7(), created_at: now, updated_at: now })
         .returning(),
     )
     const record = row as CustomerRow
@@ -130,7 +130,7 @@ export class CustomersWriter extends CustomersReader {
   /** @throws Problem `not_found`, `precondition_failed`, `already_exists` */
   async update(
     id: string,
-    change: Partial<CustomerWish>,
+    change: Partial<CreateCustomerInput>,
     if_match: readonly number[] | undefined,
   ): Promise<CustomerRecord> {
     const before = await this.lock(id, if_match)
@@ -142,7 +142,7 @@ export class CustomersWriter extends CustomersReader {
         .returning(),
     )
     const after = row as CustomerRow
-    const fields = Object.keys(change) as (keyof CustomerWish)[]
+    const fields = Object.keys(change) as (keyof CreateCustomerInput)[]
     this.recordChange(id, { before: pick(before, fields), after: pick(after, fields) })
     return after
   }
@@ -167,7 +167,7 @@ export class CustomersWriter extends CustomersReader {
   }
 }
 
-function pick(record: CustomerRecord, fields: readonly (keyof CustomerWish)[]): Record<string, unknown> {
+function pick(record: CustomerRecord, fields: readonly (keyof CreateCustomerInput)[]): Record<string, unknown> {
   return Object.fromEntries(fields.map((field) => [field, record[field]]))
 }
 

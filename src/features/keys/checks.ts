@@ -5,7 +5,7 @@ import { assertValid, type FieldError } from '../../kernel/problems/validation.j
 const EXPIRY_YEARS_MAX = 10
 const YEAR_MS = 366 * 86_400_000
 
-interface Wish {
+interface CheckedFields {
   readonly expires_at?: string | null
   readonly allowed_cidrs?: readonly string[] | null
 }
@@ -16,10 +16,10 @@ interface Wish {
  *
  * @throws Problem `validation_failed`
  */
-export function checkedKey<T extends Wish>(wish: T, now_ms: number): T {
+export function checkedKey<T extends CheckedFields>(input: T, now_ms: number): T {
   const errors: FieldError[] = []
-  if (typeof wish.expires_at === 'string') {
-    const expires_ms = Date.parse(wish.expires_at)
+  if (typeof input.expires_at === 'string') {
+    const expires_ms = Date.parse(input.expires_at)
     if (!(expires_ms > now_ms)) errors.push({ pointer: '/expires_at', message: 'must be in the future' })
     else if (expires_ms > now_ms + EXPIRY_YEARS_MAX * YEAR_MS) {
       errors.push({
@@ -28,7 +28,7 @@ export function checkedKey<T extends Wish>(wish: T, now_ms: number): T {
       })
     }
   }
-  const allowed_cidrs = wish.allowed_cidrs?.map((text, position) => {
+  const allowed_cidrs = input.allowed_cidrs?.map((text, position) => {
     const network = canonicalNetwork(text)
     if (network === undefined)
       errors.push({
@@ -39,8 +39,8 @@ export function checkedKey<T extends Wish>(wish: T, now_ms: number): T {
   })
   assertValid(errors)
   return {
-    ...wish,
-    ...(typeof wish.expires_at === 'string' && { expires_at: new Date(wish.expires_at).toISOString() }),
+    ...input,
+    ...(typeof input.expires_at === 'string' && { expires_at: new Date(input.expires_at).toISOString() }),
     ...(allowed_cidrs != null && { allowed_cidrs }),
   }
 }

@@ -50,12 +50,12 @@ const keys: Routes<KeysOptions> = async (app, { clock, key_use }) => {
       },
     },
     async (request, reply) => {
-      const wish = checkedKey(request.body, clock())
-      const scopes = wish.scopes ?? []
+      const input = checkedKey(request.body, clock())
+      const scopes = input.scopes ?? []
       // A key can act without a user, so the actor must hold the scopes of the key.
       checkGrantedScopes(request.holdings, scopes)
       const { record, key } = await request.tenant_store.write('tenant_key.created', (store) =>
-        store.keys.create({ ...wish, scopes }),
+        store.keys.create({ ...input, scopes }),
       )
       return reply.code(201).send({ ...toResponse(record, clock()), key })
     },

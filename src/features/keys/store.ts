@@ -1,6 +1,6 @@
 import { and, count, desc, eq, isNull, lt } from 'drizzle-orm'
 import { createSecret } from '../../kernel/credentials/tenant-key.js'
-import { insertKey, type KeyRecord, keyRecord, type NewKey } from '../../kernel/identity/insert-key.js'
+import { type CreateKeyInput, insertKey, type KeyRecord, keyRecord } from '../../kernel/identity/insert-key.js'
 import { type TenantKeyRow, tenant_keys } from '../../kernel/identity/keys-table.js'
 import { lockTenant } from '../../kernel/identity/lock-tenant.js'
 import { checkGrantedScopes } from '../../kernel/permissions/escalation.js'
@@ -13,7 +13,7 @@ import { instantOf } from '../../kernel/time/clock.js'
 /** Living keys of a tenant; a hundred integrations are many. */
 const LIVING_KEYS_MAX = 200
 
-export interface KeyChange {
+export interface UpdateKeyInput {
   readonly name?: string
   readonly scopes?: readonly string[]
   readonly expires_at?: string | null
@@ -61,7 +61,7 @@ export class KeysWriter extends KeysReader {
   }
 
   /** Makes a key. Only the result contains the text of the key. */
-  async create(wish: NewKey): Promise<{ record: KeyRecord; key: string }> {
+  async create(input: CreateKeyInput): Promise<{ record: KeyRecord; key: string }> {
     await lockTenant(this.scope, this.tenant_id)
     const [living] = await this.scope.queries
       .select({ count: count() })
@@ -72,7 +72,7 @@ export class KeysWriter extends KeysReader {
         detail: `A tenant can have ${LIVING_KEYS_MAX} living keys; revoke some first.`,
       })
     }
-    const made = await insertKey(this.scope, this.tenant_id, wish)
+    const made = await insertKey(this.scope, this.tenant_id, input)
     this.recordChange(made.record.id, { after: made.record })
     return made
   }
@@ -81,7 +81,7 @@ export class KeysWriter extends KeysReader {
    * Updates a key. It applies from the next request of the key. The actor can add only scopes that the actor holds.
    * @throws Problem `not_found`, `privilege_escalation`
    */
-  async update(id: string, change: KeyChange, actor: Holdings): Promise<KeyRecord> {
+  async update(id: string, change: UpdateKeyInput, actor: Holdings): Promise<KeyRecord> {
     const before = await this.lockUnrevoked(id)
     checkGrantedScopes(
       actor,

@@ -28,7 +28,7 @@ export interface MemberRecord {
   readonly created_at: string
 }
 
-export interface MemberChange {
+export interface UpdateMemberInput {
   readonly roles?: readonly string[]
   readonly state?: 'active' | 'disabled'
 }
@@ -119,7 +119,7 @@ export class MembersWriter extends MembersReader {
    * Updates the roles or the state of a member. It applies from the next request of the member.
    * @throws Problem `not_found`, `owner_required`, `privilege_escalation`, `last_owner`, `invalid_state`
    */
-  async update(user_id: string, change: MemberChange, actor: Actor): Promise<MemberRecord> {
+  async update(user_id: string, change: UpdateMemberInput, actor: Actor): Promise<MemberRecord> {
     await lockTenant(this.scope, this.tenant_id)
     const before = await this.get(user_id)
     const held = await namedRoles(this.scope, this.tenant_id, before.roles)

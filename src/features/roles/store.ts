@@ -25,7 +25,7 @@ export interface RoleRecord {
   readonly created_at: string
 }
 
-export interface RoleWish {
+export interface CreateRoleInput {
   readonly name: string
   readonly scopes: readonly string[]
 }
@@ -102,9 +102,9 @@ export class RolesWriter extends RolesReader {
   }
 
   /** @throws Problem `privilege_escalation`, `already_exists`, `limit_reached` */
-  async create(wish: RoleWish, actor: Actor): Promise<RoleRecord> {
+  async create(input: CreateRoleInput, actor: Actor): Promise<RoleRecord> {
     await lockTenant(this.scope, this.tenant_id)
-    checkGrantedScopes(actor, wish.scopes)
+    checkGrantedScopes(actor, input.scopes)
     const [existing] = await this.scope.queries
       .select({ count: count() })
       .from(roles)
@@ -116,7 +116,7 @@ export class RolesWriter extends RolesReader {
     const [row] = await mapConstraint(CONSTRAINTS, () =>
       this.scope.queries
         .insert(roles)
-        .values({ ...values, name: wish.name, scopes: [...wish.scopes] })
+        .values({ ...values, name: input.name, scopes: [...input.scopes] })
         .returning(),
     )
     const record = roleRecord(row as RoleRow)
@@ -132,7 +132,7 @@ export class RolesWriter extends RolesReader {
    */
   async update(
     id: string,
-    change: Partial<RoleWish>,
+    change: Partial<CreateRoleInput>,
     if_match: readonly number[] | undefined,
     actor: Actor,
   ): Promise<RoleRecord> {

@@ -1,7 +1,7 @@
 import { and, count, desc, eq, exists, isNull, lt, sql } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import { tenantMayAct } from '../../kernel/authz/suspension.js'
-import { insertKey, type NewKey } from '../../kernel/identity/insert-key.js'
+import { type CreateKeyInput, insertKey } from '../../kernel/identity/insert-key.js'
 import { membership_roles, memberships } from '../../kernel/identity/memberships-table.js'
 import { roles } from '../../kernel/identity/roles-table.js'
 import { type TenantRow, tenants } from '../../kernel/identity/tenants-table.js'
@@ -14,7 +14,7 @@ import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 /** Tenants that one user may have made; operators make as many as they like. */
 const OWN_TENANTS_MAX = 20
 
-export interface NewTenant {
+export interface CreateTenantInput {
   readonly name: string
   readonly owner_id: string
   readonly allowed_origins?: readonly string[]
@@ -60,22 +60,25 @@ export class TenantsWriter extends TenantsReader {
     super(scope)
   }
 
-  /** Makes a tenant with its system roles and its first Owner, and a first key when one is wished for. */
-  async create(wish: NewTenant, first_key?: NewKey): Promise<{ tenant: TenantRow; key: string | undefined }> {
+  /** Makes a tenant with its system roles and its first Owner, and a first key if one is given. */
+  async create(
+    input: CreateTenantInput,
+    first_key?: CreateKeyInput,
+  ): Promise<{ tenant: TenantRow; key: string | undefined }> {
     const [owner] = await this.scope.queries
       .select({ id: users.id })
       .from(users)
-      .where(and(eq(users.id, wish.owner_id), isNull(users.disabled_at)))
+      .where(and(eq(users.id, input.owner_id), isNull(users.disabled_at)))
     if (owner === undefined)
       throw new Problem('not_found', { detail: 'There is no active user who could be the Owner.' })
     const [tenant] = await this.scope.queries
       .insert(tenants)
       .values({
         id: uuidv7(),
-        name: wish.name,
-        allowed_origins: [...(wish.allowed_origins ?? [])],
-        requests_per_minute: wish.requests_per_minute ?? null,
-        trial_ends_at: wish.trial_ends_at ?? null,
+        name: input.name,
+        allowed_origins: [...(input.allowed_origins ?? [])],
+        requests_per_minute: input.requests_per_minute ?? null,
+        trial_ends_at: input.trial_ends_at ?? null,
         created_at: this.scope.now,
       })
       .returning()
@@ -144,7 +147,7 @@ export class TenantReader {
   }
 }
 
-export interface SettingsChange {
+export interface UpdateSettingsInput {
   readonly name?: string
   readonly allowed_origins?: readonly string[]
 }
@@ -158,7 +161,7 @@ export class TenantWriter extends TenantReader {
   }
 
   /** Updates the settings that members may change. Only operators change the plan and suspend the tenant. */
-  async update(change: SettingsChange): Promise<TenantRow> {
+  async update(change: UpdateSettingsInput): Promise<TenantRow> {
     const before = await this.get()
     await this.scope.queries
       .update(tenants)

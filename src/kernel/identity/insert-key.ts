@@ -3,7 +3,7 @@ import { actingUser } from '../store/audit-record.js'
 import type { WriteScope } from '../store/unit-of-work.js'
 import { type TenantKeyRow, tenant_keys } from './keys-table.js'
 
-export interface NewKey {
+export interface CreateKeyInput {
   readonly name: string
   readonly scopes: readonly string[]
   readonly expires_at?: string
@@ -22,7 +22,7 @@ export type KeyRecord = Omit<TenantKeyRow, 'tenant_id' | 'secret_digest' | 'prev
 export async function insertKey(
   scope: WriteScope,
   tenant_id: string,
-  wish: NewKey,
+  input: CreateKeyInput,
 ): Promise<{ record: KeyRecord; key: string }> {
   const made = createTenantKey()
   const [row] = await scope.queries
@@ -30,14 +30,14 @@ export async function insertKey(
     .values({
       tenant_id,
       id: made.id,
-      name: wish.name,
-      scopes: [...wish.scopes],
+      name: input.name,
+      scopes: [...input.scopes],
       secret_digest: made.secret_digest,
       secret_last_four: made.secret_last_four,
       secret_created_at: scope.now,
-      allowed_cidrs: wish.allowed_cidrs === undefined ? null : [...wish.allowed_cidrs],
-      requests_per_minute: wish.requests_per_minute ?? null,
-      expires_at: wish.expires_at ?? null,
+      allowed_cidrs: input.allowed_cidrs === undefined ? null : [...input.allowed_cidrs],
+      requests_per_minute: input.requests_per_minute ?? null,
+      expires_at: input.expires_at ?? null,
       created_by: actingUser(scope.actor),
       created_at: scope.now,
     })

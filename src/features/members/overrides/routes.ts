@@ -23,7 +23,7 @@ const Override = Type.Object(
   { $id: 'Override' },
 )
 
-const Wish = closed({
+const NewOverride = closed({
   effect: Type.Enum(['grant', 'deny']),
   reason: Type.String({ minLength: 1, maxLength: 500, description: 'Why the override exists, for later readers.' }),
 })
@@ -57,7 +57,7 @@ const overrides: Routes = async (app) => {
         summary: 'Grant or deny a scope to a member',
         tags,
         params: closed({ ...TenantParams.properties, user_id: Uuid, scope: ScopeName }),
-        body: Wish,
+        body: NewOverride,
         response: { 200: Override, ...problems('not_found', 'owner_required', 'privilege_escalation', 'last_owner') },
       },
     },

@@ -9,13 +9,13 @@ import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.j
 import { checkOwnerStays, SCOPE_OF_OWNERS } from '../last-owner.js'
 import { MembersReader } from '../store.js'
 
-export interface OverrideWish {
+export interface SetOverrideInput {
   readonly scope: string
   readonly effect: 'grant' | 'deny'
   readonly reason: string
 }
 
-export interface OverrideRecord extends OverrideWish {
+export interface OverrideRecord extends SetOverrideInput {
   readonly created_at: string
 }
 
@@ -52,27 +52,27 @@ export class OverridesWriter extends OverridesReader {
    * Grants or denies a scope on a membership. A deny beats every role and every grant, also those of an Owner.
    * @throws Problem `not_found`, `owner_required`, `privilege_escalation`, `last_owner`
    */
-  async set(user_id: string, wish: OverrideWish, actor: Actor): Promise<OverrideRecord> {
+  async set(user_id: string, input: SetOverrideInput, actor: Actor): Promise<OverrideRecord> {
     await lockTenant(this.scope, this.tenant_id)
     const held = await this.touch(user_id, actor)
-    if (wish.effect === 'grant') checkGrantedScopes(actor, [wish.scope])
-    const before = await this.overrideOf(user_id, wish.scope)
-    const values = { effect: wish.effect, reason: wish.reason, created_at: this.scope.now }
+    if (input.effect === 'grant') checkGrantedScopes(actor, [input.scope])
+    const before = await this.overrideOf(user_id, input.scope)
+    const values = { effect: input.effect, reason: input.reason, created_at: this.scope.now }
     await this.scope.queries
       .insert(overrides)
-      .values({ tenant_id: this.tenant_id, user_id, scope: wish.scope, ...values })
+      .values({ tenant_id: this.tenant_id, user_id, scope: input.scope, ...values })
       .onConflictDoUpdate({ target: [overrides.tenant_id, overrides.user_id, overrides.scope], set: values })
-    if (wish.effect === 'deny' && wish.scope === SCOPE_OF_OWNERS && isOwner(held)) {
+    if (input.effect === 'deny' && input.scope === SCOPE_OF_OWNERS && isOwner(held)) {
       await checkOwnerStays(this.scope, this.tenant_id)
     }
     this.scope.recordChange({
       kind: 'override',
       user_id,
-      scope: wish.scope,
+      scope: input.scope,
       tenant_id: this.tenant_id,
-      changes: { before: before ?? null, after: { effect: wish.effect, reason: wish.reason } },
+      changes: { before: before ?? null, after: { effect: input.effect, reason: input.reason } },
     })
-    return { scope: wish.scope, ...values }
+    return { scope: input.scope, ...values }
   }
 
   /**

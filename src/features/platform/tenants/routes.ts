@@ -52,14 +52,14 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
       },
     },
     async (request, reply) => {
-      const { owner_email, owner_id: given_id, ...wish } = request.body
-      checkOrigins(wish.allowed_origins)
-      if (wish.trial_ends_at !== undefined) checkFuture(wish.trial_ends_at, '/trial_ends_at', clock)
+      const { owner_email, owner_id: given_id, ...input } = request.body
+      checkOrigins(input.allowed_origins)
+      if (input.trial_ends_at !== undefined) checkFuture(input.trial_ends_at, '/trial_ends_at', clock)
       const owner_id =
         given_id ?? (await request.platform_store.read((store) => store.users.idOf(normaliseEmail(owner_email ?? ''))))
       if (owner_id === undefined) throw new Problem('not_found', { detail: 'No user has this email.' })
       const { tenant } = await request.platform_store.write('tenant.created', (store) =>
-        store.tenants.create({ ...wish, owner_id }),
+        store.tenants.create({ ...input, owner_id }),
       )
       return reply.code(201).send(toResponse(tenant))
     },

@@ -10,7 +10,7 @@ import { Problem } from '../../../kernel/problems/problems.js'
 import { type Page, pageOf, type Rows } from '../../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
 
-export interface PlanChange {
+export interface UpdatePlanInput {
   readonly plan?: string
   readonly requests_per_minute?: number | null
   readonly trial_ends_at?: string | null
@@ -68,10 +68,10 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
   }
 
   /** Changes plan and budgets; they hold from the next request. @throws Problem `not_found` */
-  async changePlan(id: string, change: PlanChange): Promise<TenantRow> {
+  async changePlan(id: string, change: UpdatePlanInput): Promise<TenantRow> {
     const before = await this.get(id)
     const [after] = await this.scope.queries.update(tenants).set(change).where(eq(tenants.id, id)).returning()
-    const fields = Object.keys(change) as (keyof PlanChange)[]
+    const fields = Object.keys(change) as (keyof UpdatePlanInput)[]
     const pick = (row: TenantRow) => Object.fromEntries(fields.map((field) => [field, row[field]]))
     this.recordChange(id, { before: pick(before), after: pick(after as TenantRow) })
     return after as TenantRow
