@@ -81,20 +81,26 @@ export async function openLimiter(app: FastifyInstance, budgets: Budgets, clock:
   }
 }
 
-/**
- * Spends one request of a budget, and says in the answer what is left.
- * @throws Problem `rate_limited`
- */
-export async function spend(
+/** Spends one request of a budget, and says in the answer what is left. Returns the 429 of a budget that is used up. */
+export async function consume(
   limiter: Limiter,
   reply: FastifyReply,
   name: BudgetName,
   counted_by: string,
   size?: Size,
-): Promise<void> {
+): Promise<Problem<'rate_limited'> | undefined> {
   const standing = await limiter.count(name, counted_by, size)
   announce(reply, name, standing)
-  if (standing.is_exceeded) throw rateLimited(name, standing.reset_seconds)
+  return standing.is_exceeded ? rateLimited(name, standing.reset_seconds) : undefined
+}
+
+/**
+ * The same for a handler.
+ * @throws Problem `rate_limited`
+ */
+export async function spend(...budget: Parameters<typeof consume>): Promise<void> {
+  const over = await consume(...budget)
+  if (over !== undefined) throw over
 }
 
 /**
@@ -113,7 +119,7 @@ function joined(before: unknown, member: string): string {
 }
 
 /** The 429 of a budget. */
-export function rateLimited(name: BudgetName, retry_after_seconds: number): Problem {
+export function rateLimited(name: BudgetName, retry_after_seconds: number): Problem<'rate_limited'> {
   return new Problem('rate_limited', {
     members: { violated_policies: [name] },
     headers: { 'retry-after': String(Math.max(1, retry_after_seconds)) },

@@ -11,16 +11,19 @@ export interface ProblemOptions {
   readonly cause?: unknown
 }
 
-/** A refusal on its way out: a row of the catalogue and what is special about this case. */
-export class Problem extends Error {
+/**
+ * A refusal on its way out: a row of the catalogue and what is special about this case. Its code is part of its type, so
+ * that a function says which problems it returns.
+ */
+export class Problem<Code extends ProblemCode = ProblemCode> extends Error {
   override readonly name = 'Problem'
-  readonly code: ProblemCode
+  readonly code: Code
   readonly status: number
   readonly detail: string
   readonly members: Readonly<Record<string, unknown>>
   readonly headers: Readonly<Record<string, string>>
 
-  constructor(code: ProblemCode, options: ProblemOptions = {}) {
+  constructor(code: Code, options: ProblemOptions = {}) {
     super(options.internal ?? code, { cause: options.cause })
     this.code = code
     this.status = PROBLEMS[code].status
@@ -49,7 +52,11 @@ function challenge(code: ProblemCode): Record<string, string> {
 }
 
 /** 503 with a time to retry: how every failure of a dependency is answered. */
-export function unavailable(internal: string, retry_after_seconds = 1, cause?: unknown): Problem {
+export function unavailable(
+  internal: string,
+  retry_after_seconds = 1,
+  cause?: unknown,
+): Problem<'service_unavailable'> {
   return new Problem('service_unavailable', {
     internal,
     cause,
