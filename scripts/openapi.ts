@@ -1,7 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { createGateway } from '../src/app/gateway.js'
-import { openApiYaml } from '../src/app/openapi/openapi-document.js'
 import { configure } from '../src/kernel/config/config.js'
 import { readEnvironment } from '../src/kernel/config/env.js'
 import { generateSigningKeys, parseSigningKeys } from '../src/kernel/config/secrets.js'
@@ -48,7 +47,8 @@ async function generate(): Promise<string> {
     isDraining: () => false,
   })
   try {
-    return openApiYaml(app)
+    const response = await app.inject('/openapi.yaml')
+    return response.body
   } finally {
     await app.close()
   }

@@ -2,6 +2,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyInstance, type FastifyRequest, type FastifyServerOptions, LogController } from 'fastify'
 import type { Upstreams } from '../features/upstreams/pool/upstreams.js'
 import type { openUsageRecorder } from '../features/usage/recorder.js'
+import { accessRules } from '../kernel/authz/access-rules.js'
 import { openFactsReader } from '../kernel/authz/facts-reader.js'
 import type { Config } from '../kernel/config/config.js'
 import type { Secrets } from '../kernel/config/secrets.js'
@@ -43,8 +44,11 @@ import { collectRoutes } from './http/route-catalogue.js'
 import { answerSeal } from './http/sealed-answer.js'
 import { closeUnanswered } from './http/unanswered.js'
 import { completeSchemas, installOpenApi } from './openapi/openapi.js'
+import { describeRoutes } from './openapi/openapi-document.js'
 import service from './openapi/service-routes.js'
-import { installPipeline } from './pipeline/index.js'
+import { TABLE } from './pipeline/index.js'
+import { installPipeline } from './pipeline/install.js'
+import type { Row } from './pipeline/row.js'
 import { SWEEP_EVERY_MS, sweepSessions } from './sweep.js'
 
 const BODY_BYTES_MAX = 262_144
@@ -68,6 +72,8 @@ export interface Parts {
   readonly upstreams?: Upstreams | undefined
   /** More routes, under the same pipeline; registered last. For tests of the pipeline itself. */
   readonly more?: (app: FastifyInstance) => Promise<void>
+  /** Another table. For tests, which add a row to the one of the gateway. */
+  readonly table?: (table: readonly Row[]) => readonly Row[]
   /** Another recorder of usage. For the bench, which asks what counting costs; there is no setting for it. */
   readonly openUsage?: typeof openUsageRecorder
   /** Compilers that another gateway of the process has filled. For tests, which start a gateway a file. */
@@ -86,7 +92,8 @@ export interface Gateway {
 export async function createGateway(parts: Parts): Promise<Gateway> {
   const { config, secrets, database, clock, upstreams } = parts
   const { public_url } = config
-  const declared = () => upstreams?.current().operations
+  const table = parts.table?.(TABLE) ?? TABLE
+  const rules = accessRules(table)
   const app = fastify({
     logger: parts.logger ?? false,
     // One line a request, of fields chosen in logging.ts; request_id as in answers and in the audit.
@@ -160,20 +167,14 @@ export async function createGateway(parts: Parts): Promise<Gateway> {
   const methods_of = collectMethods(app)
   const catalogue = collectRoutes(app, upstreams)
   const facts = openFactsReader(database)
-  const pipeline = installPipeline(app, {
-    stores,
-    facts,
-    access_tokens,
-    limiter,
-    key_use,
-    clock,
-  })
-  completeSchemas(app)
+  const pipeline = installPipeline(app, { stores, facts, access_tokens, limiter, key_use, clock }, table)
+  completeSchemas(app, rules)
   installIdempotency(app, answerSeal(secrets.signing_keys))
   await installCors(app, pipeline, config.cors_origins, originLookup(stores), clock)
   refuseUnrouted(app)
-  await installOpenApi(app, pipeline, declared)
-  const live = openLive(app, { bus, log: conversationLog(stores), facts, clock, limits: config.connections })
+  const contract = describeRoutes(app, rules, () => upstreams?.current().operations)
+  await installOpenApi(app, pipeline, contract)
+  const live = openLive(app, { bus, log: conversationLog(stores), facts, rules, clock, limits: config.connections })
 
   // What features can ask for: each names the services that it needs in its feature.ts.
   const services = {
@@ -194,12 +195,13 @@ export async function createGateway(parts: Parts): Promise<Gateway> {
     pendingMigrations: () => pendingMigrations(database),
     public_url,
     refresh_token_seconds: config.refresh_token_seconds,
+    rules,
     signing_keys: secrets.signing_keys,
     upstreams,
   }
   const mounts = Object.values(FEATURES).flatMap((feature) => feature.routes(services))
   const public_jwks = secrets.signing_keys.map((key) => key.public_jwk)
-  const own = mount('', service, { public_jwks, declared })
+  const own = mount('', service, { public_jwks, contract })
   for (const each of inContractOrder([...mounts, own])) each.register(app)
   if (parts.more !== undefined) app.register(parts.more)
   app.register(async (scope) => refuseOtherMethods(scope, methods_of))

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { AccessKind } from '../../src/kernel/request/access.js'
+import type { AccessKind } from '../../src/kernel/authz/demand.js'
 import type { TestGateway } from '../helpers/gateway.js'
 import { ask } from '../helpers/requests.js'
 import { type GuardedRoute, pathOf } from './route-table.js'

@@ -1,4 +1,4 @@
-import type { AccessKind } from '../../src/kernel/request/access.js'
+import type { AccessKind } from '../../src/kernel/authz/demand.js'
 import { type GuardedRoute, parametersOf } from './route-table.js'
 
 /** As much of an OpenAPI document as the guard looks at. */

@@ -2,7 +2,7 @@ import cors from '@fastify/cors'
 import type { FastifyInstance } from 'fastify'
 import { open } from '../../kernel/request/access.js'
 import type { Clock } from '../../kernel/time/clock.js'
-import type { Pipeline } from '../pipeline/index.js'
+import type { Pipeline } from '../pipeline/install.js'
 
 const PREFLIGHT_SECONDS = 600
 /** How long an answer about an origin is used again: a bound on look-ups, since anybody can send any origin. */

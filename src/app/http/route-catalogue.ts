@@ -3,8 +3,8 @@ import findMyWay from 'find-my-way'
 import { targetOf } from '../../features/upstreams/forward/path.js'
 import type { DeclaredOperation } from '../../features/upstreams/manifest/manifest.js'
 import type { Upstreams } from '../../features/upstreams/pool/upstreams.js'
+import type { Demand } from '../../kernel/authz/demand.js'
 import { Problem } from '../../kernel/problems/problems.js'
-import type { Demand } from '../../kernel/request/access.js'
 import type { CataloguedRoute, RouteCatalogue } from '../../kernel/request/route-catalogue.js'
 
 /** Collects the routes that are registered after it; those of upstreams are asked for each time, for they change. */

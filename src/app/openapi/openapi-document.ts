@@ -2,12 +2,20 @@ import type { FastifyInstance } from 'fastify'
 import { stringify } from 'yaml'
 import type { DeclaredOperation } from '../../features/upstreams/manifest/manifest.js'
 import { declaredPaths, declaredTags } from '../../features/upstreams/openapi.js'
+import type { AccessRules } from '../../kernel/authz/access-rules.js'
 import { allScopes } from '../../kernel/permissions/scopes.js'
 
 /** As much of an OpenAPI document as is changed here. */
 export interface OpenApiDocument {
   readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   readonly tags?: readonly { readonly name: string; readonly description?: string }[]
+}
+
+/** The contract of this moment: the routes of the gateway, those that upstreams declare, and every scope that there is. */
+export interface OpenApi {
+  document(): OpenApiDocument
+  /** The document as it is committed in openapi.yaml: the same text for the same routes. */
+  yaml(): string
 }
 
 interface Built {
@@ -17,26 +25,30 @@ interface Built {
   readonly yaml: string
 }
 
-const built = new WeakMap<FastifyInstance, Built>()
 const NONE: readonly DeclaredOperation[] = []
 
-/**
- * The contract of this moment: the routes of the gateway, those that upstreams declare, and every scope that there is.
- * It is built once for each manifest.
- */
-export function openApiDocument(app: FastifyInstance, declared: readonly DeclaredOperation[] = NONE): OpenApiDocument {
-  return build(app, declared).document
+/** Describes the routes of a gateway. The document is built once for each manifest. */
+export function describeRoutes(
+  app: FastifyInstance,
+  rules: AccessRules,
+  declaredNow: () => readonly DeclaredOperation[] | undefined,
+): OpenApi {
+  let built: Built | undefined
+  const current = (): Built => {
+    const scopes = allScopes()
+    const declared = declaredNow() ?? NONE
+    if (built?.scopes !== scopes || built.declared !== declared) built = build(app, rules, scopes, declared)
+    return built
+  }
+  return { document: () => current().document, yaml: () => current().yaml }
 }
 
-/** The document as it is committed in openapi.yaml: the same for the same routes. */
-export function openApiYaml(app: FastifyInstance, declared: readonly DeclaredOperation[] = NONE): string {
-  return build(app, declared).yaml
-}
-
-function build(app: FastifyInstance, declared: readonly DeclaredOperation[]): Built {
-  const scopes = allScopes()
-  const known = built.get(app)
-  if (known !== undefined && known.scopes === scopes && known.declared === declared) return known
+function build(
+  app: FastifyInstance,
+  rules: AccessRules,
+  scopes: readonly string[],
+  declared: readonly DeclaredOperation[],
+): Built {
   const own = withScopes(structuredClone(app.swagger()), scopes) as OpenApiDocument
   const document =
     declared.length === 0
@@ -44,11 +56,9 @@ function build(app: FastifyInstance, declared: readonly DeclaredOperation[]): Bu
       : {
           ...own,
           tags: [...(own.tags ?? []), ...declaredTags(declared)],
-          paths: { ...own.paths, ...declaredPaths(declared) },
+          paths: { ...own.paths, ...declaredPaths(declared, rules) },
         }
-  const made = { scopes, declared, document, yaml: stringify(document, { strict: false }) }
-  built.set(app, made)
-  return made
+  return { scopes, declared, document, yaml: stringify(document, { strict: false }) }
 }
 
 /** Wherever a scope is taken, says which ones there are. */

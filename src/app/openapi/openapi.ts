@@ -3,14 +3,14 @@ import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
 import type { TSchema } from 'typebox'
 import { PROBLEMS, type ProblemCode } from '../../contract/problems/catalogue.js'
-import type { DeclaredOperation } from '../../features/upstreams/manifest/manifest.js'
+import type { AccessRules } from '../../kernel/authz/access-rules.js'
 import { SCOPES } from '../../kernel/permissions/scopes.js'
 import { type Access, open } from '../../kernel/request/access.js'
 import { codesOfAccess, securityOf } from '../../kernel/request/access-contract.js'
 import { isCreating } from '../../kernel/request/creating.js'
 import { PROBLEM_SCHEMA, problems } from '../../kernel/rest/schemas.js'
-import type { Pipeline } from '../pipeline/index.js'
-import { openApiDocument } from './openapi-document.js'
+import type { Pipeline } from '../pipeline/install.js'
+import type { OpenApi } from './openapi-document.js'
 
 const DESCRIPTION = `Gatehouse is a multi-tenant API gateway. Data plane routes take \`X-TENANT-ID\` and \`X-TENANT-API-KEY\`, and the access token of a user unless the key itself holds the scopes. Management routes take an access token and a tenant id in the path. Every refusal is a problem (RFC 9457) whose \`type\` is a page that explains it.`
 
@@ -20,14 +20,15 @@ const OF_CREATING: ProblemCode[] = ['idempotency_in_progress', 'idempotency_answ
 const OF_BODIES: ProblemCode[] = ['malformed_json', 'body_too_large', 'unsupported_media_type']
 
 /** Every code that a route can answer with: of its access, of its shape, and its own. */
-function codesOf(route: RouteOptions, access: Access): ProblemCode[] {
+function codesOf(route: RouteOptions, access: Access, rules: AccessRules): ProblemCode[] {
   const own = Object.values((route.schema?.response ?? {}) as Record<string, { 'x-problem-codes'?: ProblemCode[] }>)
+  const has_parameters = route.url.includes(':')
   const has_body = ['POST', 'PUT', 'PATCH', 'DELETE'].some((method) => [route.method].flat().includes(method))
   return [
-    ...codesOfAccess(access.kind),
+    ...codesOfAccess(rules, access, has_parameters),
     ...(has_body ? OF_BODIES : []),
     ...(isCreating(route) ? OF_CREATING : []),
-    ...(route.url.includes(':') ? (['not_found', 'uri_too_long'] as const) : []),
+    ...(has_parameters ? (['not_found'] as const) : []),
     ...own.flatMap((response) => response['x-problem-codes'] ?? []),
   ]
 }
@@ -36,7 +37,7 @@ function codesOf(route: RouteOptions, access: Access): ProblemCode[] {
  * Completes each route's schema from its access line: security, required scopes, and every problem it can answer; and
  * closes its query, so that an unknown parameter is refused.
  */
-export function completeSchemas(app: FastifyInstance): void {
+export function completeSchemas(app: FastifyInstance, rules: AccessRules): void {
   app.addSchema(PROBLEM_SCHEMA)
   app.addHook('onRoute', (route) => {
     const access = route.config?.access as Access
@@ -49,17 +50,13 @@ export function completeSchemas(app: FastifyInstance): void {
       security: securityOf(access),
       'x-required-scopes': access.scopes,
       'x-access': access.kind,
-      response: { ...kept, ...problems(...new Set(codesOf(route, access))) },
+      response: { ...kept, ...problems(...new Set(codesOf(route, access, rules))) },
     } as FastifySchema
   })
 }
 
 /** Generates the OpenAPI document from the routes that follow, and serves it with a page to read it. */
-export async function installOpenApi(
-  app: FastifyInstance,
-  pipeline: Pipeline,
-  declared: () => readonly DeclaredOperation[] | undefined,
-): Promise<void> {
+export async function installOpenApi(app: FastifyInstance, pipeline: Pipeline, contract: OpenApi): Promise<void> {
   await pipeline.admit(open().access, () =>
     app.register(swagger, {
       openapi: {
@@ -83,7 +80,7 @@ export async function installOpenApi(
       routePrefix: '/docs',
       staticCSP: true,
       uiConfig: { persistAuthorization: false },
-      transformSpecification: () => openApiDocument(app, declared()) as unknown as Record<string, unknown>,
+      transformSpecification: () => contract.document() as unknown as Record<string, unknown>,
       transformSpecificationClone: false,
     }),
   )

@@ -1,24 +1,22 @@
 import type { JWK } from 'jose'
 import { Type } from 'typebox'
 import { PROBLEMS, type ProblemCode } from '../../contract/problems/catalogue.js'
-import type { DeclaredOperation } from '../../features/upstreams/manifest/manifest.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { open } from '../../kernel/request/access.js'
 import { closed, problems, type Routes } from '../../kernel/rest/schemas.js'
 import { problemPage } from './openapi.js'
-import { openApiDocument, openApiYaml } from './openapi-document.js'
+import type { OpenApi } from './openapi-document.js'
 
 export interface ServiceOptions {
   readonly public_jwks: readonly JWK[]
-  /** The routes of upstreams at this moment. */
-  readonly declared: () => readonly DeclaredOperation[] | undefined
+  readonly contract: OpenApi
 }
 
 const PUBLIC_CACHE = 'public, max-age=300'
 const tags = ['service']
 
 /** What the gateway says about itself: its key set, its contract, and what its refusals mean. */
-const service: Routes<ServiceOptions> = async (app, { public_jwks, declared }) => {
+const service: Routes<ServiceOptions> = async (app, { public_jwks, contract }) => {
   const KeySet = Type.Object({ keys: Type.Array(Type.Object({}, { additionalProperties: true })) })
   const Document = Type.Object({}, { additionalProperties: true })
 
@@ -40,7 +38,7 @@ const service: Routes<ServiceOptions> = async (app, { public_jwks, declared }) =
       config: open(),
       schema: { operationId: 'getOpenApiJson', summary: 'This contract as JSON', tags, response: { 200: Document } },
     },
-    async (_request, reply) => reply.header('cache-control', PUBLIC_CACHE).send(openApiDocument(app, declared())),
+    async (_request, reply) => reply.header('cache-control', PUBLIC_CACHE).send(contract.document()),
   )
 
   app.get(
@@ -56,10 +54,7 @@ const service: Routes<ServiceOptions> = async (app, { public_jwks, declared }) =
       },
     },
     async (_request, reply) =>
-      reply
-        .header('cache-control', PUBLIC_CACHE)
-        .type('application/yaml; charset=utf-8')
-        .send(openApiYaml(app, declared())),
+      reply.header('cache-control', PUBLIC_CACHE).type('application/yaml; charset=utf-8').send(contract.yaml()),
   )
 
   app.get(

@@ -1,16 +1,19 @@
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import type { TenantPrincipalKind } from '../../contract/kinds.js'
-import type { ProblemCode } from '../../contract/problems/catalogue.js'
+import type { AccessRules } from '../../kernel/authz/access-rules.js'
+import { type Caller, UNKNOWN } from '../../kernel/authz/caller.js'
+import type { Facts } from '../../kernel/authz/facts.js'
+import type { FactsReader } from '../../kernel/authz/facts-reader.js'
 import { explainInWords } from '../../kernel/authz/insufficient-scope.js'
+import { holdingsOfKey, holdingsOfMember } from '../../kernel/authz/rules.js'
 import { evaluate } from '../../kernel/permissions/evaluate.js'
 import { rolesThatGrant, scopesOfRole } from '../../kernel/permissions/roles.js'
 import { allScopes, isScope, meaningOf } from '../../kernel/permissions/scopes.js'
 import { Problem } from '../../kernel/problems/problems.js'
-import { type AccessKind, member } from '../../kernel/request/access.js'
+import { member } from '../../kernel/request/access.js'
 import type { CataloguedRoute, RouteCatalogue } from '../../kernel/request/route-catalogue.js'
 import { closed, KeyId, Nullable, problems, type Routes, TenantParams, Uuid } from '../../kernel/rest/schemas.js'
-import type { Explained } from './explain-store.js'
+import type { Clock } from '../../kernel/time/clock.js'
 
 const tags = ['access']
 
@@ -51,8 +54,15 @@ const CataloguedScope = Type.Object({
   roles: Type.Array(Type.String()),
 })
 
-/** Explains a decision with the code that makes it, without calling the route. */
-const explain: Routes<{ readonly catalogue: RouteCatalogue }> = async (app, { catalogue }) => {
+export interface ExplainOptions {
+  readonly catalogue: RouteCatalogue
+  readonly facts: FactsReader
+  readonly rules: AccessRules
+  readonly clock: Clock
+}
+
+/** Explains a decision with the facts and the rules that make it, without calling the route. */
+const explain: Routes<ExplainOptions> = async (app, { catalogue, facts, rules, clock }) => {
   app.post(
     '/access/explain',
     {
@@ -70,13 +80,19 @@ const explain: Routes<{ readonly catalogue: RouteCatalogue }> = async (app, { ca
       const { user_id, key_id, method, path } = request.body
       const route = catalogue.find(method, path)
       if (route === undefined) throw new Problem('not_found', { detail: 'No route has this method and path.' })
-      const somebody = await request.tenant_store.read((store) =>
-        user_id === undefined ? store.explain.key(key_id ?? '') : store.explain.member(user_id),
-      )
-      if (somebody === undefined) {
+      const asked = await facts.read({
+        tenant_id: request.tenant.id,
+        key_id: key_id ?? null,
+        session_id: null,
+        user_id: user_id?.toLowerCase() ?? null,
+      })
+      if (asked.membership === null && asked.key === null) {
         throw new Problem('not_found', { detail: 'This tenant has no such member or key.' })
       }
-      return answer(request, route, path, somebody)
+      const visible = withinTenant(request.tenant.id, route, path, asked)
+      const refusal = rules.refusalOf(visible, hypothetical(route, asked), clock())
+      const refused_before = refusal === undefined || refusal.code === 'insufficient_scope' ? null : refusal.code
+      return explanation(request, route, asked, refused_before)
     },
   )
 
@@ -111,29 +127,28 @@ const explain: Routes<{ readonly catalogue: RouteCatalogue }> = async (app, { ca
 }
 export default explain
 
-async function answer(
+async function explanation(
   request: FastifyRequest,
   route: CataloguedRoute,
-  path: string,
-  { holdings, refused_before }: Explained,
+  facts: Facts,
+  refused_before: string | null,
 ) {
+  const holdings = facts.key === null ? holdingsOfMember(facts) : holdingsOfKey(facts)
   const decision = evaluate(route.access.scopes, holdings)
   const roles = decision.allowed ? [] : await request.tenant_store.read((store) => store.roles.list())
   const granted_by_roles = rolesThatGrant(roles, decision.missing)
-  const blocked =
-    REFUSED_BY_KIND[holdings.kind][route.access.kind] ?? blockedHere(request.tenant.id, route, path, refused_before)
   const words =
-    blocked !== null
-      ? `Refused before the check of scopes: ${blocked}.`
+    refused_before !== null
+      ? `Refused before the check of scopes: ${refused_before}.`
       : decision.allowed
         ? 'Allowed.'
         : explainInWords(decision, granted_by_roles)
   return {
     ...decision,
-    allowed: decision.allowed && blocked === null,
+    allowed: decision.allowed && refused_before === null,
     detail: words,
     route: { method: route.method, url: route.url, access: route.access.kind },
-    refused_before: blocked,
+    refused_before,
     required: [...decision.required],
     missing: [...decision.missing],
     denied_by_override: [...decision.denied_by_override],
@@ -141,32 +156,19 @@ async function answer(
   }
 }
 
-/** Returns the code of an earlier refusal in this tenant. Open routes check nothing, and user routes need no membership. */
-function blockedHere(
-  tenant_id: string,
-  route: CataloguedRoute,
-  path: string,
-  refused_before: Explained['refused_before'],
-): string | null {
-  const { access } = route
-  if (access.kind === 'open' || (access.kind === 'user' && refused_before === 'tenant_access_denied')) return null
-  return refused_before ?? (isOf(tenant_id, route, path) ? null : 'tenant_access_denied')
+/** Describes the caller of a request that does not exist: a member who is signed in, or a key without a user. */
+function hypothetical({ access }: CataloguedRoute, { key }: Facts): Caller {
+  return {
+    demand: access,
+    address: UNKNOWN,
+    origin: UNKNOWN,
+    key_digest: UNKNOWN,
+    token_expires_at_ms: key === null ? UNKNOWN : null,
+  }
 }
 
-/** Checks that the path of a member route names this tenant. The explanation reveals nothing about another tenant. */
-function isOf(tenant_id: string, { url, access }: CataloguedRoute, path: string): boolean {
-  if (access.kind !== 'member') return true
-  return path.split('?')[0]?.split('/')[url.split('/').indexOf(':tenant_id')] === tenant_id
-}
-
-/** What refuses a principal of each kind for the access of a route: a member is no operator, and a key is no user. */
-const REFUSED_BY_KIND: Record<TenantPrincipalKind, Record<AccessKind, ProblemCode | null>> = {
-  user: { open: null, user: null, member: null, tenant: null, operator: 'platform_access_denied' },
-  key: {
-    open: null,
-    user: 'authentication_required',
-    member: 'authentication_required',
-    tenant: null,
-    operator: 'authentication_required',
-  },
+/** Removes the tenant from the facts if the path names another one. The explanation reveals nothing about another tenant. */
+function withinTenant(tenant_id: string, { url, access }: CataloguedRoute, path: string, facts: Facts): Facts {
+  const named = path.split('?')[0]?.split('/')[url.split('/').indexOf(':tenant_id')]
+  return access.kind === 'member' && named !== tenant_id ? { ...facts, tenant: null, membership: null } : facts
 }

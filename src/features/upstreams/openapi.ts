@@ -1,4 +1,5 @@
 import { PROBLEMS, type ProblemCode } from '../../contract/problems/catalogue.js'
+import type { AccessRules } from '../../kernel/authz/access-rules.js'
 import { codesOfAccess, securityOf } from '../../kernel/request/access-contract.js'
 import type { DeclaredOperation, DeclaredRoute, DeclaredSocket } from './manifest/manifest.js'
 import { namesOf } from './manifest/template.js'
@@ -29,13 +30,13 @@ type Paths = Record<string, Record<string, unknown>>
  * The operations of upstreams, in OpenAPI. What is said of them is what the gateway does: who may call, and how it
  * refuses. What an upstream answers is its own business.
  */
-export function declaredPaths(operations: readonly DeclaredOperation[]): Paths {
+export function declaredPaths(operations: readonly DeclaredOperation[], rules: AccessRules): Paths {
   const paths: Paths = {}
   for (const each of operations) {
     const path = pathOf(each.url)
     // Where a page and a WebSocket have one path, OpenAPI has one place for both.
-    if ('method' in each) paths[path] = { ...paths[path], [each.method.toLowerCase()]: routeIn(each) }
-    else paths[path] = { get: socketIn(each), ...paths[path] }
+    if ('method' in each) paths[path] = { ...paths[path], [each.method.toLowerCase()]: routeIn(each, rules) }
+    else paths[path] = { get: socketIn(each, rules), ...paths[path] }
   }
   return paths
 }
@@ -46,7 +47,7 @@ export function declaredTags(operations: readonly DeclaredOperation[]): { name: 
   return names.map((name) => ({ name, description: `The service ${name}, behind the gateway` }))
 }
 
-function routeIn(route: DeclaredRoute) {
+function routeIn(route: DeclaredRoute, rules: AccessRules) {
   const { method, url, summary, access, upstream } = route
   return {
     ...operationOf(route),
@@ -55,12 +56,12 @@ function routeIn(route: DeclaredRoute) {
     responses: {
       200: { description: `The answer of ${upstream}, as it is`, content: { '*/*': {} } },
       default: { description: `Any other answer of ${upstream}, as it is`, content: { '*/*': {} } },
-      ...refusalsOf([...codesOfAccess(access.kind), ...OF_FORWARDING]),
+      ...refusalsOf([...codesOfAccess(rules, access, false), ...OF_FORWARDING]),
     },
   }
 }
 
-function socketIn(socket: DeclaredSocket) {
+function socketIn(socket: DeclaredSocket, rules: AccessRules) {
   const { url, summary, access, upstream } = socket
   return {
     ...operationOf(socket),
@@ -69,7 +70,7 @@ function socketIn(socket: DeclaredSocket) {
       'A WebSocket (RFC 6455): the handshake is checked like any request, with the same headers. Refused, it is accepted and closed with a code that says why, as for `streamConversation`; where the service refuses it, the answer is 502.',
     responses: {
       101: { description: `From here on ${upstream} speaks` },
-      ...refusalsOf([...codesOfAccess(access.kind), ...OF_HANDSHAKES]),
+      ...refusalsOf([...codesOfAccess(rules, access, false), ...OF_HANDSHAKES]),
     },
   }
 }

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import type { AccessRules } from '../../kernel/authz/access-rules.js'
 import type { FactsReader } from '../../kernel/authz/facts-reader.js'
 import type { SigningKeys } from '../../kernel/config/secrets.js'
 import type { Metrics } from '../../kernel/metrics/metrics.js'
@@ -32,6 +33,7 @@ export interface UpstreamOptions {
   readonly observe: Observe
   readonly clock: Clock
   readonly facts: FactsReader
+  readonly rules: AccessRules
   readonly bus: Bus
 }
 
@@ -41,10 +43,10 @@ export interface UpstreamOptions {
  * pipeline's column; from then on the request has the access line and the template of that route.
  */
 export async function forwardToUpstreams(app: FastifyInstance, options: UpstreamOptions): Promise<void> {
-  const { upstreams, signing_keys, public_url, clock, facts, bus, observe } = options
+  const { upstreams, signing_keys, public_url, clock, facts, rules, bus, observe } = options
   const metrics = openUpstreamMetrics(options.metrics.registry, upstreams)
   const { forward, headersFor } = await openForwarder(app, { signing_keys, public_url, clock, metrics, observe })
-  const relaySocket = relaySockets(app, { upstreams, facts, bus, clock, public_url, observe, headersFor })
+  const relaySocket = relaySockets(app, { upstreams, facts, rules, bus, clock, public_url, observe, headersFor })
   upstreams.reportTo(reportsOf(app, metrics))
   app.addHook('onClose', () => upstreams.close())
 

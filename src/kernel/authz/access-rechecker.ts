@@ -5,9 +5,10 @@ import type { Bus } from '../store/bus.js'
 import type { RightsEvent } from '../store/events.js'
 import type { Clock } from '../time/clock.js'
 import { withJitter } from '../time/jitter.js'
+import type { AccessRules, Standing } from './access-rules.js'
+import type { ClientLocation, Credential } from './caller.js'
 import type { Facts } from './facts.js'
 import type { FactsReader } from './facts-reader.js'
-import { type ClientLocation, type Credential, type Standing, standingOf } from './standing.js'
 
 const JOB = 'recheck access'
 /** Finds changes that no event announced: those of another replica, and those whose event was lost. */
@@ -35,6 +36,7 @@ export interface AuthorisedConnection {
 
 export interface RecheckerParts<C extends AuthorisedConnection> {
   readonly facts: FactsReader
+  readonly rules: AccessRules
   readonly bus: Bus
   readonly clock: Clock
   readonly log: JobLog
@@ -160,7 +162,7 @@ export class AccessRechecker<C extends AuthorisedConnection> {
     const { connection } = watched
     const { credential, location, scopes } = connection
     try {
-      connection.standing = standingOf(facts, credential, location, scopes, this.parts.clock())
+      connection.standing = this.parts.rules.standingOf(facts, credential, location, scopes, this.parts.clock())
       return true
     } catch (error) {
       if (!(error instanceof Problem)) throw error

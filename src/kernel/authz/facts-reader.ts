@@ -105,11 +105,12 @@ export function openFactsReader(database: Database): FactsReader {
   }
 }
 
-function queueOf(queues: Map<string, Queue>, { tenant_id, key_id, session_id }: Claims): Queue {
-  // A key without its tenant is nobody's, so it is not asked for.
+function queueOf(queues: Map<string, Queue>, { tenant_id, key_id, session_id, user_id }: Claims): Queue {
+  // Keys belong to tenants: without a tenant the statement does not look for the key.
   const tenant = tenant_id !== null
-  const shape = { tenant, key: tenant && key_id !== null, session: session_id !== null }
-  const name = `${shape.tenant} ${shape.key} ${shape.session}`
+  const user = session_id !== null ? 'session' : user_id !== null ? 'id' : undefined
+  const shape = { tenant, key: tenant && key_id !== null, user } as const
+  const name = `${shape.tenant} ${shape.key} ${shape.user}`
   const known = queues.get(name)
   if (known !== undefined) return known
   const queue = { text: factsStatement(shape), waiting: [], under_way: 0, is_scheduled: false }
@@ -123,7 +124,8 @@ function checked(claims: Claims, facts: Facts | undefined): Facts {
     facts === undefined ||
     (facts.tenant !== null && facts.tenant.id !== claims.tenant_id?.toLowerCase()) ||
     (facts.key !== null && facts.key.id !== claims.key_id) ||
-    (facts.session !== null && (facts.session.id !== claims.session_id || facts.session.user_id !== claims.user_id))
+    (facts.user !== null && facts.user.id !== claims.user_id) ||
+    (facts.session !== null && facts.session.id !== claims.session_id)
   ) {
     throw new Error('the facts that were read are not those of the request')
   }

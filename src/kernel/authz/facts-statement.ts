@@ -12,42 +12,52 @@ const KEY_FACT = `case when k.id is not null then json_build_object(
     'requests_per_minute', k.requests_per_minute, 'expires_at', k.expires_at, 'disabled_at', k.disabled_at,
     'revoked_at', k.revoked_at) end`
 
-const sessionFact = (privileges: string) => `case when s.id is not null then json_build_object(
-    'id', s.id, 'user_id', s.user_id, 'expires_at', s.expires_at, 'ended_at', s.ended_at,
-    'user_disabled_at', u.disabled_at, 'privileges', ${privileges}) end`
+const userFact = (privileges: string) => `case when u.id is not null then json_build_object(
+    'id', u.id, 'disabled_at', u.disabled_at, 'privileges', ${privileges}) end`
+
+const SESSION_FACT = `case when s.id is not null then json_build_object(
+    'id', s.id, 'expires_at', s.expires_at, 'ended_at', s.ended_at) end`
 
 const MEMBERSHIP_FACT = `case when m.user_id is not null then json_build_object(
     'state', m.state, 'roles', ${rolesHeldBy('m', 'decide')}, 'overrides', ${overridesHeldBy('m', 'decide')}) end`
 
-/** Which claims a request makes: the statement asks for nothing else, for each table costs every request. */
+/** Which claims a request makes. The statement joins no other table: each table costs every request. */
 export interface Shape {
   readonly tenant: boolean
   readonly key: boolean
-  readonly session: boolean
+  /** `session`: the user of a session; `id`: a user whom somebody else asks about, who may have no session. */
+  readonly user: 'session' | 'id' | undefined
+}
+
+const USER_JOINS = {
+  session:
+    'left join sessions s on s.id = c.session_id and s.user_id = c.user_id left join users u on u.id = s.user_id',
+  id: 'left join users u on u.id = c.user_id',
 }
 
 /**
  * The facts of many requests in one statement, so of one moment: a row for each, by its position. Every join repeats the
  * tenant: the key, the membership, its roles and its overrides are those of the tenant that the request names, or they
- * are not found. Operators are nobody where a tenant is named: the worlds are apart.
+ * are not found. Where a tenant is named the statement does not look for an operator.
  *
  * Each row is one JSON value in the shape of `Facts`: the server builds it in less time than it takes here to read
  * thirty columns.
  */
-export function factsStatement({ tenant, key, session }: Shape): string {
+export function factsStatement({ tenant, key, user }: Shape): string {
   return `
 select c.position, json_build_object(
   'tenant', ${tenant ? TENANT_FACT : 'null'},
   'key', ${key ? KEY_FACT : 'null'},
-  'session', ${session ? sessionFact(tenant ? 'null' : 'o.privileges') : 'null'},
-  'membership', ${tenant && session ? MEMBERSHIP_FACT : 'null'}) as facts
+  'user', ${user === undefined ? 'null' : userFact(tenant ? 'null' : 'o.privileges')},
+  'session', ${user === 'session' ? SESSION_FACT : 'null'},
+  'membership', ${tenant && user !== undefined ? MEMBERSHIP_FACT : 'null'}) as facts
 from unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[])
   with ordinality as c (tenant_id, key_id, session_id, user_id, position)
 ${tenant ? 'left join tenants t on t.id = c.tenant_id and t.deleted_at is null' : ''}
 ${key ? 'left join tenant_keys k on k.tenant_id = t.id and k.id = c.key_id' : ''}
-${session ? 'left join sessions s on s.id = c.session_id and s.user_id = c.user_id left join users u on u.id = s.user_id' : ''}
-${session && !tenant ? 'left join operators o on o.user_id = u.id' : ''}
-${tenant && session ? 'left join memberships m on m.tenant_id = t.id and m.user_id = u.id' : ''}`
+${user === undefined ? '' : USER_JOINS[user]}
+${user !== undefined && !tenant ? 'left join operators o on o.user_id = u.id' : ''}
+${tenant && user !== undefined ? 'left join memberships m on m.tenant_id = t.id and m.user_id = u.id' : ''}`
 }
 
 /** A row of the statement. The facts are as JSON can hold them: digests are hex. */

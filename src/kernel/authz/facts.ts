@@ -2,7 +2,10 @@ import type { MembershipState } from '../identity/memberships-table.js'
 import type { OverrideFact } from '../permissions/evaluate.js'
 import type { RoleFact } from '../permissions/roles.js'
 
-/** Who a request claims to be; each part has passed what can be checked without the database. */
+/**
+ * Who a request claims to be. The gateway has checked each part as far as it can without the database. A user without a
+ * session is a member that somebody else asks about.
+ */
 export interface Claims {
   readonly tenant_id: string | null
   readonly key_id: string | null
@@ -36,15 +39,17 @@ export interface KeyFact {
   readonly revoked_at: string | null
 }
 
-/** A session that is alive, of a user who is not disabled. */
+export interface UserFact {
+  readonly id: string
+  readonly disabled_at: string | null
+  /** The privileges of the operator that this user is; null for a user who is not an operator, and where a tenant is named. */
+  readonly privileges: readonly string[] | null
+}
+
 export interface SessionFact {
   readonly id: string
-  readonly user_id: string
   readonly expires_at: string
   readonly ended_at: string | null
-  readonly user_disabled_at: string | null
-  /** The privileges of the operator that this user is; null when the user is none. */
-  readonly privileges: readonly string[] | null
 }
 
 export interface MembershipFact {
@@ -53,13 +58,17 @@ export interface MembershipFact {
   readonly overrides: readonly OverrideFact[]
 }
 
-/** Everything that authorisation asks the database, of one moment. What was not found is null. */
+/** Everything that authorisation reads from the database, in one statement. A part that was not found is null. */
 export interface Facts {
   readonly tenant: TenantFact | null
   readonly key: KeyFact | null
+  readonly user: UserFact | null
   readonly session: SessionFact | null
   readonly membership: MembershipFact | null
 }
+
+/** The facts of a caller without credentials. */
+export const NO_FACTS: Facts = { tenant: null, key: null, user: null, session: null, membership: null }
 
 /** Whether the key is good at this moment; its secret is compared elsewhere. */
 export function isKeyUsable(key: KeyFact, now_ms: number): boolean {
@@ -67,7 +76,7 @@ export function isKeyUsable(key: KeyFact, now_ms: number): boolean {
   return key.expires_at === null || Date.parse(key.expires_at) > now_ms
 }
 
-/** Whether the session lives: not ended, not over, its user not disabled. */
-export function isSessionAlive(session: SessionFact, now_ms: number): boolean {
-  return session.ended_at === null && session.user_disabled_at === null && Date.parse(session.expires_at) > now_ms
+/** Whether the session is active: not ended and not expired. Whether its user is disabled is a fact of the user. */
+export function isSessionActive(session: SessionFact, now_ms: number): boolean {
+  return session.ended_at === null && Date.parse(session.expires_at) > now_ms
 }

@@ -3,7 +3,10 @@ import { Problem } from '../problems/problems.js'
 import { unreachable } from '../unreachable.js'
 
 /** The 403 that explains itself (RFC 6750 section 3.1), from the decision alone. */
-export function insufficientScope(decision: Decision, granted_by_roles: readonly string[]): Problem {
+export function insufficientScope(
+  decision: Decision,
+  granted_by_roles: readonly string[],
+): Problem<'insufficient_scope'> {
   const { required, missing, principal, denied_by_override } = decision
   return new Problem('insufficient_scope', {
     detail: explainInWords(decision, granted_by_roles),
@@ -11,6 +14,15 @@ export function insufficientScope(decision: Decision, granted_by_roles: readonly
     headers: {
       'www-authenticate': `Bearer realm="gateway", error="insufficient_scope", scope="${required.join(' ')}"`,
     },
+  })
+}
+
+/** The 403 of an operator without a required privilege. */
+export function insufficientPrivilege(decision: Decision): Problem<'platform_access_denied'> {
+  const { required, missing } = decision
+  return new Problem('platform_access_denied', {
+    detail: explainInWords(decision, []),
+    members: { required, missing },
   })
 }
 

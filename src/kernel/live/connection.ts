@@ -1,6 +1,7 @@
 import type { CloseCode } from '../../contract/close-codes.js'
 import type { AuthorisedConnection } from '../authz/access-rechecker.js'
-import type { ClientLocation, Credential, Standing } from '../authz/standing.js'
+import type { Standing } from '../authz/access-rules.js'
+import type { ClientLocation, Credential } from '../authz/caller.js'
 import type { Problem } from '../problems/problems.js'
 import type { Outgoing } from './frames.js'
 

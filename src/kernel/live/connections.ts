@@ -1,5 +1,5 @@
 import { CLOSE_CODES } from '../../contract/close-codes.js'
-import type { Credential } from '../authz/standing.js'
+import type { Credential } from '../authz/caller.js'
 import type { ConnectionLimits } from '../limits/budgets.js'
 import { Problem, unavailable } from '../problems/problems.js'
 import { retryAfterRestart } from '../sockets/close.js'

@@ -1,8 +1,9 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { AccessRechecker } from '../authz/access-rechecker.js'
+import type { AccessRules } from '../authz/access-rules.js'
+import type { ClientLocation } from '../authz/caller.js'
 import type { FactsReader } from '../authz/facts-reader.js'
 import { tenantPrincipal } from '../authz/principal.js'
-import { type ClientLocation, standingOf } from '../authz/standing.js'
 import { schedule } from '../jobs/schedule.js'
 import type { ConnectionLimits } from '../limits/budgets.js'
 import { Problem } from '../problems/problems.js'
@@ -21,6 +22,7 @@ export interface LiveParts {
   readonly bus: Bus
   readonly log: ConversationLog
   readonly facts: FactsReader
+  readonly rules: AccessRules
   readonly clock: Clock
   readonly limits: ConnectionLimits
 }
@@ -60,11 +62,12 @@ export interface Live {
 }
 
 /** Connects those who listen with the bus, the log and the clock, until the gateway closes. */
-export function openLive(app: FastifyInstance, { bus, log, facts, clock, limits }: LiveParts): Live {
+export function openLive(app: FastifyInstance, { bus, log, facts, rules, clock, limits }: LiveParts): Live {
   const connections = new Connections(limits)
   const followers = new Followers(log)
   const rechecker = new AccessRechecker<Connection>({
     facts,
+    rules,
     bus,
     clock,
     log: app.log,
@@ -102,7 +105,7 @@ export function openLive(app: FastifyInstance, { bus, log, facts, clock, limits 
       const credential = found(request.findings.credential)
       const location: ClientLocation = { address: request.ip, origin: request.headers.origin }
       const { scopes } = demandOf(request)
-      const standing = standingOf(found(request.findings.facts), credential, location, scopes, clock())
+      const standing = rules.standingOf(found(request.findings.facts), credential, location, scopes, clock())
       const follower = followers.take(credential.tenant_id, conversation_id)
       const connection: Connection = new Connection({
         ...{ conversation_id, credential, location, scopes, standing, transport },

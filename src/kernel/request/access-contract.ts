@@ -1,10 +1,9 @@
 import type { ProblemCode } from '../../contract/problems/catalogue.js'
-import type { Access } from './access.js'
+import type { AccessRules } from '../authz/access-rules.js'
+import { type AccessColumn, columnOf } from './access.js'
 
-/** Which credentials an access asks for, as security requirements: any one of them is enough. */
-export function securityOf(
-  access: Pick<Access, 'kind'> & { readonly takes_ticket?: true },
-): Record<string, string[]>[] {
+/** Returns the credentials that an access requires, as security requirements of OpenAPI: any one of them is enough. */
+export function securityOf(access: AccessColumn): Record<string, string[]>[] {
   switch (access.kind) {
     case 'open':
       return []
@@ -19,42 +18,11 @@ export function securityOf(
   }
 }
 
-/** The problems that the column of an access can answer before the handler runs. */
-const OF_ACCESS: Record<Access['kind'], ProblemCode[]> = {
-  open: [],
-  user: ['authentication_required', 'invalid_token'],
-  member: [
-    'authentication_required',
-    'invalid_token',
-    'tenant_access_denied',
-    'tenant_suspended',
-    'insufficient_scope',
-  ],
-  tenant: [
-    'tenant_credentials_required',
-    'invalid_tenant_credentials',
-    'invalid_token',
-    'tenant_suspended',
-    'address_not_allowed',
-    'origin_not_allowed',
-    'tenant_access_denied',
-    'insufficient_scope',
-  ],
-  operator: ['authentication_required', 'invalid_token', 'platform_access_denied'],
-}
+/** Codes of the hooks and the handler, which every route can return besides the codes of its column. */
+const OF_EVERY_ROUTE: readonly ProblemCode[] = ['validation_failed', 'internal_error', 'service_unavailable']
 
-const OF_EVERY_ROUTE: ProblemCode[] = [
-  'malformed_request',
-  'duplicate_header',
-  'credentials_in_url',
-  'no_web_socket',
-  'validation_failed',
-  'headers_too_large',
-  'rate_limited',
-  'internal_error',
-  'service_unavailable',
-]
-/** The codes that every route of an access can answer with, whatever its shape. */
-export function codesOfAccess(kind: Access['kind']): ProblemCode[] {
-  return [...OF_EVERY_ROUTE, ...OF_ACCESS[kind]]
+/** Returns the codes that every route of an access can answer with. A route without a path parameter cannot find one too long. */
+export function codesOfAccess(rules: AccessRules, access: AccessColumn, has_parameters: boolean): ProblemCode[] {
+  const of_column = rules.refusals(columnOf(access))
+  return [...of_column.filter((code) => has_parameters || code !== 'uri_too_long'), ...OF_EVERY_ROUTE]
 }

@@ -1,3 +1,4 @@
+import type { Column } from '../authz/access-rules.js'
 import type { Privilege, Scope } from '../permissions/scopes.js'
 
 /**
@@ -16,13 +17,16 @@ export type Access =
     }
   | { readonly kind: 'operator'; readonly scopes: readonly Privilege[] }
 
-/** What is asked of a caller, wherever it was declared: scopes of upstreams are known only at run time. */
-export interface Demand {
-  readonly kind: AccessKind
-  readonly scopes: readonly string[]
+/** As much of an access as says which column of the table its requests pass. The manifest of an upstream has no tickets. */
+export interface AccessColumn {
+  readonly kind: Access['kind']
+  readonly takes_ticket?: true
 }
 
-export type AccessKind = Access['kind']
+/** Returns the column of the table that the requests of a route pass. */
+export function columnOf({ kind, takes_ticket }: AccessColumn): Column {
+  return takes_ticket === true ? 'ticket' : kind
+}
 
 /** The config of a route that declares its access. */
 export interface Declared {

@@ -1,11 +1,12 @@
 import type { FastifyRequest } from 'fastify'
-import type { Facts, KeyFact, SessionFact, TenantFact } from '../authz/facts.js'
+import type { Caller, Credential } from '../authz/caller.js'
+import type { Demand } from '../authz/demand.js'
+import type { Claims, Facts, TenantFact } from '../authz/facts.js'
 import type { Principal } from '../authz/principal.js'
-import type { Credential } from '../authz/standing.js'
+import type { Established } from '../authz/rules.js'
 import type { AccessTokenClaims } from '../credentials/access-tokens.js'
 import type { Size } from '../limits/limiter.js'
-import type { Decision, Holdings } from '../permissions/evaluate.js'
-import type { Demand } from './access.js'
+import type { Holdings } from '../permissions/evaluate.js'
 
 /** What the Authorization header holds: nothing; something that is no token of ours; one that was good; a good one. */
 export type Bearer = 'absent' | 'bad' | 'expired' | AccessTokenClaims
@@ -14,19 +15,17 @@ export type Bearer = 'absent' | 'bad' | 'expired' | AccessTokenClaims
  * What the steps have found out about one request so far. Each step adds its part and reads those before it. A feature
  * that keeps something here declares its own field beside the code that sets it.
  */
-export interface Findings {
+export interface Findings extends Established {
   bearer?: Bearer
-  /** What the caller of a tenant route has proved, by headers or by a ticket. */
+  /** What the caller of a tenant route presents, by headers or by a ticket. */
   credential?: Credential
+  /** What the facts were read by. */
+  claims?: Claims
+  /** What the rules read besides the facts. */
+  caller?: Caller
   facts?: Facts
   /** When the steps had let it pass, by the clock of this process. */
   let_in_at_ms?: number
-  tenant?: TenantFact
-  key?: KeyFact
-  session?: SessionFact
-  principal?: Principal
-  holdings?: Holdings
-  decision?: Decision
   /** The code of the problem that it was answered with. */
   problem_code?: string
   /** The budgets that were used up. */

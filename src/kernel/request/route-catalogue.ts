@@ -1,4 +1,4 @@
-import type { Demand } from './access.js'
+import type { Demand } from '../authz/demand.js'
 
 /** A route as callers know it. */
 export interface CataloguedRoute {

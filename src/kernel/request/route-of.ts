@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { Demand } from './access.js'
+import type { Demand } from '../authz/demand.js'
 
 /** What the route of a request demands: its access line, in the code or in the manifest of an upstream. */
 export function demandOf({ findings, routeOptions }: FastifyRequest): Demand {

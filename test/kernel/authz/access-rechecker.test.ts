@@ -1,5 +1,7 @@
+import { TABLE } from '../../../src/app/pipeline/index.js'
 import { AccessRechecker, type AuthorisedConnection } from '../../../src/kernel/authz/access-rechecker.js'
-import type { Facts } from '../../../src/kernel/authz/facts.js'
+import { accessRules } from '../../../src/kernel/authz/access-rules.js'
+import { type Facts, NO_FACTS } from '../../../src/kernel/authz/facts.js'
 import { unavailable } from '../../../src/kernel/problems/problems.js'
 import { openBus } from '../../../src/kernel/store/bus.js'
 import { t } from '../../helpers/t.js'
@@ -7,7 +9,6 @@ import { until } from '../../helpers/until.js'
 
 const NOW_MS = 1_800_000_000_000
 const DIGEST = new Uint8Array(32)
-const NO_FACTS: Facts = { tenant: null, key: null, session: null, membership: null }
 const ANY = { kind: 'rights_changed' as const, tenant_id: null, user_id: null, conversation_id: null }
 
 /** Facts of a usable key. */
@@ -37,6 +38,7 @@ function openRechecker(read: () => Promise<Facts>) {
   const errors: unknown[] = []
   const rechecker = new AccessRechecker({
     facts: { read },
+    rules: accessRules(TABLE),
     bus,
     clock: () => clock.now_ms,
     log: { warn: ({ err }) => errors.push(err) },

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { Claims } from '../../../src/kernel/authz/facts.js'
+import { type Claims, NO_FACTS } from '../../../src/kernel/authz/facts.js'
 import { openFactsReader } from '../../../src/kernel/authz/facts-reader.js'
 import type { Database } from '../../../src/kernel/database/database.js'
 import { startGateway } from '../../helpers/gateway.js'
@@ -142,12 +142,11 @@ t.test('503 at once when too many wait', async (t) => {
   const held = new Promise<void>((resolve) => {
     release = resolve
   })
-  const nothing = { tenant: null, key: null, session: null, membership: null }
   const reader = openFactsReader({
     ...database,
     readOne: async (_binding, { values }) => {
       await held
-      return (values[0] as unknown[]).map((_, index) => ({ position: index + 1, facts: nothing }))
+      return (values[0] as unknown[]).map((_, index) => ({ position: index + 1, facts: NO_FACTS }))
     },
   })
   const all = Array.from({ length: 10_500 }, () =>

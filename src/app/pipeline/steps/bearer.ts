@@ -16,3 +16,12 @@ function parse(header: string | undefined, access_tokens: Gate['access_tokens'])
   const token = BEARER.exec(header)?.[1]
   return (token === undefined ? undefined : access_tokens.verify(token)) ?? 'bad'
 }
+
+/** A token that the gateway did not sign, or that was expired when it arrived, is expired for every rule. */
+const LONG_AGO_MS = 0
+
+/** Returns when the token of a request expires, for the rules; null for a request without a token. */
+export function expiryOf(bearer: Bearer): number | null {
+  if (bearer === 'absent') return null
+  return typeof bearer === 'object' ? bearer.expires_at_ms : LONG_AGO_MS
+}

@@ -13,10 +13,18 @@ const SINGLE_HEADERS: ReadonlySet<string> = new Set(['authorization', 'host', 'x
 const CREDENTIAL_IN_URL =
   /gh[kr]_[\w-]{8}|eyJ[A-Za-z0-9_-]{8,}\.|[?&](access_token|refresh_token|api_?key|x-tenant-api-key|password)=/i
 
+type RequestProblem =
+  | 'headers_too_large'
+  | 'duplicate_header'
+  | 'malformed_request'
+  | 'credentials_in_url'
+  | 'uri_too_long'
+  | 'no_web_socket'
+
 /** Refuses what could be read in two ways, and what should never have been sent this way. */
-export const checkRequest: Step = (_gate, request) => {
+export const checkRequest: Step<RequestProblem> = (_gate, request) => {
   const lines = request.raw.rawHeaders
-  if (lines.length / 2 > HEADER_LINES_MAX) throw new Problem('headers_too_large')
+  if (lines.length / 2 > HEADER_LINES_MAX) return new Problem('headers_too_large')
   let seen = 0
   const names = new Set<string>()
   for (let position = 0; position < lines.length; position += 2) {
@@ -25,12 +33,13 @@ export const checkRequest: Step = (_gate, request) => {
     seen += 1
     names.add(name)
   }
-  if (names.size !== seen) throw new Problem('duplicate_header')
-  if (!isReadable(request.raw.httpVersion, names.has('host'))) throw new Problem('malformed_request')
-  if (CREDENTIAL_IN_URL.test(request.originalUrl)) throw new Problem('credentials_in_url')
-  if (!isDecodable(request.originalUrl)) throw new Problem('malformed_request')
-  if (hasLongParameter(request)) throw new Problem('uri_too_long')
-  if (request.ws && !request.is404 && !mayBeSocket(request)) throw new Problem('no_web_socket')
+  if (names.size !== seen) return new Problem('duplicate_header')
+  if (!isReadable(request.raw.httpVersion, names.has('host'))) return new Problem('malformed_request')
+  if (CREDENTIAL_IN_URL.test(request.originalUrl)) return new Problem('credentials_in_url')
+  if (!isDecodable(request.originalUrl)) return new Problem('malformed_request')
+  if (hasLongParameter(request)) return new Problem('uri_too_long')
+  if (request.ws && !request.is404 && !mayBeSocket(request)) return new Problem('no_web_socket')
+  return undefined
 }
 
 /** The versions that are spoken here; from 1.1 on a request names its host (RFC 9112 section 3.2). Node also takes 0.9. */

@@ -1,13 +1,13 @@
-import { spend } from '../../../kernel/limits/limiter.js'
+import { consume } from '../../../kernel/limits/limiter.js'
 import { found } from '../../../kernel/request/findings.js'
 import type { Step } from '../../../kernel/request/gate.js'
 
 /** The budget of a tenant on one route of an upstream, where the manifest gives it one. */
-export const limitRoute: Step = ({ limiter }, { findings }, reply) => {
+export const limitRoute: Step<'rate_limited'> = ({ limiter }, { findings }, reply) => {
   const route = findings.matched
-  if (route?.method === undefined) return
+  if (route?.method === undefined) return undefined
   const size = route.budget ?? limiter.size('upstream_route')
-  if (size.quota === 0) return
+  if (size.quota === 0) return undefined
   const counted_by = `${found(findings.tenant).id}:${route.method} ${route.url}`
-  return spend(limiter, reply, 'upstream_route', counted_by, size)
+  return consume(limiter, reply, 'upstream_route', counted_by, size)
 }

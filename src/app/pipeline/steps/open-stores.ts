@@ -29,14 +29,16 @@ declare module 'fastify' {
 }
 
 /** Gives the request the store of its tenant, bound for good: nothing in a handler can name another one. */
-export const openTenantStore: Step = ({ stores }, request) => {
+export const openTenantStore: Step<never> = ({ stores }, request) => {
   const { id } = found(request.findings.tenant)
   request.findings.tenant_store = stores.tenant(id, () => originOf(request), preludeOf(request))
+  return undefined
 }
 
 /** Gives the request the store of the platform. */
-export const openPlatformStore: Step = ({ stores }, request) => {
+export const openPlatformStore: Step<never> = ({ stores }, request) => {
   request.findings.platform_store = stores.platform(() => originOf(request), preludeOf(request))
+  return undefined
 }
 
 /** A change claims the Idempotency-Key of its request in its own transaction. */

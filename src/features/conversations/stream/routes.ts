@@ -54,7 +54,7 @@ const realtime: Routes<StreamOptions> = async (app, options) => {
           description: 'The events, for as long as both sides keep the connection.',
           content: { 'text/event-stream': { schema: { type: 'string' } } },
         },
-        ...problems('invalid_ticket', 'not_found', 'not_acceptable', 'upgrade_required', 'too_many_connections'),
+        ...problems('not_found', 'not_acceptable', 'upgrade_required', 'too_many_connections'),
       },
     },
     preHandler: async (request) => {

@@ -1,6 +1,6 @@
 import { and, eq, gt, isNull } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
-import type { Credential } from '../../../kernel/authz/standing.js'
+import type { Credential } from '../../../kernel/authz/caller.js'
 import { createTicket, digestOfTicket, TICKET_SECONDS } from '../../../kernel/credentials/ticket.js'
 import { ANY_CASE_UUID } from '../../../kernel/ids/uuid.js'
 import { Problem } from '../../../kernel/problems/problems.js'

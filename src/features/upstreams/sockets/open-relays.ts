@@ -1,7 +1,8 @@
 import { CLOSE_CODES } from '../../../contract/close-codes.js'
 import { AccessRechecker, type AuthorisedConnection } from '../../../kernel/authz/access-rechecker.js'
+import type { AccessRules, Standing } from '../../../kernel/authz/access-rules.js'
+import type { ClientLocation, Credential } from '../../../kernel/authz/caller.js'
 import type { FactsReader } from '../../../kernel/authz/facts-reader.js'
-import type { ClientLocation, Credential, Standing } from '../../../kernel/authz/standing.js'
 import type { JobLog } from '../../../kernel/jobs/schedule.js'
 import type { Problem } from '../../../kernel/problems/problems.js'
 import { closeCodeOf, closeForRestart } from '../../../kernel/sockets/close.js'
@@ -51,6 +52,7 @@ class OpenRelay implements AuthorisedConnection {
 
 export interface OpenRelaysParts {
   readonly facts: FactsReader
+  readonly rules: AccessRules
   readonly bus: Bus
   readonly clock: Clock
   readonly log: JobLog

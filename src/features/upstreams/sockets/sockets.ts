@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type WebSocket, WebSocketServer } from 'ws'
+import type { AccessRules } from '../../../kernel/authz/access-rules.js'
 import type { FactsReader } from '../../../kernel/authz/facts-reader.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import { found } from '../../../kernel/request/findings.js'
@@ -27,6 +28,7 @@ const PROTOCOLS = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:\s*,\s*[!#$%&'*+.^_`|~0-9A-Za-
 export interface SocketOptions {
   readonly upstreams: Upstreams
   readonly facts: FactsReader
+  readonly rules: AccessRules
   readonly bus: Bus
   readonly clock: Clock
   readonly public_url: string
@@ -43,8 +45,8 @@ export interface SocketOptions {
  * @returns what a route does with a handshake, instead of its handler.
  */
 export function relaySockets(app: FastifyInstance, options: SocketOptions) {
-  const { facts, clock, bus, upstreams, public_url, observe } = options
-  const relays = new OpenRelays({ facts, bus, clock, log: app.log })
+  const { facts, rules, clock, bus, upstreams, public_url, observe } = options
+  const relays = new OpenRelays({ facts, rules, bus, clock, log: app.log })
   upstreams.onReload(() => relays.onManifestChanged())
   const counts = new Map<string, number>()
   const headOf = rememberHeads(app)

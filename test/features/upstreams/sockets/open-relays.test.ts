@@ -1,5 +1,7 @@
+import { TABLE } from '../../../../src/app/pipeline/index.js'
 import { OpenRelays } from '../../../../src/features/upstreams/sockets/open-relays.js'
-import type { Facts } from '../../../../src/kernel/authz/facts.js'
+import { accessRules } from '../../../../src/kernel/authz/access-rules.js'
+import { type Facts, NO_FACTS } from '../../../../src/kernel/authz/facts.js'
 import { unavailable } from '../../../../src/kernel/problems/problems.js'
 import { openBus } from '../../../../src/kernel/store/bus.js'
 import { t } from '../../../helpers/t.js'
@@ -20,7 +22,7 @@ function goodFacts(expires_at: string | null): Facts {
     ...{ id: 'tenant', name: 'Tenant', allowed_origins: [], requests_per_minute: null, trial_ends_at: null },
     ...{ suspended_at: null, suspended_until: null },
   }
-  return { tenant, key, session: null, membership: null }
+  return { ...NO_FACTS, tenant, key }
 }
 
 /** One relay, and what is said when somebody asks whether it may stay. */
@@ -31,7 +33,13 @@ function openOne(read: () => Promise<Facts>, clock: () => number) {
     end = resolve
   })
   const bus = openBus((error) => t.fail(String(error)))
-  const relays = new OpenRelays({ facts: { read }, bus, clock, log: { warn: () => undefined } })
+  const relays = new OpenRelays({
+    facts: { read },
+    rules: accessRules(TABLE),
+    bus,
+    clock,
+    log: { warn: () => undefined },
+  })
   t.teardown(() => relays.close())
   relays.add({
     relay: {
@@ -60,7 +68,7 @@ t.test('4401 what was revoked while nobody could read it is found a moment later
   let asked = 0
   const read = () => {
     asked += 1
-    return answers.shift()?.() ?? Promise.resolve({ tenant: null, key: null, session: null, membership: null })
+    return answers.shift()?.() ?? Promise.resolve(NO_FACTS)
   }
   const { bus, closes } = openOne(read, () => NOW_MS)
   await until('it was asked about', () => asked === 1)

@@ -1,0 +1,145 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import type { Column } from '../../kernel/authz/access-rules.js'
+import { NO_FACTS } from '../../kernel/authz/facts.js'
+import type { Problem } from '../../kernel/problems/problems.js'
+import { type Access, columnOf } from '../../kernel/request/access.js'
+import { found, requestGetters } from '../../kernel/request/findings.js'
+import type { Gate, Step } from '../../kernel/request/gate.js'
+import type { Row } from './row.js'
+import { describeCaller } from './steps/describe-caller.js'
+
+/** What handlers read of a request; the column of its route must have provided it. */
+const PROVIDED = ['principal', 'holdings', 'tenant', 'tenant_store', 'platform_store'] as const
+/** How old the facts of a caller may be when their request is carried out. */
+const FACTS_MS_MAX = 250
+
+const EVERY_COLUMN: readonly Column[] = ['open', 'user', 'member', 'tenant', 'ticket', 'operator', 'unrouted']
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    access: Access
+    /** For a route that represents many: finds out which of them the request takes. Runs before the column. */
+    identify_route?: Step
+  }
+}
+
+export interface Pipeline {
+  /** Registers a plugin that makes routes of its own and cannot declare an access; all of them get this one. */
+  admit(access: Access, register: () => PromiseLike<unknown>): Promise<void>
+}
+
+/**
+ * Runs the rows of a table for every request. The rows of all columns run for each request, also for one that no route
+ * took. The other rows of a column run for each route that is registered afterwards.
+ *
+ * @throws Error at registration, so at boot, for a route that declares no access, or one that cannot work.
+ */
+export function installPipeline(app: FastifyInstance, gate: Gate, table: readonly Row[]): Pipeline {
+  let admitted: Access | undefined
+  const of_every_request = table.filter(isOfEveryColumn)
+  const rows_of = new Map(
+    EVERY_COLUMN.map((column) => [
+      column,
+      table.filter((row) => row.columns.includes(column) && !isOfEveryColumn(row)),
+    ]),
+  )
+  app.decorateRequest('findings')
+  for (const [name, getter] of Object.entries(requestGetters(PROVIDED))) app.decorateRequest(name, getter)
+
+  // Before CORS, which may query the database.
+  app.addHook('onRequest', async (request, reply) => {
+    request.findings = {}
+    await run(of_every_request, gate, request, reply)
+  })
+  app.addHook('onRoute', (route) => {
+    const access = route.config?.access ?? admitted
+    checkAccess(route, access)
+    route.config = { ...route.config, access }
+    const { identify_route: step } = route.config
+    const column = columnOf(access)
+    const rows = rows_of.get(column)
+    if (rows === undefined)
+      throw new Error(`${route.method} ${route.url} declares an access that the table does not have`)
+    const all: readonly Row[] = step === undefined ? rows : [{ columns: [column], step, refuses: [] }, ...rows]
+    route.onRequest = [
+      async (request: FastifyRequest, reply: FastifyReply) => {
+        await run(all, gate, request, reply)
+        request.findings.let_in_at_ms = performance.now()
+      },
+      ...[route.onRequest ?? []].flat(),
+    ]
+    const deciding = rows.filter(({ rule }) => rule !== undefined)
+    if (deciding.length === 0 || !mayHaveBody(route)) return
+    route.preValidation = [
+      (request: FastifyRequest) => decideAgain(deciding, gate, request),
+      ...[route.preValidation ?? []].flat(),
+    ]
+  })
+
+  return {
+    async admit(access, register) {
+      admitted = access
+      await register()
+      admitted = undefined
+    },
+  }
+}
+
+function isOfEveryColumn({ columns }: Row): boolean {
+  return EVERY_COLUMN.every((column) => columns.includes(column))
+}
+
+async function run(rows: readonly Row[], gate: Gate, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  for (const row of rows) {
+    const pending = row.step?.(gate, request, reply)
+    if (pending !== undefined) {
+      const problem = await pending
+      if (problem !== undefined) throw problem
+    }
+    const problem = decide(row, gate, request)
+    if (problem !== undefined) throw (await row.onRefusal?.(gate, request, problem)) ?? problem
+  }
+}
+
+/** Applies the rule of a row to what is known of the request. */
+function decide({ rule }: Row, gate: Gate, request: FastifyRequest): Problem | undefined {
+  if (rule === undefined) return undefined
+  const { findings } = request
+  const facts = findings.facts ?? NO_FACTS
+  findings.caller ??= describeCaller(request, null, null)
+  const problem = rule.check(facts, findings.caller, gate.clock())
+  if (problem === undefined) rule.establish?.(findings, facts, findings.caller)
+  return problem
+}
+
+/**
+ * Authorisation ran on the headers. If the body took longer than FACTS_MS_MAX, rights may have been revoked since: a user
+ * could begin a request that gives them a right, lose all rights, and then finish it. So the rules decide again on new
+ * facts before the handler. Steps do not run again: the request has spent its budgets.
+ */
+async function decideAgain(rows: readonly Row[], gate: Gate, request: FastifyRequest): Promise<void> {
+  const { findings } = request
+  if (performance.now() - found(findings.let_in_at_ms) <= FACTS_MS_MAX) return
+  if (findings.claims !== undefined) findings.facts = await gate.facts.read(findings.claims)
+  for (const row of rows) {
+    const problem = decide(row, gate, request)
+    if (problem !== undefined) throw (await row.onRefusal?.(gate, request, problem)) ?? problem
+  }
+}
+
+function mayHaveBody({ method }: RouteOptions): boolean {
+  return [method].flat().some((each) => each !== 'GET' && each !== 'HEAD')
+}
+
+/** Refuses to start with a route that would be reachable by mistake. */
+function checkAccess(route: RouteOptions, access: Access | undefined): asserts access is Access {
+  const name = `${route.method} ${route.url}`
+  if (access === undefined)
+    throw new Error(`${name} declares no access: give it config: open(), user(), member(), tenant() or operator()`)
+  if (access.kind === 'member' && !route.url.includes('/:tenant_id')) {
+    throw new Error(`${name} is a member route without :tenant_id in its path`)
+  }
+  if (access.kind === 'operator' && access.scopes.length === 0) {
+    throw new Error(`${name} is an operator route without a privilege`)
+  }
+}

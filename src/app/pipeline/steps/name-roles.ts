@@ -1,0 +1,16 @@
+import type { FastifyRequest } from 'fastify'
+import { insufficientScope } from '../../../kernel/authz/insufficient-scope.js'
+import { evaluate } from '../../../kernel/permissions/evaluate.js'
+import { rolesThatGrant } from '../../../kernel/permissions/roles.js'
+import type { Problem } from '../../../kernel/problems/problems.js'
+import { found } from '../../../kernel/request/findings.js'
+import type { Gate } from '../../../kernel/request/gate.js'
+import { demandOf } from '../../../kernel/request/route-of.js'
+
+/** Adds to a missing scope the roles of the tenant that grant it. */
+export async function nameRoles(_gate: Gate, request: FastifyRequest): Promise<Problem<'insufficient_scope'>> {
+  const { holdings, tenant_store } = request.findings
+  const decision = evaluate(demandOf(request).scopes, found(holdings))
+  const roles = await found(tenant_store).read((store) => store.roles.list())
+  return insufficientScope(decision, rolesThatGrant(roles, decision.missing))
+}

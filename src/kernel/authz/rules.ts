@@ -1,0 +1,207 @@
+import type { ProblemCode } from '../../contract/problems/catalogue.js'
+import type { Secret } from '../credentials/key-use.js'
+import { isSameDigest } from '../credentials/tenant-key.js'
+import { isInNetworks } from '../limits/address.js'
+import { evaluate, type Holdings, type HoldingsOf } from '../permissions/evaluate.js'
+import { Problem } from '../problems/problems.js'
+import { type Caller, UNKNOWN } from './caller.js'
+import { type Facts, isKeyUsable, isSessionActive, type KeyFact, type TenantFact } from './facts.js'
+import { insufficientPrivilege, insufficientScope } from './insufficient-scope.js'
+import type { Principal, TenantPrincipal } from './principal.js'
+import { isSuspended } from './suspension.js'
+
+/** What the rules have established about a caller so far. */
+export interface Established {
+  tenant?: TenantFact
+  key?: KeyFact
+  principal?: Principal
+  holdings?: Holdings
+}
+
+/**
+ * One rule of the table. It is pure: it reads facts, the caller and the time, and nothing else. So the same rule decides
+ * about a request, an open connection, and a member whom somebody asks about.
+ */
+export interface Rule<Code extends ProblemCode = ProblemCode> {
+  /** Returns the problem that refuses the caller, or undefined if the rule lets the caller pass. */
+  check(facts: Facts, caller: Caller, now_ms: number): Problem<Code> | undefined
+  /**
+   * The earliest moment at which `check` refuses a caller who passes now, although no fact changes. Undefined if there is
+   * none. Milliseconds since 1970.
+   */
+  endsAt?(facts: Facts, caller: Caller, now_ms: number): number | undefined
+  /** Notes what is established once the rule has let the caller pass. */
+  establish?(established: Established, facts: Facts, caller: Caller): void
+}
+
+/**
+ * The tenant exists, and the key is one of its active keys. All other cases are one problem, so that a stranger cannot
+ * find out which tenants and keys exist.
+ */
+export const keyIsValid: Rule<'invalid_tenant_credentials'> = {
+  check({ tenant, key }, { key_digest }, now_ms) {
+    if (key_digest === UNKNOWN) {
+      return key === null || isKeyUsable(key, now_ms) ? undefined : new Problem('invalid_tenant_credentials')
+    }
+    const secret = key === null || key_digest === null ? undefined : matchingSecret(key, key_digest, now_ms)
+    return tenant === null || secret === undefined ? new Problem('invalid_tenant_credentials') : undefined
+  },
+  endsAt({ key }, { key_digest }, now_ms) {
+    if (key === null) return undefined
+    const is_previous =
+      key_digest !== UNKNOWN && key_digest !== null && matchingSecret(key, key_digest, now_ms) === 'previous'
+    return earliest(instantMs(key.expires_at), is_previous ? instantMs(key.previous_expires_at) : undefined)
+  },
+  establish(established, { tenant, key }) {
+    if (tenant !== null) established.tenant = tenant
+    if (key !== null) established.key = key
+  },
+}
+
+/** The tenant is not suspended, and its trial is not over. */
+export const tenantIsActive: Rule<'tenant_suspended'> = {
+  check({ tenant }, _caller, now_ms) {
+    return tenant !== null && isSuspended(tenant, now_ms) ? new Problem('tenant_suspended') : undefined
+  },
+  endsAt: ({ tenant }) => instantMs(tenant?.trial_ends_at),
+  establish(established, { tenant }) {
+    if (tenant !== null) established.tenant = tenant
+  },
+}
+
+/** The client is in a network from which the key may be used. */
+export const addressIsAllowed: Rule<'address_not_allowed'> = {
+  check({ key }, { address }) {
+    if (key === null || key.allowed_cidrs === null || address === UNKNOWN) return undefined
+    return isInNetworks(address, key.allowed_cidrs) ? undefined : new Problem('address_not_allowed')
+  },
+}
+
+/** The tenant lists the origin of the page. Clients that are not browsers send no origin. */
+export const originIsListed: Rule<'origin_not_allowed'> = {
+  check({ tenant }, { origin }) {
+    if (tenant === null || origin === undefined || origin === UNKNOWN) return undefined
+    return tenant.allowed_origins.includes(origin) ? undefined : new Problem('origin_not_allowed')
+  },
+}
+
+/** The caller sends an access token. Only the data plane takes a tenant key alone. */
+export const tokenIsSent: Rule<'authentication_required'> = {
+  check(_facts, { token_expires_at_ms }) {
+    return token_expires_at_ms === null ? new Problem('authentication_required') : undefined
+  },
+}
+
+/**
+ * The access token is valid: it has not expired, its session is active, and its user is not disabled. A caller without a
+ * token is the key of the request. An invalid token never falls back to the key.
+ */
+export const tokenIsValid: Rule<'invalid_token'> = {
+  check({ user, session }, { token_expires_at_ms }, now_ms) {
+    if (token_expires_at_ms === null) return undefined
+    const is_signed_in =
+      token_expires_at_ms === UNKNOWN ||
+      (token_expires_at_ms > now_ms && session !== null && isSessionActive(session, now_ms))
+    return is_signed_in && user !== null && user.disabled_at === null ? undefined : new Problem('invalid_token')
+  },
+  endsAt({ session }, { token_expires_at_ms }) {
+    if (typeof token_expires_at_ms !== 'number') return undefined
+    return earliest(token_expires_at_ms, instantMs(session?.expires_at))
+  },
+  establish(established, facts, caller) {
+    established.principal = principalOf(facts, caller)
+    if (established.principal.kind === 'key') established.holdings = holdingsOfKey(facts)
+  },
+}
+
+/** The user is an active member of the tenant. None, pending, disabled, and an unknown tenant are one problem. */
+export const membershipIsActive: Rule<'tenant_access_denied'> = {
+  check({ tenant, membership }, { token_expires_at_ms }) {
+    if (token_expires_at_ms === null) return undefined
+    return tenant !== null && membership?.state === 'active' ? undefined : new Problem('tenant_access_denied')
+  },
+  establish(established, facts, { token_expires_at_ms }) {
+    if (token_expires_at_ms !== null) established.holdings = holdingsOfMember(facts)
+  },
+}
+
+/** The user is an operator. The right is a fact of each request; the token does not hold it. */
+export const userIsOperator: Rule<'platform_access_denied'> = {
+  check({ user }) {
+    return user === null || user.privileges === null ? new Problem('platform_access_denied') : undefined
+  },
+  establish(established, facts) {
+    const { user, session } = facts
+    established.principal = { kind: 'operator', id: required(user).id, session_id: required(session).id }
+    established.holdings = holdingsOfOperator(facts)
+  },
+}
+
+/** The member, or the key that calls alone, holds every scope that the route requires. */
+export const scopesAreHeld: Rule<'insufficient_scope'> = {
+  check(facts, { demand, token_expires_at_ms }) {
+    const holdings = token_expires_at_ms === null ? holdingsOfKey(facts) : holdingsOfMember(facts)
+    const decision = evaluate(demand.scopes, holdings)
+    return decision.allowed ? undefined : insufficientScope(decision, [])
+  },
+}
+
+/** The operator holds every privilege that the route requires. */
+export const privilegesAreHeld: Rule<'platform_access_denied'> = {
+  check(facts, { demand }) {
+    const decision = evaluate(demand.scopes, holdingsOfOperator(facts))
+    return decision.allowed ? undefined : insufficientPrivilege(decision)
+  },
+}
+
+const NO_DIGEST = new Uint8Array(32)
+
+/**
+ * Returns which secret of the key has this digest; undefined if neither has, or if the key may not be used now. It always
+ * compares both, so that the time does not reveal whether the key is being rotated.
+ */
+export function matchingSecret(key: KeyFact, digest: Uint8Array, now_ms: number): Secret | undefined {
+  const is_current = isSameDigest(key.secret_digest, digest)
+  const is_previous = isSameDigest(key.previous_digest ?? NO_DIGEST, digest)
+  if (!isKeyUsable(key, now_ms)) return undefined
+  if (is_current) return 'current'
+  const overlaps = key.previous_expires_at !== null && Date.parse(key.previous_expires_at) > now_ms
+  return is_previous && overlaps ? 'previous' : undefined
+}
+
+function principalOf({ key, user, session }: Facts, { token_expires_at_ms }: Caller): TenantPrincipal {
+  if (token_expires_at_ms === null) return { kind: 'key', id: required(key).id }
+  return { kind: 'user', id: required(user).id, session_id: required(session).id, key_id: key?.id ?? null }
+}
+
+/** What the key of the facts holds by itself. */
+export function holdingsOfKey({ key }: Facts): HoldingsOf<'key'> {
+  const { id, scopes } = required(key)
+  return { kind: 'key', id, scopes }
+}
+
+/** What the user of the facts holds in their tenant. */
+export function holdingsOfMember({ user, membership }: Facts): HoldingsOf<'user'> {
+  const { roles, overrides } = required(membership)
+  return { kind: 'user', id: required(user).id, roles, overrides }
+}
+
+function holdingsOfOperator({ user }: Facts): HoldingsOf<'operator'> {
+  const { id, privileges } = required(user)
+  return { kind: 'operator', id, privileges: required(privileges) }
+}
+
+/** A fact that an earlier rule of the column has checked. */
+function required<Fact>(fact: Fact | null): Fact {
+  if (fact === null) throw new Error('a rule reads a fact that no earlier rule has checked')
+  return fact
+}
+
+function instantMs(instant: string | null | undefined): number | undefined {
+  return instant ? Date.parse(instant) : undefined
+}
+
+function earliest(one: number | undefined, other: number | undefined): number | undefined {
+  if (one === undefined || other === undefined) return one ?? other
+  return Math.min(one, other)
+}
