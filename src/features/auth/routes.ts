@@ -83,7 +83,7 @@ const auth: Routes<AuthOptions> = async (app, options) => {
         : ({ kind: 'unknown' } as const)
       if (outcome.kind === 'reused') {
         await request.platform_store.write('session.ended', (store) =>
-          store.sessions.end(outcome.session_id, 'refresh_token_reused'),
+          store.sessions.revoke(outcome.session_id, 'refresh_token_reused'),
         )
       }
       if (outcome.kind !== 'refreshed') {
@@ -108,7 +108,7 @@ const auth: Routes<AuthOptions> = async (app, options) => {
     },
     async (request, reply) => {
       await request.platform_store.write('session.ended', (store) =>
-        store.sessions.end(sessionIdOf(request.principal), 'logout'),
+        store.sessions.revoke(sessionIdOf(request.principal), 'logout'),
       )
       return reply.code(204).send(null)
     },

@@ -6,7 +6,7 @@ import {
   digestOfRefreshToken,
   successorOf,
 } from '../../kernel/credentials/refresh-tokens.js'
-import { type EndReason, endSessions } from '../../kernel/identity/end-sessions.js'
+import { type RevocationReason, revokeSessions } from '../../kernel/identity/revoke-sessions.js'
 import { refresh_tokens, sessions, users } from '../../kernel/identity/users-table.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
@@ -44,8 +44,8 @@ export interface SessionRecord {
 export class SessionsReader {
   constructor(private readonly scope: ReadScope) {}
 
-  /** The living sessions of a user, newest first. */
-  livingOf(user_id: string): Promise<SessionRecord[]> {
+  /** The active sessions of a user, newest first. */
+  activeOf(user_id: string): Promise<SessionRecord[]> {
     return this.scope.queries
       .select({
         id: sessions.id,
@@ -111,19 +111,19 @@ export class SessionsWriter {
     return refresh === undefined ? { kind: 'reused', session_id } : { kind: 'refreshed', session_id, user_id, refresh }
   }
 
-  /** Ends a session of a user. @throws Problem `not_found` when it is none of theirs, or over. */
-  async endOwn(session_id: string, user_id: string): Promise<void> {
+  /** Revokes a session of a user. @throws Problem `not_found` for a session of another user, or one that is over */
+  async revokeOwn(session_id: string, user_id: string): Promise<void> {
     const [own] = await this.scope.queries
       .select({ id: sessions.id })
       .from(sessions)
       .where(and(eq(sessions.id, session_id), eq(sessions.user_id, user_id), isNull(sessions.ended_at)))
     if (own === undefined) throw new Problem('not_found')
-    await this.end(session_id, 'ended_by_user')
+    await this.revoke(session_id, 'ended_by_user')
   }
 
-  /** Ends a session for every token of it. Ending twice is ending once. */
-  async end(session_id: string, reason: EndReason): Promise<void> {
-    const [session] = await endSessions(this.scope, eq(sessions.id, session_id), reason)
+  /** Revokes a session with every token of it. Revoking it again changes nothing. */
+  async revoke(session_id: string, reason: RevocationReason): Promise<void> {
+    const [session] = await revokeSessions(this.scope, eq(sessions.id, session_id), reason)
     if (session === undefined) this.scope.recordNoChange()
     else this.recordChange(session_id, session.user_id, { reason })
   }

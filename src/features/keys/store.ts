@@ -11,7 +11,7 @@ import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 import { instantOf } from '../../kernel/time/clock.js'
 
 /** Living keys of a tenant; a hundred integrations are many. */
-const LIVING_KEYS_MAX = 200
+const ACTIVE_KEYS_MAX = 200
 
 export interface UpdateKeyInput {
   readonly name?: string
@@ -63,13 +63,13 @@ export class KeysWriter extends KeysReader {
   /** Makes a key. Only the result contains the text of the key. */
   async create(input: CreateKeyInput): Promise<{ record: KeyRecord; key: string }> {
     await lockTenant(this.scope, this.tenant_id)
-    const [living] = await this.scope.queries
+    const [active] = await this.scope.queries
       .select({ count: count() })
       .from(tenant_keys)
       .where(and(eq(tenant_keys.tenant_id, this.tenant_id), isNull(tenant_keys.revoked_at)))
-    if ((living?.count ?? 0) >= LIVING_KEYS_MAX) {
+    if ((active?.count ?? 0) >= ACTIVE_KEYS_MAX) {
       throw new Problem('limit_reached', {
-        detail: `A tenant can have ${LIVING_KEYS_MAX} living keys; revoke some first.`,
+        detail: `A tenant can have ${ACTIVE_KEYS_MAX} living keys; revoke some first.`,
       })
     }
     const made = await insertKey(this.scope, this.tenant_id, input)

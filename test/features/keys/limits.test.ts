@@ -3,7 +3,7 @@ import { ask } from '../../helpers/requests.js'
 import { t } from '../../helpers/t.js'
 import { buildWorld, keyHeaders } from '../../helpers/world.js'
 
-const LIVING_KEYS_MAX = 200
+const ACTIVE_KEYS_MAX = 200
 const gateway = await startGateway({ env: { TRUST_PROXY: '127.0.0.1', BUDGET_KEY: '0/60' } })
 t.teardown(() => gateway.close())
 const world = await buildWorld(gateway)
@@ -77,14 +77,14 @@ t.test('409 parallel creates never exceed the bound of living keys', async (t) =
   }
   const filler = "jsonb_build_object('id', 'filler' || lpad(n::text, 6, '0'), 'name', 'filler')"
   await gateway.sql(`insert into tenant_keys select (jsonb_populate_record(k, ${filler})).*
-    from tenant_keys k, generate_series(1, ${LIVING_KEYS_MAX - 20} - ${await living()}) n
+    from tenant_keys k, generate_series(1, ${ACTIVE_KEYS_MAX - 20} - ${await living()}) n
     where k.id = '${world.acme.integration_key_id}'`)
-  t.equal(await living(), LIVING_KEYS_MAX - 20)
+  t.equal(await living(), ACTIVE_KEYS_MAX - 20)
   const answers = await Promise.all(Array.from({ length: 250 }, () => create({})))
   t.equal(answers.filter(({ status }) => status === 201).length, 20)
   const refused = answers.filter(({ status }) => status !== 201)
   t.strictSame(new Set(refused.map(({ status, body }) => `${status} ${body.code}`)), new Set(['409 limit_reached']))
-  t.equal(await living(), LIVING_KEYS_MAX)
+  t.equal(await living(), ACTIVE_KEYS_MAX)
   const made = answers.find(({ status }) => status === 201)
   await ask(gateway, `${path}/${made?.body.id}`, { method: 'DELETE', headers: owner })
   t.equal((await create({})).status, 201, 'a tombstone makes room')

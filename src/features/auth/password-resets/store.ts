@@ -1,5 +1,5 @@
 import { and, eq, isNull } from 'drizzle-orm'
-import { endSessions } from '../../../kernel/identity/end-sessions.js'
+import { revokeSessions } from '../../../kernel/identity/revoke-sessions.js'
 import { sessions, users } from '../../../kernel/identity/users-table.js'
 import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
 import { OneTimeTokensReader, OneTimeTokensWriter, type TokenOwner } from '../one-time-tokens-store.js'
@@ -50,7 +50,7 @@ export class PasswordResetsWriter extends PasswordResetsReader {
       .update(users)
       .set({ email_verified_at: this.scope.now })
       .where(and(eq(users.id, owner.id), isNull(users.email_verified_at)))
-    await endSessions(this.scope, eq(sessions.user_id, owner.id), 'password_reset')
+    await revokeSessions(this.scope, eq(sessions.user_id, owner.id), 'password_reset')
     this.recordChange(owner.id)
     return owner
   }

@@ -1,5 +1,5 @@
 import { and, eq, ne } from 'drizzle-orm'
-import { endSessions } from '../../../kernel/identity/end-sessions.js'
+import { revokeSessions } from '../../../kernel/identity/revoke-sessions.js'
 import { sessions, users } from '../../../kernel/identity/users-table.js'
 import type { WriteScope } from '../../../kernel/store/unit-of-work.js'
 import { OneTimeTokensWriter } from '../../auth/one-time-tokens-store.js'
@@ -12,7 +12,7 @@ export class PasswordWriter {
   async change(user_id: string, password_hash: string, kept_session_id: string): Promise<void> {
     await this.scope.queries.update(users).set({ password_hash }).where(eq(users.id, user_id))
     const others = and(eq(sessions.user_id, user_id), ne(sessions.id, kept_session_id))
-    await endSessions(this.scope, others, 'password_changed')
+    await revokeSessions(this.scope, others, 'password_changed')
     await new OneTimeTokensWriter(this.scope).end(user_id, 'password_reset')
     this.scope.recordChange({ kind: 'user', user_id, tenant_id: null, changes: {} })
   }

@@ -19,9 +19,9 @@ const sessions: Routes = async (app) => {
       },
     },
     async (request) => {
-      const living = await request.platform_store.read((store) => store.sessions.livingOf(request.principal.id))
+      const active = await request.platform_store.read((store) => store.sessions.activeOf(request.principal.id))
       return {
-        data: living.map((session) => ({ ...session, is_current: session.id === sessionIdOf(request.principal) })),
+        data: active.map((session) => ({ ...session, is_current: session.id === sessionIdOf(request.principal) })),
       }
     },
   )
@@ -40,7 +40,7 @@ const sessions: Routes = async (app) => {
     },
     async (request, reply) => {
       await request.platform_store.write('session.ended', (store) =>
-        store.sessions.endOwn(request.params.session_id, request.principal.id),
+        store.sessions.revokeOwn(request.params.session_id, request.principal.id),
       )
       return reply.code(204).send(null)
     },

@@ -1,9 +1,9 @@
 import { and, desc, eq, inArray, isNull, lt } from 'drizzle-orm'
-import { endSessions } from '../../../kernel/identity/end-sessions.js'
 import { type KeyRecord, keyRecord } from '../../../kernel/identity/insert-key.js'
 import { tenant_keys } from '../../../kernel/identity/keys-table.js'
 import { lockTenant } from '../../../kernel/identity/lock-tenant.js'
 import { memberships } from '../../../kernel/identity/memberships-table.js'
+import { revokeSessions } from '../../../kernel/identity/revoke-sessions.js'
 import { type TenantRow, tenants } from '../../../kernel/identity/tenants-table.js'
 import { sessions } from '../../../kernel/identity/users-table.js'
 import { Problem } from '../../../kernel/problems/problems.js'
@@ -96,9 +96,9 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
       .select({ user_id: memberships.user_id })
       .from(memberships)
       .where(eq(memberships.tenant_id, id))
-    const ended = await endSessions(this.scope, inArray(sessions.user_id, members), 'tenant_locked_down')
-    const living = ended.filter(({ expires_at }) => expires_at > this.scope.now)
-    const lockdown = { keys_revoked: revoked.length, sessions_ended: living.length }
+    const revoked_sessions = await revokeSessions(this.scope, inArray(sessions.user_id, members), 'tenant_locked_down')
+    const active = revoked_sessions.filter(({ expires_at }) => expires_at > this.scope.now)
+    const lockdown = { keys_revoked: revoked.length, sessions_ended: active.length }
     this.recordChange(id, { ...lockdown })
     return lockdown
   }

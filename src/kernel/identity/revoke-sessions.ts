@@ -2,7 +2,7 @@ import { and, isNull, type SQL } from 'drizzle-orm'
 import type { WriteScope } from '../store/unit-of-work.js'
 import { sessions } from './users-table.js'
 
-export type EndReason =
+export type RevocationReason =
   | 'logout'
   | 'ended_by_user'
   | 'refresh_token_reused'
@@ -11,17 +11,21 @@ export type EndReason =
   | 'password_reset'
   | 'tenant_locked_down'
 
-/** A session that a change has ended. */
-export interface EndedSession {
+/** A session that a change revoked. */
+export interface RevokedSession {
   readonly user_id: string
   readonly expires_at: string
 }
 
 /**
- * Ends the sessions that a condition selects, for every token of theirs. The caller records the change.
- * @returns those that this call has ended; a session that had ended before is not among them
+ * Revokes the sessions that a condition selects, with every token of theirs. The caller records the change.
+ * @returns those that this call revoked, without those that were revoked before
  */
-export function endSessions(scope: WriteScope, which: SQL | undefined, reason: EndReason): Promise<EndedSession[]> {
+export function revokeSessions(
+  scope: WriteScope,
+  which: SQL | undefined,
+  reason: RevocationReason,
+): Promise<RevokedSession[]> {
   return scope.queries
     .update(sessions)
     .set({ ended_at: scope.now, end_reason: reason })
