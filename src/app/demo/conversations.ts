@@ -81,8 +81,8 @@ export async function seedConversations(store: TenantStore, speakers: DemoSpeake
       writers.conversation_members.add(id, agent_id, 'member', callers.owner),
     )
     for (const [speaker, content] of lines) {
-      const wish = speaker === 'customer' && customer_id !== undefined ? { content, customer_id } : { content }
-      await store.write('message.created', (writers) => writers.messages.create(id, wish, callers[speaker]))
+      const message = speaker === 'customer' && customer_id !== undefined ? { content, customer_id } : { content }
+      await store.write('message.created', (writers) => writers.messages.create(id, message, callers[speaker]))
     }
     await store.write('conversation.updated', (writers) =>
       writers.conversations.update(id, { status, assignee_id: agent_id }, undefined, callers.owner),

@@ -34,7 +34,7 @@ export interface ConversationFilters {
   readonly search?: string
 }
 
-export interface ConversationWish {
+export interface CreateConversationInput {
   readonly title: string
   readonly customer_id?: string | null
   readonly assignee_id?: string | null
@@ -42,7 +42,7 @@ export interface ConversationWish {
   readonly visibility?: Visibility
 }
 
-export interface ConversationChange extends Partial<Omit<ConversationWish, 'channel'>> {
+export interface UpdateConversationInput extends Partial<Omit<CreateConversationInput, 'channel'>> {
   readonly status?: ConversationStatus
 }
 
@@ -151,10 +151,10 @@ export class ConversationsWriter extends ConversationsReader {
   }
 
   /** Opens a conversation. A user who does becomes its owner. @throws Problem `validation_failed` for ids that name nobody */
-  async create(wish: ConversationWish, { principal }: Caller): Promise<ConversationResponse> {
+  async create(input: CreateConversationInput, { principal }: Caller): Promise<ConversationResponse> {
     const { now } = this.scope
     const id = uuidv7()
-    const { title, customer_id = null, assignee_id = null, channel = 'web', visibility = 'tenant' } = wish
+    const { title, customer_id = null, assignee_id = null, channel = 'web', visibility = 'tenant' } = input
     const user_id = userIdOf(principal)
     if (visibility === 'members' && user_id === null) throw unseen()
     const values = { tenant_id: this.tenant_id, id, title, customer_id, assignee_id, channel, visibility }
@@ -176,7 +176,7 @@ export class ConversationsWriter extends ConversationsReader {
   /** @throws Problem `not_found`, `precondition_failed`, `conversation_role_required`, `validation_failed` */
   async update(
     id: string,
-    change: ConversationChange,
+    change: UpdateConversationInput,
     if_match: readonly number[] | undefined,
     caller: Caller,
   ): Promise<ConversationResponse> {
@@ -216,10 +216,10 @@ export class ConversationsWriter extends ConversationsReader {
 
   private async set(
     before: ConversationResponse,
-    change: ConversationChange,
+    change: UpdateConversationInput,
     { principal }: Caller,
   ): Promise<ConversationResponse> {
-    const fields = (Object.keys(change) as (keyof ConversationChange)[]).filter(
+    const fields = (Object.keys(change) as (keyof UpdateConversationInput)[]).filter(
       (field) => change[field] !== before[field],
     )
     if (fields.length === 0) {

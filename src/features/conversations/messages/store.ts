@@ -14,7 +14,7 @@ import { type ConversationRow, conversations } from '../table.js'
 import { type MessageResponse, toResponse } from './schema.js'
 import { type MessageRow, messages } from './table.js'
 
-export interface MessageWish {
+export interface CreateMessageInput {
   readonly content: string
   readonly reply_to?: string | null
   /** The customer whose words a key passes on. */
@@ -138,7 +138,7 @@ export class MessagesWriter extends MessagesReader {
    *
    * @throws Problem `not_found`, `conversation_closed`, `key_required`, `validation_failed`
    */
-  async create(conversation_id: string, wish: MessageWish, { principal }: Caller): Promise<MessageResponse> {
+  async create(conversation_id: string, input: CreateMessageInput, { principal }: Caller): Promise<MessageResponse> {
     const { now } = this.scope
     const place = await this.nextPlace(conversation_id, principal)
     if (place.status === 'closed') throw new Problem('conversation_closed')
@@ -147,9 +147,9 @@ export class MessagesWriter extends MessagesReader {
       id: uuidv7(),
       conversation_id,
       seq: place.last_seq,
-      ...authorOf(wish, principal, place.customer_id),
-      content: wish.content,
-      reply_to: wish.reply_to ?? null,
+      ...authorOf(input, principal, place.customer_id),
+      content: input.content,
+      reply_to: input.reply_to ?? null,
       created_at: now,
     }
     const [row] = await mapConstraint(CONSTRAINTS, () => this.scope.queries.run(INSERT(values)))
@@ -239,7 +239,11 @@ export class MessagesWriter extends MessagesReader {
  * Whose words they are: the user's, or the key's own, or those of the conversation's customer, which only a key may pass
  * on. A user who could write as the customer could put words into a mouth that cannot object.
  */
-function authorOf({ customer_id }: MessageWish, principal: TenantPrincipal, of_conversation: string | null): Author {
+function authorOf(
+  { customer_id }: CreateMessageInput,
+  principal: TenantPrincipal,
+  of_conversation: string | null,
+): Author {
   switch (principal.kind) {
     case 'user':
       if (customer_id === undefined) return { author_kind: 'user', author_id: principal.id, key_id: null }
