@@ -8,7 +8,7 @@ type Speaker = 'customer' | 'agent' | 'owner'
 interface Talk {
   readonly title: string
   readonly channel: Channel
-  /** The position of the customer; undefined for a talk among colleagues, which only its members see. */
+  /** The index of the customer; undefined for a conversation of members, which only they see. */
   readonly customer?: number
   readonly status: ConversationStatus
   readonly lines: readonly (readonly [Speaker, string])[]
@@ -58,16 +58,16 @@ const TALKS: readonly Talk[] = [
   },
 ]
 
-/** Who speaks in the conversations of the demo. */
+/** The authors in the conversations of the demo. */
 export interface DemoSpeakers {
   readonly owner_id: string
   readonly agent_id: string
-  /** The key that passes on what customers say. */
+  /** The key that sends the messages of customers. */
   readonly key_id: string
   readonly customer_ids: readonly string[]
 }
 
-/** A few conversations that look like the day of a shop. */
+/** Seeds a few conversations of a shop. */
 export async function seedConversations(store: TenantStore, speakers: DemoSpeakers): Promise<void> {
   const { owner_id, agent_id, key_id, customer_ids } = speakers
   const callers = { owner: userOf(owner_id), agent: userOf(agent_id), customer: keyOf(key_id) }

@@ -17,18 +17,18 @@ const DEMO = systemOrigin('demo')
 
 type Variables = Record<string, string>
 
-/** What there is to try the gateway with, and where all of it is written down. */
+/** The demo: its credentials, and the file that holds them. */
 export interface Demo {
   readonly variables: Readonly<Record<string, string>>
   readonly file: string
 }
 
 /**
- * Fills an empty embedded database with two tenants to try the gateway with. Passwords and keys are random; they are
- * written to `demo.env` beside the database, with mode 0600, for the scripts in `scripts/curl`.
+ * Seeds an empty embedded database with two tenants. Passwords and keys are random. They are in `demo.env` next to the
+ * database, with mode 0600, for the scripts in `scripts/curl`.
  *
- * @returns the demo of this folder; undefined when the database holds something else.
- * @throws ConfigurationError when an earlier process died before it finished the demo.
+ * @returns the demo of this folder; undefined when the database holds other data
+ * @throws ConfigurationError when an earlier process exited before the demo was complete
  */
 export async function seedDemo(stores: Stores, data_dir: string, public_url: string): Promise<Demo | undefined> {
   const file = join(data_dir, FILE)
@@ -45,7 +45,7 @@ export async function seedDemo(stores: Stores, data_dir: string, public_url: str
   if (!existsSync(file)) return undefined
   const kept = readVariables(readFileSync(file, 'utf8'))
   const variables = { ...kept, GATEWAY_URL: public_url }
-  // The port may be another one than last time.
+  // The port may differ from that of the last start.
   if (kept.GATEWAY_URL !== public_url) writeFileSync(file, writeVariables(variables))
   return { variables, file }
 }
@@ -147,7 +147,7 @@ function readVariables(text: string): Variables {
   return Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]))
 }
 
-/** The commands to try first. They work as they are printed, so one of them carries an access token of the agent. */
+/** Returns the first commands to try. They work as printed, so one of them contains an access token of the agent. */
 export function demoCommands({ variables: demo, file }: Demo, access: string): string {
   const url = demo.GATEWAY_URL
   const tenant = `-H 'X-TENANT-ID: ${demo.TENANT_ID}'`

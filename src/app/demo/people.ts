@@ -10,11 +10,11 @@ const LAST =
   )
 const DOMAINS = ['example.com', 'example.org', 'example.net']
 const TAGS = ['vip', 'newsletter', 'trial', 'wholesale', 'returning', 'support']
-/** Seven of them, so that numbers a hundred apart lie in different ones. */
+/** Seven area codes, so that numbers a hundred apart have different ones. */
 const AREAS = ['202', '212', '303', '312', '415', '512', '617']
 const CITIES = ['Hamburg', 'Lisbon', 'Oslo', 'Lagos', 'Izmir', 'Kyoto', 'Torino', 'Gdansk', 'Lyon', 'Porto']
 
-/** Made-up people who look like the customers of a shop: the same ones each time, for the same number. */
+/** Returns invented customers of a shop. The same count always gives the same customers. */
 export function demoCustomers(count: number, prefix: string): CreateCustomerInput[] {
   return Array.from({ length: count }, (_, number) => {
     const first = pick(FIRST, number)
@@ -31,7 +31,7 @@ export function demoCustomers(count: number, prefix: string): CreateCustomerInpu
   })
 }
 
-/** Numbers that are kept for fiction: 555-0100 to 555-0199 of an area. */
+/** Numbers that are reserved for fiction: 555-0100 to 555-0199 of an area code. */
 function demoPhone(number: number): string | null {
   if (number % 3 === 0) return null
   return `+1${pick(AREAS, number)}55501${String(number % 100).padStart(2, '0')}`

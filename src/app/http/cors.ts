@@ -5,7 +5,7 @@ import type { Clock } from '../../kernel/time/clock.js'
 import type { Pipeline } from '../pipeline/install.js'
 
 const PREFLIGHT_SECONDS = 600
-/** How long an answer about an origin is used again: a bound on look-ups, since anybody can send any origin. */
+/** How long the gateway caches whether an origin is listed. It bounds look-ups, because a client can send any origin. */
 export const ORIGIN_REMEMBERED_MS = 5_000
 const ORIGINS_REMEMBERED_MAX = 1_000
 
@@ -21,10 +21,10 @@ const ALLOWED = [
 ]
 
 /**
- * CORS. A preflight carries no credentials, so it cannot say whose origins to ask: it is answered for every origin
- * that `CORS_ORIGINS` or some tenant lists. That only lets the browser send and read; whether the request may act for
- * the tenant that it names is decided by the pipeline, at each request. No credentials mode, no wildcard, no reflection
- * of what is not listed.
+ * Installs CORS. A preflight carries no credentials and names no tenant, so the gateway allows every origin that
+ * `CORS_ORIGINS` or any tenant lists. That only permits the browser to send the request and to read the response. At each
+ * request, the pipeline checks the origin against the list of its tenant. There is no credentials mode, no wildcard, and no
+ * reflection of unlisted origins.
  */
 export async function installCors(
   app: FastifyInstance,
@@ -54,7 +54,7 @@ export async function installCors(
   )
 }
 
-/** Remembers what was answered about an origin for a short time. A failure counts as not listed, and is not kept. */
+/** Caches for a short time whether an origin is listed. After a failed look-up the origin is not listed, and that is not cached. */
 function rememberingOrigins(isListed: (origin: string) => Promise<boolean>, clock: Clock) {
   const answers = new Map<string, { is_listed: boolean; until_ms: number }>()
   return async (origin: string): Promise<boolean> => {

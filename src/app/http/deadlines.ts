@@ -2,24 +2,24 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import { scheduleUntilClose } from '../../kernel/jobs/schedule.js'
 import { unavailable } from '../../kernel/problems/problems.js'
 
-/** The longest that a handler may take to begin its answer. */
+/** The longest time until a handler must start its response. */
 const HANDLER_MS_MAX = 20_000
-/** How often those that are under way are looked at: so much later a deadline may be noticed. */
+/** The interval of the check. A deadline is noticed at most this much later. */
 const CHECK_MS = 500
 const RETRY_AFTER_SECONDS = 2
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** For routes whose answers may take longer than others to begin, in milliseconds. */
+    /** A longer deadline for this route, in milliseconds. */
     handler_ms_max?: number
   }
 }
 
-/** An answer that somebody waits for. */
+/** A response that a client waits for. */
 interface UnderWay {
   readonly reply: FastifyReply
   readonly ends_at_ms: number
-  /** Where it stands in the list. */
+  /** Its position in the list. */
   place: number
 }
 
@@ -30,10 +30,10 @@ declare module 'fastify' {
 }
 
 /**
- * Answers 503 where a handler does not: one timer looks at every request under way.
+ * Answers 503 when a handler does not respond in time. One timer checks all requests in flight.
  *
- * Fastify's own `handlerTimeout` does the same with a timer and an AbortController for each request, and aborts it at
- * the end of each one that went well; the exception that is made for that cost a tenth of a short request.
+ * Fastify's `handlerTimeout` creates a timer and an AbortController for each request, and aborts the controller at the end of
+ * each successful request. The exception for that abort cost a tenth of a short request.
  */
 export function installDeadlines(app: FastifyInstance): void {
   const all: UnderWay[] = []
@@ -52,7 +52,7 @@ export function installDeadlines(app: FastifyInstance): void {
     const now = performance.now()
     for (const each of [...all]) {
       const { reply, ends_at_ms } = each
-      // What has begun to answer, or is a socket now, is bounded by what it sends; at a closed connection nobody waits.
+      // Skip responses that have started and upgraded sockets (they have their own limits), and closed connections.
       const is_over = reply.sent || reply.raw.destroyed
       if (!is_over && now <= ends_at_ms) continue
       forget(all, each)
@@ -63,9 +63,9 @@ export function installDeadlines(app: FastifyInstance): void {
 }
 
 /**
- * Takes one out, and puts the last one into its place. No Map or Set: theirs is a table that is replaced again and again
- * while entries come and go, and each old table refers to the next. One that has outlived a collection or two keeps all
- * its successors, and every request that was under way in one of them, until the next full collection.
+ * Removes an entry and moves the last one to its position. It is not a Map or a Set: V8 replaces their hash tables while
+ * entries come and go, and each old table refers to its successor. An old table that has survived two garbage collections
+ * keeps all its successors, and every request in them, until the next full collection.
  */
 function forget(all: UnderWay[], each: UnderWay): void {
   const last = all.at(-1)

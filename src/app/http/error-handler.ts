@@ -5,7 +5,7 @@ import { type FieldError, validationFailed } from '../../kernel/problems/validat
 import { noteProblem, sendProblem } from '../../kernel/request/send-problem.js'
 import type { WebSockets } from '../../kernel/sockets/web-sockets.js'
 
-/** Fastify's own refusals by their code. A code that is not here is a mistake of ours: 500. */
+/** The problems for Fastify's errors, by their code. Any other code is a bug of the gateway: 500. */
 const FRAMEWORK_CODES: Readonly<Record<string, ProblemCode>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
   FST_ERR_CTP_INVALID_TYPE: 'unsupported_media_type',
@@ -19,7 +19,7 @@ const FRAMEWORK_CODES: Readonly<Record<string, ProblemCode>> = {
   ECONNRESET: 'malformed_request',
 }
 
-/** Every refusal leaves through here: errors of handlers and steps, of the framework, and of the router. */
+/** Answers every error: of handlers, of steps, of Fastify, and of its router. */
 export function installErrorHandler(app: FastifyInstance, public_url: string, sockets: WebSockets): void {
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     const problem = problemOf(error, request)
@@ -36,7 +36,7 @@ function problemOf(error: FastifyError, request: FastifyRequest): Problem {
   if (error.validation !== undefined) return validationProblem(error)
   const code = FRAMEWORK_CODES[error.code]
   if (code !== undefined) return new Problem(code, { cause: error })
-  // A request that was read to its end is destroyed too: only one that broke off is the caller's doing.
+  // A completely received request is destroyed too. Only an incomplete one was aborted by the client.
   if (request.raw.destroyed && !request.raw.complete) return new Problem('malformed_request', { cause: error })
   return new Problem('internal_error', { cause: error, internal: error.message })
 }
@@ -48,7 +48,7 @@ interface SchemaError {
   readonly params: Record<string, unknown>
 }
 
-/** What does not fit its schema. A path that names no object is no mistake in the form: nothing is there. */
+/** Converts schema errors to validation_failed. A malformed path parameter is 404, like an unknown id. */
 function validationProblem(error: FastifyError): Problem {
   if (error.validationContext === 'params') return new Problem('not_found')
   const errors = (error.validation as unknown as SchemaError[]).filter(isTelling).map((each) => describe(each))
@@ -63,7 +63,7 @@ function isTelling({ keyword }: SchemaError): boolean {
 function describe({ instancePath, keyword, message, params }: SchemaError): FieldError {
   const name = params.additionalProperty ?? params.unevaluatedProperty ?? params.missingProperty
   const pointer = name === undefined ? instancePath : `${instancePath}/${escapePointer(String(name))}`
-  if (keyword === 'additionalProperties') return { pointer, message: 'is not known here' }
+  if (keyword === 'additionalProperties') return { pointer, message: 'is not a known field' }
   if (keyword === 'required') return { pointer, message: 'is required' }
   if (keyword === 'enum')
     return { pointer, message: `must be one of ${(params.allowedValues as unknown[]).join(', ')}` }
@@ -73,7 +73,7 @@ function describe({ instancePath, keyword, message, params }: SchemaError): Fiel
   return { pointer, message: message ?? 'is not valid' }
 }
 
-/** RFC 6901 section 3. */
+/** Escapes a name for a JSON pointer (RFC 6901 section 3). */
 function escapePointer(name: string): string {
   return name.replaceAll('~', '~0').replaceAll('/', '~1')
 }
@@ -86,7 +86,7 @@ function logProblem(problem: Problem, error: FastifyError, request: FastifyReque
   else request.log.debug(fields, 'request refused')
 }
 
-/** The innermost error; what wraps it only repeats the statement, with its values. */
+/** Returns the innermost error. The errors around it repeat the statement with its values. */
 function causeOf(error: unknown): unknown {
   let innermost = error
   while (innermost instanceof Error && innermost.cause instanceof Error) innermost = innermost.cause

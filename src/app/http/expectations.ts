@@ -2,9 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 
 /**
- * `Expect` (RFC 9110 section 10.1.1). A client that waits for 100 is told to go on after the pipeline let its request
- * pass, so the body of a stranger does not even travel. Any other expectation is ignored, as the RFC allows: Node would
- * answer it by itself, past the pipeline and its budgets.
+ * Answers `Expect: 100-continue` (RFC 9110 section 10.1.1) after the pipeline has authorised the request, so that an
+ * unauthorised client does not send its body. It ignores any other expectation, as the RFC allows. Node would answer those by
+ * itself, without the pipeline and its budgets.
  */
 export function answerExpectations(app: FastifyInstance): void {
   const handle = (request: IncomingMessage, response: ServerResponse) => app.server.emit('request', request, response)

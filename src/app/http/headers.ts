@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 
-/** On every answer. Pages that need less than this say so themselves. */
+/** The security headers of every response. A page that needs other values sets them itself. */
 const HEADERS = {
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
@@ -10,7 +10,7 @@ const HEADERS = {
 
 const HSTS = 'max-age=31536000; includeSubDomains'
 
-/** Headers of every answer, set before anything can refuse. */
+/** Sets the headers of every response, before any hook can refuse the request. */
 export function installHeaders(app: FastifyInstance): void {
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(HEADERS)

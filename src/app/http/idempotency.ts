@@ -15,16 +15,16 @@ import type { AnswerSeal } from './sealed-answer.js'
 
 /** 1 to 255 visible ASCII characters, as clients send UUIDs and the like. */
 const KEY = /^[\x21-\x7e]{1,255}$/
-/** Longer than any request may take: an answer that is still missing then will never come. */
+/** Longer than any request may take. A response that is missing after this time is lost. */
 const ANSWER_EXPECTED_MS = 60_000
-/** Of the answer's headers, those that belong to its body. */
+/** The headers of a response that are stored with its body. */
 const KEPT_HEADERS = ['content-type', 'etag', 'location']
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /**
-     * For answers that must not outlive what they tell of: makes the body of a replay from what is there now.
-     * @throws Problem when it is not there any more for this caller
+     * Builds the body of a replay from the current state, for responses that must not outlive their object.
+     * @throws Problem when the caller can no longer see the object
      */
     readonly replayed?: (request: FastifyRequest, body: { readonly id: string }) => Promise<object>
   }
@@ -44,8 +44,8 @@ interface Answer {
 }
 
 /**
- * `Idempotency-Key` on every POST that creates something (draft-ietf-httpapi-idempotency-key-header): the same request
- * again gets the same answer, and nothing is created twice. Refusals are not kept: they changed nothing.
+ * Installs `Idempotency-Key` on every POST that creates an object (draft-ietf-httpapi-idempotency-key-header): a repeated
+ * request gets the same response, and the object is created once. Refusals are not stored, because they changed nothing.
  */
 export function installIdempotency(app: FastifyInstance, seal: AnswerSeal): void {
   app.addHook('onRoute', (route) => {
@@ -78,10 +78,10 @@ function keep(seal: AnswerSeal) {
     if (mark === undefined || reply.statusCode !== 201 || typeof payload !== 'string') return payload
     const headers = Object.fromEntries(KEPT_HEADERS.map((name) => [name, reply.getHeader(name)]))
     const answer: Answer = { status: reply.statusCode, headers, payload }
-    // The change is committed: a failure here may not take its answer away. A replay then says that it was lost.
+    // The change is committed, so a failure here must not replace its response. A replay then answers that it was lost.
     await recordsOf(request)
       .keep(mark, reply.statusCode, seal.seal(JSON.stringify(answer)))
-      .catch((error: unknown) => request.log.warn({ err: error }, 'an answer could not be kept for replays'))
+      .catch((error: unknown) => request.log.warn({ err: error }, 'response not stored for replays'))
     return payload
   }
 }

@@ -5,7 +5,7 @@ import { NoContent } from '../../kernel/rest/schemas.js'
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'] as const
 
-/** Notes the methods of each path as it is registered. */
+/** Collects the methods of each path as routes are registered. */
 export function collectMethods(app: FastifyInstance): ReadonlyMap<string, Set<string>> {
   const methods_of = new Map<string, Set<string>>()
   app.addHook('onRoute', (route) => {
@@ -17,8 +17,8 @@ export function collectMethods(app: FastifyInstance): ReadonlyMap<string, Set<st
 }
 
 /**
- * Answers every other method of a known path with 405 and `Allow` (RFC 9110 section 15.5.6). Registered after all other
- * routes.
+ * Answers every other method of a known path with 405 and `Allow` (RFC 9110 section 15.5.6). It is registered after all
+ * other routes.
  */
 export function refuseOtherMethods(app: FastifyInstance, methods_of: ReadonlyMap<string, Set<string>>): void {
   for (const [url, methods] of [...methods_of]) {
@@ -29,10 +29,10 @@ export function refuseOtherMethods(app: FastifyInstance, methods_of: ReadonlyMap
       method: others,
       url,
       config: open(),
-      // 204: a preflight of a listed origin is answered by CORS, on whatever route it meets.
+      // 204: CORS answers a preflight of a listed origin on any route.
       schema: { hide: true, response: { 204: NoContent } },
       exposeHeadRoute: false,
-      // Before the body is read: nobody will look at it.
+      // In onRequest, because the body of a refused request is not read.
       onRequest: () => {
         throw new Problem('method_not_allowed', { headers: { allow } })
       },
@@ -41,7 +41,7 @@ export function refuseOtherMethods(app: FastifyInstance, methods_of: ReadonlyMap
   }
 }
 
-/** Answers what no route took before its body is read: nobody will look at it. */
+/** Answers a request without a route before its body is read. */
 export function refuseUnrouted(app: FastifyInstance): void {
   app.addHook('onRequest', async (request) => {
     if (request.is404) throw new Problem('not_found')

@@ -12,15 +12,15 @@ export interface Observers {
   readonly refusals: RefusalRecorder
 }
 
-/** Refusals that an audit must know of: of credentials, of rights, and of budgets. */
+/** The statuses of refusals that the audit records: of credentials, of scopes, and of budgets. */
 const AUDITED_STATUS: ReadonlySet<number> = new Set([401, 403, 429])
-/** What has no route has no template; its path is the caller's, and would be a label of its own for each. */
+/** The label of requests without a route. Their paths are arbitrary and would each be a label of their own. */
 const NO_ROUTE = '(none)'
 
 /**
- * After each answer: one line in the log, the metrics, the usage of the tenant, and the refusals of the audit.
+ * Records each response: one line in the log, the metrics, the usage of the tenant, and refusals for the audit.
  *
- * @returns the same for a request that is answered past Fastify: by a socket, or by a stream when it begins.
+ * @returns a function for responses that bypass Fastify: those of a socket, and the start of a stream
  */
 export function observeAnswers(app: FastifyInstance, { metrics, usage, refusals }: Observers): Observe {
   const observe: Observe = (request, status, duration_ms = 0) => {
@@ -68,7 +68,7 @@ function log(request: FastifyRequest, status: number, duration_ms: number): void
       tenant_id: tenant?.id,
       principal_kind: principal?.kind,
       principal_id: principal?.id,
-      // Whose answer it is: with a status here, the upstream's, passed on as it was.
+      // With a status in this field, the response is that of the upstream.
       upstream,
     },
     'request',

@@ -7,7 +7,7 @@ import type { Demand } from '../../kernel/authz/demand.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import type { CataloguedRoute, RouteCatalogue } from '../../kernel/request/route-catalogue.js'
 
-/** Collects the routes that are registered after it; those of upstreams are asked for each time, for they change. */
+/** Collects the routes that are registered after it. It reads the routes of upstreams at each call, because they change. */
 export function collectRoutes(app: FastifyInstance, upstreams?: Upstreams): RouteCatalogue {
   const registered: RouteOptions[] = []
   app.addHook('onRoute', (route) => void registered.push(route))
@@ -36,7 +36,7 @@ function build(registered: readonly RouteOptions[]) {
   const router = findMyWay({ maxParamLength: 100 })
   const routes: CataloguedRoute[] = []
   for (const { method, url, config, schema } of registered) {
-    // Routes that only say 405 are no routes to whoever calls; they are hidden and have no operation.
+    // Routes that only answer 405 are hidden and have no operation.
     if (url === '*' || (schema as { operationId?: string } | undefined)?.operationId === undefined) continue
     for (const each of [method].flat().filter((name) => name !== 'HEAD')) {
       const route: CataloguedRoute = { method: each, url, access: config?.access as Demand }
@@ -47,12 +47,12 @@ function build(registered: readonly RouteOptions[]) {
   return { routes, router }
 }
 
-/** A WebSocket is asked for with GET (RFC 6455 section 4.1). */
+/** A WebSocket handshake is a GET request (RFC 6455 section 4.1). */
 function asCatalogued(operation: DeclaredOperation): CataloguedRoute {
   return { method: 'GET', ...operation }
 }
 
-/** By the same rules as a request: a path that would be refused as ambiguous is nobody's. */
+/** Finds a declared route by the rules of a request. An ambiguous path matches no route. */
 function declaredRoute(upstreams: Upstreams | undefined, method: string, given: string): CataloguedRoute | undefined {
   if (upstreams === undefined) return undefined
   try {

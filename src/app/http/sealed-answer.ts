@@ -4,16 +4,16 @@ import type { SigningKeys } from '../../kernel/config/secrets.js'
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
-/** Seals answers that are kept for replays: one may hold a key that is shown once. */
+/** Encrypts stored responses for replays, because one may hold a key that is shown once. */
 export interface AnswerSeal {
   seal(text: string): Buffer
-  /** The text, or undefined when it was sealed with a key that is gone. */
+  /** Decrypts a text. Returns undefined when no current signing key can decrypt it. */
   open(sealed: Uint8Array): string | undefined
 }
 
 /**
- * AES-256-GCM under keys derived from the private signing keys (HKDF, RFC 5869), which every replica has and the
- * database has not. After a rotation of signing keys, answers sealed before can still be opened with the previous one.
+ * AES-256-GCM with keys derived from the private signing keys (HKDF, RFC 5869). Every replica has them, and the database
+ * does not. After a rotation of the signing keys, the previous key still decrypts earlier responses.
  */
 export function answerSeal(keys: SigningKeys): AnswerSeal {
   const derived = keys
@@ -37,7 +37,7 @@ export function answerSeal(keys: SigningKeys): AnswerSeal {
           decipher.setAuthTag(bytes.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES))
           return decipher.update(bytes.subarray(NONCE_BYTES + TAG_BYTES), undefined, 'utf8') + decipher.final('utf8')
         } catch {
-          // Sealed with another key of the ring.
+          // Encrypted with another signing key.
         }
       }
       return undefined

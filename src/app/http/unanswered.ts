@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 /**
- * Tells an answer that waits behind another one on its connection that the connection is gone.
+ * Emits `close` on pipelined responses whose connection has closed.
  *
- * Node gives a response its socket when its turn has come, and tells it `close` through that socket. One whose turn never
- * comes is told nothing (Node 20): whatever was to be given back at its end would be kept until the next start.
+ * Node assigns the socket to a response when it is first in line, and emits `close` through that socket. A response that
+ * never becomes first receives no event (Node 20), so resources that its end should release would stay until the restart.
  */
 export function closeUnanswered(app: FastifyInstance): void {
   app.addHook('onRequest', (request, reply, done) => {
@@ -15,9 +15,9 @@ export function closeUnanswered(app: FastifyInstance): void {
 
 function closeWithConnection({ raw: { socket } }: FastifyRequest, { raw }: FastifyReply): void {
   const close = () => {
-    // Its turn came, so it is told by its socket.
+    // It was first in line, so its socket emits the event.
     if (raw.socket !== null) return
-    // What Node itself notes before it tells.
+    // Node sets these fields before it emits the event.
     Object.assign(raw, { destroyed: true, _closed: true })
     raw.emit('close')
   }

@@ -5,7 +5,7 @@ import { declaredPaths, declaredTags } from '../../features/upstreams/openapi.js
 import type { AccessRules } from '../../kernel/authz/access-rules.js'
 import { allScopes } from '../../kernel/permissions/scopes.js'
 
-/** As much of an OpenAPI document as is changed here. */
+/** The parts of an OpenAPI document that this file changes. */
 export interface OpenApiDocument {
   readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   readonly tags?: readonly { readonly name: string; readonly description?: string }[]
@@ -61,7 +61,7 @@ function build(
   return { scopes, declared, document, yaml: stringify(document, { strict: false }) }
 }
 
-/** Wherever a scope is taken, says which ones there are. */
+/** Adds the enumeration of scopes to every schema of a scope. */
 function withScopes(value: unknown, scopes: readonly string[]): unknown {
   if (Array.isArray(value)) return value.map((item) => withScopes(item, scopes))
   if (typeof value !== 'object' || value === null) return value

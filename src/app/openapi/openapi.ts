@@ -19,7 +19,7 @@ type Content = Record<string, unknown>
 const OF_CREATING: ProblemCode[] = ['idempotency_in_progress', 'idempotency_answer_lost', 'idempotency_mismatch']
 const OF_BODIES: ProblemCode[] = ['malformed_json', 'body_too_large', 'unsupported_media_type']
 
-/** Every code that a route can answer with: of its access, of its shape, and its own. */
+/** Returns every problem code of a route: from its access, from its shape, and its own. */
 function codesOf(route: RouteOptions, access: Access, rules: AccessRules): ProblemCode[] {
   const own = Object.values((route.schema?.response ?? {}) as Record<string, { 'x-problem-codes'?: ProblemCode[] }>)
   const has_parameters = route.url.includes(':')
@@ -34,8 +34,8 @@ function codesOf(route: RouteOptions, access: Access, rules: AccessRules): Probl
 }
 
 /**
- * Completes each route's schema from its access line: security, required scopes, and every problem it can answer; and
- * closes its query, so that an unknown parameter is refused.
+ * Completes the schema of each route from its access line: security, required scopes, and every problem of its responses.
+ * It also makes the query strict, so that an unknown parameter is refused.
  */
 export function completeSchemas(app: FastifyInstance, rules: AccessRules): void {
   app.addSchema(PROBLEM_SCHEMA)
@@ -55,7 +55,7 @@ export function completeSchemas(app: FastifyInstance, rules: AccessRules): void 
   })
 }
 
-/** Generates the OpenAPI document from the routes that follow, and serves it with a page to read it. */
+/** Generates the OpenAPI document from the routes that are registered after it, and serves it with a page. */
 export async function installOpenApi(app: FastifyInstance, pipeline: Pipeline, contract: OpenApi): Promise<void> {
   await pipeline.admit(open().access, () =>
     app.register(swagger, {
@@ -90,7 +90,7 @@ const TAGS = [
   { name: 'auth', description: 'Log in, refresh, log out' },
   { name: 'me', description: 'The signed-in user' },
   { name: 'tenants', description: 'Management plane: tenants, keys and members' },
-  { name: 'access', description: 'Who am I, and what may I do' },
+  { name: 'access', description: 'The identity and the scopes of the caller' },
   { name: 'customers', description: 'Data plane: customers' },
   { name: 'conversations', description: 'Data plane: conversations, their members and messages, and reports' },
   { name: 'platform', description: 'Operators of the platform' },
@@ -114,7 +114,7 @@ const SECURITY_SCHEMES = {
   },
 } as const
 
-/** For the document alone: the header is checked where it is read. */
+/** Only for the document: the code that reads the header checks it. */
 const CREATING_HEADERS = {
   type: 'object',
   properties: {
@@ -122,12 +122,12 @@ const CREATING_HEADERS = {
       type: 'string',
       pattern: '^[!-~]{1,255}$',
       description:
-        'The same request with the same key gets the same answer for 24 hours, with `Idempotency-Replayed: true`, and nothing is created twice.',
+        'A repeated request with the same key gets the same response for 24 hours, with `Idempotency-Replayed: true`. The object is created once.',
     },
   },
 }
 
-/** A limit travels as text in a URL, and is a whole number to whoever calls. */
+/** Documents a limit as an integer. In the URL it is text. */
 function documented(schema: FastifySchema | undefined, route: RouteOptions): FastifySchema {
   const described = structuredClone(schema ?? {}) as FastifySchema & {
     querystring?: { properties?: Record<string, Content> }
@@ -141,11 +141,11 @@ function documented(schema: FastifySchema | undefined, route: RouteOptions): Fas
   }
   if (Object.keys(properties).length === 0) delete described.querystring
   if (isCreating(route)) described.headers = CREATING_HEADERS
-  // The routes that only say 405 are no part of the contract.
+  // Routes that only answer 405 are not part of the contract.
   return route.url === '*' ? ({ ...described, hide: true } as FastifySchema) : described
 }
 
-/** The pages under /problems: one of each code. */
+/** Renders the page of a code under /problems. */
 export function problemPage(code: ProblemCode): string {
   const { status, title, explanation } = PROBLEMS[code]
   return `<!doctype html>

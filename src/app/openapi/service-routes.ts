@@ -15,7 +15,7 @@ export interface ServiceOptions {
 const PUBLIC_CACHE = 'public, max-age=300'
 const tags = ['service']
 
-/** What the gateway says about itself: its key set, its contract, and what its refusals mean. */
+/** The key set, the contract, and the pages that explain problems. */
 const service: Routes<ServiceOptions> = async (app, { public_jwks, contract }) => {
   const KeySet = Type.Object({ keys: Type.Array(Type.Object({}, { additionalProperties: true })) })
   const Document = Type.Object({}, { additionalProperties: true })
@@ -24,7 +24,12 @@ const service: Routes<ServiceOptions> = async (app, { public_jwks, contract }) =
     '/.well-known/jwks.json',
     {
       config: open(),
-      schema: { operationId: 'getKeySet', summary: 'Public keys of access tokens', tags, response: { 200: KeySet } },
+      schema: {
+        operationId: 'getKeySet',
+        summary: 'Get the public keys of access tokens',
+        tags,
+        response: { 200: KeySet },
+      },
     },
     async (_request, reply) => {
       reply.header('cache-control', PUBLIC_CACHE)
@@ -36,7 +41,12 @@ const service: Routes<ServiceOptions> = async (app, { public_jwks, contract }) =
     '/openapi.json',
     {
       config: open(),
-      schema: { operationId: 'getOpenApiJson', summary: 'This contract as JSON', tags, response: { 200: Document } },
+      schema: {
+        operationId: 'getOpenApiJson',
+        summary: 'Get this contract as JSON',
+        tags,
+        response: { 200: Document },
+      },
     },
     async (_request, reply) => reply.header('cache-control', PUBLIC_CACHE).send(contract.document()),
   )
@@ -47,7 +57,7 @@ const service: Routes<ServiceOptions> = async (app, { public_jwks, contract }) =
       config: open(),
       schema: {
         operationId: 'getOpenApiYaml',
-        summary: 'This contract as YAML',
+        summary: 'Get this contract as YAML',
         tags,
         produces: ['application/yaml'],
         response: { 200: { description: 'OpenAPI 3.1', content: { 'application/yaml': { schema: Type.String() } } } },
@@ -63,9 +73,9 @@ const service: Routes<ServiceOptions> = async (app, { public_jwks, contract }) =
       config: open(),
       schema: {
         operationId: 'getProblemPage',
-        summary: 'What a refusal means',
+        summary: 'Get the explanation of a problem',
         tags,
-        params: closed({ code: Type.String({ description: 'code of a problem' }) }),
+        params: closed({ code: Type.String({ description: 'The code of a problem' }) }),
         response: {
           200: { description: 'A page', content: { 'text/html': { schema: Type.String() } } },
           ...problems('not_found'),

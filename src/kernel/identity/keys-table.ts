@@ -3,24 +3,24 @@ import { bigint, check, foreignKey, integer, pgTable, primaryKey, text, uniqueIn
 import { bytes, instant, tenantId } from '../database/columns.js'
 import { tenants } from './tenants-table.js'
 
-/** A tenant key: what `X-TENANT-API-KEY` names. The secret itself is never here. */
+/** A tenant key, as `X-TENANT-API-KEY` names it. The table does not hold its secret. */
 export const tenant_keys = pgTable(
   'tenant_keys',
   {
     tenant_id: tenantId(),
-    /** The 12 base62 characters that stand in the key. */
+    /** 12 base62 characters, which are a part of the key. */
     id: text('id').notNull(),
     name: text('name').notNull(),
-    /** What the key may do on its own; it never adds to the scopes of a user. */
+    /** The scopes of the key without a user. They do not add to the scopes of a user. */
     scopes: text('scopes').array().notNull().default(sql`'{}'`),
-    /** SHA-256 of the secret: 256 random bits need no slow hash. */
+    /** SHA-256 of the secret. 256 random bits need no slow hash. */
     secret_digest: bytes('secret_digest').notNull(),
     secret_last_four: text('secret_last_four').notNull(),
-    /** When the current secret was made, and how it was used since; counted in batches. */
+    /** The creation of the current secret, and its use since then, written in batches. */
     secret_created_at: instant('secret_created_at').notNull(),
     secret_last_used_at: instant('secret_last_used_at'),
     secret_requests: bigint('secret_requests', { mode: 'number' }).notNull().default(0),
-    /** The secret before the last rotation, while the overlap lasts. Two columns cannot hold a third secret. */
+    /** The previous secret during the overlap of a rotation. The columns cannot hold a third secret. */
     previous_digest: bytes('previous_digest'),
     previous_last_four: text('previous_last_four'),
     previous_created_at: instant('previous_created_at'),
@@ -33,7 +33,7 @@ export const tenant_keys = pgTable(
     created_at: instant('created_at').notNull(),
     expires_at: instant('expires_at'),
     disabled_at: instant('disabled_at'),
-    /** A tombstone stays, so that an audit event about the key keeps its subject. */
+    /** The row of a revoked key stays, so that audit events about the key keep their target. */
     revoked_at: instant('revoked_at'),
   },
   (t) => [

@@ -8,7 +8,7 @@ import { users } from './users-table.js'
 export const MEMBERSHIP_STATES = ['active', 'pending', 'disabled'] as const
 export type MembershipState = (typeof MEMBERSHIP_STATES)[number]
 
-/** TenantUser: a user's place in a tenant. */
+/** The membership of a user in a tenant (TenantUser). */
 export const memberships = pgTable(
   'memberships',
   {
@@ -26,7 +26,7 @@ export const memberships = pgTable(
   ],
 )
 
-/** Which roles a membership has. */
+/** The roles of a membership. */
 export const membership_roles = pgTable(
   'membership_roles',
   { tenant_id: tenantId(), user_id: uuid('user_id').notNull(), role_id: uuid('role_id').notNull() },

@@ -7,8 +7,8 @@ import { roles } from './roles-table.js'
 export type NamedRole = RoleFact & { readonly id: string }
 
 /**
- * The roles of a tenant by their names, exactly as they are written: no folding, no decoding, no trimming.
- * @throws Problem `validation_failed` with a pointer to each name that is none.
+ * Reads roles of a tenant by their exact names, without case folding, decoding or trimming.
+ * @throws Problem `validation_failed` with a pointer to each unknown name
  */
 export async function namedRoles(scope: ReadScope, tenant_id: string, names: readonly string[]): Promise<NamedRole[]> {
   if (names.length === 0) return []

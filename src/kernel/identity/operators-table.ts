@@ -2,7 +2,7 @@ import { foreignKey, pgTable, text, uuid } from 'drizzle-orm/pg-core'
 import { instant } from '../database/columns.js'
 import { users } from './users-table.js'
 
-/** Those who run the platform. Their privileges are read at each request, never from a token. */
+/** The operators of the platform. The gateway reads their privileges from here at each request. */
 export const operators = pgTable(
   'operators',
   {

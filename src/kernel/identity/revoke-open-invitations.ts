@@ -2,7 +2,7 @@ import { and, eq, isNull } from 'drizzle-orm'
 import type { WriteScope } from '../store/unit-of-work.js'
 import { invitations } from './invitations-table.js'
 
-/** Neither accepted, declined nor revoked. */
+/** The condition of an open invitation: neither accepted, declined nor revoked. */
 export const isOpen = and(
   isNull(invitations.accepted_at),
   isNull(invitations.declined_at),
@@ -10,8 +10,8 @@ export const isOpen = and(
 )
 
 /**
- * Ends the open invitations of a tenant to an address: what is decided about somebody now is not for an older link to
- * undo. @returns what the audit says of it: their ids, if there were any.
+ * Revokes the open invitations of a tenant to an address, so that an older link cannot undo a newer decision about the user.
+ * @returns the ids of the invitations for the audit, if there were any
  */
 export async function revokeOpenInvitations(
   scope: WriteScope,

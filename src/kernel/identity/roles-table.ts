@@ -4,7 +4,7 @@ import { instant, tenantId } from '../database/columns.js'
 import type { SystemRole } from '../permissions/roles.js'
 import { tenants } from './tenants-table.js'
 
-/** A role of one tenant: a system role by its code, or a custom one with its own scopes. */
+/** A role of a tenant: a system role by its code, or a custom role with its own scopes. */
 export const roles = pgTable(
   'roles',
   {
@@ -13,7 +13,7 @@ export const roles = pgTable(
     name: text('name').notNull(),
     system_role: text('system_role').$type<SystemRole>(),
     scopes: text('scopes').array().notNull().default(sql`'{}'`),
-    /** Counts the changes; it is the ETag. */
+    /** The number of the version. The ETag is made from it. */
     version: integer('version').notNull().default(1),
     created_at: instant('created_at').notNull(),
   },

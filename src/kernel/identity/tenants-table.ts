@@ -2,17 +2,17 @@ import { sql } from 'drizzle-orm'
 import { check, index, integer, pgTable, text, uuid } from 'drizzle-orm/pg-core'
 import { instant } from '../database/columns.js'
 
-/** A customer of the platform. Its id is what `X-TENANT-ID` names. */
+/** A tenant of the platform. `X-TENANT-ID` holds its id. */
 export const tenants = pgTable(
   'tenants',
   {
     id: uuid('id').primaryKey(),
     name: text('name').notNull(),
-    /** The name of the plan, for operators to sort by; what it allows stands in its budgets. */
+    /** The name of the plan, for operators. Its limits are in the columns of the budgets. */
     plan: text('plan').notNull().default('standard'),
     /** Exact origins of browser pages that may call on behalf of this tenant. */
     allowed_origins: text('allowed_origins').array().notNull().default(sql`'{}'`),
-    /** The plan's budget; null: `BUDGET_TENANT`. */
+    /** The budget of the plan. Null means `BUDGET_TENANT`. */
     requests_per_minute: integer('requests_per_minute'),
     trial_ends_at: instant('trial_ends_at'),
     suspended_at: instant('suspended_at'),

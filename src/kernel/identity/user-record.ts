@@ -3,7 +3,7 @@ import { Problem } from '../problems/problems.js'
 import type { ReadScope } from '../store/unit-of-work.js'
 import { users } from './users-table.js'
 
-/** A user without what only a login may read. */
+/** A user without the columns that only a login may read. */
 export interface UserRecord {
   readonly id: string
   readonly email: string

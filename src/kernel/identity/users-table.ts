@@ -2,25 +2,25 @@ import { sql } from 'drizzle-orm'
 import { check, foreignKey, index, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { bytes, instant } from '../database/columns.js'
 
-/** A person. Users are global; what they may do in a tenant is their membership. */
+/** A user. Users are global. A membership gives a user rights in a tenant. */
 export const users = pgTable(
   'users',
   {
     id: uuid('id').primaryKey(),
-    /** Lower case, trimmed, NFC: as it is looked up. */
+    /** Lower case, trimmed, NFC: the form for look-ups. */
     email: text('email').notNull(),
     name: text('name').notNull(),
     password_hash: text('password_hash').notNull(),
     email_verified_at: instant('email_verified_at'),
     disabled_at: instant('disabled_at'),
-    /** Failed logins before this moment are forgotten: an operator ended the pause. */
+    /** Failed logins before this time do not count: an operator unlocked the user. */
     unlocked_at: instant('unlocked_at'),
     created_at: instant('created_at').notNull(),
   },
   (t) => [uniqueIndex('users_email_key').on(t.email)],
 )
 
-/** What one login began. It ends once, for every token that was ever made for it. */
+/** A session: one login. When it ends, all its tokens stop working. */
 export const sessions = pgTable(
   'sessions',
   {
@@ -29,7 +29,7 @@ export const sessions = pgTable(
     address: text('address'),
     user_agent: text('user_agent'),
     created_at: instant('created_at').notNull(),
-    /** Absolute: refreshing does not move it. */
+    /** Absolute: a refresh does not extend it. */
     expires_at: instant('expires_at').notNull(),
     ended_at: instant('ended_at'),
     end_reason: text('end_reason'),
@@ -43,10 +43,10 @@ export const sessions = pgTable(
 )
 
 /**
- * Every refresh token of a session, by the SHA-256 of its secret. One is unused: the current one.
+ * Every refresh token of a session, by the SHA-256 of its secret. The current one is unused.
  *
- * `successor_salt` with the token's own secret yields the successor, so the same answer can be given twice without
- * keeping a secret that could be read from here.
+ * `successor_salt` and the token together yield the successor. The gateway can return the same successor twice, and the
+ * table holds no secret.
  */
 export const refresh_tokens = pgTable(
   'refresh_tokens',
@@ -75,7 +75,7 @@ export const refresh_tokens = pgTable(
 export const ONE_TIME_PURPOSES = ['email_verification', 'password_reset'] as const
 export type OneTimePurpose = (typeof ONE_TIME_PURPOSES)[number]
 
-/** What a link in a mail holds, by the SHA-256 of its secret. Works once, for a time. */
+/** The token of a link in a mail, by the SHA-256 of its secret. It works once, for a limited time. */
 export const one_time_tokens = pgTable(
   'one_time_tokens',
   {

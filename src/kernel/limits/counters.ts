@@ -2,8 +2,8 @@ import type { FastifyRateLimitStore } from '@fastify/rate-limit'
 import type { Clock } from '../time/clock.js'
 
 /**
- * Beyond this many keys of one budget the oldest is forgotten: a flood of addresses may not use up the memory. Budgets
- * are apart, so that a flood that is counted by one does not make another forget.
+ * The maximum number of keys per budget. Beyond it, the oldest key is dropped, so that a flood of addresses cannot use up the
+ * memory. Each budget has its own map, so that a flood of one budget does not drop keys of another one.
  */
 const KEYS_MAX = 50_000
 
@@ -15,10 +15,10 @@ interface Window {
 type Answer = (error: Error | null, result?: { current: number; ttl: number }) => void
 
 /**
- * Counters in the memory of this process, behind the interface of @fastify/rate-limit; its Redis store is the other
- * side of it. A window begins with the first request of its key and ends as a whole.
+ * Makes a store for @fastify/rate-limit that counts in the memory of this process. A window starts with the first request of
+ * its key.
  *
- * @returns a class, as the plugin wants it, that counts by the given clock.
+ * @returns a class, as the plugin requires, that uses the given clock
  */
 export function memoryCounters(clock: Clock): new () => FastifyRateLimitStore {
   const budgets = new Map<string, Map<string, Window>>()
@@ -41,7 +41,7 @@ export function memoryCounters(clock: Clock): new () => FastifyRateLimitStore {
         answer(null, { current: found.count, ttl: found.ends_at_ms - now })
         return
       }
-      // Deleted first, so that the map stays in the order in which windows began.
+      // Deleted first, so that the map keeps the order in which the windows started.
       windows.delete(key)
       if (windows.size >= KEYS_MAX) windows.delete(windows.keys().next().value as string)
       windows.set(key, { count: 1, ends_at_ms: now + window_ms })

@@ -4,7 +4,7 @@ import { v4 as uuidv4 } from 'uuid'
 import type { ProblemCode } from '../../contract/problems/catalogue.js'
 import { Problem, problemBody } from './problems.js'
 
-/** Refusals of Node's HTTP parser come before there is a request, so no hook and no handler sees them. */
+/** Errors of Node's HTTP parser. They occur before there is a request, so no hook and no handler sees them. */
 const PARSER_CODES: Readonly<Record<string, ProblemCode>> = {
   HPE_HEADER_OVERFLOW: 'headers_too_large',
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
@@ -14,7 +14,7 @@ interface ParserError extends Error {
   readonly code?: string
 }
 
-/** Answers a request that could not be parsed with a problem, and closes the connection. */
+/** Answers an unparsable request with a problem and closes the connection. */
 export function clientErrorHandler(public_url: string) {
   return (error: ParserError, socket: Socket): void => {
     if (error.code === 'ECONNRESET' || !socket.writable) {
@@ -45,7 +45,7 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/
 
-/** The caller's `X-Request-ID` when it is plain text of 1 to 128 characters, else a new one. */
+/** Returns the client's `X-Request-ID` if it is 1 to 128 characters of `[A-Za-z0-9._-]`, or a new id. */
 export function requestIdOf(request: IncomingMessage): string {
   const given = request.headers['x-request-id']
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : uuidv4()

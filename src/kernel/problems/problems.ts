@@ -1,12 +1,12 @@
 import { PROBLEMS, type ProblemCode } from '../../contract/problems/catalogue.js'
 
 export interface ProblemOptions {
-  /** Replaces the detail of the catalogue; goes out to the caller. */
+  /** Replaces the detail of the catalogue. The response contains it. */
   readonly detail?: string
-  /** Members beside the standard ones (RFC 9457 section 3.2); go out to the caller. */
+  /** Extension members (RFC 9457 section 3.2). The response contains them. */
   readonly members?: Readonly<Record<string, unknown>>
   readonly headers?: Readonly<Record<string, string>>
-  /** For the log alone. */
+  /** Only for the log. */
   readonly internal?: string
   readonly cause?: unknown
 }
@@ -33,7 +33,7 @@ export class Problem<Code extends ProblemCode = ProblemCode> extends Error {
   }
 }
 
-/** 401 must carry a challenge (RFC 9110 section 11.6.1); without credentials it carries no error (RFC 6750 section 3.1). */
+/** A 401 must carry a challenge (RFC 9110 section 11.6.1), without an error if the request had no credentials (RFC 6750 section 3.1). */
 function challenge(code: ProblemCode): Record<string, string> {
   switch (code) {
     case 'authentication_required':
@@ -51,7 +51,7 @@ function challenge(code: ProblemCode): Record<string, string> {
   }
 }
 
-/** 503 with a time to retry: how every failure of a dependency is answered. */
+/** Returns the 503 with Retry-After that answers every failure of a dependency. */
 export function unavailable(
   internal: string,
   retry_after_seconds = 1,
@@ -64,7 +64,7 @@ export function unavailable(
   })
 }
 
-/** The body that goes out (RFC 9457 section 3.1). */
+/** Returns the body of a problem response (RFC 9457 section 3.1). */
 export function problemBody(problem: Problem, public_url: string, request_id: string): Record<string, unknown> {
   return {
     type: `${public_url}/problems/${problem.code}`,

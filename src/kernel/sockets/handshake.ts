@@ -4,7 +4,7 @@ import { IncomingMessage } from 'node:http'
 const SOCKET_KEY = /^[+/0-9A-Za-z]{22}==$/
 export const SOCKET_VERSION = '13'
 
-/** Whether a request is a handshake of WebSocket that can be accepted (RFC 6455 section 4.2.1). */
+/** Checks whether a request is a valid WebSocket handshake (RFC 6455 section 4.2.1). */
 function isHandshake({ method, headers }: IncomingMessage): boolean {
   return (
     method === 'GET' &&
@@ -15,12 +15,12 @@ function isHandshake({ method, headers }: IncomingMessage): boolean {
 }
 
 /**
- * A request that asks for an upgrade only when it is a handshake of WebSocket. Any other wish for another protocol is
- * ignored, as RFC 9110 section 7.8 allows: Node would take the request away from its parser as soon as somebody listens
- * for upgrades, and clients that offer HTTP/2 over plain text with each request would get no answer.
+ * A request whose `upgrade` is true only for a WebSocket handshake. The gateway ignores other upgrades, as RFC 9110
+ * section 7.8 allows. Otherwise, with a listener for upgrades, Node would detach every request with an Upgrade header from
+ * its parser, and a client that offers HTTP/2 over plain text with each request would get no response.
  */
 export class GatewayRequest extends IncomingMessage {
-  /** Set by the constructor of the base already, so it can neither be private nor have a first value. */
+  /** The constructor of the base class sets it, so it can be neither private nor initialised here. */
   declare wants_upgrade: boolean
 
   get upgrade(): boolean {

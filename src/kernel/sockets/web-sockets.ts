@@ -7,40 +7,40 @@ import type { Problem } from '../problems/problems.js'
 import type { Observe } from '../request/observe.js'
 import { CLOSE_MS_MAX, closeFor, closeForRestart, destroyAfter } from './close.js'
 
-/** A frame of a client: what it says here is short, and messages are sent over HTTP. */
+/** The maximum size of a frame of a client. Frames are short, because clients send messages over HTTP. */
 const FRAME_BYTES_MAX = 16_384
-/** A frame in more pieces than this is no network's doing. */
+/** The maximum number of fragments of a message. A well-behaved client sends fewer. */
 const FRAGMENTS_MAX = 64
 const CHUNKS_MAX = 1_024
-/** Refused handshakes that wait for their peer's close frame. Beyond it a refusal is plain HTTP, which ends at once. */
+/** Refused handshakes that wait for the close frame of the client. Beyond it, the gateway refuses over HTTP. */
 const REFUSED_LINGERING_MAX = 256
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Whether the route accepts the handshake of a WebSocket; set from its `wsHandler`. */
+    /** Whether the route accepts WebSocket handshakes. Set for a route with a `wsHandler`. */
     speaks_web_socket?: boolean
   }
 }
 
-/** Whether the route of a request accepts handshakes: one of the code, or one of an upstream. */
+/** Checks whether the route of a request, or the declared route of an upstream, accepts WebSocket handshakes. */
 export function speaksWebSocket({ routeOptions, findings }: FastifyRequest): boolean {
   if (routeOptions.config?.speaks_web_socket === true) return true
   const matched = findings?.matched
   return matched !== undefined && matched.method === undefined
 }
 
-/** Refuses handshakes in their own language. */
+/** Refuses WebSocket handshakes. */
 export interface WebSockets {
-  /** Accepts the handshake only to close it with the code of the problem; false when that is not how to refuse it. */
+  /** Accepts the handshake and closes it with the code of the problem. Returns false if it must be refused over HTTP. */
   refuse(problem: Problem, request: FastifyRequest, reply: FastifyReply): boolean
 }
 
 /**
- * WebSockets, once for the whole gateway. A handshake is a request like any other until its route accepts it: it passes
- * the pipeline first. Only a route with a `wsHandler` is ever upgraded.
+ * Installs WebSockets for the whole gateway. A handshake passes the pipeline like any other request. Only a route with a
+ * `wsHandler` upgrades it.
  *
- * Browsers show a page the close code of a socket, and nothing of an answer that is no upgrade. So where a route speaks
- * WebSocket a refusal is an acceptance and a close.
+ * A browser shows a page the close code of a socket, but not an HTTP response to a handshake. So a WebSocket route refuses a
+ * handshake by accepting and closing it.
  */
 export async function installWebSockets(
   app: FastifyInstance,
@@ -63,13 +63,13 @@ export async function installWebSockets(
       maxBufferedChunks: CHUNKS_MAX,
       perMessageDeflate: false,
       closeTimeout: CLOSE_MS_MAX,
-      // No protocol of ours has a name; to repeat the client's would say that it is spoken.
+      // The gateway has no named subprotocol. Echoing the subprotocol of the client would confirm it.
       handleProtocols: () => false,
     } as websocket.WebsocketPluginOptions['options'],
     errorHandler: (error, socket, request) => {
-      // What breaks the protocol was answered with its own code by ws; anything else is a mistake of ours.
+      // ws has closed the socket after a protocol error. Any other error is a bug of the gateway.
       if (String((error as { code?: string }).code).startsWith('WS_ERR_')) return
-      request.log.error({ err: error }, 'a socket failed')
+      request.log.error({ err: error }, 'WebSocket handler failed')
       socket.close(CLOSE_CODES.internal_error, 'internal_error')
     },
     preClose: (done) => {
@@ -81,7 +81,7 @@ export async function installWebSockets(
   const answerBroken = clientErrorHandler(public_url)
   app.websocketServer.on('wsClientError', (error, socket) => {
     answerBroken(error, socket as Socket)
-    // It is no connection of the server any more, nor a socket of ours: nobody else would end it if its peer does not.
+    // Neither the HTTP server nor ws owns this connection any more, so it must be destroyed here if the client keeps it open.
     destroyAfter(socket, CLOSE_MS_MAX)
   })
 
@@ -96,7 +96,7 @@ export async function installWebSockets(
       connection.once('close', () => {
         lingering -= 1
       })
-      // Whatever a client sent before it was answered is of no interest: it is refused.
+      // Bytes that the client sent with the refused handshake are dropped.
       app.websocketServer.handleUpgrade(request.raw, connection, Buffer.alloc(0), (socket) => {
         socket.on('error', () => undefined)
         closeFor(socket, problem)

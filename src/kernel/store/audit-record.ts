@@ -7,7 +7,7 @@ import { unreachable } from '../unreachable.js'
 import type { Action } from './actions.js'
 import { type Subject, targetIdOf } from './subject.js'
 
-/** Who acts, and from where: what every audit event says beside the change itself. */
+/** Who acts, and from where. Every audit event holds it next to the change. */
 export interface Origin {
   readonly actor: { readonly kind: ActorKind; readonly id: string | null }
   readonly address: string | null
@@ -15,12 +15,12 @@ export interface Origin {
   readonly request_id: string | null
 }
 
-/** The author of what the gateway, a job or a command does by itself; the name says which one. */
+/** The author of a change that the gateway, a job or a command makes by itself. The name identifies it. */
 export function systemOrigin(name: string): Origin {
   return { actor: { kind: 'system', id: name }, address: null, user_agent: null, request_id: null }
 }
 
-/** The user who acts; null for an actor that is no person. */
+/** Returns the user who acts; null for an actor that is not a user. */
 export function actingUser({ kind, id }: Origin['actor']): string | null {
   switch (kind) {
     case 'user':
@@ -35,7 +35,7 @@ export function actingUser({ kind, id }: Origin['actor']): string | null {
   }
 }
 
-/** An audit event as it is kept, exported and hashed. */
+/** An audit event, as it is stored, exported and hashed. */
 export interface AuditEvent {
   readonly id: string
   readonly tenant_id: string | null
@@ -51,13 +51,13 @@ export interface AuditEvent {
   readonly created_at: string
 }
 
-/** Written by hand, because every write ends with it, and building it anew took as long as running it. */
+/** A fixed text, because every write ends with it, and building it took as long as running it. */
 const APPEND = 'select append_audit_event($1::jsonb, $2)'
 const USER_AGENT_CHARACTERS_MAX = 256
 
 /**
- * Writes one audit event at the end of its chain, in the transaction of the change that it tells of. The last statement
- * of a transaction: the chain is held until it ends.
+ * Appends an audit event to its chain, in the transaction of the change. It must be the last statement, because it locks
+ * the end of the chain until the commit.
  */
 export async function recordEvent(
   queries: Queries,
@@ -85,7 +85,7 @@ export async function recordEvent(
   await queries.run({ text: APPEND, values: [written, digestOfEvent(JSON.parse(written))], row_mode: 'object' })
 }
 
-/** SHA-256 of an event in canonical JSON (RFC 8785): what anybody can compute again from an export. */
+/** Returns the SHA-256 of an event in canonical JSON (RFC 8785). A reader of an export can compute it too. */
 export function digestOfEvent(event: AuditEvent): Buffer {
   return hash('sha256', canonicalize(event) ?? '', 'buffer')
 }

@@ -1,17 +1,17 @@
 import type { LiveEvent } from './events.js'
 
 /**
- * Carries events from those who wrote to those who listen. It only makes things faster: what it loses is found again in
- * the database, whose messages are numbered, and whose rights are read anew.
+ * Passes events from writers to listeners. It only saves time: a listener that misses an event finds the message in the
+ * database by its number, and reads rights from the database again at an interval.
  */
 export interface Bus {
-  /** Tells every listener. Never throws: the change that it tells of has been committed. */
+  /** Calls every listener. It does not throw, because the change is already committed. */
   publish(event: LiveEvent): void
-  /** Listens, from now on. @returns how to stop. */
+  /** Adds a listener. @returns a function that removes it */
   subscribe(listener: (event: LiveEvent) => void): () => void
 }
 
-/** A bus within this process. Listeners are called at once, in the order in which they came. */
+/** Opens a bus within this process. It calls listeners synchronously, in the order of their subscription. */
 export function openBus(on_error: (error: unknown) => void): Bus {
   const listeners = new Set<(event: LiveEvent) => void>()
   return {

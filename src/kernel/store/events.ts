@@ -5,20 +5,20 @@ interface InConversation {
   readonly conversation_id: string
 }
 
-/** A new message, or what an edit or a deletion made of one. */
+/** A new, edited or deleted message. */
 export interface MessageEvent extends InConversation {
   readonly kind: 'chat_message' | 'chat_message_updated' | 'chat_message_deleted'
   readonly message: StreamMessage
 }
 
-/** How far somebody has read. */
+/** The read marker of a user. */
 export interface ReadEvent extends InConversation {
   readonly kind: 'chat_read'
   readonly user_id: string
   readonly seq: number
 }
 
-/** Somebody began or stopped to type. It is never stored. */
+/** A user started or stopped typing. It is not stored. */
 export interface TypingEvent extends InConversation {
   readonly kind: 'chat_typing'
   readonly user_id: string
@@ -26,8 +26,8 @@ export interface TypingEvent extends InConversation {
 }
 
 /**
- * Something changed that may decide who sees what: open connections that it could concern ask again. Null is "any": a
- * change of a role concerns every user of its tenant, one of a user every tenant.
+ * A change of rights. The gateway checks the open connections that it concerns again. Null means any: a change of a role
+ * concerns every user of its tenant, and a change of a user concerns every tenant.
  */
 export interface RightsEvent {
   readonly kind: 'rights_changed'
@@ -36,13 +36,13 @@ export interface RightsEvent {
   readonly conversation_id: string | null
 }
 
-/** What happens in a conversation, and goes to those who listen to it. */
+/** An event of a conversation, for its listeners. */
 export type ConversationEvent = MessageEvent | ReadEvent | TypingEvent
 
-/** A fact that others are told, after its commit and never before. */
+/** An event that is published after its commit. */
 export type LiveEvent = ConversationEvent | RightsEvent
 
-/** Whether an event is about a message that was told before. */
+/** Checks whether an event is about a message that was published before. */
 export function isEdit(event: ConversationEvent): event is MessageEvent {
   return event.kind === 'chat_message_updated' || event.kind === 'chat_message_deleted'
 }

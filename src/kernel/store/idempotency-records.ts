@@ -6,7 +6,7 @@ import type { ReadScope, UnitOfWork } from './unit-of-work.js'
 
 const KEPT_HOURS = 24
 
-/** Which request a record is about: the key means something only within tenant, principal and route. */
+/** Identifies a request: an Idempotency-Key is unique within a tenant, a principal and a route. */
 export interface IdempotencyMark {
   readonly tenant_id: string
   readonly principal: string
@@ -18,7 +18,7 @@ export interface IdempotencyMark {
 export interface IdempotencyRecord {
   readonly request_digest: Buffer
   readonly answer: Buffer | null
-  /** Since the first sending. */
+  /** The age of the first request, in milliseconds. */
   readonly age_ms: number
 }
 
@@ -26,7 +26,7 @@ export interface IdempotencyRecord {
 export class IdempotencyRecords {
   constructor(private readonly unit: UnitOfWork) {}
 
-  /** The record of a request that was sent before; undefined when there is none, or it is too old. */
+  /** Finds the record of an earlier request. Returns undefined without one, or when it is too old. */
   find(mark: IdempotencyMark): Promise<IdempotencyRecord | undefined> {
     return this.unit.read(async ({ queries, now }) => {
       const [row] = await queries.select().from(idempotency_records).where(isMarked(mark))
@@ -35,7 +35,7 @@ export class IdempotencyRecords {
     })
   }
 
-  /** Keeps the answer for replays. */
+  /** Stores the response for replays. */
   keep(mark: IdempotencyMark, status: number, answer: Buffer): Promise<void> {
     return this.unit.writeUnaudited(async ({ queries }) => {
       await queries.update(idempotency_records).set({ status, answer }).where(isMarked(mark))
@@ -44,8 +44,8 @@ export class IdempotencyRecords {
 }
 
 /**
- * Claims the key, in the transaction of the change: both are there afterwards, or neither. A second request with the
- * key waits here until the first is through, and is then refused.
+ * Claims the key in the transaction of the change, so that both are committed or neither. A second request with the key
+ * waits here until the first transaction ends, and is then refused.
  *
  * @throws Problem `idempotency_in_progress`
  */
@@ -59,7 +59,7 @@ export async function claimRecord({ queries, now }: ReadScope, mark: Idempotency
   if (claimed.length === 0) throw inProgress()
 }
 
-/** The 409 of a request whose first sending is not through yet. */
+/** Returns the 409 for a request whose first request is still running. */
 export function inProgress(): Problem {
   return new Problem('idempotency_in_progress', { headers: { 'retry-after': '1' } })
 }

@@ -2,13 +2,13 @@ import { index, integer, pgTable, primaryKey, text } from 'drizzle-orm/pg-core'
 import { bytes, instant, tenantId } from '../database/columns.js'
 
 /**
- * Creating requests that carried an Idempotency-Key. The row is written in the transaction of the change, so a change
- * and its mark are both there or neither; the answer follows when it was sent.
+ * Creating requests with an Idempotency-Key. The row is written in the transaction of the change, so that both are committed
+ * or neither. The response is stored after it was sent.
  */
 export const idempotency_records = pgTable(
   'idempotency_records',
   {
-    /** The nil UUID for requests that concern no tenant. */
+    /** The nil UUID for requests without a tenant. */
     tenant_id: tenantId(),
     principal: text('principal').notNull(),
     route: text('route').notNull(),
@@ -16,7 +16,7 @@ export const idempotency_records = pgTable(
     /** SHA-256 of the path and the body. */
     request_digest: bytes('request_digest').notNull(),
     status: integer('status'),
-    /** The answer, encrypted: it may hold a key that is shown once. */
+    /** The encrypted response. It may hold a key that is shown once. */
     answer: bytes('answer'),
     created_at: instant('created_at').notNull(),
     expires_at: instant('expires_at').notNull(),

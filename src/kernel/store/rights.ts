@@ -3,7 +3,7 @@ import { ACTIONS, type Action } from './actions.js'
 import type { RightsEvent } from './events.js'
 import type { Subject } from './subject.js'
 
-/** Whose rights a write may have changed; undefined for a write that changed no rights. */
+/** Returns the event for the callers whose rights a write may have changed; undefined if it changed none. */
 export function rightsChangedBy(action: Action, subject: Subject): RightsEvent | undefined {
   const { rights } = ACTIONS[action]
   const { tenant_id } = subject
@@ -33,7 +33,7 @@ function concerning(whom: Partial<RightsEvent>): RightsEvent {
   return { kind: 'rights_changed', tenant_id: null, user_id: null, conversation_id: null, ...whom }
 }
 
-/** The user that the subject names. A subject without one concerns every user: too many checks take no right away late. */
+/** Returns the user of the subject, or null for every user. Checking too many connections is safe; too few is not. */
 function userOf(subject: Subject): string | null {
   return 'user_id' in subject ? subject.user_id : null
 }

@@ -10,24 +10,24 @@ import type { LiveEvent } from './events.js'
 import { rightsChangedBy } from './rights.js'
 import type { Subject } from './subject.js'
 
-/** What a reader works with: the query builder, bound, and the time of the request. */
+/** The scope of a reader: the bound query builder and the time of the request. */
 export interface ReadScope {
   readonly queries: Queries
   readonly now: string
 }
 
-/** What a writer works with. It must call one of `recordChange` and `recordNoChange`, once. */
+/** The scope of a writer. The writer must call `recordChange` or `recordNoChange`, exactly once. */
 export interface WriteScope extends ReadScope {
   readonly actor: Origin['actor']
   /** Records what was changed, as the audit event of this transaction. */
   recordChange(subject: Subject): void
   /** Records that the change was already made, so that there is nothing to audit. */
   recordNoChange(): void
-  /** Tells others, after the commit, and never when it fails. */
+  /** Publishes an event after the commit. If the commit fails, the event is dropped. */
   publish(event: LiveEvent): void
 }
 
-/** What every audited transaction of a request begins with: the claim of its Idempotency-Key, when it has one. */
+/** The first statement of every audited transaction of a request: it claims the Idempotency-Key, if there is one. */
 export type Prelude = (scope: ReadScope) => Promise<void>
 
 /** What a unit of work is made of. */
@@ -41,7 +41,7 @@ interface UnitParts {
   readonly prelude: Prelude
 }
 
-/** The bound database of one request: reads that travel as one batch each, and audited transactions. */
+/** The bound database of one request, for reads and for audited transactions. */
 export class UnitOfWork {
   readonly #parts: UnitParts
   #is_writing = false
@@ -50,7 +50,7 @@ export class UnitOfWork {
     this.#parts = parts
   }
 
-  /** Each statement is a transaction of its own, bound in the same round trip. */
+  /** Reads. Each statement is a transaction of its own and is bound in the same round trip. */
   read<T>(work: (scope: ReadScope) => Promise<T>): Promise<T> {
     this.#refuseNesting()
     const { database, binding, clock } = this.#parts
@@ -59,8 +59,8 @@ export class UnitOfWork {
   }
 
   /**
-   * One transaction with its audit event: both are there afterwards, or neither. What others are told follows the
-   * commit, and with it whether somebody's rights may have changed.
+   * Writes in one transaction with its audit event, so that both are committed or neither. After the commit, it publishes
+   * the events of the work, and whether the rights of a caller may have changed.
    */
   async write<T>(action: Action, work: (scope: WriteScope) => Promise<T>): Promise<T> {
     this.#refuseNesting()
@@ -89,7 +89,7 @@ export class UnitOfWork {
           if (said === 'no change') return value
           const rights = rightsChangedBy(action, said)
           if (rights !== undefined) events.push(rights)
-          // The end of the chain is held from here to the commit, and every write of this tenant waits for it.
+          // From here to the commit, the end of the chain is locked, and every write of this tenant waits for it.
           await recordEvent(queriesOn(finish), action, said, origin, now)
           return value
         }),
@@ -113,14 +113,14 @@ export class UnitOfWork {
     )
   }
 
-  /** The embedded engine has one connection: asking it for another inside of a transaction would wait for ever. */
+  /** The embedded engine has one connection. Asking for another one inside a transaction would wait for ever. */
   #refuseNesting(): void {
     if (this.#is_writing)
       throw new Error('a store was used inside of its own transaction; use the one that was handed in')
   }
 }
 
-/** Turns the driver's passing failures into 503; a failure of the database never decides anything. */
+/** Converts transient failures of the driver to 503, so that a failure of the database never decides a request. */
 async function answering<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
@@ -129,7 +129,7 @@ async function answering<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The query builder wraps the driver's error in one that quotes every value, digests and hashes too: it stays here. */
+/** Unwraps the error of the driver. The error of the query builder quotes every value, so it must not leave this file. */
 function unwrapped(error: unknown): unknown {
   return error instanceof DrizzleQueryError ? (error.cause ?? new Error('a statement failed')) : error
 }
