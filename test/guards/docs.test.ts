@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
+import { TABLE } from '../../src/app/pipeline/index.js'
 import { BUDGETS, CONNECTION_LIMITS } from '../../src/kernel/limits/budgets.js'
 import { SYSTEM_ROLES } from '../../src/kernel/permissions/roles.js'
 import { BLOCKS, blocksRunAs, environmentOf, PAGES } from '../helpers/docs.js'
@@ -143,6 +144,26 @@ t.test('each variable of the development page is read by a script, a test or the
   const names = [...documentedVariables('docs/contributing.md').keys()]
   t.ok(names.length > 0)
   for (const name of names) t.ok(code.includes(name), name)
+})
+
+t.test('the table in architecture.md has the rows of the pipeline, in their order', async (t) => {
+  const names = [...readFileSync('src/app/pipeline/index.ts', 'utf8').matchAll(/\b(?:step|rule): (\w+), +refuses:/g)]
+  const columns = ['open', 'user', 'member', 'tenant', 'ticket', 'operator', 'unrouted'] as const
+  const expected = TABLE.map((row, position) => [
+    names[position]?.[1],
+    columns.filter((column) => row.columns.includes(column)),
+    row.refuses,
+  ])
+  const rows = readFileSync('docs/architecture.md', 'utf8').matchAll(
+    /^\| \*?`(\w+)`\*?: [^|]*\|((?: x? ?\|){7})(.*)\|$/gm,
+  )
+  const documented = [...rows].map(([, name, marks = '', codes = '']) => [
+    name,
+    columns.filter((_, position) => marks.split('|')[position]?.trim() === 'x'),
+    [...codes.matchAll(/`(\w+)`/g)].map(([, code]) => code),
+  ])
+  t.equal(names.length, TABLE.length)
+  t.same(documented, expected)
 })
 
 t.test('the messages in the table of symptoms are those of the code', async (t) => {
