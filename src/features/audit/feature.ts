@@ -1,7 +1,8 @@
 import type { Feature } from '../../kernel/feature/feature.js'
 import { mount } from '../../kernel/feature/mount.js'
+import platformAudit from './platform/routes.js'
 import { RefusalsWriter } from './refusals-store.js'
-import { platformAudit, tenantAudit } from './routes.js'
+import tenantAudit from './routes.js'
 import { AuditReader } from './store.js'
 
 /** The audit of a tenant and of the platform. */

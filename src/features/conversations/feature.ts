@@ -2,11 +2,12 @@ import type { Feature } from '../../kernel/feature/feature.js'
 import { mount } from '../../kernel/feature/mount.js'
 import members from './members/routes.js'
 import { ConversationMembersReader, ConversationMembersWriter } from './members/store.js'
+import messageReports from './messages/reports/routes.js'
 import messages from './messages/routes.js'
 import { MessagesReader, MessagesWriter } from './messages/store.js'
 import readMarkers from './read-markers/routes.js'
 import { ReadMarkersWriter } from './read-markers/store.js'
-import reports, { reporting } from './reports/routes.js'
+import reports from './reports/routes.js'
 import { ReportsReader, ReportsWriter } from './reports/store.js'
 import conversations from './routes.js'
 import { ConversationsReader, ConversationsWriter } from './store.js'
@@ -43,7 +44,7 @@ export default {
       mount('/v1/conversations/:id/members', members),
       mount('/v1/conversations/:id/messages', messages, { limiter, live }),
       mount('/v1/conversations', stream, { live, limiter, public_url, observe }),
-      mount('/v1/conversations/:id/messages', reporting),
+      mount('/v1/conversations/:id/messages/:message_id/reports', messageReports),
       mount('/v1/reports', reports),
     ]
   },

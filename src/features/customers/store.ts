@@ -123,7 +123,7 @@ export class CustomersWriter extends CustomersReader {
         .returning(),
     )
     const record = row as CustomerRow
-    this.recordChange(record.id, { after: shown(record) })
+    this.recordChange(record.id, { after: audited(record) })
     return record
   }
 
@@ -151,7 +151,7 @@ export class CustomersWriter extends CustomersReader {
   async delete(id: string, if_match: readonly number[] | undefined): Promise<void> {
     const before = await this.lock(id, if_match)
     await this.scope.queries.delete(customers).where(this.isThis(id))
-    this.recordChange(id, { before: shown(before) })
+    this.recordChange(id, { before: audited(before) })
   }
 
   /** Reads the customer and locks the row until the commit, so that the compared version is the changed one. */
@@ -171,6 +171,6 @@ function pick(record: CustomerRecord, fields: readonly (keyof CreateCustomerInpu
   return Object.fromEntries(fields.map((field) => [field, record[field]]))
 }
 
-function shown({ name, email, phone, external_id, tags, metadata }: CustomerRecord): Record<string, unknown> {
+function audited({ name, email, phone, external_id, tags, metadata }: CustomerRecord): Record<string, unknown> {
   return { name, email, phone, external_id, tags, metadata }
 }

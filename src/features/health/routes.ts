@@ -1,7 +1,7 @@
-import { Type } from 'typebox'
 import { Problem, unavailable } from '../../kernel/problems/problems.js'
 import { open } from '../../kernel/request/access.js'
 import type { Routes } from '../../kernel/rest/schemas.js'
+import { Liveness, Readiness } from './schema.js'
 
 const READINESS_TIMEOUT_MS = 2_000
 
@@ -10,16 +10,6 @@ export interface HealthOptions {
   readonly pendingMigrations: () => Promise<number>
   readonly isDraining: () => boolean
 }
-
-const Status = Type.Object({ status: Type.String() })
-const Readiness = Type.Object({
-  status: Type.Enum(['ready', 'not_ready']),
-  checks: Type.Object({
-    database: Type.Enum(['ok', 'failing']),
-    migrations: Type.Enum(['ok', 'pending', 'unknown']),
-    draining: Type.Boolean(),
-  }),
-})
 
 /** Liveness: the process responds. Readiness: a load balancer should send requests. */
 const health: Routes<HealthOptions> = async (app, { pendingMigrations, isDraining }) => {
@@ -31,7 +21,7 @@ const health: Routes<HealthOptions> = async (app, { pendingMigrations, isDrainin
         operationId: 'getLiveness',
         summary: 'Check liveness',
         tags: ['service'],
-        response: { 200: Status },
+        response: { 200: Liveness },
       },
     },
     async () => ({ status: 'ok' }),

@@ -168,8 +168,8 @@ export class TenantWriter extends TenantReader {
       .set({ name: change.name, allowed_origins: change.allowed_origins && [...change.allowed_origins] })
       .where(eq(tenants.id, this.tenant_id))
     const after = await this.get()
-    const shown = ({ name, allowed_origins }: TenantRow) => ({ name, allowed_origins })
-    this.recordChange({ before: shown(before), after: shown(after) })
+    const audited = ({ name, allowed_origins }: TenantRow) => ({ name, allowed_origins })
+    this.recordChange({ before: audited(before), after: audited(after) })
     return after
   }
 

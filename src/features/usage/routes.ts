@@ -1,10 +1,9 @@
-import { Type } from 'typebox'
 import { invalidField } from '../../kernel/problems/validation.js'
 import { member } from '../../kernel/request/access.js'
-import { closed, Instant, type Routes, TenantParams } from '../../kernel/rest/schemas.js'
+import { type Routes, TenantParams } from '../../kernel/rest/schemas.js'
 import { type Clock, instantOf } from '../../kernel/time/clock.js'
 import type { UsageRecorder } from './recorder.js'
-import { USAGE_GROUPS } from './store.js'
+import { Usage, UsageQuery } from './schema.js'
 
 const DAY_MS = 86_400_000
 const SPAN_DAYS_DEFAULT = 7
@@ -12,27 +11,6 @@ const SPAN_DAYS_MAX = 400
 /** The maximum number of hours in one response, which has one row per hour. */
 const SPAN_DAYS_OF_HOURS_MAX = 40
 const HOUR_MS = 3_600_000
-
-const UsageAnswer = Type.Object(
-  {
-    from: Type.String(),
-    to: Type.String(),
-    group_by: Type.String(),
-    data: Type.Array(
-      Type.Object({
-        group: Type.String({
-          description:
-            'The key id, route, status, code, hour or day. Empty for requests without a key or without a problem.',
-        }),
-        requests: Type.Integer(),
-        refusals: Type.Integer({ description: 'Responses that were problems.' }),
-        duration_ms_average: Type.Number(),
-        duration_ms_max: Type.Number(),
-      }),
-    ),
-  },
-  { $id: 'Usage' },
-)
 
 /** The usage of the tenant. It is counted in memory, and written every few seconds and before this response. */
 const usage: Routes<{ readonly clock: Clock; readonly recorder: UsageRecorder }> = async (app, { clock, recorder }) => {
@@ -46,12 +24,8 @@ const usage: Routes<{ readonly clock: Clock; readonly recorder: UsageRecorder }>
         description: `By default the last ${SPAN_DAYS_DEFAULT} days. Hours are whole: from is taken back to the beginning of its hour, to on to the end of its hour, and the answer says so. Hours one by one are given for ${SPAN_DAYS_OF_HOURS_MAX} days at most, else it is ${SPAN_DAYS_MAX}.`,
         tags: ['tenants'],
         params: TenantParams,
-        querystring: closed({
-          group_by: Type.Optional(Type.Enum(USAGE_GROUPS, { description: 'The default is day.' })),
-          from: Type.Optional(Instant),
-          to: Type.Optional(Instant),
-        }),
-        response: { 200: UsageAnswer },
+        querystring: UsageQuery,
+        response: { 200: Usage },
       },
     },
     async (request) => {

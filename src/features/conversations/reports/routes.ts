@@ -1,50 +1,10 @@
 import { tenant } from '../../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../../kernel/rest/pagination.js'
 import { closed, problems, type Routes } from '../../../kernel/rest/schemas.js'
-import { callerOf, principalOf } from '../caller.js'
-import { MessageParams } from '../messages/schema.js'
-import {
-  Decision,
-  NewReport,
-  OwnReport,
-  Report,
-  ReportParams,
-  ReportQuery,
-  toOwnResponse,
-  toResponse,
-} from './schema.js'
+import { principalOf } from '../caller.js'
+import { Decision, OwnReport, Report, ReportParams, ReportQuery, toOwnResponse, toResponse } from './schema.js'
 
 const tags = ['conversations']
-
-/** Reporting a message. */
-export const reporting: Routes = async (app) => {
-  app.post(
-    '/:message_id/reports',
-    {
-      config: tenant('conversations:view'),
-      schema: {
-        operationId: 'reportMessage',
-        summary: 'Report a message to the moderators',
-        description:
-          'Once per person and message. The moderators get a copy of the message as it is now; its author is not told who reported it.',
-        tags,
-        params: MessageParams,
-        body: NewReport,
-        response: {
-          201: OwnReport,
-          ...problems('user_required', 'not_found', 'already_reported', 'invalid_state'),
-        },
-      },
-    },
-    async (request, reply) => {
-      const { id, message_id } = request.params
-      const report = await request.tenant_store.write('message_report.created', (store) =>
-        store.reports.create(id, message_id, request.body.reason, callerOf(request)),
-      )
-      return reply.code(201).send(toOwnResponse(report))
-    },
-  )
-}
 
 /** The reports of a tenant: those of mine, and the queue of the moderators. */
 const reports: Routes = async (app) => {

@@ -1,0 +1,28 @@
+import { operator } from '../../../kernel/request/access.js'
+import { pageSchema, readPage, sendPage } from '../../../kernel/rest/pagination.js'
+import { problems, type Routes } from '../../../kernel/rest/schemas.js'
+import { AuditEvent, AuditQuery, filtersOf } from '../schema.js'
+
+/** The audit of every tenant and of the platform, for operators. */
+const platformAudit: Routes = async (app) => {
+  app.get(
+    '',
+    {
+      config: operator('platform:audit:view'),
+      schema: {
+        operationId: 'listPlatformAuditEvents',
+        summary: 'List audit events of every tenant and of the platform, newest first',
+        tags: ['platform'],
+        querystring: AuditQuery,
+        response: { 200: pageSchema(AuditEvent), ...problems('invalid_cursor') },
+      },
+    },
+    async (request, reply) => {
+      const page = await request.platform_store.read((store) =>
+        store.audit.list(filtersOf(request.query), readPage(request, 'position')),
+      )
+      return sendPage(request, reply, page, (event) => event.position)
+    },
+  )
+}
+export default platformAudit

@@ -1,0 +1,51 @@
+import { Type } from 'typebox'
+import { PageQuery } from '../../kernel/rest/pagination.js'
+import { closed, Instant, Nullable } from '../../kernel/rest/schemas.js'
+import { ACTIONS } from '../../kernel/store/actions.js'
+import { EXPORT_TYPES } from './export.js'
+import type { AuditFilters } from './store.js'
+
+const filters = {
+  action: Type.Optional(Type.Enum(Object.keys(ACTIONS) as (keyof typeof ACTIONS)[])),
+  actor_id: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+  target_id: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
+  from: Type.Optional(Instant),
+  to: Type.Optional(Instant),
+}
+export const AuditQuery = closed({ ...filters, ...PageQuery })
+export const ExportQuery = closed({
+  ...filters,
+  format: Type.Optional(Type.Enum(['ndjson', 'csv'], { description: 'The default is ndjson.' })),
+})
+
+export const AuditEvent = Type.Object(
+  {
+    id: Type.String(),
+    tenant_id: Nullable(Type.String()),
+    action: Type.String(),
+    actor_kind: Type.String(),
+    actor_id: Nullable(Type.String()),
+    target_kind: Type.String(),
+    target_id: Nullable(Type.String()),
+    changes: Type.Unsafe<Record<string, unknown>>(Type.Object({}, { additionalProperties: true })),
+    address: Nullable(Type.String()),
+    user_agent: Nullable(Type.String()),
+    request_id: Nullable(Type.String()),
+    created_at: Type.String(),
+    chain_seq: Type.Integer({ description: 'The position in the chain of the tenant.' }),
+    hash: Type.String({ description: 'Hex. The hash of the previous hash and this event.' }),
+  },
+  { $id: 'AuditEvent' },
+)
+
+export const ExportResponse = {
+  description: 'One event per line, newest first. If the export fails, the gateway breaks the connection.',
+  content: Object.fromEntries(
+    Object.values(EXPORT_TYPES).map((type) => [type.split(';')[0], { schema: Type.String() }]),
+  ),
+}
+
+/** The filters of a query, without its page and format. */
+export function filtersOf({ action, actor_id, target_id, from, to }: AuditFilters): AuditFilters {
+  return { action, actor_id, target_id, from, to }
+}

@@ -1,0 +1,30 @@
+import { Type } from 'typebox'
+import { closed, Instant } from '../../kernel/rest/schemas.js'
+import { USAGE_GROUPS } from './store.js'
+
+export const UsageQuery = closed({
+  group_by: Type.Optional(Type.Enum(USAGE_GROUPS, { description: 'The default is day.' })),
+  from: Type.Optional(Instant),
+  to: Type.Optional(Instant),
+})
+
+export const Usage = Type.Object(
+  {
+    from: Type.String(),
+    to: Type.String(),
+    group_by: Type.String(),
+    data: Type.Array(
+      Type.Object({
+        group: Type.String({
+          description:
+            'The key id, route, status, code, hour or day. Empty for requests without a key or without a problem.',
+        }),
+        requests: Type.Integer(),
+        refusals: Type.Integer({ description: 'Responses that were problems.' }),
+        duration_ms_average: Type.Number(),
+        duration_ms_max: Type.Number(),
+      }),
+    ),
+  },
+  { $id: 'Usage' },
+)
