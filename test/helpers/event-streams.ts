@@ -22,7 +22,7 @@ export function openEvents(gateway: Pick<TestGateway, 'url'>, path: string, head
       tail = blocks.pop() ?? ''
       for (const event of blocks.flatMap(eventOf)) {
         events.push(event)
-        for (const hear of listeners) hear(event)
+        for (const listener of listeners) listener(event)
       }
     })
     response.on('close', () => {
@@ -41,7 +41,7 @@ export function openEvents(gateway: Pick<TestGateway, 'url'>, path: string, head
     event: (type: string) => until(`an event ${type} on ${path}`, () => events.find((event) => event.type === type)),
     closed: (within_ms?: number) => until(`${path} is closed`, () => state.is_closed, { within_ms }),
     /** Is called with each event from now on. */
-    onEvent: (hear: (event: StreamEvent) => void) => void listeners.push(hear),
+    onEvent: (listener: (event: StreamEvent) => void) => void listeners.push(listener),
     close: () => outgoing.destroy(),
   }
 }

@@ -5,7 +5,7 @@ import { type Outgoing, outgoingOf } from './frames.js'
 import { EARLY_MAX, EDITS_WAITING_MAX, REPLAY_PAGE } from './limits.js'
 
 /** Is told an event, which is written once for all who listen. */
-export type Hear = (event: ConversationEvent, outgoing: Outgoing) => void
+export type ConversationListener = (event: ConversationEvent, outgoing: Outgoing) => void
 
 /**
  * Follows the messages of one conversation for everybody here who listens to it: each message once, in the order of its
@@ -13,7 +13,7 @@ export type Hear = (event: ConversationEvent, outgoing: Outgoing) => void
  * something is missing, which is then read.
  */
 export class Follower {
-  readonly #listeners = new Set<Hear>()
+  readonly #listeners = new Set<ConversationListener>()
   /** Messages ahead of one that is missing. */
   readonly #early = new Map<number, MessageEvent>()
   /** The newest edit of each message that has not been told yet. */
@@ -33,12 +33,12 @@ export class Follower {
     return this.#position ?? 0
   }
 
-  listen(hear: Hear): void {
-    this.#listeners.add(hear)
+  listen(listener: ConversationListener): void {
+    this.#listeners.add(listener)
   }
 
-  leave(hear: Hear): void {
-    this.#listeners.delete(hear)
+  leave(listener: ConversationListener): void {
+    this.#listeners.delete(listener)
   }
 
   /**
@@ -48,15 +48,15 @@ export class Follower {
   async reach(last_seq: number): Promise<void> {
     const is_new = this.#position === undefined
     this.#position ??= last_seq
-    this.#tellEarly()
+    this.#deliverEarly()
     // Between the reading of that seq and our first event another message may have come.
     if (is_new || this.#position < last_seq) await this.catchUp()
   }
 
-  hear(event: ConversationEvent): void {
-    if (event.kind === 'chat_message') this.#hearMessage(event)
-    else if (isEdit(event)) this.#hearEdit(event)
-    else this.#tell(event)
+  onEvent(event: ConversationEvent): void {
+    if (event.kind === 'chat_message') this.#onMessage(event)
+    else if (isEdit(event)) this.#onEdit(event)
+    else this.#deliver(event)
   }
 
   /** Reads what is missing. Whoever asks gets a reading that began after they asked. */
@@ -71,20 +71,20 @@ export class Follower {
     return this.#next_reading
   }
 
-  #hearMessage(event: MessageEvent): void {
+  #onMessage(event: MessageEvent): void {
     const { seq } = event.message
     if (this.#position !== undefined && seq <= this.#position) return
     if (this.#early.size < EARLY_MAX) this.#early.set(seq, event)
     if (this.#position === undefined) return
-    this.#tellEarly()
+    this.#deliverEarly()
     // What fails here is read with the next message, or when the connections are looked at again.
     if (this.#position < seq) this.catchUp().catch(() => undefined)
   }
 
   /** An edit goes after the message that it is of, for it may arrive before. */
-  #hearEdit(event: MessageEvent): void {
+  #onEdit(event: MessageEvent): void {
     const { seq } = event.message
-    if (this.#position !== undefined && seq <= this.#position) this.#tell(event)
+    if (this.#position !== undefined && seq <= this.#position) this.#deliver(event)
     else if (this.#edits.size < EDITS_WAITING_MAX) this.#edits.set(seq, event)
   }
 
@@ -92,12 +92,12 @@ export class Follower {
     for (;;) {
       const rows = await this.log.after(this.tenant_id, this.conversation_id, this.position, REPLAY_PAGE)
       for (const message of rows) this.#tellMessage(this.#eventOf(message))
-      this.#tellEarly()
+      this.#deliverEarly()
       if (rows.length < REPLAY_PAGE) return
     }
   }
 
-  #tellEarly(): void {
+  #deliverEarly(): void {
     for (const seq of this.#early.keys()) if (seq <= this.position) this.#early.delete(seq)
     for (;;) {
       const next = this.#early.get(this.position + 1)
@@ -111,16 +111,16 @@ export class Follower {
     const { seq } = event.message
     if (seq <= this.position) return
     this.#position = seq
-    this.#tell(event)
+    this.#deliver(event)
     const edit = this.#edits.get(seq)
     if (edit === undefined) return
     this.#edits.delete(seq)
-    this.#tell(edit)
+    this.#deliver(edit)
   }
 
-  #tell(event: ConversationEvent): void {
+  #deliver(event: ConversationEvent): void {
     const outgoing = outgoingOf(event)
-    for (const hear of this.#listeners) hear(event, outgoing)
+    for (const listener of this.#listeners) listener(event, outgoing)
   }
 
   #eventOf(message: StreamMessage): MessageEvent {

@@ -29,8 +29,8 @@ export class Followers {
   }
 
   /** An event of the bus, to whom it concerns here. */
-  hear(event: ConversationEvent): void {
-    this.#followers.get(`${event.tenant_id}/${event.conversation_id}`)?.follower.hear(event)
+  onEvent(event: ConversationEvent): void {
+    this.#followers.get(`${event.tenant_id}/${event.conversation_id}`)?.follower.onEvent(event)
   }
 
   /** How far a conversation is, as somebody read: what was not told yet is read now. */

@@ -75,7 +75,7 @@ export function openLive(app: FastifyInstance, { bus, log, facts, rules, clock, 
   })
 
   const unsubscribe = bus.subscribe((event) => {
-    if (event.kind !== 'rights_changed') followers.hear(event)
+    if (event.kind !== 'rights_changed') followers.onEvent(event)
   })
   const tick = () => {
     const now = clock()

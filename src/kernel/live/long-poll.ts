@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { Ending, Transport } from './connection.js'
-import type { Hear } from './follower.js'
+import type { ConversationListener } from './follower.js'
 import type { Live } from './live.js'
 
 /**
@@ -35,8 +35,8 @@ export async function waitForMessage(
       if (now_ms >= ends_at_ms) settle()
     },
   }
-  const { connection, follower } = live.open(request, admission, transport, () => follower.leave(hear))
-  const hear: Hear = (event) => {
+  const { connection, follower } = live.open(request, admission, transport, () => follower.leave(onEvent))
+  const onEvent: ConversationListener = (event) => {
     if (event.kind === 'chat_message' && event.message.seq > after) settle()
   }
   const hangUp = () => settle()
@@ -44,7 +44,7 @@ export async function waitForMessage(
   // Whoever left before this line has been announced already.
   if (request.raw.socket.destroyed) settle()
   try {
-    follower.listen(hear)
+    follower.listen(onEvent)
     await follower.reach(admission.last_seq)
     if (follower.position <= after) await settled
   } finally {

@@ -3,7 +3,7 @@ import { isEdit, type MessageEvent } from '../store/events.js'
 import { tooSlow } from './congestion.js'
 import type { Connection, Transport } from './connection.js'
 import type { ConversationLog } from './conversation-log.js'
-import type { Follower, Hear } from './follower.js'
+import type { ConversationListener, Follower } from './follower.js'
 import { type Outgoing, outgoingOf, ready } from './frames.js'
 import { EDITS_WAITING_MAX, REPLAY_PAGE } from './limits.js'
 
@@ -32,13 +32,13 @@ export class Subscription {
   async start(after: number | undefined): Promise<void> {
     const last_seq = this.follower.position
     this.#place = Math.min(after ?? last_seq, last_seq)
-    this.follower.listen(this.#hear)
+    this.follower.listen(this.#onEvent)
     this.transport.send(ready(last_seq))
     await this.#catchUp()
   }
 
   stop(): void {
-    this.follower.leave(this.#hear)
+    this.follower.leave(this.#onEvent)
   }
 
   /** Sends from the log, no faster than it is read, until the place is that of the follower. */
@@ -62,13 +62,13 @@ export class Subscription {
     this.#place = rows.at(-1)?.seq ?? this.follower.position
   }
 
-  readonly #hear: Hear = (event, outgoing) => {
-    if (event.kind === 'chat_message') this.#hearMessage(event, outgoing)
-    else if (isEdit(event)) this.#hearEdit(event, outgoing)
+  readonly #onEvent: ConversationListener = (event, outgoing) => {
+    if (event.kind === 'chat_message') this.#onMessage(event, outgoing)
+    else if (isEdit(event)) this.#onEdit(event, outgoing)
     else if (!this.transport.is_congested) this.transport.send(outgoing)
   }
 
-  #hearMessage({ message }: MessageEvent, outgoing: Outgoing): void {
+  #onMessage({ message }: MessageEvent, outgoing: Outgoing): void {
     // While it reads from the log, it finds this one there.
     if (!this.#is_live || message.seq <= this.#place) return
     if (this.transport.is_congested) {
@@ -79,7 +79,7 @@ export class Subscription {
     this.transport.send(outgoing)
   }
 
-  #hearEdit(event: MessageEvent, outgoing: Outgoing): void {
+  #onEdit(event: MessageEvent, outgoing: Outgoing): void {
     if (this.#is_live && !this.transport.is_congested) {
       this.#sendEdit(event, outgoing)
       return

@@ -37,7 +37,7 @@ export class ClientFrames {
   ) {}
 
   /** Never throws, and never rejects. */
-  async hear(data: RawData, is_binary: boolean): Promise<void> {
+  async onFrame(data: RawData, is_binary: boolean): Promise<void> {
     if (!this.connection.is_open) return
     if (is_binary) {
       this.connection.end({ problem: new Problem('malformed_request'), code: CLOSE_CODES.policy_violation })

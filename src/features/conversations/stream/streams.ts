@@ -28,7 +28,7 @@ export function openSocket(options: StreamOptions, request: FastifyRequest, sock
   const frames = new ClientFrames({ bus, limiter, clock, public_url }, socket, connection, request.id)
   socket.on('message', (data, is_binary) => {
     transport.heard(clock())
-    void frames.hear(data, is_binary)
+    void frames.onFrame(data, is_binary)
   })
   for (const control of ['ping', 'pong'] as const) {
     socket.on(control, () => {

@@ -34,6 +34,6 @@ t.test('frames that come behind the end of a connection cost nothing', async (t)
   t.equal(endings[0]?.problem.code, 'rate_limited')
   const before = { asked, sent }
   for (let count = 0; count < 10_000; count += 1) frames.countControl()
-  await frames.hear(Buffer.from('no json'), false)
+  await frames.onFrame(Buffer.from('no json'), false)
   t.same({ asked, sent }, before)
 })
