@@ -1,9 +1,10 @@
 import pg from 'pg'
 import { v7 as uuidv7 } from 'uuid'
 import { openStores } from '../../src/app/composition/stores.js'
+import { ALL_PRIVILEGES } from '../../src/contract/scopes.js'
 import { openPasswords } from '../../src/kernel/credentials/passwords.js'
 import { openPooled } from '../../src/kernel/database/pooled.js'
-import { ALL_PRIVILEGES } from '../../src/kernel/permissions/scopes.js'
+import { BUILT_IN_SCOPES } from '../../src/kernel/permissions/scope-catalogue.js'
 import { systemOrigin } from '../../src/kernel/store/audit-record.js'
 import { openBus } from '../../src/kernel/store/bus.js'
 import type { Scratch } from './scratch.js'
@@ -59,7 +60,9 @@ export async function buildWorld({ gateway_url, owner_url }: Scratch, url: strin
       roles: [{ name: 'Owner', system_role: 'owner' as const, scopes: [] }],
       overrides: [],
     }
-    await store.write('member.added', (writers) => writers.members.add({ user_id: agent_id }, ['Agent'], owner))
+    await store.write('member.added', (writers) =>
+      writers.members.add({ user_id: agent_id }, ['Agent'], owner, BUILT_IN_SCOPES),
+    )
     const { key } = await store.write('tenant_key.created', (writers) =>
       writers.keys.create({ name: 'Integration', scopes: ['conversations:view', 'customers:edit'] }),
     )

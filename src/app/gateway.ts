@@ -17,7 +17,7 @@ import { openLimiter } from '../kernel/limits/limiter.js'
 import { openLive } from '../kernel/live/live.js'
 import { openMailer } from '../kernel/mail/mailer.js'
 import { serveMetrics } from '../kernel/metrics/server.js'
-import { isScope } from '../kernel/permissions/scopes.js'
+import { BUILT_IN_SCOPES } from '../kernel/permissions/scope-catalogue.js'
 import { clientErrorHandler, requestIdOf } from '../kernel/problems/client-errors.js'
 import { checkEncoding, decodeUtf8, parseJsonBody } from '../kernel/rest/json-body.js'
 import { checkQuery, routable } from '../kernel/rest/urls.js'
@@ -92,8 +92,9 @@ export interface Gateway {
 export async function createGateway(parts: Parts): Promise<Gateway> {
   const { config, secrets, database, clock, upstreams } = parts
   const { public_url } = config
+  const scopesNow = () => upstreams?.current().scopes ?? BUILT_IN_SCOPES
   const table = parts.table?.(TABLE) ?? TABLE
-  const rules = accessRules(table)
+  const rules = accessRules(table, scopesNow)
   const app = fastify({
     logger: parts.logger ?? false,
     // One line a request, of fields chosen in logging.ts; request_id as in answers and in the audit.
@@ -120,7 +121,7 @@ export async function createGateway(parts: Parts): Promise<Gateway> {
         allErrors: false,
         allowUnionTypes: true,
         keywords: ['x-documented-as'],
-        formats: { scope: isScope },
+        formats: { scope: upstreams === undefined ? BUILT_IN_SCOPES.has : (text: string) => scopesNow().has(text) },
       },
       onCreate: (ajv) => ajv.addFormat('date-time', isInstant),
     },
@@ -167,12 +168,12 @@ export async function createGateway(parts: Parts): Promise<Gateway> {
   const methods_of = collectMethods(app)
   const catalogue = collectRoutes(app, upstreams)
   const facts = openFactsReader(database)
-  const pipeline = installPipeline(app, { stores, facts, access_tokens, limiter, key_use, clock }, table)
+  const pipeline = installPipeline(app, { stores, facts, access_tokens, limiter, key_use, scopesNow, clock }, table)
   completeSchemas(app, rules)
   installIdempotency(app, answerSeal(secrets.signing_keys))
   await installCors(app, pipeline, config.cors_origins, originLookup(stores), clock)
   refuseUnrouted(app)
-  const contract = describeRoutes(app, rules, () => upstreams?.current().operations)
+  const contract = describeRoutes(app, rules, () => upstreams?.current())
   await installOpenApi(app, pipeline, contract)
   const live = openLive(app, { bus, log: conversationLog(stores), facts, rules, clock, limits: config.connections })
 
@@ -194,6 +195,7 @@ export async function createGateway(parts: Parts): Promise<Gateway> {
     passwords,
     pendingMigrations: () => pendingMigrations(database),
     public_url,
+    scopesNow,
     refresh_token_seconds: config.refresh_token_seconds,
     rules,
     signing_keys: secrets.signing_keys,

@@ -1,6 +1,6 @@
+import { ALL_PRIVILEGES, ALL_SCOPES } from '../../src/contract/scopes.js'
 import { openPasswords } from '../../src/kernel/credentials/passwords.js'
 import { createTenantKey } from '../../src/kernel/credentials/tenant-key.js'
-import { ALL_PRIVILEGES, ALL_SCOPES } from '../../src/kernel/permissions/scopes.js'
 import { tenant } from '../../src/kernel/request/access.js'
 import { startGateway } from '../helpers/gateway.js'
 import { ask, askRaw } from '../helpers/requests.js'

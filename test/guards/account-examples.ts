@@ -1,3 +1,4 @@
+import { BUILT_IN_SCOPES } from '../../src/kernel/permissions/scope-catalogue.js'
 import type { Action } from '../../src/kernel/store/actions.js'
 import type { TestGateway } from '../helpers/gateway.js'
 import { ask } from '../helpers/requests.js'
@@ -31,7 +32,7 @@ export function accountExamples(gateway: TestGateway, world: World, side: Side):
   const invited = async (action: Action): Promise<Example> => {
     const { id, email, headers } = await signedIn(gateway, world)
     const { record, token } = await own.store.write('invitation.created', (store) =>
-      store.invitations.create(email, ['Agent'], holdings),
+      store.invitations.create(email, ['Agent'], holdings, BUILT_IN_SCOPES),
     )
     const event = { action, actor_kind: 'user', actor_id: id, target_kind: 'invitation' } as const
     return { headers, params: { token }, event: { ...event, target_id: record.id, tenant_id: own.id } }

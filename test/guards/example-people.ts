@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { BUILT_IN_SCOPES } from '../../src/kernel/permissions/scope-catalogue.js'
 import type { TestGateway } from '../helpers/gateway.js'
 import { ask } from '../helpers/requests.js'
 import { PASSWORD, type Person, type World } from '../helpers/world.js'
@@ -25,7 +26,9 @@ export function ownerOf(world: World, side: Side) {
 export async function makeMember(gateway: TestGateway, world: World, side: Side): Promise<string> {
   const { id } = await makeUser(gateway, world)
   const { holdings } = ownerOf(world, side)
-  await world[side].store.write('member.added', (store) => store.members.add({ user_id: id }, ['Agent'], holdings))
+  await world[side].store.write('member.added', (store) =>
+    store.members.add({ user_id: id }, ['Agent'], holdings, BUILT_IN_SCOPES),
+  )
   return id
 }
 

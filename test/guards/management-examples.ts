@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { BUILT_IN_SCOPES } from '../../src/kernel/permissions/scope-catalogue.js'
 import type { Action } from '../../src/kernel/store/actions.js'
 import type { TestGateway } from '../helpers/gateway.js'
 import { keyHeaders, type World } from '../helpers/world.js'
@@ -55,7 +56,7 @@ export function managementExamples(gateway: TestGateway, world: World, side: Sid
   }
   const onInvitation = async (action: Action) => {
     const { record } = await own.store.write('invitation.created', (store) =>
-      store.invitations.create(somebodyNew(), ['Agent'], owner.holdings),
+      store.invitations.create(somebodyNew(), ['Agent'], owner.holdings, BUILT_IN_SCOPES),
     )
     return change(action, 'invitation', record.id, { invitation_id: record.id })
   }

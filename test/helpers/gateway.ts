@@ -37,7 +37,7 @@ export interface GatewayOptions {
 
 export type TestGateway = Awaited<ReturnType<typeof startGateway>>
 
-/** Gateways without upstreams have the same schemas: the first one of a process compiles them for all. */
+/** The first gateway of a process compiles the schemas for all. */
 const COMPILERS = sharingCompilers()
 
 /** A route as it was registered, with its completed schema. */
@@ -73,7 +73,7 @@ export async function startGateway(options: GatewayOptions = {}) {
     isDraining: () => draining.is,
     upstreams,
     more: options.more,
-    ...(upstreams === undefined && { compilers: COMPILERS }),
+    compilers: COMPILERS,
   }).finally(() => unsubscribe('fastify.initialization', observe))
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
 

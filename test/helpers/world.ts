@@ -1,6 +1,7 @@
 import { v7 as uuidv7 } from 'uuid'
+import { ALL_PRIVILEGES } from '../../src/contract/scopes.js'
 import { openPasswords } from '../../src/kernel/credentials/passwords.js'
-import { ALL_PRIVILEGES } from '../../src/kernel/permissions/scopes.js'
+import { BUILT_IN_SCOPES } from '../../src/kernel/permissions/scope-catalogue.js'
 import { systemOrigin } from '../../src/kernel/store/audit-record.js'
 import type { TestGateway } from './gateway.js'
 import { ask } from './requests.js'
@@ -62,7 +63,7 @@ export async function buildWorld(gateway: TestGateway) {
   }
   for (const [person, role] of Object.entries(ROLE_OF) as [Person, string][]) {
     await stores.acme.write('member.added', (store) =>
-      store.members.add({ user_id: ids[person] }, [role], owner_holdings),
+      store.members.add({ user_id: ids[person] }, [role], owner_holdings, BUILT_IN_SCOPES),
     )
   }
   for (const state of ['pending', 'disabled'] as const) {

@@ -93,7 +93,7 @@ t.test('npm test ends with what passed and what failed', async (t) => {
   const test = (body: string) =>
     writeFileSync(
       join(COPY, 'test/small.test.ts'),
-      `import { PRIVILEGES } from '../src/kernel/permissions/scopes.js'\nimport { t } from './helpers/t.js'\n${body}\n`,
+      `import { PRIVILEGES } from '../src/contract/scopes.js'\nimport { t } from './helpers/t.js'\n${body}\n`,
     )
   const [embedded, pooled, ...others] = blocksRunAs('test')
   t.same(others, [])

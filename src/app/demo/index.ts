@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { ALL_PRIVILEGES } from '../../contract/scopes.js'
 import { ConfigurationError } from '../../kernel/config/env.js'
 import { openPasswords } from '../../kernel/credentials/passwords.js'
-import { ALL_PRIVILEGES } from '../../kernel/permissions/scopes.js'
+import { BUILT_IN_SCOPES } from '../../kernel/permissions/scope-catalogue.js'
 import { systemOrigin } from '../../kernel/store/audit-record.js'
 import type { PlatformStore, Stores, TenantStore } from '../composition/stores.js'
 import { seedConversations } from './conversations.js'
@@ -81,9 +82,11 @@ async function seed(stores: Stores, platform: PlatformStore, public_url: string)
     roles: [{ name: 'Owner', system_role: 'owner' as const, scopes: [] }],
     overrides: [],
   }
-  await store.write('member.added', (writers) => writers.members.add({ user_id: agent.id }, ['Agent'], owner_holdings))
   await store.write('member.added', (writers) =>
-    writers.members.add({ user_id: analyst.id }, ['Analyst'], owner_holdings),
+    writers.members.add({ user_id: agent.id }, ['Agent'], owner_holdings, BUILT_IN_SCOPES),
+  )
+  await store.write('member.added', (writers) =>
+    writers.members.add({ user_id: analyst.id }, ['Analyst'], owner_holdings, BUILT_IN_SCOPES),
   )
   const customer_ids = await seedCustomers(store, ACME_CUSTOMERS, 'ACME')
   const speakers = { owner_id: owner.id, agent_id: agent.id, key_id: integration.record.id, customer_ids }

@@ -12,14 +12,32 @@ export type SchemaController = NonNullable<FastifyServerOptions['schemaControlle
  * hundred shapes, and compiling each response by itself took half of the time from the start to the first response.
  *
  * Compiled functions may be shared: a serializer keeps nothing between two calls, and a validator only its errors, which
- * Fastify reads before anything else runs. Servers that share these compilers must have the same options and formats.
+ * Fastify reads before anything else runs. A validator calls the `scope` format of the server that compiled it, so servers
+ * share validators only if they have the same format. All other options must be the same.
  */
 export function sharingCompilers(): SchemaController {
   return {
     compilersFactory: {
-      buildValidator: oncePerSchemas(ajvCompiler()),
+      buildValidator: oncePerScopeFormat(() => oncePerSchemas(ajvCompiler())),
       buildSerializer: oncePerSchemas(serializerCompiler()),
     } as SchemaController['compilersFactory'],
+  }
+}
+
+/** As much of the options of Ajv as can differ between two gateways of one process. */
+interface AjvOptions {
+  readonly customOptions: { readonly formats: { readonly scope: (text: string) => boolean } }
+}
+
+/**
+ * Opens one builder for servers with the same `scope` format. Ajv's own builder reuses an instance for options that are
+ * the same as JSON, which has no functions, so servers with another format need a builder of their own.
+ */
+function oncePerScopeFormat<Schemas, Options, Compiler>(open: () => (schemas: Schemas, options: Options) => Compiler) {
+  const builders = new WeakMap<object, ReturnType<typeof open>>()
+  return (schemas: Schemas, options: Options) => {
+    const { scope } = (options as AjvOptions).customOptions.formats
+    return once(builders, scope, open)(schemas, options)
   }
 }
 
@@ -37,8 +55,13 @@ function oncePerSchemas<Schemas, Options, Route extends { schema?: unknown }, Co
     })
 }
 
-function once<Value>(known: Map<string, Value>, key: string, make: () => Value): Value {
+function once<Key, Value>(known: KnownValues<Key, Value>, key: Key, make: () => Value): Value {
   const value = known.get(key) ?? make()
   known.set(key, value)
   return value
+}
+
+interface KnownValues<Key, Value> {
+  get(key: Key): Value | undefined
+  set(key: Key, value: Value): unknown
 }

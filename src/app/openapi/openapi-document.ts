@@ -3,7 +3,7 @@ import { stringify } from 'yaml'
 import type { DeclaredOperation } from '../../features/upstreams/manifest/manifest.js'
 import { declaredPaths, declaredTags } from '../../features/upstreams/openapi.js'
 import type { AccessRules } from '../../kernel/authz/access-rules.js'
-import { allScopes } from '../../kernel/permissions/scopes.js'
+import { BUILT_IN_SCOPES, type ScopeCatalogue } from '../../kernel/permissions/scope-catalogue.js'
 
 /** The parts of an OpenAPI document that this file changes. */
 export interface OpenApiDocument {
@@ -18,47 +18,47 @@ export interface OpenApi {
   yaml(): string
 }
 
+/** What a manifest adds to the contract. */
+interface Declared {
+  readonly operations: readonly DeclaredOperation[]
+  readonly scopes: ScopeCatalogue
+}
+
 interface Built {
-  readonly scopes: readonly string[]
-  readonly declared: readonly DeclaredOperation[]
+  readonly declared: Declared
   readonly document: OpenApiDocument
   readonly yaml: string
 }
 
-const NONE: readonly DeclaredOperation[] = []
+const NONE: Declared = { operations: [], scopes: BUILT_IN_SCOPES }
 
 /** Describes the routes of a gateway. The document is built once for each manifest. */
 export function describeRoutes(
   app: FastifyInstance,
   rules: AccessRules,
-  declaredNow: () => readonly DeclaredOperation[] | undefined,
+  declaredNow: () => Declared | undefined,
 ): OpenApi {
   let built: Built | undefined
   const current = (): Built => {
-    const scopes = allScopes()
     const declared = declaredNow() ?? NONE
-    if (built?.scopes !== scopes || built.declared !== declared) built = build(app, rules, scopes, declared)
+    if (built?.declared !== declared) built = build(app, rules, declared)
     return built
   }
   return { document: () => current().document, yaml: () => current().yaml }
 }
 
-function build(
-  app: FastifyInstance,
-  rules: AccessRules,
-  scopes: readonly string[],
-  declared: readonly DeclaredOperation[],
-): Built {
-  const own = withScopes(structuredClone(app.swagger()), scopes) as OpenApiDocument
+function build(app: FastifyInstance, rules: AccessRules, declared: Declared): Built {
+  const { operations, scopes } = declared
+  const own = withScopes(structuredClone(app.swagger()), scopes.names) as OpenApiDocument
   const document =
-    declared.length === 0
+    operations.length === 0
       ? own
       : {
           ...own,
-          tags: [...(own.tags ?? []), ...declaredTags(declared)],
-          paths: { ...own.paths, ...declaredPaths(declared, rules) },
+          tags: [...(own.tags ?? []), ...declaredTags(operations)],
+          paths: { ...own.paths, ...declaredPaths(operations, rules) },
         }
-  return { scopes, declared, document, yaml: stringify(document, { strict: false }) }
+  return { declared, document, yaml: stringify(document, { strict: false }) }
 }
 
 /** Adds the enumeration of scopes to every schema of a scope. */

@@ -106,7 +106,7 @@ function decide({ rule }: Row, gate: Gate, request: FastifyRequest): Problem | u
   if (rule === undefined) return undefined
   const { findings } = request
   const facts = findings.facts ?? NO_FACTS
-  findings.caller ??= describeCaller(request, null, null)
+  findings.caller ??= describeCaller(gate, request, null, null)
   const problem = rule.check(facts, findings.caller, gate.clock())
   if (problem === undefined) rule.establish?.(findings, facts, findings.caller)
   return problem

@@ -8,7 +8,7 @@ import { explainInWords } from '../../kernel/authz/insufficient-scope.js'
 import { holdingsOfKey, holdingsOfMember } from '../../kernel/authz/rules.js'
 import { evaluate } from '../../kernel/permissions/evaluate.js'
 import { rolesThatGrant, scopesOfRole } from '../../kernel/permissions/roles.js'
-import { allScopes, isScope, meaningOf } from '../../kernel/permissions/scopes.js'
+import type { ScopeCatalogue, ScopesNow } from '../../kernel/permissions/scope-catalogue.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { member } from '../../kernel/request/access.js'
 import type { CataloguedRoute, RouteCatalogue } from '../../kernel/request/route-catalogue.js'
@@ -58,11 +58,12 @@ export interface ExplainOptions {
   readonly catalogue: RouteCatalogue
   readonly facts: FactsReader
   readonly rules: AccessRules
+  readonly scopesNow: ScopesNow
   readonly clock: Clock
 }
 
 /** Explains a decision with the facts and the rules that make it, without calling the route. */
-const explain: Routes<ExplainOptions> = async (app, { catalogue, facts, rules, clock }) => {
+const explain: Routes<ExplainOptions> = async (app, { catalogue, facts, rules, scopesNow, clock }) => {
   app.post(
     '/access/explain',
     {
@@ -90,9 +91,10 @@ const explain: Routes<ExplainOptions> = async (app, { catalogue, facts, rules, c
         throw new Problem('not_found', { detail: 'This tenant has no such member or key.' })
       }
       const visible = withinTenant(request.tenant.id, route, path, asked)
-      const refusal = rules.refusalOf(visible, hypothetical(route, asked), clock())
+      const caller = hypothetical(route, asked, scopesNow())
+      const refusal = rules.refusalOf(visible, caller, clock())
       const refused_before = refusal === undefined || refusal.code === 'insufficient_scope' ? null : refusal.code
-      return explanation(request, route, asked, refused_before)
+      return explanation(request, route, asked, caller.scope_catalogue, refused_before)
     },
   )
 
@@ -110,16 +112,17 @@ const explain: Routes<ExplainOptions> = async (app, { catalogue, facts, rules, c
     },
     async (request) => {
       const roles = await request.tenant_store.read((store) => store.roles.list())
-      const forgotten = roles.flatMap(scopesOfRole).filter((scope) => !isScope(scope))
-      const data = [...allScopes(), ...new Set(forgotten)].map((scope) => ({
+      const scopes = scopesNow()
+      const forgotten = roles.flatMap((role) => role.scopes).filter((scope) => !scopes.has(scope))
+      const data = [...scopes.names, ...new Set(forgotten)].map((scope) => ({
         scope,
-        meaning: meaningOf(scope) ?? 'Unknown: what it belonged to is gone',
-        is_known: isScope(scope),
+        meaning: scopes.meaningOf(scope) ?? 'Unknown: what it belonged to is gone',
+        is_known: scopes.has(scope),
         routes: catalogue
           .list()
           .filter(({ access }) => access.scopes.some((asked) => asked === scope))
           .map(({ method, url }) => `${method} ${url}`),
-        roles: roles.filter((role) => scopesOfRole(role).includes(scope)).map((role) => role.name),
+        roles: roles.filter((role) => scopesOfRole(role, scopes).includes(scope)).map((role) => role.name),
       }))
       return { data }
     },
@@ -131,12 +134,13 @@ async function explanation(
   request: FastifyRequest,
   route: CataloguedRoute,
   facts: Facts,
+  scopes: ScopeCatalogue,
   refused_before: string | null,
 ) {
   const holdings = facts.key === null ? holdingsOfMember(facts) : holdingsOfKey(facts)
-  const decision = evaluate(route.access.scopes, holdings)
+  const decision = evaluate(route.access.scopes, holdings, scopes)
   const roles = decision.allowed ? [] : await request.tenant_store.read((store) => store.roles.list())
-  const granted_by_roles = rolesThatGrant(roles, decision.missing)
+  const granted_by_roles = rolesThatGrant(roles, decision.missing, scopes)
   const words =
     refused_before !== null
       ? `Refused before the check of scopes: ${refused_before}.`
@@ -157,9 +161,10 @@ async function explanation(
 }
 
 /** Describes the caller of a request that does not exist: a member who is signed in, or a key without a user. */
-function hypothetical({ access }: CataloguedRoute, { key }: Facts): Caller {
+function hypothetical({ access }: CataloguedRoute, { key }: Facts, scope_catalogue: ScopeCatalogue): Caller {
   return {
     demand: access,
+    scope_catalogue,
     address: UNKNOWN,
     origin: UNKNOWN,
     key_digest: UNKNOWN,

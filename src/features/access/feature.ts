@@ -13,10 +13,10 @@ interface Services extends ExplainOptions {
 export default {
   ...NO_STORE_PARTS,
   expiring: [],
-  routes({ limiter, catalogue, facts, rules, clock }: Services) {
+  routes({ limiter, catalogue, facts, rules, scopesNow, clock }: Services) {
     return [
-      mount('/v1/tenants/:tenant_id', explain, { catalogue, facts, rules, clock }),
-      mount('/v1/access', access, { limiter }),
+      mount('/v1/tenants/:tenant_id', explain, { catalogue, facts, rules, scopesNow, clock }),
+      mount('/v1/access', access, { limiter, scopesNow }),
     ]
   },
 } satisfies Feature

@@ -5,6 +5,7 @@ import { budgetsLeft } from '../../kernel/authz/spending.js'
 import { addressBucket } from '../../kernel/limits/address.js'
 import type { Limiter } from '../../kernel/limits/limiter.js'
 import { effectiveScopes, overridesOf, rolesOf } from '../../kernel/permissions/evaluate.js'
+import type { ScopesNow } from '../../kernel/permissions/scope-catalogue.js'
 import { tenant } from '../../kernel/request/access.js'
 import { found } from '../../kernel/request/findings.js'
 import { Nullable, type Routes } from '../../kernel/rest/schemas.js'
@@ -39,8 +40,13 @@ const AccessAnswer = Type.Object(
   { $id: 'Access' },
 )
 
+interface AccessOptions {
+  readonly limiter: Limiter
+  readonly scopesNow: ScopesNow
+}
+
 /** The identity and the scopes of the caller: the first request to make after a 403. */
-const access: Routes<{ readonly limiter: Limiter }> = async (app, { limiter }) => {
+const access: Routes<AccessOptions> = async (app, { limiter, scopesNow }) => {
   app.get(
     '',
     {
@@ -61,7 +67,7 @@ const access: Routes<{ readonly limiter: Limiter }> = async (app, { limiter }) =
         key: { id: key.id, name: key.name, expires_at: key.expires_at && new Date(key.expires_at).toISOString() },
         tenant: { id: request.tenant.id, name: request.tenant.name },
         roles: rolesOf(holdings).map((role) => role.name),
-        scopes: effectiveScopes(holdings).map(({ scope, from }) => ({ scope, from: [...from] })),
+        scopes: effectiveScopes(holdings, scopesNow()).map(({ scope, from }) => ({ scope, from: [...from] })),
         denied: overridesOf(holdings)
           .filter(({ effect }) => effect === 'deny')
           .map(({ scope }) => scope),

@@ -4,6 +4,7 @@ import { normaliseEmail } from '../../kernel/credentials/email.js'
 import { type Limiter, spend } from '../../kernel/limits/limiter.js'
 import type { Mailer } from '../../kernel/mail/mailer.js'
 import { invitationMail } from '../../kernel/mail/templates.js'
+import type { ScopesNow } from '../../kernel/permissions/scope-catalogue.js'
 import { member } from '../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../kernel/rest/pagination.js'
 import { RoleNames } from '../../kernel/rest/role-names.js'
@@ -42,10 +43,11 @@ export interface InvitationsOptions {
   readonly limiter: Limiter
   readonly mailer: Mailer
   readonly public_url: string
+  readonly scopesNow: ScopesNow
 }
 
 /** Invitations by mail. A link works once, for 72 hours. Only the mail contains the link. */
-const invitations: Routes<InvitationsOptions> = async (app, { limiter, mailer, public_url }) => {
+const invitations: Routes<InvitationsOptions> = async (app, { limiter, mailer, public_url, scopesNow }) => {
   const post = (request: FastifyRequest, { record, token }: SentInvitation) => {
     mailer.send(invitationMail(record.email, request.tenant.name, token, public_url))
     return record
@@ -93,7 +95,7 @@ const invitations: Routes<InvitationsOptions> = async (app, { limiter, mailer, p
       await spendInvitation(request, reply)
       const { email, roles } = request.body
       const sent = await request.tenant_store.write('invitation.created', (store) =>
-        store.invitations.create(normaliseEmail(email), roles, request.holdings),
+        store.invitations.create(normaliseEmail(email), roles, request.holdings, scopesNow()),
       )
       return reply.code(201).send(post(request, sent))
     },
@@ -117,7 +119,7 @@ const invitations: Routes<InvitationsOptions> = async (app, { limiter, mailer, p
     async (request, reply) => {
       await spendInvitation(request, reply)
       const sent = await request.tenant_store.write('invitation.resent', (store) =>
-        store.invitations.resend(request.params.invitation_id, request.holdings),
+        store.invitations.resend(request.params.invitation_id, request.holdings, scopesNow()),
       )
       return post(request, sent)
     },

@@ -7,6 +7,7 @@ import { namedRoles } from '../../kernel/identity/named-roles.js'
 import { isOpen, revokeOpenInvitations } from '../../kernel/identity/revoke-open-invitations.js'
 import { roles } from '../../kernel/identity/roles-table.js'
 import { type Actor, checkGrant } from '../../kernel/permissions/escalation.js'
+import type { ScopeCatalogue } from '../../kernel/permissions/scope-catalogue.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
 import { actingUser } from '../../kernel/store/audit-record.js'
@@ -98,10 +99,15 @@ export class InvitationsWriter extends InvitationsReader {
    * Invites an address and revokes an open invitation to the same address: only the newest link works.
    * @throws Problem `privilege_escalation`, `already_exists`, `limit_reached`
    */
-  async create(email: string, role_names: readonly string[], actor: Actor): Promise<SentInvitation> {
+  async create(
+    email: string,
+    role_names: readonly string[],
+    actor: Actor,
+    catalogue: ScopeCatalogue,
+  ): Promise<SentInvitation> {
     await lockTenant(this.scope, this.tenant_id)
     const wanted = await namedRoles(this.scope, this.tenant_id, role_names)
-    checkGrant(actor, wanted)
+    checkGrant(actor, wanted, catalogue)
     await this.checkNoMember(email)
     const revoked = await revokeOpenInvitations(this.scope, this.tenant_id, email)
     await this.checkRoom()
@@ -130,9 +136,9 @@ export class InvitationsWriter extends InvitationsReader {
    * Sends an open invitation again with a new link. The old link stops working. The actor must be able to grant its roles.
    * @throws Problem `not_found`, `invitation_closed`, `privilege_escalation`
    */
-  async resend(id: string, actor: Actor): Promise<SentInvitation> {
+  async resend(id: string, actor: Actor, catalogue: ScopeCatalogue): Promise<SentInvitation> {
     const before = await this.get(id)
-    checkGrant(actor, await namedRoles(this.scope, this.tenant_id, before.roles))
+    checkGrant(actor, await namedRoles(this.scope, this.tenant_id, before.roles), catalogue)
     const { token, digest } = createOneTimeToken()
     const renewed = await this.scope.queries
       .update(invitations)

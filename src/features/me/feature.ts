@@ -5,7 +5,7 @@ import type { LoginParts } from '../auth/login.js'
 import emailVerification, { type EmailVerificationOptions } from './email-verification/routes.js'
 import password from './password/routes.js'
 import { PasswordWriter } from './password/store.js'
-import me from './routes.js'
+import me, { type ProfileOptions } from './routes.js'
 import sessions from './sessions/routes.js'
 
 /** The signed-in user: profile, password and sessions. It uses the stores of `auth` too. */
@@ -13,9 +13,9 @@ export default {
   ...NO_STORE_PARTS,
   platform_writers: { password: PasswordWriter },
   expiring: [],
-  routes(services: LoginParts & EmailVerificationOptions) {
+  routes(services: LoginParts & EmailVerificationOptions & ProfileOptions) {
     return [
-      mount('/v1/me', me),
+      mount('/v1/me', me, services),
       mount('/v1/me/password', password, services),
       mount('/v1/me/sessions', sessions),
       mount('/v1/me/email-verification', emailVerification, services),

@@ -1,19 +1,24 @@
 import type { FastifyRequest } from 'fastify'
+import type { ScopeCatalogue, ScopesNow } from '../../kernel/permissions/scope-catalogue.js'
 import { user } from '../../kernel/request/access.js'
 import type { Routes } from '../../kernel/rest/schemas.js'
 import { Me, ProfileChange, toResponse } from './schema.js'
 
 const tags = ['me']
 
+export interface ProfileOptions {
+  readonly scopesNow: ScopesNow
+}
+
 /** The signed-in user. */
-const me: Routes = async (app) => {
+const me: Routes<ProfileOptions> = async (app, { scopesNow }) => {
   app.get(
     '',
     {
       config: user(),
       schema: { operationId: 'getMe', summary: 'Get my profile and my tenants', tags, response: { 200: Me } },
     },
-    (request) => profileOf(request),
+    (request) => profileOf(request, scopesNow()),
   )
 
   app.patch(
@@ -32,18 +37,18 @@ const me: Routes = async (app) => {
       await request.platform_store.write('user.updated', (store) =>
         store.users.rename(request.principal.id, request.body.name),
       )
-      return profileOf(request)
+      return profileOf(request, scopesNow())
     },
   )
 }
 export default me
 
-function profileOf({ platform_store, principal }: FastifyRequest) {
+function profileOf({ platform_store, principal }: FastifyRequest, scopes: ScopeCatalogue) {
   return platform_store.read(async (store) => {
     const user = await store.users.get(principal.id)
     const memberships = await store.memberships.of(user.id)
     // A user who registered with another person's address must not learn from here which tenants invite that person.
     const invitations = user.email_verified_at === null ? [] : await store.invitation_answers.pendingOf(user.email)
-    return toResponse(user, memberships, invitations)
+    return toResponse(user, memberships, invitations, scopes)
   })
 }

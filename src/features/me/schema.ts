@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox'
 import type { UserRecord } from '../../kernel/identity/user-record.js'
 import { effectiveScopes, type OverrideFact } from '../../kernel/permissions/evaluate.js'
 import type { RoleFact } from '../../kernel/permissions/roles.js'
+import type { ScopeCatalogue } from '../../kernel/permissions/scope-catalogue.js'
 import { closed, Name, Nullable } from '../../kernel/rest/schemas.js'
 
 const Membership = Type.Object({
@@ -55,12 +56,13 @@ export function toResponse(
   user: UserRecord,
   memberships: readonly MembershipRecord[],
   invitations: readonly InvitationRecord[],
+  scopes: ScopeCatalogue,
 ): Static<typeof Me> {
   return {
     ...user,
     invitations: invitations.map(({ id, expires_at, ...of }) => ({ id, tenant: tenantOf(of), expires_at })),
     memberships: memberships.map(({ state, roles, overrides, ...of }) => {
-      const held = state === 'active' ? effectiveScopes({ kind: 'user', id: user.id, roles, overrides }) : []
+      const held = state === 'active' ? effectiveScopes({ kind: 'user', id: user.id, roles, overrides }, scopes) : []
       return {
         tenant: tenantOf(of),
         state,

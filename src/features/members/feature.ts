@@ -3,7 +3,7 @@ import { mount } from '../../kernel/feature/mount.js'
 import { MembershipsReader } from './memberships-store.js'
 import overrides from './overrides/routes.js'
 import { OverridesReader, OverridesWriter } from './overrides/store.js'
-import members from './routes.js'
+import members, { type MembersOptions } from './routes.js'
 import { MembersReader, MembersWriter } from './store.js'
 
 /** The members of a tenant with their overrides, and the memberships of a user. */
@@ -14,9 +14,9 @@ export default {
   platform_writers: {},
   unaudited_writers: {},
   expiring: [],
-  routes() {
+  routes({ scopesNow }: MembersOptions) {
     return [
-      mount('/v1/tenants/:tenant_id/members', members),
+      mount('/v1/tenants/:tenant_id/members', members, { scopesNow }),
       mount('/v1/tenants/:tenant_id/members/:user_id/overrides', overrides),
     ]
   },

@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { normaliseEmail } from '../../kernel/credentials/email.js'
+import type { ScopesNow } from '../../kernel/permissions/scope-catalogue.js'
 import { member } from '../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../kernel/rest/pagination.js'
 import { RoleNames } from '../../kernel/rest/role-names.js'
@@ -35,8 +36,12 @@ const MemberChange = closed(
   { minProperties: 1 },
 )
 
+export interface MembersOptions {
+  readonly scopesNow: ScopesNow
+}
+
 /** The members of a tenant. A change applies from the next request of the member. */
-const members: Routes = async (app) => {
+const members: Routes<MembersOptions> = async (app, { scopesNow }) => {
   app.get(
     '',
     {
@@ -76,7 +81,7 @@ const members: Routes = async (app) => {
       const { email, user_id, roles } = request.body
       const who = user_id === undefined ? { email: normaliseEmail(email ?? '') } : { user_id }
       const added = await request.tenant_store.write('member.added', (store) =>
-        store.members.add(who, roles, request.holdings),
+        store.members.add(who, roles, request.holdings, scopesNow()),
       )
       return reply.code(201).send(added)
     },
@@ -135,7 +140,7 @@ const members: Routes = async (app) => {
     },
     async (request) =>
       request.tenant_store.write('member.updated', (store) =>
-        store.members.update(request.params.user_id, request.body, request.holdings),
+        store.members.update(request.params.user_id, request.body, request.holdings, scopesNow()),
       ),
   )
 }

@@ -11,6 +11,7 @@ import { type NamedRole, namedRoles } from '../../kernel/identity/named-roles.js
 import { revokeOpenInvitations } from '../../kernel/identity/revoke-open-invitations.js'
 import { users } from '../../kernel/identity/users-table.js'
 import { type Actor, checkGrant, checkGrantedScopes, checkTouch, isOwner } from '../../kernel/permissions/escalation.js'
+import type { ScopeCatalogue } from '../../kernel/permissions/scope-catalogue.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
@@ -90,11 +91,12 @@ export class MembersWriter extends MembersReader {
     who: { email?: string; user_id?: string },
     role_names: readonly string[],
     actor: Actor,
+    catalogue: ScopeCatalogue,
   ): Promise<MemberRecord> {
     await lockTenant(this.scope, this.tenant_id)
     const user_id = await this.findUser(who)
     const wanted = await namedRoles(this.scope, this.tenant_id, role_names)
-    checkGrant(actor, wanted)
+    checkGrant(actor, wanted, catalogue)
     const [members] = await this.scope.queries
       .select({ count: count() })
       .from(memberships)
@@ -119,7 +121,12 @@ export class MembersWriter extends MembersReader {
    * Updates the roles or the state of a member. It applies from the next request of the member.
    * @throws Problem `not_found`, `owner_required`, `privilege_escalation`, `last_owner`, `invalid_state`
    */
-  async update(user_id: string, change: UpdateMemberInput, actor: Actor): Promise<MemberRecord> {
+  async update(
+    user_id: string,
+    change: UpdateMemberInput,
+    actor: Actor,
+    catalogue: ScopeCatalogue,
+  ): Promise<MemberRecord> {
     await lockTenant(this.scope, this.tenant_id)
     const before = await this.get(user_id)
     const held = await namedRoles(this.scope, this.tenant_id, before.roles)
@@ -130,7 +137,7 @@ export class MembersWriter extends MembersReader {
     const wanted = change.roles === undefined ? held : await namedRoles(this.scope, this.tenant_id, change.roles)
     // Enabling a member grants all roles and overrides of the member again, so the actor must hold them.
     const is_let_in = before.state === 'disabled' && change.state === 'active'
-    checkGrant(actor, is_let_in ? wanted : wanted.filter((role) => !before.roles.includes(role.name)))
+    checkGrant(actor, is_let_in ? wanted : wanted.filter((role) => !before.roles.includes(role.name)), catalogue)
     if (is_let_in) checkGrantedScopes(actor, await this.grantsOf(user_id))
     if (change.roles !== undefined) {
       await this.takeRoles(user_id)

@@ -1,5 +1,6 @@
 import { effectiveScopes } from '../../kernel/permissions/evaluate.js'
 import type { RoleFact } from '../../kernel/permissions/roles.js'
+import type { ScopeCatalogue } from '../../kernel/permissions/scope-catalogue.js'
 import type { RouteCatalogue } from '../../kernel/request/route-catalogue.js'
 import type { HolderRecord } from './store.js'
 
@@ -20,15 +21,16 @@ export function effectsOf(
   holders: readonly HolderRecord[],
   role_id: string,
   changed: RoleFact | undefined,
-  catalogue: RouteCatalogue,
+  routes: RouteCatalogue,
+  scopes: ScopeCatalogue,
 ): MemberEffect[] {
   return holders
     .map((holder) => {
-      const before = scopesWith(holder, holder.roles)
+      const before = scopesWith(holder, holder.roles, scopes)
       const others = holder.roles.filter((role) => role.id !== role_id)
-      const after = scopesWith(holder, changed === undefined ? others : [...others, changed])
-      const routes_before = new Set(catalogue.allowedBy(before))
-      const routes_after = new Set(catalogue.allowedBy(after))
+      const after = scopesWith(holder, changed === undefined ? others : [...others, changed], scopes)
+      const routes_before = new Set(routes.allowedBy(before))
+      const routes_after = new Set(routes.allowedBy(after))
       return {
         user_id: holder.user_id,
         email: holder.email,
@@ -39,8 +41,13 @@ export function effectsOf(
     .filter(({ gains, loses }) => gains.scopes.length + loses.scopes.length > 0)
 }
 
-function scopesWith({ user_id, overrides }: HolderRecord, roles: readonly RoleFact[]): Set<string> {
-  return new Set(effectiveScopes({ kind: 'user', id: user_id, roles, overrides }).map(({ scope }) => scope))
+function scopesWith(
+  { user_id, overrides }: HolderRecord,
+  roles: readonly RoleFact[],
+  scopes: ScopeCatalogue,
+): Set<string> {
+  const effective = effectiveScopes({ kind: 'user', id: user_id, roles, overrides }, scopes)
+  return new Set(effective.map(({ scope }) => scope))
 }
 
 function without(left: ReadonlySet<string>, right: ReadonlySet<string>): string[] {

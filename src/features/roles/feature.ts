@@ -1,7 +1,6 @@
 import type { Feature } from '../../kernel/feature/feature.js'
 import { mount } from '../../kernel/feature/mount.js'
-import type { RouteCatalogue } from '../../kernel/request/route-catalogue.js'
-import roles from './routes.js'
+import roles, { type RolesOptions } from './routes.js'
 import { RolesReader, RolesWriter } from './store.js'
 
 /** The roles of a tenant. */
@@ -12,7 +11,7 @@ export default {
   platform_writers: {},
   unaudited_writers: {},
   expiring: [],
-  routes({ catalogue }: { readonly catalogue: RouteCatalogue }) {
-    return [mount('/v1/tenants/:tenant_id/roles', roles, { catalogue })]
+  routes({ catalogue, scopesNow }: RolesOptions) {
+    return [mount('/v1/tenants/:tenant_id/roles', roles, { catalogue, scopesNow })]
   },
 } satisfies Feature

@@ -1,6 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { checkGrantedScopes } from '../../kernel/permissions/escalation.js'
+import { scopesOfRole } from '../../kernel/permissions/roles.js'
+import type { ScopeCatalogue, ScopesNow } from '../../kernel/permissions/scope-catalogue.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { member } from '../../kernel/request/access.js'
 import type { RouteCatalogue } from '../../kernel/request/route-catalogue.js'
@@ -47,8 +49,13 @@ const DryRun = Type.Object(
   { $id: 'RoleDryRun' },
 )
 
+export interface RolesOptions {
+  readonly catalogue: RouteCatalogue
+  readonly scopesNow: ScopesNow
+}
+
 /** The roles of a tenant: five system roles, and custom roles. A change requires If-Match. */
-const roles: Routes<{ readonly catalogue: RouteCatalogue }> = async (app, { catalogue }) => {
+const roles: Routes<RolesOptions> = async (app, { catalogue, scopesNow }) => {
   app.get(
     '',
     {
@@ -61,7 +68,11 @@ const roles: Routes<{ readonly catalogue: RouteCatalogue }> = async (app, { cata
         response: { 200: Type.Object({ data: Type.Array(Role) }) },
       },
     },
-    async (request) => ({ data: (await request.tenant_store.read((store) => store.roles.list())).map(shown) }),
+    async (request) => {
+      const rows = await request.tenant_store.read((store) => store.roles.list())
+      const scopes = scopesNow()
+      return { data: rows.map((role) => toResponse(role, scopes)) }
+    },
   )
 
   app.post(
@@ -82,7 +93,7 @@ const roles: Routes<{ readonly catalogue: RouteCatalogue }> = async (app, { cata
       const role = await request.tenant_store.write('role.created', (store) =>
         store.roles.create(request.body, request.holdings),
       )
-      return reply.code(201).header('etag', etagOf(role.version)).send(shown(role))
+      return reply.code(201).header('etag', etagOf(role.version)).send(toResponse(role, scopesNow()))
     },
   )
 
@@ -100,7 +111,7 @@ const roles: Routes<{ readonly catalogue: RouteCatalogue }> = async (app, { cata
     },
     async (request, reply) => {
       const role = await request.tenant_store.read((store) => store.roles.get(request.params.role_id))
-      return tagged(reply, role)
+      return tagged(reply, role, scopesNow())
     },
   )
 
@@ -144,7 +155,7 @@ const roles: Routes<{ readonly catalogue: RouteCatalogue }> = async (app, { cata
       const role = await request.tenant_store.write('role.updated', (store) =>
         store.roles.update(role_id, request.body, if_match, request.holdings),
       )
-      return tagged(reply, role)
+      return tagged(reply, role, scopesNow())
     },
   )
 
@@ -179,14 +190,14 @@ const roles: Routes<{ readonly catalogue: RouteCatalogue }> = async (app, { cata
 
   async function dryRun(request: FastifyRequest, role_id: string, changed: Parameters<typeof effectsOf>[2]) {
     const holders = await request.tenant_store.read((store) => store.roles.holdersOf(role_id, HOLDERS_MAX))
-    return { dry_run: true as const, members: effectsOf(holders, role_id, changed, catalogue) }
+    return { dry_run: true as const, members: effectsOf(holders, role_id, changed, catalogue, scopesNow()) }
   }
 }
 export default roles
 
 async function changeable(request: FastifyRequest, role_id: string): Promise<RoleRecord> {
   const role = await request.tenant_store.read((store) => store.roles.get(role_id))
-  if (role.is_system) throw new Problem('system_role')
+  if (role.system_role !== null) throw new Problem('system_role')
   return role
 }
 
@@ -196,11 +207,12 @@ function requiredIfMatch(request: FastifyRequest): readonly number[] | undefined
   return ifMatchVersions(request)
 }
 
-function tagged(reply: FastifyReply, role: RoleRecord): Static<typeof Role> {
+function tagged(reply: FastifyReply, role: RoleRecord, scopes: ScopeCatalogue): Static<typeof Role> {
   reply.header('etag', etagOf(role.version))
-  return shown(role)
+  return toResponse(role, scopes)
 }
 
-function shown({ id, name, is_system, scopes, version, created_at }: RoleRecord): Static<typeof Role> {
-  return { id, name, is_system, scopes: [...scopes], version, created_at }
+function toResponse(role: RoleRecord, scopes: ScopeCatalogue): Static<typeof Role> {
+  const { id, name, system_role, version, created_at } = role
+  return { id, name, is_system: system_role !== null, scopes: [...scopesOfRole(role, scopes)], version, created_at }
 }

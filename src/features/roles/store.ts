@@ -8,7 +8,7 @@ import { type RoleRow, roles } from '../../kernel/identity/roles-table.js'
 import { users } from '../../kernel/identity/users-table.js'
 import { type Actor, checkGrantedScopes } from '../../kernel/permissions/escalation.js'
 import type { OverrideFact } from '../../kernel/permissions/evaluate.js'
-import { type RoleFact, scopesOfRole } from '../../kernel/permissions/roles.js'
+import type { RoleFact } from '../../kernel/permissions/roles.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { assertIfMatch } from '../../kernel/rest/etag.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
@@ -16,11 +16,8 @@ import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 /** The maximum number of roles of a tenant. A list of roles needs no pages. */
 const ROLES_MAX = 100
 
-export interface RoleRecord {
+export interface RoleRecord extends RoleFact {
   readonly id: string
-  readonly name: string
-  readonly is_system: boolean
-  readonly scopes: readonly string[]
   readonly version: number
   readonly created_at: string
 }
@@ -45,14 +42,14 @@ export class RolesReader {
   ) {}
 
   /** Lists the roles of the tenant in the order of their creation. System roles are first. */
-  async list(): Promise<(RoleFact & RoleRecord)[]> {
+  async list(): Promise<RoleRecord[]> {
     const rows = await this.scope.queries
       .select()
       .from(roles)
       .where(eq(roles.tenant_id, this.tenant_id))
       .orderBy(asc(roles.id))
       .limit(ROLES_MAX)
-    return rows.map((row) => ({ ...roleRecord(row), system_role: row.system_role }))
+    return rows.map(roleRecord)
   }
 
   /** @throws Problem `not_found` */
@@ -169,7 +166,7 @@ export class RolesWriter extends RolesReader {
 
   private async changeable(id: string, if_match: readonly number[] | undefined): Promise<RoleRecord> {
     const role = await this.get(id)
-    if (role.is_system) throw new Problem('system_role')
+    if (role.system_role !== null) throw new Problem('system_role')
     assertIfMatch(if_match, role.version)
     return role
   }
@@ -179,9 +176,8 @@ export class RolesWriter extends RolesReader {
   }
 }
 
-function roleRecord(row: RoleRow): RoleRecord {
-  const { id, name, system_role, version, created_at } = row
-  return { id, name, is_system: system_role !== null, scopes: scopesOfRole(row), version, created_at }
+function roleRecord({ id, name, system_role, scopes, version, created_at }: RoleRow): RoleRecord {
+  return { id, name, system_role, scopes, version, created_at }
 }
 
 const CONSTRAINTS = {

@@ -1,5 +1,6 @@
 import type { ProblemCode } from '../../contract/problems/catalogue.js'
 import type { Holdings } from '../permissions/evaluate.js'
+import type { ScopesNow } from '../permissions/scope-catalogue.js'
 import type { Problem } from '../problems/problems.js'
 import { type Caller, type ClientLocation, type Credential, callerOf } from './caller.js'
 import type { AccessKind } from './demand.js'
@@ -54,8 +55,8 @@ export interface AccessRules {
   refusals(column: Column): readonly ProblemCode[]
 }
 
-/** Reads the rules of a table. */
-export function accessRules(table: readonly RuleRow[]): AccessRules {
+/** Reads the rules of a table. Checks of open connections use the catalogue of scopes that is in force then. */
+export function accessRules(table: readonly RuleRow[], scopesNow: ScopesNow): AccessRules {
   const rowsOf = (column: Column) => table.filter(({ columns }) => columns.includes(column))
   const rulesOf = (column: Column) => rowsOf(column).flatMap(({ rule }) => rule ?? [])
   const rules: Readonly<Record<AccessKind, readonly Rule[]>> = {
@@ -74,7 +75,7 @@ export function accessRules(table: readonly RuleRow[]): AccessRules {
       return undefined
     },
     standingOf(facts, credential, location, scopes, now_ms) {
-      const caller = callerOf(credential, location, { kind: 'tenant', scopes })
+      const caller = callerOf(credential, location, { kind: 'tenant', scopes }, scopesNow())
       const established: Established = {}
       for (const rule of rules.tenant) {
         const problem = rule.check(facts, caller, now_ms)

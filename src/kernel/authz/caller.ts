@@ -1,3 +1,4 @@
+import type { ScopeCatalogue } from '../permissions/scope-catalogue.js'
 import type { Demand } from './demand.js'
 import type { Claims } from './facts.js'
 
@@ -31,6 +32,8 @@ export type Maybe<Value> = Value | typeof UNKNOWN
 /** What rules read besides the facts: what a request says about itself, and what its route requires. */
 export interface Caller {
   readonly demand: Demand
+  /** The scopes that exist: those of the manifest that is in force for the request. */
+  readonly scope_catalogue: ScopeCatalogue
   /** The IP address of the client. */
   readonly address: Maybe<string>
   /** The origin of the page; undefined for a client that is not a browser. */
@@ -42,7 +45,12 @@ export interface Caller {
 }
 
 /** The caller of an open connection, as its handshake described them. */
-export function callerOf(credential: Credential, { address, origin }: ClientLocation, demand: Demand): Caller {
+export function callerOf(
+  credential: Credential,
+  { address, origin }: ClientLocation,
+  demand: Demand,
+  scope_catalogue: ScopeCatalogue,
+): Caller {
   const { key_digest, token_expires_at_ms } = credential
-  return { demand, address, origin, key_digest, token_expires_at_ms }
+  return { demand, scope_catalogue, address, origin, key_digest, token_expires_at_ms }
 }

@@ -4,6 +4,7 @@ import { isSameDigest } from '../credentials/tenant-key.js'
 import { isInNetworks } from '../limits/address.js'
 import { evaluate, type Holdings, type HoldingsOf } from '../permissions/evaluate.js'
 import { Problem } from '../problems/problems.js'
+import { unreachable } from '../unreachable.js'
 import { type Caller, UNKNOWN } from './caller.js'
 import { type Facts, isKeyUsable, isSessionActive, type KeyFact, type TenantFact } from './facts.js'
 import { insufficientPrivilege, insufficientScope } from './insufficient-scope.js'
@@ -109,8 +110,18 @@ export const tokenIsValid: Rule<'invalid_token'> = {
     return earliest(token_expires_at_ms, instantMs(session?.expires_at))
   },
   establish(established, facts, caller) {
-    established.principal = principalOf(facts, caller)
-    if (established.principal.kind === 'key') established.holdings = holdingsOfKey(facts)
+    const principal = principalOf(facts, caller)
+    established.principal = principal
+    switch (principal.kind) {
+      case 'key':
+        established.holdings = holdingsOfKey(facts)
+        return
+      case 'user':
+        // The row that checks the membership establishes them.
+        return
+      default:
+        return unreachable(principal)
+    }
   },
 }
 
@@ -139,17 +150,17 @@ export const userIsOperator: Rule<'platform_access_denied'> = {
 
 /** The member, or the key that calls alone, holds every scope that the route requires. */
 export const scopesAreHeld: Rule<'insufficient_scope'> = {
-  check(facts, { demand, token_expires_at_ms }) {
+  check(facts, { demand, scope_catalogue, token_expires_at_ms }) {
     const holdings = token_expires_at_ms === null ? holdingsOfKey(facts) : holdingsOfMember(facts)
-    const decision = evaluate(demand.scopes, holdings)
+    const decision = evaluate(demand.scopes, holdings, scope_catalogue)
     return decision.allowed ? undefined : insufficientScope(decision, [])
   },
 }
 
 /** The operator holds every privilege that the route requires. */
 export const privilegesAreHeld: Rule<'platform_access_denied'> = {
-  check(facts, { demand }) {
-    const decision = evaluate(demand.scopes, holdingsOfOperator(facts))
+  check(facts, { demand, scope_catalogue }) {
+    const decision = evaluate(demand.scopes, holdingsOfOperator(facts), scope_catalogue)
     return decision.allowed ? undefined : insufficientPrivilege(decision)
   },
 }

@@ -1,5 +1,5 @@
 import { and, count, eq, isNull, sql } from 'drizzle-orm'
-import type { Privilege } from '../permissions/scopes.js'
+import type { Privilege } from '../../contract/scopes.js'
 import { Problem } from '../problems/problems.js'
 import type { ReadScope } from '../store/unit-of-work.js'
 import { operators } from './operators-table.js'

@@ -1,6 +1,7 @@
 import { Problem } from '../problems/problems.js'
-import { type Holdings, rolesOf, wouldHold } from './evaluate.js'
+import { type Holdings, holds, rolesOf } from './evaluate.js'
 import { givesEverything, type RoleFact, scopesOfRole } from './roles.js'
+import type { ScopeCatalogue } from './scope-catalogue.js'
 
 /** Somebody who gives or takes: what they hold decides what they may give. */
 export type Actor = Holdings
@@ -20,8 +21,11 @@ export function checkTouch(actor: Actor, held: readonly RoleFact[]): void {
  * only an Owner makes an Owner, and only one of the two an Admin.
  * @throws Problem `privilege_escalation` with `exceeding_scopes`
  */
-export function checkGrant(actor: Actor, granted: readonly RoleFact[]): void {
-  checkGrantedScopes(actor, granted.flatMap(scopesOfRole))
+export function checkGrant(actor: Actor, granted: readonly RoleFact[], catalogue: ScopeCatalogue): void {
+  checkGrantedScopes(
+    actor,
+    granted.flatMap((role) => scopesOfRole(role, catalogue)),
+  )
   const roles = rolesOf(actor)
   if (!isOwner(roles)) {
     const owners = granted.filter((role) => isOwner([role]))
@@ -42,6 +46,6 @@ function refuse(exceeding: readonly RoleFact[], detail: string): void {
 
 /** @throws Problem `privilege_escalation` with `exceeding_scopes` */
 export function checkGrantedScopes(actor: Actor, scopes: readonly string[]): void {
-  const exceeding_scopes = [...new Set(scopes)].filter((scope) => !wouldHold(actor, scope))
+  const exceeding_scopes = [...new Set(scopes)].filter((scope) => !holds(actor, scope))
   if (exceeding_scopes.length > 0) throw new Problem('privilege_escalation', { members: { exceeding_scopes } })
 }

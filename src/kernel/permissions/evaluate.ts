@@ -1,7 +1,7 @@
 import type { PrincipalKind } from '../../contract/kinds.js'
 import { unreachable } from '../unreachable.js'
 import { type RoleFact, roleGives, scopesOfRole } from './roles.js'
-import { isScope } from './scopes.js'
+import type { ScopeCatalogue } from './scope-catalogue.js'
 
 /** A grant or a deny on one membership; the deny beats every role, every grant, and Owner. */
 export interface OverrideFact {
@@ -49,14 +49,14 @@ export interface Decision {
 
 /**
  * Effective scopes: `(roles' scopes ∪ grants) − denies` for a user, its own scopes for a key, privileges for an operator.
- * A scope that nobody knows any more gives nothing, so it is none of them.
+ * A scope that is not in the catalogue allows nothing, so it is left out.
  */
-export function effectiveScopes(holdings: Holdings): EffectiveScope[] {
+export function effectiveScopes(holdings: Holdings, catalogue: ScopeCatalogue): EffectiveScope[] {
   switch (holdings.kind) {
     case 'user':
-      return scopesOfUser(holdings)
+      return scopesOfUser(holdings, catalogue)
     case 'key':
-      return holdings.scopes.filter(isScope).map((scope) => ({ scope, from: [{ key: true }] }))
+      return holdings.scopes.filter(catalogue.has).map((scope) => ({ scope, from: [{ key: true }] }))
     case 'operator':
       return holdings.privileges.map((scope) => ({ scope, from: [{ privilege: true }] }))
     default:
@@ -64,25 +64,25 @@ export function effectiveScopes(holdings: Holdings): EffectiveScope[] {
   }
 }
 
-function scopesOfUser({ roles, overrides }: HoldingsOf<'user'>): EffectiveScope[] {
+function scopesOfUser({ roles, overrides }: HoldingsOf<'user'>, catalogue: ScopeCatalogue): EffectiveScope[] {
   const sources = new Map<string, ScopeSource[]>()
   const add = (scope: string, source: ScopeSource) => {
     const from = sources.get(scope)
     if (from === undefined) sources.set(scope, [source])
     else from.push(source)
   }
-  for (const role of roles) for (const scope of scopesOfRole(role)) add(scope, { role: role.name })
+  for (const role of roles) for (const scope of scopesOfRole(role, catalogue)) add(scope, { role: role.name })
   for (const override of overrides) if (override.effect === 'grant') add(override.scope, { override: 'grant' })
   for (const override of overrides) if (override.effect === 'deny') sources.delete(override.scope)
-  return [...sources].filter(([scope]) => isScope(scope)).map(([scope, from]) => ({ scope, from }))
+  return [...sources].filter(([scope]) => catalogue.has(scope)).map(([scope, from]) => ({ scope, from }))
 }
 
 /**
- * Decides: facts in, decision out. Pure; the only place where a requirement meets what somebody holds.
- * Several required scopes mean all of them.
+ * Decides: facts and catalogue in, decision out. Pure; the only place where a requirement meets what a principal holds.
+ * Several required scopes mean all of them. A scope that does not exist is always missing.
  */
-export function evaluate(required: readonly string[], holdings: Holdings): Decision {
-  const missing = required.filter((scope) => !holds(holdings, scope))
+export function evaluate(required: readonly string[], holdings: Holdings, catalogue: ScopeCatalogue): Decision {
+  const missing = required.filter((scope) => !exists(scope, holdings, catalogue) || !holds(holdings, scope))
   return {
     allowed: missing.length === 0,
     required,
@@ -92,17 +92,12 @@ export function evaluate(required: readonly string[], holdings: Holdings): Decis
   }
 }
 
-/** Whether somebody holds one scope; the same rule as `effectiveScopes`, without building the list. */
-export function holds(holdings: Holdings, scope: string): boolean {
-  return isKnown(holdings, scope) && wouldHold(holdings, scope)
-}
-
-/** Whether the scope is one of those that this kind of principal can hold now. Privileges are not in the catalogue. */
-function isKnown({ kind }: Holdings, scope: string): boolean {
+/** Whether a scope exists for this kind of principal. Privileges are not in the catalogue. */
+function exists(scope: string, { kind }: Holdings, catalogue: ScopeCatalogue): boolean {
   switch (kind) {
     case 'user':
     case 'key':
-      return isScope(scope)
+      return catalogue.has(scope)
     case 'operator':
       return true
     default:
@@ -111,10 +106,10 @@ function isKnown({ kind }: Holdings, scope: string): boolean {
 }
 
 /**
- * Whether somebody would hold a scope, were it in the catalogue: what counts where something is given to others. A scope
- * of an upstream that is gone gives nothing today, and may be back tomorrow, in the hands of whoever has it by then.
+ * Whether a principal holds a scope, whether or not the scope exists now. Use it for scopes of the gateway itself, which
+ * always exist, and for grants: a scope of an earlier manifest may exist again, and its holders have it then.
  */
-export function wouldHold(holdings: Holdings, scope: string): boolean {
+export function holds(holdings: Holdings, scope: string): boolean {
   switch (holdings.kind) {
     case 'user':
       return !isDenied(holdings, scope) && isGranted(holdings, scope)

@@ -1,4 +1,5 @@
-import { allScopes, type Scope } from './scopes.js'
+import type { Scope } from '../../contract/scopes.js'
+import type { ScopeCatalogue } from './scope-catalogue.js'
 
 /** What only these two roles give: every scope, those of upstreams and of later releases too. */
 const EVERY = 'every'
@@ -39,13 +40,13 @@ export interface RoleFact {
   readonly scopes: readonly string[]
 }
 
-/** The scopes that a role gives. */
-export function scopesOfRole(role: RoleFact): readonly string[] {
+/** The scopes that a role gives. Some of those of a custom role may not be in the catalogue. */
+export function scopesOfRole(role: RoleFact, catalogue: ScopeCatalogue): readonly string[] {
   const scopes = role.system_role === null ? role.scopes : SYSTEM_ROLES[role.system_role].scopes
-  return scopes === EVERY ? allScopes() : scopes
+  return scopes === EVERY ? catalogue.names : scopes
 }
 
-/** Whether a role gives a scope, in the catalogue or not; the same rule, without a list. */
+/** Whether a role gives a scope, whether or not the scope exists now. */
 export function roleGives(role: RoleFact, scope: string): boolean {
   const scopes: readonly string[] | typeof EVERY =
     role.system_role === null ? role.scopes : SYSTEM_ROLES[role.system_role].scopes
@@ -58,6 +59,12 @@ export function givesEverything({ system_role }: RoleFact): boolean {
 }
 
 /** The names of the roles that give every one of these scopes. */
-export function rolesThatGrant(roles: readonly RoleFact[], scopes: readonly string[]): string[] {
-  return roles.filter((role) => scopes.every((scope) => scopesOfRole(role).includes(scope))).map((role) => role.name)
+export function rolesThatGrant(
+  roles: readonly RoleFact[],
+  scopes: readonly string[],
+  catalogue: ScopeCatalogue,
+): string[] {
+  return roles
+    .filter((role) => scopes.every((scope) => scopesOfRole(role, catalogue).includes(scope)))
+    .map((role) => role.name)
 }

@@ -1,5 +1,5 @@
+import type { Privilege, Scope } from '../../contract/scopes.js'
 import type { Column } from '../authz/access-rules.js'
-import type { Privilege, Scope } from '../permissions/scopes.js'
 
 /**
  * What a route demands: the one line that drives the guard, the OpenAPI security, the explanations and the tests.

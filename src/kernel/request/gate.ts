@@ -4,6 +4,7 @@ import type { FactsReader } from '../authz/facts-reader.js'
 import type { AccessTokens } from '../credentials/access-tokens.js'
 import type { KeyUseRecorder } from '../credentials/key-use.js'
 import type { Limiter } from '../limits/limiter.js'
+import type { ScopesNow } from '../permissions/scope-catalogue.js'
 import type { Problem } from '../problems/problems.js'
 import type { Clock } from '../time/clock.js'
 
@@ -13,6 +14,7 @@ export interface Gate {
   readonly access_tokens: AccessTokens
   readonly limiter: Limiter
   readonly key_use: KeyUseRecorder
+  readonly scopesNow: ScopesNow
   readonly clock: Clock
 }
 

@@ -1,5 +1,6 @@
 import { sweepSessions } from '../../../src/app/sweep.js'
 import { generateSigningKeys } from '../../../src/kernel/config/secrets.js'
+import { BUILT_IN_SCOPES } from '../../../src/kernel/permissions/scope-catalogue.js'
 import { openTestDatabase } from '../../helpers/database.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
@@ -128,7 +129,7 @@ t.test('the key of another principal and of another tenant is another key', asyn
   t.notOk(other.headers.has('idempotency-replayed'))
   // One user in two tenants, and one tenant by a user and by two keys.
   await globex.store.write('member.added', (store) =>
-    store.members.add({ user_id: world.ids.owner }, ['Admin'], holdings_of_owner),
+    store.members.add({ user_id: world.ids.owner }, ['Admin'], holdings_of_owner, BUILT_IN_SCOPES),
   )
   const customer = { name: 'Apart' }
   const second = await acme.store.write('tenant_key.created', (store) =>

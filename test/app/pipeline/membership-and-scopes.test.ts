@@ -1,4 +1,4 @@
-import { ALL_PRIVILEGES } from '../../../src/kernel/permissions/scopes.js'
+import { ALL_PRIVILEGES } from '../../../src/contract/scopes.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
 import { t } from '../../helpers/t.js'

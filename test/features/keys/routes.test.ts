@@ -1,5 +1,5 @@
+import { ALL_SCOPES } from '../../../src/contract/scopes.js'
 import { parseTenantKey } from '../../../src/kernel/credentials/tenant-key.js'
-import { ALL_SCOPES } from '../../../src/kernel/permissions/scopes.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { type Ask, ask } from '../../helpers/requests.js'
 import { t } from '../../helpers/t.js'

@@ -1,4 +1,5 @@
-import { ALL_SCOPES } from '../../../src/kernel/permissions/scopes.js'
+import { ALL_SCOPES } from '../../../src/contract/scopes.js'
+import { BUILT_IN_SCOPES } from '../../../src/kernel/permissions/scope-catalogue.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask, askRaw } from '../../helpers/requests.js'
 import { t } from '../../helpers/t.js'
@@ -41,12 +42,17 @@ t.test('200 a user sees the own profile and place, and nothing that is secret', 
 t.test('a member of two tenants sees both, each with its own scopes', async (t) => {
   t.strictSame([...(await membership('owner')).scopes].sort(), [...ALL_SCOPES].sort())
   await world.globex.store.write('member.added', (store) =>
-    store.members.add({ user_id: world.ids.owner }, ['Analyst'], {
-      kind: 'user',
-      id: world.ids.other_owner,
-      roles: [{ name: 'Owner', system_role: 'owner', scopes: [] }],
-      overrides: [],
-    }),
+    store.members.add(
+      { user_id: world.ids.owner },
+      ['Analyst'],
+      {
+        kind: 'user',
+        id: world.ids.other_owner,
+        roles: [{ name: 'Owner', system_role: 'owner', scopes: [] }],
+        overrides: [],
+      },
+      BUILT_IN_SCOPES,
+    ),
   )
   const { memberships } = (await me('owner')).body
   const scopes = Object.fromEntries(

@@ -2,6 +2,7 @@ import { TABLE } from '../../../src/app/pipeline/index.js'
 import { AccessRechecker, type AuthorisedConnection } from '../../../src/kernel/authz/access-rechecker.js'
 import { accessRules } from '../../../src/kernel/authz/access-rules.js'
 import { type Facts, NO_FACTS } from '../../../src/kernel/authz/facts.js'
+import { BUILT_IN_SCOPES } from '../../../src/kernel/permissions/scope-catalogue.js'
 import { unavailable } from '../../../src/kernel/problems/problems.js'
 import { openBus } from '../../../src/kernel/store/bus.js'
 import { t } from '../../helpers/t.js'
@@ -38,7 +39,7 @@ function openRechecker(read: () => Promise<Facts>) {
   const errors: unknown[] = []
   const rechecker = new AccessRechecker({
     facts: { read },
-    rules: accessRules(TABLE),
+    rules: accessRules(TABLE, () => BUILT_IN_SCOPES),
     bus,
     clock: () => clock.now_ms,
     log: { warn: ({ err }) => errors.push(err) },

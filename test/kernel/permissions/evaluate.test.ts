@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import type { Test } from 'tap'
+import { ALL_SCOPES } from '../../../src/contract/scopes.js'
 import {
   effectiveScopes,
   evaluate,
@@ -8,7 +9,7 @@ import {
   type OverrideFact,
 } from '../../../src/kernel/permissions/evaluate.js'
 import { ALL_SYSTEM_ROLES, type RoleFact, type SystemRole } from '../../../src/kernel/permissions/roles.js'
-import { ALL_SCOPES, declareScopes, isScope } from '../../../src/kernel/permissions/scopes.js'
+import { scopeCatalogue } from '../../../src/kernel/permissions/scope-catalogue.js'
 import { t } from '../../helpers/t.js'
 
 /** Contract section 6, written down a second time: the tests compare the product with this and not with itself. */
@@ -28,7 +29,7 @@ const HOSTILE = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', '', '
 const GONE = 'upstream:gone'
 /** A scope of an upstream that is there: Owner and Admin hold it like every other. */
 const DECLARED = 'upstream:later'
-declareScopes({}, new Map([[DECLARED, 'Something of an upstream']]))
+const CATALOGUE = scopeCatalogue(new Map([[DECLARED, 'Something of an upstream']]))
 
 function naiveScopes(holdings: Holdings): Set<string> {
   if (holdings.kind === 'key') return new Set(holdings.scopes.filter((scope) => scope !== GONE))
@@ -65,7 +66,7 @@ const key = fc.record({ kind: fc.constant('key' as const), id: fc.string(), scop
 const operator = fc.record({ kind: fc.constant('operator' as const), id: fc.uuid(), privileges: fc.array(scope) })
 const holdings: fc.Arbitrary<Holdings> = fc.oneof({ weight: 3, arbitrary: user }, key, operator)
 
-const namesOf = (held: Holdings) => new Set(effectiveScopes(held).map((each) => each.scope))
+const namesOf = (held: Holdings) => new Set(effectiveScopes(held, CATALOGUE).map((each) => each.scope))
 const isSubset = (part: Iterable<string>, whole: ReadonlySet<string>) => [...part].every((each) => whole.has(each))
 const isSame = (left: ReadonlySet<string>, right: ReadonlySet<string>) => isSubset(left, right) && isSubset(right, left)
 /** Asserts a property over many generated cases; the failing case is in the message. */
@@ -95,18 +96,25 @@ t.test('scopes are those of the roles and the grants, less the denies', async (t
   )
 })
 
-t.test('holds is membership in the effective scopes, for every scope and for what is none', async (t) => {
-  always(
-    t,
-    fc.property(holdings, asked, (held, name) => holds(held, name) === namesOf(held).has(name)),
-  )
-})
+t.test(
+  'a principal is allowed what its effective scopes contain, for every scope and for texts that are no scope',
+  async (t) => {
+    always(
+      t,
+      fc.property(
+        holdings,
+        asked,
+        (held, name) => evaluate([name], held, CATALOGUE).allowed === namesOf(held).has(name),
+      ),
+    )
+  },
+)
 
 t.test('every required scope must be held, and what is missing is exactly what is not', async (t) => {
   always(
     t,
     fc.property(holdings, fc.array(asked), (held, required) => {
-      const decision = evaluate(required, held)
+      const decision = evaluate(required, held, CATALOGUE)
       const expected = required.filter((name) => !naiveScopes(held).has(name))
       return (
         decision.allowed === (expected.length === 0) &&
@@ -128,7 +136,7 @@ t.test('a deny beats every role, every grant, and Owner, wherever it stands in t
       const overrides = [...held.overrides, { scope: denied, effect: 'grant' as const }]
       overrides.splice(at % (overrides.length + 1), 0, { scope: denied, effect: 'deny' as const } as never)
       const roles = [...held.roles, { name: 'Owner', system_role: 'owner' as const, scopes: [] }]
-      const decision = evaluate([denied], { ...held, roles, overrides })
+      const decision = evaluate([denied], { ...held, roles, overrides }, CATALOGUE)
       return !decision.allowed && decision.denied_by_override.includes(denied)
     }),
   )
@@ -163,7 +171,7 @@ t.test('each effective scope names every place that it comes from, once', async 
   always(
     t,
     fc.property(user, (held) =>
-      effectiveScopes(held).every(({ scope: name, from }) => {
+      effectiveScopes(held, CATALOGUE).every(({ scope: name, from }) => {
         const roles = held.roles.filter((each) => holds({ ...held, roles: [each], overrides: [] }, name)).length
         const grants = held.overrides.filter((each) => each.effect === 'grant' && each.scope === name).length
         return from.length >= roles + grants && from.length > 0
@@ -179,7 +187,7 @@ t.test('a key never consults roles or overrides that ride along', async (t) => {
     fc.property(key, user, asked, (held, { roles, overrides }, name) => {
       const laden = { ...held, roles, overrides } as Holdings
       const own = new Set(held.scopes.filter((each) => each !== GONE))
-      return holds(laden, name) === own.has(name as never) && isSame(namesOf(laden), own)
+      return evaluate([name], laden, CATALOGUE).allowed === own.has(name as never) && isSame(namesOf(laden), own)
     }),
   )
 })
@@ -193,9 +201,8 @@ t.test('no name of Object.prototype, no wildcard and no other case is ever held'
     overrides: [],
   }
   for (const name of HOSTILE) {
-    t.notOk(holds(owner, name), name)
-    t.notOk(isScope(name), name)
-    t.strictSame(evaluate([name], owner).missing, [name])
+    t.notOk(CATALOGUE.has(name), name)
+    t.strictSame(evaluate([name], owner, CATALOGUE).missing, [name])
   }
-  t.ok(evaluate([], { kind: 'key', id: 'k', scopes: [] }).allowed, 'nothing required is nothing missing')
+  t.ok(evaluate([], { kind: 'key', id: 'k', scopes: [] }, CATALOGUE).allowed, 'nothing required is nothing missing')
 })

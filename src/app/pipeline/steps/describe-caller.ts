@@ -1,13 +1,16 @@
 import type { FastifyRequest } from 'fastify'
 import type { Caller } from '../../../kernel/authz/caller.js'
+import type { Gate } from '../../../kernel/request/gate.js'
 import { demandOf } from '../../../kernel/request/route-of.js'
 
 /** Returns the caller of a request as the rules read them: what the request proves, and what its route requires. */
 export function describeCaller(
+  { scopesNow }: Gate,
   request: FastifyRequest,
   key_digest: Uint8Array | null,
   token_expires_at_ms: number | null,
 ): Caller {
   const { ip: address, headers } = request
-  return { demand: demandOf(request), address, origin: headers.origin, key_digest, token_expires_at_ms }
+  const demand = demandOf(request)
+  return { demand, scope_catalogue: scopesNow(), address, origin: headers.origin, key_digest, token_expires_at_ms }
 }

@@ -20,12 +20,12 @@ export const identifyTenant: Step<'tenant_credentials_required'> = async (gate, 
     }
     const bearer = readBearer(gate, request)
     const credential = credentialOf(id, key, bearer)
-    findings.caller = describeCaller(request, credential?.key_digest ?? null, expiryOf(bearer))
+    findings.caller = describeCaller(gate, request, credential?.key_digest ?? null, expiryOf(bearer))
     if (credential === undefined) return undefined
     findings.credential = credential
   } else {
     const { key_digest, token_expires_at_ms } = findings.credential
-    findings.caller = describeCaller(request, key_digest, token_expires_at_ms)
+    findings.caller = describeCaller(gate, request, key_digest, token_expires_at_ms)
   }
   findings.claims = findings.credential
   findings.facts = await gate.facts.read(findings.credential)

@@ -9,7 +9,7 @@ import { describeCaller } from './describe-caller.js'
 export const identifyUser: Step<never> = async (gate, request) => {
   const { findings } = request
   const bearer = readBearer(gate, request)
-  findings.caller = describeCaller(request, null, expiryOf(bearer))
+  findings.caller = describeCaller(gate, request, null, expiryOf(bearer))
   if (typeof bearer !== 'object') return undefined
   const { session_id, user_id } = bearer
   findings.claims = { tenant_id: tenantOfPath(request), key_id: null, session_id, user_id }

@@ -5,12 +5,12 @@ import { rolesThatGrant } from '../../../kernel/permissions/roles.js'
 import type { Problem } from '../../../kernel/problems/problems.js'
 import { found } from '../../../kernel/request/findings.js'
 import type { Gate } from '../../../kernel/request/gate.js'
-import { demandOf } from '../../../kernel/request/route-of.js'
 
 /** Adds to a missing scope the roles of the tenant that grant it. */
 export async function nameRoles(_gate: Gate, request: FastifyRequest): Promise<Problem<'insufficient_scope'>> {
-  const { holdings, tenant_store } = request.findings
-  const decision = evaluate(demandOf(request).scopes, found(holdings))
+  const { caller, holdings, tenant_store } = request.findings
+  const { demand, scope_catalogue } = found(caller)
+  const decision = evaluate(demand.scopes, found(holdings), scope_catalogue)
   const roles = await found(tenant_store).read((store) => store.roles.list())
-  return insufficientScope(decision, rolesThatGrant(roles, decision.missing))
+  return insufficientScope(decision, rolesThatGrant(roles, decision.missing, scope_catalogue))
 }

@@ -7,6 +7,7 @@ import type { Connection } from '../../../kernel/live/connection.js'
 import { Outgoing, readClientFrame } from '../../../kernel/live/frames.js'
 import { FRAMES_PER_SECOND_MAX, VIOLATIONS_MAX, VIOLATIONS_WINDOW_MS } from '../../../kernel/live/limits.js'
 import { evaluate } from '../../../kernel/permissions/evaluate.js'
+import { BUILT_IN_SCOPES } from '../../../kernel/permissions/scope-catalogue.js'
 import { Problem, problemBody } from '../../../kernel/problems/problems.js'
 import type { Bus } from '../../../kernel/store/bus.js'
 import type { Clock } from '../../../kernel/time/clock.js'
@@ -70,7 +71,7 @@ export class ClientFrames {
   /** Tells everybody who listens, this client too. @throws Problem */
   private async type(is_typing: boolean): Promise<void> {
     const { tenant_id, conversation_id, standing } = this.connection
-    const decision = evaluate(['conversations:reply'], standing.holdings)
+    const decision = evaluate(['conversations:reply'], standing.holdings, BUILT_IN_SCOPES)
     if (!decision.allowed) throw insufficientScope(decision, [])
     const user_id = userOf(standing.principal)
     const { is_exceeded, reset_seconds } = await this.parts.limiter.count('typing', user_id)

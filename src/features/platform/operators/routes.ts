@@ -1,5 +1,5 @@
+import type { Privilege } from '../../../contract/scopes.js'
 import { type Holdings, holds } from '../../../kernel/permissions/evaluate.js'
-import type { Privilege } from '../../../kernel/permissions/scopes.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import { operator } from '../../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../../kernel/rest/pagination.js'

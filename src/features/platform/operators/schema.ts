@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { ALL_PRIVILEGES } from '../../../kernel/permissions/scopes.js'
+import { ALL_PRIVILEGES } from '../../../contract/scopes.js'
 import { closed, Uuid } from '../../../kernel/rest/schemas.js'
 
 export const OperatorParams = closed({ user_id: Uuid })

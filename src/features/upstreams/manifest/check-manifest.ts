@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import { SCOPES } from '../../../kernel/permissions/scopes.js'
+import { SCOPES } from '../../../contract/scopes.js'
 import { completeUpstream } from './complete-manifest.js'
 import { isForbiddenInRequests, isForbiddenInResponses } from './header-names.js'
 import type { Manifest, Upstream } from './manifest.js'
@@ -49,7 +49,7 @@ export function checkManifest(
     for (const kind of ['routes', 'websockets'] as const) {
       for (const [number, route] of (upstream[kind] ?? []).entries()) {
         for (const [at, scope] of route.scopes.entries()) {
-          if (scope in SCOPES || scopes.has(scope)) continue
+          if (Object.hasOwn(SCOPES, scope) || scopes.has(scope)) continue
           complain([...here, kind, number, 'scopes', at], `nobody declares the scope ${scope}`)
         }
       }

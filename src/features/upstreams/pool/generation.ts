@@ -1,3 +1,4 @@
+import { type ScopeCatalogue, scopeCatalogue } from '../../../kernel/permissions/scope-catalogue.js'
 import type { Clock } from '../../../kernel/time/clock.js'
 import type { DeclaredOperation, DeclaredRoute, DeclaredSocket, Manifest, Method } from '../manifest/manifest.js'
 import type { BreakerState } from './breaker.js'
@@ -21,6 +22,8 @@ export class Generation {
   readonly sockets: readonly DeclaredSocket[]
   /** What there is to ask for, for whoever documents or explains it. */
   readonly operations: readonly DeclaredOperation[]
+  /** The scopes that exist while this generation is current. */
+  readonly scopes: ScopeCatalogue
   private readonly by_method: ReadonlyMap<string, Matcher<DeclaredRoute>>
   private readonly of_sockets: Matcher<DeclaredSocket>
   private readonly stopWatching: () => void
@@ -38,6 +41,7 @@ export class Generation {
     this.routes = manifest.upstreams.flatMap((each) => each.routes)
     this.sockets = manifest.upstreams.flatMap((each) => each.sockets)
     this.operations = [...this.routes, ...this.sockets]
+    this.scopes = scopeCatalogue(manifest.scopes)
     const methods = [...new Set(this.routes.map((route) => route.method))]
     this.by_method = new Map(
       methods.map((method) => [method, openMatcher(this.routes.filter((route) => route.method === method))]),

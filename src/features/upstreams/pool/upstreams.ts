@@ -1,5 +1,4 @@
 import type { FastifyBaseLogger } from 'fastify'
-import { declareScopes } from '../../../kernel/permissions/scopes.js'
 import type { Clock } from '../../../kernel/time/clock.js'
 import { readManifestFile } from '../manifest/manifest-file.js'
 import { Generation, type Reports } from './generation.js'
@@ -21,7 +20,7 @@ export interface Upstreams {
 }
 
 /**
- * Reads the manifest and puts it in force. Its scopes join the catalogue, and leave it with `close`.
+ * Reads the manifest and puts it in force.
  * @throws ConfigurationError with a line for each mistake
  */
 export function openUpstreams(file: string, clock: Clock): Upstreams {
@@ -30,12 +29,7 @@ export function openUpstreams(file: string, clock: Clock): Upstreams {
     breakerChanged: (...change) => told.breakerChanged(...change),
     healthSaid: (...change) => told.healthSaid(...change),
   }
-  const owner = {}
-  const read = () => {
-    const next = new Generation(readManifestFile(file), clock, reports)
-    declareScopes(owner, next.manifest.scopes)
-    return next
-  }
+  const read = () => new Generation(readManifestFile(file), clock, reports)
   let generation = read()
   const retired = new Set<Generation>()
   const reload_listeners: (() => void)[] = []
@@ -56,7 +50,6 @@ export function openUpstreams(file: string, clock: Clock): Upstreams {
       told = reports
     },
     async close() {
-      declareScopes(owner, undefined)
       await Promise.all([generation, ...retired].map((each) => each.close()))
     },
   }

@@ -2,6 +2,7 @@ import { TABLE } from '../../../../src/app/pipeline/index.js'
 import { OpenRelays } from '../../../../src/features/upstreams/sockets/open-relays.js'
 import { accessRules } from '../../../../src/kernel/authz/access-rules.js'
 import { type Facts, NO_FACTS } from '../../../../src/kernel/authz/facts.js'
+import { BUILT_IN_SCOPES } from '../../../../src/kernel/permissions/scope-catalogue.js'
 import { unavailable } from '../../../../src/kernel/problems/problems.js'
 import { openBus } from '../../../../src/kernel/store/bus.js'
 import { t } from '../../../helpers/t.js'
@@ -35,7 +36,7 @@ function openOne(read: () => Promise<Facts>, clock: () => number) {
   const bus = openBus((error) => t.fail(String(error)))
   const relays = new OpenRelays({
     facts: { read },
-    rules: accessRules(TABLE),
+    rules: accessRules(TABLE, () => BUILT_IN_SCOPES),
     bus,
     clock,
     log: { warn: () => undefined },
