@@ -4,10 +4,10 @@ import { NIL_UUID } from '../../kernel/ids/uuid.js'
 import { holds } from '../../kernel/permissions/evaluate.js'
 import { Problem } from '../../kernel/problems/problems.js'
 
-/** Who acts in a conversation. */
+/** The caller of a route of conversations. */
 export interface Caller {
   readonly principal: TenantPrincipal
-  /** Whether they hold `conversations:moderate`, whatever they are in the conversation. */
+  /** Whether the caller holds `conversations:moderate`, whatever their role in the conversation. */
   readonly moderates: boolean
 }
 
@@ -21,12 +21,12 @@ export function callerOf(request: FastifyRequest): Caller {
   return { principal: principalOf(request), moderates: holds(holdings, 'conversations:moderate') }
 }
 
-/** The user as whom somebody reads; a key alone is nobody in particular, so it is a member of nothing. */
+/** Returns the user who reads; null for a key alone, which is a member of no conversation. */
 export function readerOf(principal: TenantPrincipal): string {
   return userIdOf(principal) ?? NIL_UUID
 }
 
-/** The user who acts. @throws Problem `user_required` for a key alone */
+/** Returns the user who acts. @throws Problem `user_required` for a key alone */
 export function userOf(principal: TenantPrincipal): string {
   const user_id = userIdOf(principal)
   if (user_id === null) throw new Problem('user_required')

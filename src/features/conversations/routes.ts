@@ -15,7 +15,7 @@ import {
 
 const tags = ['conversations']
 
-/** Conversations of a tenant: opened, changed and handed over. */
+/** The conversations of a tenant. */
 const conversations: Routes = async (app) => {
   app.get(
     '',
@@ -23,7 +23,7 @@ const conversations: Routes = async (app) => {
       config: tenant('conversations:view'),
       schema: {
         operationId: 'listConversations',
-        summary: 'Conversations, newest activity first',
+        summary: 'List conversations, newest activity first',
         tags,
         querystring: closed(ConversationQuery),
         response: { 200: pageSchema(Conversation), ...problems('invalid_cursor') },
@@ -44,7 +44,8 @@ const conversations: Routes = async (app) => {
       schema: {
         operationId: 'createConversation',
         summary: 'Open a conversation',
-        description: 'The user who opens it becomes its owner. A key without a user opens one that has no owner yet.',
+        description:
+          'The user who opens the conversation becomes its owner. If a key without a user opens it, it has no owner yet.',
         tags,
         body: NewConversation,
         response: { 201: Conversation },
@@ -67,7 +68,7 @@ const conversations: Routes = async (app) => {
       config: tenant('conversations:view'),
       schema: {
         operationId: 'getConversation',
-        summary: 'One conversation',
+        summary: 'Get a conversation',
         tags,
         params: ConversationParams,
         response: { 200: Conversation, ...problems('not_found') },
@@ -88,9 +89,9 @@ const conversations: Routes = async (app) => {
       config: tenant('conversations:edit'),
       schema: {
         operationId: 'updateConversation',
-        summary: 'Change a conversation',
+        summary: 'Update a conversation',
         description:
-          'Fields that are not sent stay. The title is changed by owners and moderators of the conversation, the visibility by owners. With If-Match, only if nobody else changed it meanwhile.',
+          'A field that is not sent keeps its value. Owners and moderators of the conversation change the title. Only owners change the visibility. With If-Match, the gateway updates only the version that you read.',
         tags,
         params: ConversationParams,
         body: ConversationChange,
@@ -115,9 +116,9 @@ const conversations: Routes = async (app) => {
       config: tenant('handoff:perform'),
       schema: {
         operationId: 'handOffConversation',
-        summary: 'Hand a conversation over',
+        summary: 'Hand off a conversation',
         description:
-          'To a member who may see it, or, with null, to nobody in particular. The status becomes handoff until somebody sets another one.',
+          'Assigns the conversation to a member who may see it. null removes the assignment. The status becomes handoff until a caller sets another one.',
         tags,
         params: ConversationParams,
         body: Handoff,

@@ -16,7 +16,7 @@ import {
   VISIBILITIES,
 } from './table.js'
 
-/** Counting further than a person would read costs every list. */
+/** The limit of the unread count. A higher count would slow down every list. */
 export const UNREAD_MAX = 1_000
 
 export const ConversationParams = closed({ id: Uuid })
@@ -31,7 +31,7 @@ export const NewConversation = closed({
   title: Name,
   customer_id: Type.Optional(Nullable(Uuid)),
   assignee_id: Type.Optional(Assignee),
-  channel: Type.Optional(Type.Enum([...CHANNELS], { description: 'web if not given.' })),
+  channel: Type.Optional(Type.Enum([...CHANNELS], { description: 'The default is web.' })),
   visibility: Type.Optional(Visibility),
 })
 
@@ -40,7 +40,9 @@ export const ConversationChange = closed(
     title: Type.Optional(Name),
     customer_id: Type.Optional(Nullable(Uuid)),
     assignee_id: Type.Optional(Assignee),
-    status: Type.Optional(Type.Enum(['open', 'pending', 'closed'], { description: 'handoff is set by a handoff.' })),
+    status: Type.Optional(
+      Type.Enum(['open', 'pending', 'closed'], { description: 'A hand-off sets the status handoff.' }),
+    ),
     visibility: Type.Optional(Visibility),
   },
   { minProperties: 1 },
@@ -56,24 +58,24 @@ export const Conversation = Type.Object(
     title: Type.String(),
     customer_id: Nullable(Type.String()),
     channel: Type.Enum([...CHANNELS]),
-    status: Type.Enum([...CONVERSATION_STATUSES], { description: 'A closed conversation takes no new messages.' }),
-    assignee_id: Nullable(Type.String({ description: 'The user who answers; null for nobody in particular.' })),
+    status: Type.Enum([...CONVERSATION_STATUSES], { description: 'A closed conversation accepts no new messages.' }),
+    assignee_id: Nullable(Type.String({ description: 'The assigned user; null without an assignment.' })),
     visibility: Type.Enum([...VISIBILITIES]),
     my_role: Nullable(Type.Enum([...CONVERSATION_ROLES])),
     last_message: Nullable(Message),
-    last_seq: Type.Integer({ description: 'The seq of the newest message; 0 when there is none.' }),
+    last_seq: Type.Integer({ description: 'The seq of the newest message; 0 without messages.' }),
     unread_count: Nullable(
       Type.Integer({
-        description: `Messages of others behind my read marker, counted up to ${UNREAD_MAX}; null for a key.`,
+        description: `Messages of others after my read marker, up to ${UNREAD_MAX}; null for a key.`,
       }),
     ),
     version: Type.Integer({
-      description: 'Counts the changes of the conversation itself; the ETag is this in quotes.',
+      description: 'The number of the version of the conversation. The ETag is this number in quotes.',
     }),
     created_at: Type.String(),
     updated_at: Type.String(),
     last_activity_at: Type.String({
-      description: 'Of the newest message, or of the opening; lists are ordered by it.',
+      description: 'The time of the newest message, or of the opening. Lists are ordered by it.',
     }),
   },
   { $id: 'Conversation' },
@@ -86,30 +88,32 @@ export const ConversationQuery = {
   assignee_id: Type.Optional(
     Type.String({
       pattern: `^(none|${UUID_PATTERN})$`,
-      description: 'A user id, or none for those of nobody in particular.',
+      description: 'A user id, or none for conversations without an assignment.',
     }),
   ),
-  mine: Type.Optional(Type.Enum(['true'], { description: 'Those that I am a member of, or that are assigned to me.' })),
+  mine: Type.Optional(
+    Type.Enum(['true'], { description: 'Conversations that I am a member of, or that are assigned to me.' }),
+  ),
   search: Type.Optional(
     Type.String({
       minLength: 1,
       maxLength: 100,
-      description: "Anywhere in the title or in the customer's name, case aside.",
+      description: 'Text that the title or the name of the customer contains, ignoring case.',
     }),
   ),
 }
 
-/** A conversation as one reader sees it. */
+/** A conversation, as one reader sees it. */
 export type ConversationResponse = Static<typeof Conversation>
 
-/** A conversation with what its reader has to do with it. */
+/** A conversation with the read marker and the membership of its reader. */
 export interface ConversationRecord extends Omit<ConversationRow, 'tenant_id'> {
   readonly last: MessageRow | null
   readonly my_role: ConversationRole | null
   readonly unread_count: number
 }
 
-/** The read marker is a user's, so the number of unread messages is null for a key without a user. */
+/** A read marker belongs to a user, so the number of unread messages is null for a key without a user. */
 export function toResponse({ last, ...row }: ConversationRecord, principal: TenantPrincipal): ConversationResponse {
   return {
     ...row,
@@ -119,8 +123,8 @@ export function toResponse({ last, ...row }: ConversationRecord, principal: Tena
 }
 
 /**
- * The response to a write. A caller can hold the scope to change a conversation and not the scope to view one: the
- * response then has nothing of its messages.
+ * Returns the response to a write. A caller can hold the scope to change conversations without the scope to view them. The
+ * response then holds nothing about messages.
  */
 export function redactFor({ holdings }: FastifyRequest, conversation: ConversationResponse): ConversationResponse {
   if (holds(holdings, 'conversations:view')) return conversation

@@ -28,7 +28,7 @@ import {
 export interface ConversationFilters {
   readonly status?: ConversationStatus
   readonly customer_id?: string
-  /** A user, or `none` for nobody in particular. */
+  /** A user id, or `none` for conversations without an assignment. */
   readonly assignee_id?: string
   readonly mine?: 'true'
   readonly search?: string
@@ -49,8 +49,8 @@ export interface UpdateConversationInput extends Partial<Omit<CreateConversation
 const { tenant_id: _tenant_id, ...columns } = getTableColumns(conversations)
 
 /**
- * Reads conversations as one caller sees them. What they may not see does not exist: a conversation of members is there
- * for its members alone, so for no key without a user.
+ * Reads conversations as one caller sees them. A conversation that the caller may not see does not exist for the caller. Only
+ * its members see a conversation of members, so a key without a user sees none.
  */
 export class ConversationsReader {
   constructor(
@@ -58,7 +58,7 @@ export class ConversationsReader {
     protected readonly tenant_id: string,
   ) {}
 
-  /** Conversations, newest activity first. */
+  /** Lists conversations, newest activity first. */
   async list(
     filters: ConversationFilters,
     page: OrderedPage,
@@ -74,14 +74,14 @@ export class ConversationsReader {
     )
   }
 
-  /** @throws Problem `not_found` for one that does not exist for this principal */
+  /** @throws Problem `not_found` for a conversation that this principal cannot see */
   async visible(id: string, principal: TenantPrincipal): Promise<ConversationResponse> {
     const [row] = await this.select(principal).where(and(this.isVisible(), eq(conversations.id, id)))
     if (row === undefined) throw new Problem('not_found')
     return toResponse(row, principal)
   }
 
-  /** Of these conversations, those that the principal sees, and how far each is: for whoever listens. */
+  /** Returns which of these conversations the principal sees, with the newest seq of each, for open connections. */
   async seen(ids: readonly string[], principal: TenantPrincipal): Promise<{ id: string; last_seq: number }[]> {
     const { id, last_seq } = conversations
     return this.scope.queries
@@ -120,7 +120,7 @@ export class ConversationsReader {
       .$dynamic()
   }
 
-  /** The one rule of who sees a conversation; the join above has found whether the reader is a member. */
+  /** The rule of visibility. The join above finds whether the reader is a member. */
   private isVisible(): SQL | undefined {
     const is_open = or(eq(conversations.visibility, 'tenant'), sql`${conversation_members.user_id} is not null`)
     return and(eq(conversations.tenant_id, this.tenant_id), is_open)
@@ -150,7 +150,7 @@ export class ConversationsWriter extends ConversationsReader {
     super(scope, tenant_id)
   }
 
-  /** Opens a conversation. A user who does becomes its owner. @throws Problem `validation_failed` for ids that name nobody */
+  /** Opens a conversation. A user who opens it becomes its owner. @throws Problem `validation_failed` for unknown ids */
   async create(input: CreateConversationInput, { principal }: Caller): Promise<ConversationResponse> {
     const { now } = this.scope
     const id = uuidv7()
@@ -193,7 +193,7 @@ export class ConversationsWriter extends ConversationsReader {
   }
 
   /**
-   * Hands the conversation to a member who may see it, or to nobody in particular.
+   * Assigns the conversation to a member who may see it, or removes the assignment.
    * @throws Problem `not_found`, `precondition_failed`, `conversation_closed`, `validation_failed`
    */
   async handOff(
@@ -208,7 +208,7 @@ export class ConversationsWriter extends ConversationsReader {
     return this.set(before, { assignee_id, status: 'handoff' }, caller)
   }
 
-  /** Reads a conversation and holds it until the end, so that what was checked is what changes. @throws Problem `not_found` */
+  /** Reads and locks a conversation until the commit, so that the checked row is the changed row. @throws Problem `not_found` */
   async hold(id: string, { principal }: Caller): Promise<ConversationResponse> {
     await this.scope.queries.select({ id: conversations.id }).from(conversations).where(this.isThis(id)).for('update')
     return this.visible(id, principal)
@@ -240,7 +240,7 @@ export class ConversationsWriter extends ConversationsReader {
     return after
   }
 
-  /** Whoever answers must be able to see it: one refusal for all who cannot, so that it tells of nobody. */
+  /** The assignee must be able to see the conversation. All reasons share one error, so it reveals nothing about the user. */
   private async checkAssignee({ id, assignee_id, visibility }: ConversationResponse): Promise<void> {
     if (assignee_id === null) return
     const member = await findHoldings(this.scope, this.tenant_id, assignee_id)
@@ -267,15 +267,15 @@ export class ConversationsWriter extends ConversationsReader {
     return and(eq(conversations.tenant_id, this.tenant_id), eq(conversations.id, id))
   }
 
-  /** A title is words of people, of whom some write for members alone: the audit says that it changed, and not what it says. */
+  /** A title can hold confidential text of members. The audit records that it changed, and not its text. */
   private recordChange(id: string, changes: Record<string, unknown>): void {
     this.scope.recordChange({ kind: 'conversation', conversation_id: id, tenant_id: this.tenant_id, changes })
   }
 }
 
 /**
- * A conversation as its reader sees it, held against a removal, a change of visibility and a close until the
- * transaction ends: what was checked is still so when the write is there. Messages may be written meanwhile.
+ * Reads a conversation as its reader sees it. Until the commit it locks out the removal of the reader, a change of visibility
+ * and a close, so that the checks still hold when the write is committed. Other messages may be written at the same time.
  *
  * @throws Problem `not_found`
  */
@@ -317,7 +317,7 @@ function isAfter({ after }: OrderedPage): SQL | undefined {
   return sql`(${conversations.last_activity_at}, ${conversations.id}) < ${place}`
 }
 
-/** Messages behind the read marker that others wrote and that are still there. */
+/** The condition of an unread message: after the read marker, of another author, and not deleted. */
 function unreadBy(reader: string): SQL<number> {
   return sql<number>`(select count(*)::int from (
     select from messages u
@@ -334,6 +334,6 @@ const unknownAssignee = (cause?: unknown) =>
 
 const CONSTRAINTS = { conversations_customer_fkey: unknownCustomer, conversations_assignee_fkey: unknownAssignee }
 
-/** The caller would make it a conversation of members, and would not see it. */
+/** The caller is not a member, and would no longer see a conversation of members. */
 const unseen = () =>
-  invalidField('/visibility', 'must be tenant: whoever asks is no member, and would not see it any more')
+  invalidField('/visibility', 'must be tenant: you are not a member and could no longer see the conversation')

@@ -17,10 +17,10 @@ export const CONVERSATION_ROLES = ['owner', 'moderator', 'member'] as const
 export type ConversationRole = (typeof CONVERSATION_ROLES)[number]
 
 /**
- * A conversation between the people of a tenant and, mostly, one of its customers.
+ * A conversation between members of a tenant and, usually, one of its customers.
  *
- * The migration says of the references to customer and assignee that only their own column is emptied when what they
- * name is gone; drizzle would empty the tenant too.
+ * When a customer or an assignee is deleted, the migration sets only the referring column to null. The foreign key that
+ * drizzle generates would set the tenant to null too.
  */
 export const conversations = pgTable(
   'conversations',
@@ -31,14 +31,14 @@ export const conversations = pgTable(
     customer_id: uuid('customer_id'),
     channel: text('channel').$type<Channel>().notNull(),
     status: text('status').$type<ConversationStatus>().notNull(),
-    /** The user who answers; null for nobody in particular. */
+    /** The assigned user; null without an assignment. */
     assignee_id: uuid('assignee_id'),
     visibility: text('visibility').$type<Visibility>().notNull(),
-    /** The seq of the newest message; each new one takes the next number in the transaction that writes it. */
+    /** The seq of the newest message. The transaction of a new message takes the next number. */
     last_seq: integer('last_seq').notNull().default(0),
-    /** Of the newest message, or of the opening: what the list is ordered by. */
+    /** The time of the newest message, or of the opening. Lists are ordered by it. */
     last_activity_at: instant('last_activity_at').notNull(),
-    /** Counts the changes of the conversation itself, not its messages; it is the ETag. */
+    /** The number of the version of the conversation, without its messages. The ETag is made from it. */
     version: integer('version').notNull().default(1),
     created_at: instant('created_at').notNull(),
     updated_at: instant('updated_at').notNull(),
@@ -65,7 +65,7 @@ export const conversations = pgTable(
   ],
 )
 
-/** Who belongs to a conversation. Whoever leaves the tenant leaves its conversations. */
+/** The members of a conversation. A user who leaves the tenant leaves its conversations. */
 export const conversation_members = pgTable(
   'conversation_members',
   {
@@ -88,7 +88,7 @@ export const conversation_members = pgTable(
   ],
 )
 
-/** How far each user has read. Not a column of members: a conversation of the whole tenant is read by others too. */
+/** Read markers. They are not columns of members, because users who are not members read a conversation of the whole tenant. */
 export const read_markers = pgTable(
   'read_markers',
   {
@@ -109,7 +109,7 @@ export const read_markers = pgTable(
   ],
 )
 
-/** The reference of a row to its conversation, of the same tenant. */
+/** The foreign key of a row to its conversation in the same tenant. */
 function ofConversation(table: string, columns: Parameters<typeof withinTenant>[1]) {
   return withinTenant(`${table}_conversation_fkey`, columns, [conversations.tenant_id, conversations.id])
 }

@@ -7,7 +7,7 @@ import { ConversationMember, MemberChange, MemberParams, NewMember } from './sch
 
 const tags = ['conversations']
 
-/** Who belongs to a conversation. What changes here holds at once. */
+/** The members of a conversation. A change applies at once. */
 const members: Routes = async (app) => {
   app.get(
     '',
@@ -15,7 +15,7 @@ const members: Routes = async (app) => {
       config: tenant('conversations:view'),
       schema: {
         operationId: 'listConversationMembers',
-        summary: 'Members of a conversation',
+        summary: 'List members of a conversation',
         tags,
         params: ConversationParams,
         querystring: closed(PageQuery),
@@ -39,7 +39,7 @@ const members: Routes = async (app) => {
       schema: {
         operationId: 'addConversationMember',
         summary: 'Add a member',
-        description: 'Owners and moderators add members and moderators; owners add owners.',
+        description: 'Owners and moderators add members and moderators. Only owners add owners.',
         tags,
         params: ConversationParams,
         body: NewMember,
@@ -64,7 +64,7 @@ const members: Routes = async (app) => {
       config: tenant('conversations:edit'),
       schema: {
         operationId: 'updateConversationMember',
-        summary: 'Change the role of a member',
+        summary: 'Update the role of a member',
         tags,
         params: MemberParams,
         body: MemberChange,
@@ -92,7 +92,8 @@ const members: Routes = async (app) => {
       schema: {
         operationId: 'removeConversationMember',
         summary: 'Remove a member, or leave',
-        description: 'Owners and moderators remove, but nobody removes an owner but an owner. The last owner stays.',
+        description:
+          'Owners and moderators remove members. Only an owner removes an owner. The last owner cannot be removed.',
         tags,
         params: MemberParams,
         response: { 204: NoContent, ...problems('conversation_role_required', 'not_found', 'last_owner') },

@@ -14,7 +14,7 @@ export const ConversationMember = Type.Object(
     user_id: Type.String(),
     name: Type.String(),
     role: Role,
-    read_seq: Type.Integer({ description: 'The seq up to which they have read.' }),
+    read_seq: Type.Integer({ description: 'The seq of the last message that the member has read.' }),
     created_at: Type.String(),
   },
   { $id: 'ConversationMember' },

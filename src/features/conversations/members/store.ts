@@ -12,26 +12,26 @@ import type { ConversationResponse } from '../schema.js'
 import { ConversationsWriter } from '../store.js'
 import { type ConversationRole, conversation_members, conversations, read_markers } from '../table.js'
 
-/** Members of one conversation: each of them is told of each message. */
+/** The maximum number of members of a conversation. Each of them receives each message. */
 export const CONVERSATION_MEMBERS_MAX = 500
 
 export interface ConversationMemberRecord {
   readonly user_id: string
   readonly name: string
   readonly role: ConversationRole
-  /** How far they have read. */
+  /** The seq of the last message that the member has read. */
   readonly read_seq: number
   readonly created_at: string
 }
 
-/** Reads who belongs to a conversation. Whether the caller sees the conversation is asked before. */
+/** Reads the members of a conversation. The caller must check first that the conversation is visible. */
 export class ConversationMembersReader {
   constructor(
     protected readonly scope: ReadScope,
     protected readonly tenant_id: string,
   ) {}
 
-  /** Members, by descending user id. */
+  /** Lists members, by descending user id. */
   async list(conversation_id: string, page: Page): Promise<Rows<ConversationMemberRecord>> {
     const after = page.after_id === undefined ? undefined : lt(conversation_members.user_id, page.after_id)
     const rows = await this.select()
@@ -82,7 +82,7 @@ export class ConversationMembersReader {
   }
 }
 
-/** Every change holds the conversation until its end, so that two cannot both count on the other's owner. */
+/** Every change locks the conversation until the commit, so that two changes cannot each remove one of the last two owners. */
 export class ConversationMembersWriter extends ConversationMembersReader {
   readonly #conversations: ConversationsWriter
 
@@ -132,7 +132,7 @@ export class ConversationMembersWriter extends ConversationMembersReader {
   }
 
   /**
-   * Takes a member out; whoever leaves takes out themselves. It holds at once.
+   * Removes a member. A member who leaves removes themselves. It applies at once.
    * @throws Problem `not_found`, `conversation_role_required`, `last_owner`
    */
   async remove(id: string, user_id: string, caller: Caller): Promise<void> {
@@ -156,16 +156,16 @@ export class ConversationMembersWriter extends ConversationMembersReader {
     return { conversation, held: await effectiveRole(this.scope, this.tenant_id, conversation, caller) }
   }
 
-  /** @throws Problem `last_owner` when nobody would be left who can act as owner */
+  /** @throws Problem `last_owner` when no owner who can act would be left */
   private async checkOwnerStays(id: string, { user_id, role }: ConversationMemberRecord): Promise<void> {
     if (role !== 'owner') return
     const owners = await activeOwners(this.scope, this.tenant_id, id)
     if (owners.every((owner) => owner === user_id) && owners.length > 0) {
-      throw new Problem('last_owner', { detail: 'The conversation would be left without an owner who can act.' })
+      throw new Problem('last_owner', { detail: 'The conversation would have no owner left who can act.' })
     }
   }
 
-  /** @throws Problem `validation_failed`, the same for everybody who is no active member of the tenant */
+  /** @throws Problem `validation_failed`, with the same text for every user who is not an active member of the tenant */
   private async checkUser(user_id: string): Promise<void> {
     const rows = await this.scope.queries
       .select({ user_id: memberships.user_id })

@@ -4,8 +4,8 @@ import { type Limiter, spend } from '../../../kernel/limits/limiter.js'
 import { unreachable } from '../../../kernel/unreachable.js'
 
 /**
- * Spends the budgets of the author of a message: a user, or the customer or key whose message it is. A key that passes on
- * the words of many customers has one of each.
+ * Consumes the budgets of the author of a message: a user, a customer or a key. A key that sends the messages of many
+ * customers consumes the budget of each customer.
  *
  * @throws Problem `rate_limited`
  */

@@ -14,7 +14,7 @@ import { Message, MessageChange, MessageParams, MessageQuery, type MessageRespon
 
 const tags = ['conversations']
 
-/** The longest wait, and time to answer. */
+/** The longest wait, plus the time for the response. */
 const HANDLER_MS_MAX = (WAIT_SECONDS_MAX + 10) * 1000
 
 interface MessagesOptions {
@@ -22,7 +22,7 @@ interface MessagesOptions {
   readonly live: Live
 }
 
-/** The messages of a conversation. They are written here, and told to whoever listens once they are there. */
+/** The messages of a conversation. Listeners receive a message after its commit. */
 const messages: Routes<MessagesOptions> = async (app, { limiter, live }) => {
   app.get(
     '',
@@ -30,9 +30,9 @@ const messages: Routes<MessagesOptions> = async (app, { limiter, live }) => {
       config: { ...tenant('conversations:view'), handler_ms_max: HANDLER_MS_MAX },
       schema: {
         operationId: 'listMessages',
-        summary: 'Messages: newest first, or what came after a seq',
+        summary: 'List messages: newest first, or those after a seq',
         description:
-          'With after and wait it is a long poll: for clients that can open neither a socket nor a stream. While it waits it counts as a connection.',
+          'With after and wait it is a long poll, for clients that can open neither a socket nor a stream. While it waits, it counts as a connection.',
         tags,
         params: ConversationParams,
         querystring: closed(MessageQuery),
@@ -54,13 +54,13 @@ const messages: Routes<MessagesOptions> = async (app, { limiter, live }) => {
   app.post(
     '',
     {
-      // What was deleted since stays deleted, and whoever was removed since sees nothing.
+      // A replay shows the current message: deleted if it was deleted since, and nothing for a caller who was removed since.
       config: { ...tenant('conversations:reply'), replayed: messageNow },
       schema: {
         operationId: 'createMessage',
-        summary: 'Write a message',
+        summary: 'Send a message',
         description:
-          'It gets the next seq of its conversation. Its author is the user, or the key that calls without one, or the customer whose words the key passes on.',
+          'The message gets the next seq of its conversation. Its author is the user, or the key if it calls without a user, or the customer whom the key names.',
         tags,
         params: ConversationParams,
         body: NewMessage,
@@ -83,7 +83,7 @@ const messages: Routes<MessagesOptions> = async (app, { limiter, live }) => {
       config: tenant('conversations:view'),
       schema: {
         operationId: 'getMessage',
-        summary: 'One message',
+        summary: 'Get a message',
         tags,
         params: MessageParams,
         response: { 200: Message, ...problems('not_found') },
@@ -122,7 +122,7 @@ const messages: Routes<MessagesOptions> = async (app, { limiter, live }) => {
         operationId: 'deleteMessage',
         summary: 'Delete a message',
         description:
-          'By its author, an owner or moderator of the conversation, or whoever holds conversations:moderate. Its place and its seq stay; what it said is gone.',
+          'Its author, an owner or moderator of the conversation, and a caller with conversations:moderate can delete it. The message keeps its position and its seq, and loses its content.',
         tags,
         params: MessageParams,
         response: { 204: NoContent, ...problems('not_author', 'not_found') },
@@ -138,7 +138,7 @@ const messages: Routes<MessagesOptions> = async (app, { limiter, live }) => {
 }
 export default messages
 
-/** A message as it is now. @throws Problem `not_found` */
+/** Reads the current message. @throws Problem `not_found` */
 function messageNow(request: FastifyRequest, message: { readonly id: string }): Promise<MessageResponse> {
   const { id } = request.params as { id: string }
   return request.tenant_store.read(async (store) => {
@@ -147,8 +147,8 @@ function messageNow(request: FastifyRequest, message: { readonly id: string }): 
   })
 }
 
-/** @throws Problem `validation_failed` for a wait for nothing in particular */
+/** @throws Problem `validation_failed` for wait without after */
 function checkedAfter(after: string | undefined): number {
   if (after !== undefined) return Number(after)
-  throw invalidField('/wait', 'needs after: the seq of the last message that you have')
+  throw invalidField('/wait', 'requires after: the seq of the last message that you have')
 }

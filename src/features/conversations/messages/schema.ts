@@ -12,7 +12,7 @@ export const MessageParams = closed({ id: Uuid, message_id: Uuid })
 const Content = Type.String({
   minLength: 1,
   maxLength: CONTENT_CHARACTERS_MAX,
-  description: `1 to ${CONTENT_CHARACTERS_MAX} characters, kept and answered exactly as they were sent. It is text/plain: whoever shows it in HTML must escape it.`,
+  description: `1 to ${CONTENT_CHARACTERS_MAX} characters, stored and returned unchanged. It is text/plain: a page must escape it before it shows it as HTML.`,
 })
 
 export const NewMessage = closed({
@@ -21,8 +21,7 @@ export const NewMessage = closed({
   customer_id: Type.Optional(
     Type.String({
       format: 'uuid',
-      description:
-        'For a key without a user: these are the words of the customer, who must be the customer of this conversation.',
+      description: 'For a key without a user: the author of the message. It must be the customer of this conversation.',
     }),
   ),
 })
@@ -38,7 +37,7 @@ export const Message = Type.Object(
       kind: Type.Enum([...AUTHOR_KINDS]),
       id: Type.String({ description: 'The id of the user, of the key, or of the customer.' }),
     }),
-    content: Nullable(Type.String({ description: 'text/plain, as it was sent; null when the message is deleted.' })),
+    content: Nullable(Type.String({ description: 'text/plain, as it was sent. null when the message is deleted.' })),
     reply_to: Nullable(Type.String({ description: 'The id of a message of the same conversation.' })),
     created_at: Type.String(),
     edited_at: Nullable(Type.String()),
@@ -53,7 +52,7 @@ export const MessageQuery = {
     Type.String({
       'x-documented-as': { type: 'integer', minimum: 0 },
       pattern: '^(0|[1-9][0-9]{0,8})$',
-      description: 'A seq: the messages behind it, oldest first. Without it, the newest first.',
+      description: 'A seq. Returns the messages after it, oldest first. Without it, the newest messages are first.',
     }),
   ),
   wait: Type.Optional(
@@ -61,12 +60,12 @@ export const MessageQuery = {
       'x-documented-as': { type: 'integer', minimum: 0, maximum: WAIT_SECONDS_MAX },
       pattern: '^(1?[0-9]|2[0-5])$',
       description:
-        'With after: seconds to wait for a message when there is none yet. It is answered as soon as there is one.',
+        'With after: how many seconds to wait for a message if there is none. The response follows as soon as there is one.',
     }),
   ),
 }
 
-/** A message as every reader sees it, over REST and in the stream. */
+/** Returns a message as every reader sees it, over REST and in the stream. */
 export type MessageResponse = Static<typeof Message>
 
 export function toResponse(row: MessageRow): MessageResponse {

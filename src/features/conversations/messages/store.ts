@@ -17,7 +17,7 @@ import { type MessageRow, messages } from './table.js'
 export interface CreateMessageInput {
   readonly content: string
   readonly reply_to?: string | null
-  /** The customer whose words a key passes on. */
+  /** The customer who is the author of a message that a key sends. */
   readonly customer_id?: string
 }
 
@@ -25,7 +25,7 @@ type Author = Pick<MessageRow, 'author_kind' | 'author_id' | 'key_id'>
 
 type Place = Pick<ConversationRow, 'last_seq' | 'status' | 'customer_id' | 'visibility'>
 
-/** The statements of a message run for each one, so they are compiled once. */
+/** These statements run for every message, so they are compiled once. */
 const builder = queriesOn(async () => [])
 const INSERT = compiled<Omit<MessageRow, 'edited_at' | 'deleted_at'>, MessageRow>((given) =>
   builder.insert(messages).values(given).returning(),
@@ -35,7 +35,7 @@ const NEXT_PLACE = compiled<Record<'tenant_id' | 'id' | 'now', string>, Place>((
     .update(conversations)
     .set({
       last_seq: sql`${conversations.last_seq} + 1`,
-      // Whoever waited for another writer may have begun before them.
+      // A writer that waited for the lock may have an earlier `now`; never move the time backwards.
       last_activity_at: sql`greatest(${conversations.last_activity_at}, ${now}::timestamptz)`,
     })
     .where(and(eq(conversations.tenant_id, tenant_id), eq(conversations.id, id)))
@@ -79,20 +79,20 @@ function range({ tenant_id, conversation_id, after, before }: Given) {
     .$dynamic()
 }
 
-/** Reads messages of a conversation. Whether the caller sees the conversation is asked before. */
+/** Reads messages of a conversation. The caller must check first that the conversation is visible. */
 export class MessagesReader {
   constructor(
     protected readonly scope: ReadScope,
     protected readonly tenant_id: string,
   ) {}
 
-  /** Messages behind a seq, in their order: what somebody missed. */
+  /** Lists messages after a seq, oldest first: those that a listener missed. */
   async after(conversation_id: string, seq: number, limit: number): Promise<MessageResponse[]> {
     const values = { tenant_id: this.tenant_id, conversation_id, after: seq, before: undefined, limit }
     return (await this.scope.queries.run(ASCENDING(values))).map(toResponse)
   }
 
-  /** A page of messages: behind a seq in their order, or, without one, newest first. */
+  /** Lists a page of messages: after a seq, oldest first, or without a seq, newest first. */
   async list(conversation_id: string, after: number | undefined, page: OrderedPage): Promise<Rows<MessageResponse>> {
     const values = { tenant_id: this.tenant_id, conversation_id, limit: page.limit + 1 }
     const rows =
@@ -120,7 +120,7 @@ export class MessagesReader {
   }
 }
 
-/** What is said stays out of the audit: an event cannot be taken back, and a message can. */
+/** The audit does not hold the content of messages, because a message can be deleted and an audit event cannot. */
 export class MessagesWriter extends MessagesReader {
   readonly #conversations: ConversationsReader
 
@@ -133,8 +133,8 @@ export class MessagesWriter extends MessagesReader {
   }
 
   /**
-   * Writes a message. Its number comes from the row of the conversation, which is held until the end: whoever writes at
-   * the same time waits for it, and a transaction that fails gives its number back.
+   * Sends a message. Its number comes from the row of the conversation, which is locked until the commit: other writers wait
+   * for it, and a transaction that fails does not use up a number.
    *
    * @throws Problem `not_found`, `conversation_closed`, `key_required`, `validation_failed`
    */
@@ -174,7 +174,7 @@ export class MessagesWriter extends MessagesReader {
   }
 
   /**
-   * Takes what was said out of a message; its place stays. Deleting twice is deleting once.
+   * Deletes the content of a message. The message keeps its position. Deleting a deleted message changes nothing.
    * @throws Problem `not_found`, `not_author`
    */
   async delete(conversation_id: string, id: string, caller: Caller): Promise<void> {
@@ -182,7 +182,7 @@ export class MessagesWriter extends MessagesReader {
     const before = await this.hold(conversation_id, id)
     const moderates = caller.moderates || my_role === 'owner' || my_role === 'moderator'
     if (!moderates && !isAuthor(before, caller.principal)) {
-      throw new Problem('not_author', { detail: 'Only its author, or a moderator, may delete a message.' })
+      throw new Problem('not_author', { detail: 'Only the author or a moderator may delete a message.' })
     }
     if (before.deleted_at !== null) this.scope.recordNoChange()
     else await this.set(before, { content: null, deleted_at: this.scope.now }, 'chat_message_deleted')
@@ -236,8 +236,8 @@ export class MessagesWriter extends MessagesReader {
 }
 
 /**
- * Whose words they are: the user's, or the key's own, or those of the conversation's customer, which only a key may pass
- * on. A user who could write as the customer could put words into a mouth that cannot object.
+ * Returns the author of a message: the user, the key, or the customer of the conversation. Only a key may send a message of
+ * the customer, so that a user cannot forge one.
  */
 function authorOf(
   { customer_id }: CreateMessageInput,
@@ -247,7 +247,7 @@ function authorOf(
   switch (principal.kind) {
     case 'user':
       if (customer_id === undefined) return { author_kind: 'user', author_id: principal.id, key_id: null }
-      throw new Problem('key_required', { detail: 'Only a key, without a user, passes on the words of a customer.' })
+      throw new Problem('key_required', { detail: 'Only a key without a user can send a message of a customer.' })
     case 'key':
       if (customer_id === undefined) return { author_kind: 'key', author_id: principal.id, key_id: principal.id }
       if (customer_id !== of_conversation)
@@ -258,7 +258,7 @@ function authorOf(
   }
 }
 
-/** A key may change what it passed on. */
+/** Checks whether the caller sent the message. A key may edit the messages that it sent for customers. */
 function isAuthor({ author_kind, author_id, key_id }: MessageRow, { kind, id }: TenantPrincipal): boolean {
   switch (kind) {
     case 'user':

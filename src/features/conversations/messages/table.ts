@@ -5,8 +5,8 @@ import { instant, isOneOf, tenantId, withinTenant } from '../../../kernel/databa
 import { conversations } from '../table.js'
 
 /**
- * What was written in a conversation, numbered from 1 without gaps. A deleted message keeps its place and its number
- * and nothing that was said.
+ * The messages of a conversation, numbered from 1 without gaps. A deleted message keeps its position and its number, and
+ * loses its content.
  */
 export const messages = pgTable(
   'messages',
@@ -16,11 +16,11 @@ export const messages = pgTable(
     conversation_id: uuid('conversation_id').notNull(),
     seq: integer('seq').notNull(),
     author_kind: text('author_kind').$type<AuthorKind>().notNull(),
-    /** Not a reference: what somebody wrote stays when they are gone. */
+    /** Not a foreign key: a message stays when its author is deleted. */
     author_id: text('author_id').notNull(),
-    /** The key that wrote it, for itself or for a customer. */
+    /** The key that sent it, as itself or for a customer. */
     key_id: text('key_id'),
-    /** As it was sent; null once it is deleted. */
+    /** The content as it was sent; null once the message is deleted. */
     content: text('content'),
     reply_to: uuid('reply_to'),
     created_at: instant('created_at').notNull(),

@@ -6,7 +6,7 @@ import { ReadMarker, ReadMarkerWish } from './schema.js'
 
 const tags = ['conversations']
 
-/** How far the caller has read a conversation. */
+/** The read marker of the caller in a conversation. */
 const readMarkers: Routes = async (app) => {
   app.put(
     '',
@@ -14,8 +14,8 @@ const readMarkers: Routes = async (app) => {
       config: tenant('conversations:view'),
       schema: {
         operationId: 'markRead',
-        summary: 'Say how far I have read',
-        description: 'The marker moves forwards only; an earlier seq changes nothing.',
+        summary: 'Move my read marker',
+        description: 'The marker only moves forward. An earlier seq changes nothing.',
         tags,
         params: ConversationParams,
         body: ReadMarkerWish,

@@ -8,14 +8,14 @@ import { type ReadMarkerRow, read_markers } from '../table.js'
 
 export type ReadMarkerRecord = Omit<ReadMarkerRow, 'tenant_id'>
 
-/** Read markers: how far a user has read. They move forwards only, whichever of the user's clients is first. */
+/** Read markers of users. A marker only moves forward, in whatever order the clients of the user send it. */
 export class ReadMarkersWriter {
   constructor(
     private readonly scope: WriteScope,
     private readonly tenant_id: string,
   ) {}
 
-  /** @throws Problem `user_required`, `not_found`, `validation_failed` for a message that is not there yet */
+  /** @throws Problem `user_required`, `not_found`, `validation_failed` for a seq that does not exist yet */
   async mark(conversation_id: string, seq: number, { principal }: Caller): Promise<ReadMarkerRecord> {
     const user_id = userOf(principal)
     const { last_seq } = await holdVisible(this.scope, this.tenant_id, conversation_id, principal)

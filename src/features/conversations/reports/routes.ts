@@ -6,7 +6,7 @@ import { Decision, OwnReport, Report, ReportParams, ReportQuery, toOwnResponse, 
 
 const tags = ['conversations']
 
-/** The reports of a tenant: those of mine, and the queue of the moderators. */
+/** The reports of a tenant: my reports, and the queue of the moderators. */
 const reports: Routes = async (app) => {
   app.get(
     '',
@@ -14,8 +14,8 @@ const reports: Routes = async (app) => {
       config: tenant('conversations:moderate'),
       schema: {
         operationId: 'listReports',
-        summary: 'Reports, newest first',
-        description: 'Those about messages of the caller are not among them.',
+        summary: 'List reports, newest first',
+        description: 'The list leaves out reports about messages of the caller.',
         tags,
         querystring: closed(ReportQuery),
         response: { 200: pageSchema(Report), ...problems('invalid_cursor') },
@@ -40,7 +40,7 @@ const reports: Routes = async (app) => {
       config: tenant('conversations:view'),
       schema: {
         operationId: 'listMyReports',
-        summary: 'What I reported, newest first',
+        summary: 'List my reports, newest first',
         tags,
         querystring: closed(PageQuery),
         response: { 200: pageSchema(OwnReport), ...problems('invalid_cursor', 'user_required') },
@@ -60,7 +60,7 @@ const reports: Routes = async (app) => {
       config: tenant('conversations:moderate'),
       schema: {
         operationId: 'getReport',
-        summary: 'One report',
+        summary: 'Get a report',
         tags,
         params: ReportParams,
         response: { 200: Report, ...problems('not_found') },
@@ -84,7 +84,8 @@ const reports: Routes = async (app) => {
         schema: {
           operationId,
           summary,
-          description: 'Once, with a note for the other moderators. It does not change the message.',
+          description:
+            'A report is decided once, with a note for the other moderators. The decision does not change the message.',
           tags,
           params: ReportParams,
           body: Decision,

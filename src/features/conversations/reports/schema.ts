@@ -24,20 +24,20 @@ const of_report = {
   decided_at: Nullable(Type.String()),
 }
 
-/** A report as the one who made it sees it. */
+/** A report, as its reporter sees it. */
 export const OwnReport = Type.Object(of_report, { $id: 'OwnReport' })
 
-/** A report as moderators see it. */
+/** A report, as moderators see it. */
 export const Report = Type.Object(
   {
     ...of_report,
-    reporter_id: Nullable(Type.String({ description: 'Null for a key without a user.' })),
+    reporter_id: Nullable(Type.String({ description: 'null for a key without a user.' })),
     message: Type.Object(
       {
         content: Type.String(),
         author: Type.Object({ kind: Type.Enum([...AUTHOR_KINDS]), id: Type.String() }),
       },
-      { description: 'The message as it was when it was reported; it may have been edited or deleted since.' },
+      { description: 'The message at the time of the report. It may have been edited or deleted since.' },
     ),
     note: Nullable(Type.String()),
     decided_by: Nullable(Type.Object({ kind: Type.Enum([...TENANT_PRINCIPAL_KINDS]), id: Type.String() })),
@@ -45,13 +45,13 @@ export const Report = Type.Object(
   { $id: 'Report' },
 )
 
-/** What the reporter may know: not who decided, and not the copy, which would outlive a deleted message. */
+/** Returns a report for its reporter: without the moderator who decided, and without the copy of the message. */
 export function toOwnResponse(report: ReportRecord): Static<typeof OwnReport> {
   const { id, conversation_id, message_id, reason, status, created_at, decided_at } = report
   return { id, conversation_id, message_id, reason, status, created_at, decided_at }
 }
 
-/** Whoever holds a key may be anybody, and so the one who was reported: a key alone is not told who did it. */
+/** Returns a report for a moderator. A key alone does not see the reporter, because its holder could be the reported author. */
 export function toResponse(report: ReportRecord, principal: TenantPrincipal): Static<typeof Report> {
   const { content, author_kind, author_id, decided_by_kind, decided_by, reporter_id, note } = report
   return {

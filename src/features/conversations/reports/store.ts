@@ -13,9 +13,8 @@ import { message_reports, type ReportRow, type ReportStatus } from './table.js'
 export type ReportRecord = Omit<ReportRow, 'tenant_id'>
 
 /**
- * Reads reports. To report is to show a message to the moderators: they see the copy in the report, also of a
- * conversation of members that does not exist for them. Whoever is reported never sees who did it: a moderator does not
- * see, and cannot decide, what is about their own messages.
+ * Reads reports. Moderators see the copy of the message in a report, also if they cannot see its conversation. The reported
+ * author never learns who the reporter is: a moderator cannot see or decide a report about a message of their own.
  */
 export class ReportsReader {
   constructor(
@@ -23,13 +22,13 @@ export class ReportsReader {
     protected readonly tenant_id: string,
   ) {}
 
-  /** The queue of the moderators, newest first. */
+  /** Lists the queue of the moderators, newest first. */
   list(status: ReportStatus | undefined, page: Page, principal: TenantPrincipal): Promise<Rows<ReportRecord>> {
     const of_status = status === undefined ? undefined : eq(message_reports.status, status)
     return this.select(and(isOfOthers(principal), of_status), page)
   }
 
-  /** What a user reported, newest first. @throws Problem `user_required` */
+  /** Lists the reports of a user, newest first. @throws Problem `user_required` */
   async mine(page: Page, principal: TenantPrincipal): Promise<Rows<ReportRecord>> {
     return this.select(eq(message_reports.reporter_id, userOf(principal)), page)
   }
@@ -69,8 +68,8 @@ export class ReportsWriter extends ReportsReader {
   }
 
   /**
-   * Reports a message, once per person. The audit names the report and nobody: whoever reads the audit and was reported
-   * would see there who did it, if only by what they do not see in the queue.
+   * Reports a message, once per user. The audit event names the report and no user, so that a reported author who reads the
+   * audit cannot learn who the reporter is.
    *
    * @throws Problem `user_required`, `not_found`, `invalid_state` for a deleted message, `already_reported`
    */
@@ -146,7 +145,7 @@ export class ReportsWriter extends ReportsReader {
   }
 }
 
-/** What is not about the caller's own messages. */
+/** The condition of a report that is not about a message of the caller. */
 function isOfOthers({ kind, id }: TenantPrincipal): SQL | undefined {
   return or(ne(message_reports.author_kind, kind), ne(message_reports.author_id, id))
 }

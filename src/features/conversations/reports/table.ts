@@ -8,7 +8,7 @@ import { messages } from '../messages/table.js'
 export const REPORT_STATUSES = ['pending', 'reviewed', 'dismissed'] as const
 export type ReportStatus = (typeof REPORT_STATUSES)[number]
 
-/** What somebody told the moderators about a message, with the message as it was then. */
+/** A report about a message, with a copy of the message at that time. */
 export const message_reports = pgTable(
   'message_reports',
   {
@@ -18,7 +18,7 @@ export const message_reports = pgTable(
     message_id: uuid('message_id').notNull(),
     reporter_id: uuid('reporter_id').notNull(),
     reason: text('reason').notNull(),
-    /** The message at that time: it may be edited or deleted before anybody looks. */
+    /** The content at the time of the report. The message may be edited or deleted before a moderator reads the report. */
     content: text('content').notNull(),
     author_kind: text('author_kind').$type<AuthorKind>().notNull(),
     author_id: text('author_id').notNull(),

@@ -23,8 +23,8 @@ export interface FrameParts {
 const PONG = new Outgoing({ type: 'pong', payload: {} })
 
 /**
- * What a client says on its socket. A frame that is refused is answered with an `error` frame, and the socket stays
- * open; whoever goes on and on is ended. Nothing in a frame says who speaks: that is known from the handshake.
+ * Handles the frames of a client. A refused frame gets an `error` frame, and the socket stays open. A client that sends too
+ * many refused frames is disconnected. A frame does not name its sender: the handshake has authenticated the client.
  */
 export class ClientFrames {
   #frames = { second: 0, count: 0 }
@@ -37,7 +37,7 @@ export class ClientFrames {
     private readonly request_id: string,
   ) {}
 
-  /** Never throws, and never rejects. */
+  /** Handles a frame. It does not throw and does not reject. */
   async onFrame(data: RawData, is_binary: boolean): Promise<void> {
     if (!this.connection.is_open) return
     if (is_binary) {
@@ -52,9 +52,9 @@ export class ClientFrames {
     }
   }
 
-  /** Counts what needs no answer of ours, so that it is no way to flood: pings and pongs of the protocol. */
+  /** Counts pings and pongs of the protocol, so that a client cannot flood with them. */
   countControl(): void {
-    // Frames that came with the one that ended it, a thousand of them in one packet.
+    // A packet may hold a thousand more frames after the one that ended the connection.
     if (!this.connection.is_open) return
     try {
       this.countFrame()
@@ -68,7 +68,7 @@ export class ClientFrames {
     else await this.type(frame.is_typing)
   }
 
-  /** Tells everybody who listens, this client too. @throws Problem */
+  /** Publishes an event to every listener, including this client. @throws Problem */
   private async type(is_typing: boolean): Promise<void> {
     const { tenant_id, conversation_id, standing } = this.connection
     const decision = evaluate(['conversations:reply'], standing.holdings, BUILT_IN_SCOPES)
@@ -85,7 +85,7 @@ export class ClientFrames {
     if (this.#frames.second !== second) this.#frames = { second, count: 0 }
     this.#frames.count += 1
     if (this.#frames.count > FRAMES_PER_SECOND_MAX) {
-      const detail = `A client may send ${FRAMES_PER_SECOND_MAX} frames in a second.`
+      const detail = `A client may send ${FRAMES_PER_SECOND_MAX} frames per second.`
       throw new Problem('rate_limited', { detail, members: { violated_policies: ['frames'] } })
     }
   }

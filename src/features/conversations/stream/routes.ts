@@ -13,7 +13,7 @@ import { STREAM_DESCRIPTION } from './wire.js'
 
 const tags = ['conversations']
 
-/** Listening to a conversation, and the tickets that open a stream where no headers can be sent. */
+/** The stream of a conversation, and the tickets for clients that cannot send headers. */
 const realtime: Routes<StreamOptions> = async (app, options) => {
   app.post(
     '/:id/tickets',
@@ -21,8 +21,8 @@ const realtime: Routes<StreamOptions> = async (app, options) => {
       config: tenant('conversations:view'),
       schema: {
         operationId: 'createStreamTicket',
-        summary: 'A ticket that opens the stream of a conversation, once',
-        description: `For browsers, which cannot send headers with a socket. It stands for the headers of this request, for ${TICKET_SECONDS} seconds, and its stream ends with the access token that it was asked for with.`,
+        summary: 'Create a ticket that opens the stream of a conversation once',
+        description: `For browsers, which cannot send headers with a socket. The ticket replaces the headers of this request, for ${TICKET_SECONDS} seconds. Its stream ends when the access token of this request expires.`,
         tags,
         params: ConversationParams,
         response: { 201: Ticket, ...problems('not_found', 'user_required', 'too_many_connections') },
@@ -44,14 +44,14 @@ const realtime: Routes<StreamOptions> = async (app, options) => {
     config: orTicket(tenant('conversations:view')),
     schema: {
       operationId: 'streamConversation',
-      summary: 'What happens in a conversation, live',
+      summary: 'Stream the events of a conversation',
       description: STREAM_DESCRIPTION,
       tags,
       params: ConversationParams,
       querystring: StreamQuery,
       response: {
         200: {
-          description: 'The events, for as long as both sides keep the connection.',
+          description: 'The events, until the client or the gateway closes the connection.',
           content: { 'text/event-stream': { schema: { type: 'string' } } },
         },
         ...problems('not_found', 'not_acceptable', 'upgrade_required', 'too_many_connections'),
@@ -82,11 +82,11 @@ function checkAccept({ headers }: FastifyRequest): void {
     })
   }
   throw new Problem('not_acceptable', {
-    detail: 'A stream is a WebSocket or text/event-stream. Ask for Accept: text/event-stream, or open a WebSocket.',
+    detail: 'This route is a stream. Send Accept: text/event-stream, or open a WebSocket.',
   })
 }
 
-/** Where to begin: what a stream that was cut had as its last, or what the URL says, which does not change with it. */
+/** Returns the seq to continue after: Last-Event-ID of a reconnecting stream, or `after` of the URL. */
 function afterOf(request: FastifyRequest): number | undefined {
   const { after } = request.query as { after?: string }
   const last = request.headers['last-event-id']

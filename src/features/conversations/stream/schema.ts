@@ -4,10 +4,10 @@ import { closed, Uuid } from '../../../kernel/rest/schemas.js'
 
 export const ConversationParams = closed({ id: Uuid })
 
-/** A seq as it travels in a URL: digits, of a number that a column of the log can hold. */
+/** A seq in a URL: digits, at most a value that the column can hold. */
 export const AfterSeq = Type.String({
   pattern: '^(0|[1-9][0-9]{0,8})$',
-  description: 'The seq of the last message that you have: what is behind it is sent first.',
+  description: 'The seq of the last message that you have. The stream starts with the messages after it.',
   'x-documented-as': { type: 'integer', minimum: 0 },
 })
 
@@ -16,7 +16,8 @@ export const StreamQuery = closed({
   token: Type.Optional(
     Type.String({
       maxLength: 100,
-      description: 'A ticket of POST /v1/conversations/{id}/tickets instead of the headers. Never a key or a token.',
+      description:
+        'A ticket of POST /v1/conversations/{id}/tickets, instead of the headers. Do not send a key or an access token.',
     }),
   ),
 })
@@ -24,9 +25,9 @@ export const StreamQuery = closed({
 export const Ticket = Type.Object(
   {
     id: Type.String(),
-    ticket: Type.String({ description: 'For ?token= of the stream. Works once. It is not shown again.' }),
-    expires_at: Type.String({ description: `${TICKET_SECONDS} seconds from now.` }),
-    expires_in: Type.Integer({ description: 'Seconds.' }),
+    ticket: Type.String({ description: 'For ?token= of the stream. It works once. Only this response contains it.' }),
+    expires_at: Type.String({ description: `The expiry, ${TICKET_SECONDS} seconds after the request.` }),
+    expires_in: Type.Integer({ description: 'The lifetime in seconds.' }),
   },
   { $id: 'StreamTicket' },
 )

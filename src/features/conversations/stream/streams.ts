@@ -11,7 +11,7 @@ import { closeFor } from '../../../kernel/sockets/close.js'
 import { ClientFrames } from './client-frames.js'
 import type { StreamOptions } from './options.js'
 
-/** Listens by WebSocket. Everything that hears the client is there before anything is waited for. */
+/** Opens a stream over a WebSocket. All listeners of the socket are attached before the first await. */
 export function openSocket(options: StreamOptions, request: FastifyRequest, socket: WebSocket): void {
   const { live, limiter, public_url } = options
   const { clock, bus } = live
@@ -41,7 +41,7 @@ export function openSocket(options: StreamOptions, request: FastifyRequest, sock
   begin(request, opened, subscription)
 }
 
-/** Listens by server-sent events. */
+/** Opens a stream of server-sent events. */
 export function openEventStream(options: StreamOptions, request: FastifyRequest, reply: FastifyReply): void {
   const { live, public_url, observe } = options
   let subscription: Subscription | undefined
@@ -51,20 +51,20 @@ export function openEventStream(options: StreamOptions, request: FastifyRequest,
   reply.raw.on('close', () => opened.connection.gone())
   stream.begin()
   observe(request, 200, reply.elapsedTime)
-  // Who left before we listened for it will not leave again, and would stay counted for ever.
+  // If the client disconnected before the listener was attached, no event follows, and the connection would stay counted.
   if (reply.raw.destroyed) opened.connection.gone()
   subscription = new Subscription(opened.follower, live.log, opened.connection, stream)
   begin(request, opened, subscription)
 }
 
-/** What cannot be read is the end of the connection: its client comes back and goes on where it was. */
+/** Closes the connection if the log cannot be read. The client reconnects and continues after its last message. */
 function begin(request: FastifyRequest, { connection, follower }: Opened, subscription: Subscription): void {
   const { last_seq, after } = found(request.findings.admission)
   follower
     .reach(last_seq)
     .then(() => (connection.is_open ? subscription.start(after) : undefined))
     .catch((error: unknown) => {
-      request.log.warn({ err: error }, 'a stream could not be read')
+      request.log.warn({ err: error }, 'stream closed: log not readable')
       connection.end({ problem: asProblem(error) })
     })
     .finally(() => (connection.is_open ? undefined : subscription.stop()))

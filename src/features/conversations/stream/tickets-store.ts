@@ -8,7 +8,7 @@ import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.j
 import { instantOf } from '../../../kernel/time/clock.js'
 import { stream_tickets } from './tickets-table.js'
 
-/** A credential of a user: what a ticket stands for. */
+/** The credential of a user that a ticket replaces. */
 export interface UserCredential extends Credential {
   readonly user_id: string
   readonly session_id: string
@@ -23,8 +23,8 @@ export class TicketsWriter {
   ) {}
 
   /**
-   * A ticket that lets its bearer listen to one conversation as the user of this credential, once, for a moment.
-   * @throws Problem `user_required` for a key alone: what runs where keys are kept can send them
+   * Makes a ticket that opens the stream of one conversation as the user of this credential, once, for a short time.
+   * @throws Problem `user_required` for a key alone: a program that holds the key can send it in headers
    */
   async issue(conversation_id: string, credential: Credential) {
     const { user_id, session_id, key_id, key_digest, token_expires_at_ms } = credential
@@ -43,11 +43,11 @@ export class TicketsWriter {
   }
 }
 
-/** Uses tickets up, before anybody knows whose they are. */
+/** Redeems tickets, before the tenant of the request is known. */
 export class TicketRedeemer {
   constructor(private readonly scope: ReadScope) {}
 
-  /** What the ticket stands for; undefined when it is unknown, used, too old, or for another conversation. */
+  /** Redeems a ticket. Returns its credential; undefined when it is unknown, used, expired, or for another conversation. */
   async redeem(ticket: string, conversation_id: string): Promise<UserCredential | undefined> {
     if (!ANY_CASE_UUID.test(conversation_id)) return undefined
     const [used] = await this.scope.queries

@@ -5,8 +5,8 @@ import { sessions } from '../../../kernel/identity/users-table.js'
 import { conversations } from '../table.js'
 
 /**
- * Tickets with which a browser, which cannot send headers, opens a stream: by the SHA-256 of their secret, for one
- * user, one session and one conversation, once, and for seconds.
+ * Tickets that open a stream for a browser, which cannot send headers. A ticket is stored by the SHA-256 of its secret. It is
+ * for one user, one session and one conversation, and works once within seconds.
  */
 export const stream_tickets = pgTable(
   'stream_tickets',
@@ -17,11 +17,11 @@ export const stream_tickets = pgTable(
     conversation_id: uuid('conversation_id').notNull(),
     user_id: uuid('user_id').notNull(),
     session_id: uuid('session_id').notNull(),
-    /** The tenant key that the ticket was asked for with: when it is revoked, the stream ends. */
+    /** The tenant key of the request for the ticket. When it is revoked, the stream ends. */
     key_id: text('key_id').notNull(),
-    /** Of the secret of that key: a rotation ends the streams of the old secret. */
+    /** The digest of the secret of that key. When the secret ends after a rotation, the stream ends. */
     key_digest: bytes('key_digest').notNull(),
-    /** When the access token ends that the ticket was asked for with; the stream ends with it. */
+    /** The expiry of the access token of the request for the ticket. The stream ends then. */
     token_expires_at: instant('token_expires_at').notNull(),
     created_at: instant('created_at').notNull(),
     expires_at: instant('expires_at').notNull(),

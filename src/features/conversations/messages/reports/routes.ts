@@ -16,7 +16,7 @@ const messageReports: Routes = async (app) => {
         operationId: 'reportMessage',
         summary: 'Report a message to the moderators',
         description:
-          'Once per person and message. The moderators get a copy of the message as it is now; its author is not told who reported it.',
+          'A user reports a message once. The moderators see a copy of the current message. The author does not learn who reported it.',
         tags,
         params: MessageParams,
         body: NewReport,
