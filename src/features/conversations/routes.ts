@@ -1,6 +1,6 @@
 import { tenant } from '../../kernel/request/access.js'
 import { etagOf, ifMatchVersions } from '../../kernel/rest/etag.js'
-import { pageSchema, placeOf, readOrderedPage, sendPage } from '../../kernel/rest/pagination.js'
+import { pageSchema, positionOf, readOrderedPage, sendPage } from '../../kernel/rest/pagination.js'
 import { closed, problems, type Routes } from '../../kernel/rest/schemas.js'
 import { callerOf, principalOf } from './caller.js'
 import {
@@ -33,7 +33,7 @@ const conversations: Routes = async (app) => {
       const page = await request.tenant_store.read((store) =>
         store.conversations.list(request.query, readOrderedPage(request), principalOf(request)),
       )
-      return sendPage(request, reply, page, (each) => placeOf(Date.parse(each.last_activity_at), each.id))
+      return sendPage(request, reply, page, (each) => positionOf(Date.parse(each.last_activity_at), each.id))
     },
   )
 

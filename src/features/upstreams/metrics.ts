@@ -45,7 +45,7 @@ export function openUpstreamMetrics(registry: Registry, upstreams: Upstreams): U
     labelNames: ['upstream', 'origin', 'state'],
     registers,
   })
-  const ofOrigins = (name: string, help: string, labels: string[], collect: (gauge: Gauge) => void) =>
+  const ofBackends = (name: string, help: string, labels: string[], collect: (gauge: Gauge) => void) =>
     new Gauge({
       name,
       help,
@@ -57,33 +57,33 @@ export function openUpstreamMetrics(registry: Registry, upstreams: Upstreams): U
       },
     })
   const each = () =>
-    [...upstreams.current().upstreams.values()].flatMap(({ declared, origins }) =>
-      origins.map((origin) => ({ labels: { upstream: declared.name, origin: origin.url }, origin })),
+    [...upstreams.current().upstreams.values()].flatMap(({ declared, backends }) =>
+      backends.map((backend) => ({ labels: { upstream: declared.name, origin: backend.url }, backend })),
     )
-  ofOrigins(
+  ofBackends(
     'gatehouse_upstream_breaker_state',
     '1 for the state that the breaker of an origin is in.',
     ['state'],
     (gauge) => {
-      for (const { labels, origin } of each()) {
-        for (const state of STATES) gauge.set({ ...labels, state }, origin.breaker.state === state ? 1 : 0)
+      for (const { labels, backend } of each()) {
+        for (const state of STATES) gauge.set({ ...labels, state }, backend.breaker.state === state ? 1 : 0)
       }
     },
   )
-  ofOrigins(
+  ofBackends(
     'gatehouse_upstream_healthy',
     'Whether the health check of an origin lets requests go there.',
     [],
     (gauge) => {
-      for (const { labels, origin } of each()) gauge.set(labels, origin.is_healthy ? 1 : 0)
+      for (const { labels, backend } of each()) gauge.set(labels, backend.is_healthy ? 1 : 0)
     },
   )
-  ofOrigins(
+  ofBackends(
     'gatehouse_upstream_in_flight',
     'Requests that are with an origin, or wait for a connection.',
     [],
     (gauge) => {
-      for (const { labels, origin } of each()) gauge.set(labels, origin.in_flight)
+      for (const { labels, backend } of each()) gauge.set(labels, backend.in_flight)
     },
   )
 

@@ -15,7 +15,8 @@ import { targetOf } from './forward/path.js'
 import { openUpstreamMetrics, type UpstreamMetrics } from './metrics.js'
 import type { RunningUpstream } from './pool/running-upstream.js'
 import type { Upstreams } from './pool/upstreams.js'
-import { noSocket, relaySockets } from './sockets/sockets.js'
+import { noSocket } from './sockets/alternatives.js'
+import { relaySockets } from './sockets/sockets.js'
 
 /**
  * The whole of a forwarded request until its answer begins: a body (30 s, as for every request), and the longest
@@ -66,7 +67,7 @@ export async function forwardToUpstreams(app: FastifyInstance, options: Upstream
   })
 }
 
-/** What becomes of origins is counted, and said. */
+/** Counts and logs the changes of breakers and of health. */
 function reportsOf({ log }: FastifyInstance, metrics: UpstreamMetrics): UpstreamMetrics {
   return {
     ...metrics,
@@ -87,7 +88,7 @@ function reportsOf({ log }: FastifyInstance, metrics: UpstreamMetrics): Upstream
  * @throws Problem `ambiguous_path`, `not_found`, `method_not_allowed`
  */
 function matchDeclared(upstreams: Upstreams): Step {
-  return (_gate, request, reply) => {
+  return (_gate, request, reply): undefined => {
     const { path, query } = targetOf(request.originalUrl)
     const generation = upstreams.current()
     const route = request.ws ? generation.findSocket(path) : generation.find(request.method, path)

@@ -1,14 +1,15 @@
 import { CLOSE_CODES } from '../../contract/close-codes.js'
 import type { Credential } from '../authz/caller.js'
 import type { ConnectionLimits } from '../limits/budgets.js'
+import { ConcurrencyCounter } from '../limits/concurrency.js'
 import { Problem, unavailable } from '../problems/problems.js'
 import { retryAfterRestart } from '../sockets/close.js'
 import { type Connection, countedBy } from './connection.js'
 
-/** Every connection that is open, and how many of whom. */
+/** The open connections, and how many each user and each tenant has. */
 export class Connections {
   readonly #open = new Set<Connection>()
-  readonly #counts = new Map<string, number>()
+  readonly #counts = new ConcurrencyCounter()
   #is_closing = false
 
   constructor(private readonly limits: ConnectionLimits) {}
@@ -17,26 +18,29 @@ export class Connections {
     return this.#open
   }
 
-  /** @throws Problem `too_many_connections`, or `service_unavailable` when the gateway goes down */
+  /** @throws Problem `too_many_connections`, or `service_unavailable` while the gateway stops */
   checkRoom(credential: Credential): void {
     if (this.#is_closing) throw unavailable('the gateway goes down', retryAfterRestart())
     const { user, tenant } = this.limits
-    if (this.#countOf(countedBy(credential)) >= user) throw full('user', user)
-    if (this.#countOf(credential.tenant_id) >= tenant) throw full('tenant', tenant)
+    if (this.#counts.count(countedBy(credential)) >= user) throw full('user', user)
+    if (this.#counts.count(credential.tenant_id) >= tenant) throw full('tenant', tenant)
   }
 
   /** @throws Problem as `checkRoom` */
   add(connection: Connection): void {
     this.checkRoom(connection.credential)
     this.#open.add(connection)
-    this.#count(connection, 1)
+    this.#counts.enter(connection.counted_by, this.limits.user)
+    this.#counts.enter(connection.tenant_id, this.limits.tenant)
   }
 
   remove(connection: Connection): void {
-    if (this.#open.delete(connection)) this.#count(connection, -1)
+    if (!this.#open.delete(connection)) return
+    this.#counts.leave(connection.counted_by)
+    this.#counts.leave(connection.tenant_id)
   }
 
-  /** Ends all of them, and lets nobody in any more. */
+  /** Ends all connections, and refuses new ones. */
   close(): void {
     this.#is_closing = true
     for (const connection of [...this.#open]) {
@@ -44,18 +48,6 @@ export class Connections {
         problem: unavailable('the gateway goes down', retryAfterRestart()),
         code: CLOSE_CODES.service_restart,
       })
-    }
-  }
-
-  #countOf(name: string): number {
-    return this.#counts.get(name) ?? 0
-  }
-
-  #count({ counted_by, tenant_id }: Connection, step: 1 | -1): void {
-    for (const name of [counted_by, tenant_id]) {
-      const count = this.#countOf(name) + step
-      if (count === 0) this.#counts.delete(name)
-      else this.#counts.set(name, count)
     }
   }
 }

@@ -41,16 +41,16 @@ export interface Page {
   readonly after_id: string | undefined
 }
 
-/** A place in a list whose order is a number first, such as a time or a seq, and the id among equals. */
-export interface Place {
+/** A position in a list that is ordered by a number, such as a time or a seq, and by the id among equal numbers. */
+export interface PagePosition {
   readonly order: number
   readonly id: string
 }
 
-/** Where a list goes on that is not ordered by the id alone. */
+/** Where a list continues that is not ordered by the id alone. */
 export interface OrderedPage {
   readonly limit: number
-  readonly after: Place | undefined
+  readonly after: PagePosition | undefined
 }
 
 /** A page as a store returns it. */
@@ -88,12 +88,12 @@ export function readOrderedPage(request: FastifyRequest): OrderedPage {
   const { limit, cursor } = request.query as Query
   return {
     limit: limit === undefined ? LIMIT_DEFAULT : Number(limit),
-    after: cursor === undefined ? undefined : readPlace(cursor, listDigest(request)),
+    after: cursor === undefined ? undefined : readPosition(cursor, listDigest(request)),
   }
 }
 
-/** A place as a cursor carries it: what `sendPage` is told of the last row of an ordered list. */
-export function placeOf(order: number, id: string): string {
+/** A position as a cursor contains it: what `sendPage` needs for the last row of an ordered list. */
+export function positionOf(order: number, id: string): string {
   return `${order}.${id}`
 }
 
@@ -102,11 +102,11 @@ export function sendPage<T extends object>(
   request: FastifyRequest,
   reply: FastifyReply,
   { rows, has_more }: Rows<T>,
-  place_of: (row: T) => string,
+  position_of: (row: T) => string,
 ): { data: T[]; next_cursor: string | null } {
   const last = rows.at(-1)
   if (!has_more || last === undefined) return { data: [...rows], next_cursor: null }
-  const next_cursor = Buffer.from(`${listDigest(request)}.${place_of(last)}`).toString('base64url')
+  const next_cursor = Buffer.from(`${listDigest(request)}.${position_of(last)}`).toString('base64url')
   addLink(reply, nextUrl(request, next_cursor), 'next')
   return { data: [...rows], next_cursor }
 }
@@ -125,10 +125,10 @@ function readCursor(cursor: string, digest: string, pattern: RegExp): string {
   return id
 }
 
-function readPlace(cursor: string, digest: string): Place {
+function readPosition(cursor: string, digest: string): PagePosition {
   const [order, id, ...more] = partsOf(cursor, digest)
-  const is_place = order !== undefined && id !== undefined && more.length === 0
-  if (!is_place || !ORDER.test(order) || !ID_OF.uuid.test(id)) throw new Problem('invalid_cursor')
+  const is_position = order !== undefined && id !== undefined && more.length === 0
+  if (!is_position || !ORDER.test(order) || !ID_OF.uuid.test(id)) throw new Problem('invalid_cursor')
   return { order: Number(order), id }
 }
 

@@ -5,7 +5,7 @@ import type { Live } from '../../../kernel/live/live.js'
 import { waitForMessage } from '../../../kernel/live/long-poll.js'
 import { invalidField } from '../../../kernel/problems/validation.js'
 import { tenant } from '../../../kernel/request/access.js'
-import { pageSchema, placeOf, readOrderedPage, sendPage } from '../../../kernel/rest/pagination.js'
+import { pageSchema, positionOf, readOrderedPage, sendPage } from '../../../kernel/rest/pagination.js'
 import { closed, NoContent, problems, type Routes } from '../../../kernel/rest/schemas.js'
 import { callerOf, principalOf } from '../caller.js'
 import { ConversationParams } from '../schema.js'
@@ -47,7 +47,7 @@ const messages: Routes<MessagesOptions> = async (app, { limiter, live }) => {
         await store.conversations.visible(id, principalOf(request))
         return store.messages.list(id, after === undefined ? undefined : Number(after), readOrderedPage(request))
       })
-      return sendPage(request, reply, page, (message) => placeOf(message.seq, message.id))
+      return sendPage(request, reply, page, (message) => positionOf(message.seq, message.id))
     },
   )
 

@@ -23,14 +23,14 @@ export interface CreateMessageInput {
 
 type Author = Pick<MessageRow, 'author_kind' | 'author_id' | 'key_id'>
 
-type Place = Pick<ConversationRow, 'last_seq' | 'status' | 'customer_id' | 'visibility'>
+type LockedConversation = Pick<ConversationRow, 'last_seq' | 'status' | 'customer_id' | 'visibility'>
 
 /** These statements run for every message, so they are compiled once. */
 const builder = queriesOn(async () => [])
 const INSERT = compiled<Omit<MessageRow, 'edited_at' | 'deleted_at'>, MessageRow>((given) =>
   builder.insert(messages).values(given).returning(),
 )
-const NEXT_PLACE = compiled<Record<'tenant_id' | 'id' | 'now', string>, Place>(({ tenant_id, id, now }) =>
+const TAKE_SEQ = compiled<Record<'tenant_id' | 'id' | 'now', string>, LockedConversation>(({ tenant_id, id, now }) =>
   builder
     .update(conversations)
     .set({
@@ -140,14 +140,14 @@ export class MessagesWriter extends MessagesReader {
    */
   async create(conversation_id: string, input: CreateMessageInput, { principal }: Caller): Promise<MessageResponse> {
     const { now } = this.scope
-    const place = await this.nextPlace(conversation_id, principal)
-    if (place.status === 'closed') throw new Problem('conversation_closed')
+    const conversation = await this.takeSeq(conversation_id, principal)
+    if (conversation.status === 'closed') throw new Problem('conversation_closed')
     const values = {
       tenant_id: this.tenant_id,
       id: uuidv7(),
       conversation_id,
-      seq: place.last_seq,
-      ...authorOf(input, principal, place.customer_id),
+      seq: conversation.last_seq,
+      ...authorOf(input, principal, conversation.customer_id),
       content: input.content,
       reply_to: input.reply_to ?? null,
       created_at: now,
@@ -205,11 +205,13 @@ export class MessagesWriter extends MessagesReader {
   }
 
   /** @throws Problem `not_found` */
-  private async nextPlace(id: string, principal: TenantPrincipal) {
-    const [place] = await this.scope.queries.run(NEXT_PLACE({ tenant_id: this.tenant_id, id, now: this.scope.now }))
-    if (place === undefined) throw new Problem('not_found')
-    if (place.visibility !== 'tenant') await this.#conversations.visible(id, principal)
-    return place
+  private async takeSeq(id: string, principal: TenantPrincipal) {
+    const [conversation] = await this.scope.queries.run(
+      TAKE_SEQ({ tenant_id: this.tenant_id, id, now: this.scope.now }),
+    )
+    if (conversation === undefined) throw new Problem('not_found')
+    if (conversation.visibility !== 'tenant') await this.#conversations.visible(id, principal)
+    return conversation
   }
 
   private async hold(conversation_id: string, id: string): Promise<MessageRow> {

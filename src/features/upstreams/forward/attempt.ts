@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici'
-import type { Origin } from '../pool/origin.js'
+import type { Backend } from '../pool/backend.js'
 import type { ForwardRequest } from './forward-request.js'
 
 /** Interim responses (1xx) of one attempt. Each one restarts the timeout for the response. */
@@ -12,11 +12,11 @@ export interface AttemptListener {
   /** @returns whether more can arrive now; otherwise the listener calls `resume` later */
   onData(chunk: Buffer): boolean
   onComplete(): void
-  /** Whether a failure counts against the origin. It does not if the client caused it, or may have. */
-  isFailureOfOrigin(is_connected: boolean): boolean
+  /** Whether a failure counts against the backend. It does not if the client caused it, or may have. */
+  isFailureOfBackend(is_connected: boolean): boolean
   /** The attempt failed. A cancelled attempt reports nothing. */
   onFailure(error: Error): void
-  /** No connection to the origin was free in time. The attempt is cancelled. */
+  /** No connection to the backend was free in time. The attempt is cancelled. */
   onConnectTimeout(): void
 }
 
@@ -24,7 +24,7 @@ export interface AttemptListener {
 type Phase =
   /** Waits for a connection. The timeouts of the connection do not run yet, so the timer does. */
   | { readonly kind: 'connecting'; timer: NodeJS.Timeout | undefined }
-  /** The origin has the request, or part of it. */
+  /** The backend has the request, or part of it. */
   | { readonly kind: 'connected'; readonly abort: (error?: Error) => void; interims: number }
   /** The head of the response has arrived. */
   | { readonly kind: 'answered'; readonly abort: (error?: Error) => void }
@@ -32,20 +32,20 @@ type Phase =
   | { readonly kind: 'cancelled' }
   | { readonly kind: 'ended' }
 
-/** One request to one origin. It keeps the count of requests in flight and the breaker of the origin right. */
+/** One request to one backend. It keeps the count of requests in flight and the breaker of the backend right. */
 export class Attempt implements Dispatcher.DispatchHandler {
   private phase: Phase = { kind: 'connecting', timer: undefined }
 
   constructor(
-    private readonly origin: Origin,
+    private readonly backend: Backend,
     private readonly listener: AttemptListener,
   ) {}
 
   send({ method, path, headers, body, timeout_ms }: ForwardRequest): void {
-    const { origin, phase } = this
-    origin.in_flight += 1
-    origin.breaker.enter()
-    origin.pool.dispatch(
+    const { backend, phase } = this
+    backend.in_flight += 1
+    backend.breaker.enter()
+    backend.pool.dispatch(
       { path, method, headers, body: body ?? null, headersTimeout: timeout_ms, bodyTimeout: timeout_ms },
       this,
     )
@@ -55,13 +55,13 @@ export class Attempt implements Dispatcher.DispatchHandler {
     }
   }
 
-  /** Ends the attempt without a report to the exchange. Its outcome says nothing about the origin. */
+  /** Ends the attempt without a report to the exchange. Its outcome says nothing about the backend. */
   cancel(): void {
     const { phase } = this
     if (phase.kind === 'cancelled' || phase.kind === 'ended') return
     this.phase = { kind: 'cancelled' }
     if (phase.kind === 'connecting') clearTimeout(phase.timer)
-    if (phase.kind !== 'answered') this.origin.breaker.leave()
+    if (phase.kind !== 'answered') this.backend.breaker.leave()
     if (phase.kind !== 'connecting') phase.abort()
   }
 
@@ -85,7 +85,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
       return true
     }
     this.phase = { kind: 'answered', abort: phase.abort }
-    this.origin.breaker.succeed()
+    this.backend.breaker.succeed()
     this.listener.onHead(status, raw_headers, resume)
     return true
   }
@@ -103,9 +103,9 @@ export class Attempt implements Dispatcher.DispatchHandler {
     const { kind } = this.phase
     this.end()
     if (kind === 'cancelled' || kind === 'ended') return
-    // Before the report: the exchange may choose an origin for another attempt.
-    if (this.listener.isFailureOfOrigin(kind !== 'connecting')) this.origin.breaker.fail()
-    else if (kind !== 'answered') this.origin.breaker.leave()
+    // Before the report: the exchange may choose a backend for another attempt.
+    if (this.listener.isFailureOfBackend(kind !== 'connecting')) this.backend.breaker.fail()
+    else if (kind !== 'answered') this.backend.breaker.leave()
     this.listener.onFailure(error)
   }
 
@@ -119,6 +119,6 @@ export class Attempt implements Dispatcher.DispatchHandler {
     if (phase.kind === 'ended') return
     if (phase.kind === 'connecting') clearTimeout(phase.timer)
     this.phase = { kind: 'ended' }
-    this.origin.in_flight -= 1
+    this.backend.in_flight -= 1
   }
 }

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../../../kernel/problems/problems.js'
 import type { Observe } from '../../../kernel/request/observe.js'
 import type { ForwardOutcome, UpstreamMetrics } from '../metrics.js'
-import type { Origin } from '../pool/origin.js'
+import type { Backend } from '../pool/backend.js'
 import { Attempt, type AttemptListener } from './attempt.js'
 import { problemOfFailure } from './failures.js'
 import type { ForwardRequest } from './forward-request.js'
@@ -24,7 +24,7 @@ export interface ExchangeObservers {
 
 /** Where an exchange is. Each state has only what exists in it. */
 type State =
-  /** No origin has the request. */
+  /** No backend has the request. */
   | { readonly kind: 'choosing' }
   /** An attempt is running. The client has received nothing. */
   | { readonly kind: 'sent'; readonly attempt: Attempt }
@@ -56,7 +56,7 @@ const NEXT: Readonly<Record<State['kind'], readonly State['kind'][]>> = {
  * off where the upstream broke off, so that a client never takes a part for the whole.
  */
 export class ProxyExchange implements AttemptListener {
-  private readonly tried: Origin[] = []
+  private readonly tried: Backend[] = []
   private readonly started_ms = performance.now()
   private has_share = false
   private state: State = CHOOSING
@@ -70,7 +70,7 @@ export class ProxyExchange implements AttemptListener {
     reply.raw.on('close', () => this.onClose())
   }
 
-  /** Sends the request to an origin that can take it. */
+  /** Sends the request to a backend that can take it. */
   start(): void {
     if (this.hasClientLeft()) return
     if (this.takeShare()) this.sendToNext()
@@ -116,7 +116,7 @@ export class ProxyExchange implements AttemptListener {
     if (this.state.kind === 'answering') this.finish()
   }
 
-  isFailureOfOrigin(is_connected: boolean): boolean {
+  isFailureOfBackend(is_connected: boolean): boolean {
     const { body } = this.forward
     if (this.state.kind === 'over' || body?.errored instanceof Problem) return false
     // While the gateway still waits for the body of the client, a timeout may be the fault of the client.
@@ -150,14 +150,14 @@ export class ProxyExchange implements AttemptListener {
   private sendToNext(): void {
     if (this.hasClientLeft()) return
     const { upstream } = this.forward
-    const origin = upstream.choose(this.tried)
-    if (origin === undefined) {
+    const backend = upstream.choose(this.tried)
+    if (backend === undefined) {
       const retry_after = { 'retry-after': String(upstream.retrySeconds()) }
       this.refuse('unavailable', new Problem('upstream_unavailable', { headers: retry_after }))
       return
     }
-    this.tried.push(origin)
-    const attempt = new Attempt(origin, this)
+    this.tried.push(backend)
+    const attempt = new Attempt(backend, this)
     this.become({ kind: 'sent', attempt })
     attempt.send(this.forward)
   }
@@ -234,7 +234,8 @@ export class ProxyExchange implements AttemptListener {
 
   /** Whether the tenant may use another connection of the upstream: other tenants need some too. */
   private takeShare(): boolean {
-    this.has_share = this.forward.upstream.shares.enter(this.request.tenant.id)
+    const { shares, share_max } = this.forward.upstream
+    this.has_share = shares.enter(this.request.tenant.id, share_max)
     return this.has_share
   }
 

@@ -4,7 +4,7 @@ import { completeUpstream } from './complete-manifest.js'
 import { isForbiddenInRequests, isForbiddenInResponses } from './header-names.js'
 import type { Manifest, Upstream } from './manifest.js'
 import type { WrittenManifest, WrittenUpstream } from './manifest-schema.js'
-import type { Place } from './mistake.js'
+import type { JsonPath } from './mistake.js'
 import { namesOf, relationOf } from './template.js'
 
 /**
@@ -25,32 +25,32 @@ export const RESERVED: ReadonlySet<string> = new Set([
 /** Audience of the gateway's own access tokens, and what people would take for the gateway. */
 const RESERVED_NAMES: ReadonlySet<string> = new Set(['gatehouse', 'gateway'])
 
-export interface PlacedMistake {
-  readonly place: Place
+export interface LocatedMistake {
+  readonly path: JsonPath
   readonly reason: string
 }
 
-type Complain = (place: Place, reason: string) => void
+type Complain = (path: JsonPath, reason: string) => void
 
 /** Checks what a form cannot say, and completes the manifest. Without a mistake in it, the manifest is good to run. */
 export function checkManifest(
   written: WrittenManifest,
   readCertificates: (path: string) => string,
-): { manifest: Manifest; mistakes: PlacedMistake[] } {
-  const mistakes: PlacedMistake[] = []
-  const complain: Complain = (place, reason) => mistakes.push({ place, reason })
+): { manifest: Manifest; mistakes: LocatedMistake[] } {
+  const mistakes: LocatedMistake[] = []
+  const complain: Complain = (path, reason) => mistakes.push({ path, reason })
   const scopes = checkScopes(written, complain)
   checkNames(written, complain)
   for (const [position, upstream] of written.upstreams.entries()) {
-    const here: Place = ['upstreams', position]
+    const here: JsonPath = ['upstreams', position]
     checkOrigins(upstream, here, complain)
     checkTemplates(upstream, here, complain)
     checkHeaders(upstream, here, complain)
     for (const kind of ['routes', 'websockets'] as const) {
       for (const [number, route] of (upstream[kind] ?? []).entries()) {
-        for (const [at, scope] of route.scopes.entries()) {
+        for (const [index, scope] of route.scopes.entries()) {
           if (Object.hasOwn(SCOPES, scope) || scopes.has(scope)) continue
-          complain([...here, kind, number, 'scopes', at], `nobody declares the scope ${scope}`)
+          complain([...here, kind, number, 'scopes', index], `nobody declares the scope ${scope}`)
         }
       }
     }
@@ -68,12 +68,12 @@ function checkScopes({ upstreams }: WrittenManifest, complain: Complain): Map<st
   const declared = new Map<string, string>()
   for (const [position, upstream] of upstreams.entries()) {
     for (const [scope, meaning] of Object.entries(upstream.scopes ?? {})) {
-      const place = ['upstreams', position, 'scopes', scope]
+      const at = ['upstreams', position, 'scopes', scope]
       const known = meanings.get(scope)
       if (known !== undefined && known !== meaning) {
-        complain(place, `the scope ${scope} exists already and means "${known}"`)
+        complain(at, `the scope ${scope} exists already and means "${known}"`)
       }
-      if (scope.startsWith('platform:')) complain(place, 'scopes of the platform are for operators')
+      if (scope.startsWith('platform:')) complain(at, 'scopes of the platform are for operators')
       meanings.set(scope, meaning)
       declared.set(scope, meaning)
     }
@@ -84,7 +84,7 @@ function checkScopes({ upstreams }: WrittenManifest, complain: Complain): Map<st
 function checkNames({ upstreams }: WrittenManifest, complain: Complain): void {
   for (const [position, { name, prefix }] of upstreams.entries()) {
     const before = upstreams.slice(0, position)
-    const here: Place = ['upstreams', position]
+    const here: JsonPath = ['upstreams', position]
     if (RESERVED_NAMES.has(name)) complain([...here, 'name'], `${name} is the gateway itself`)
     if (before.some((other) => other.name === name)) complain([...here, 'name'], `there are two upstreams ${name}`)
     if (RESERVED.has(prefix.split('/')[1] ?? '')) {
@@ -99,20 +99,20 @@ function isWithin(path: string, prefix: string): boolean {
   return `${path}/`.startsWith(`${prefix}/`)
 }
 
-function checkOrigins({ origin, tls }: WrittenUpstream, here: Place, complain: Complain): void {
+function checkOrigins({ origin, tls }: WrittenUpstream, here: JsonPath, complain: Complain): void {
   const origins = [origin].flat()
   for (const [position, each] of origins.entries()) {
-    const place = Array.isArray(origin) ? [...here, 'origin', position] : [...here, 'origin']
+    const at = Array.isArray(origin) ? [...here, 'origin', position] : [...here, 'origin']
     const url = URL.canParse(each) ? new URL(each) : undefined
     if (url === undefined || url.origin !== each) {
-      complain(place, `${each} is no origin: it must be written as ${url?.origin ?? 'http://host:port'}`)
+      complain(at, `${each} is no origin: it must be written as ${url?.origin ?? 'http://host:port'}`)
     } else if (tls !== undefined && url.protocol !== 'https:') {
       complain([...here, 'tls'], `certificates are given, but ${each} is not https`)
     }
   }
 }
 
-function checkTemplates(upstream: WrittenUpstream, here: Place, complain: Complain): void {
+function checkTemplates(upstream: WrittenUpstream, here: JsonPath, complain: Complain): void {
   const { routes = [], websockets = [] } = upstream
   if (routes.length + websockets.length === 0) complain(here, `${upstream.name} declares no route`)
   checkEach(
@@ -129,40 +129,40 @@ function checkTemplates(upstream: WrittenUpstream, here: Place, complain: Compla
 
 function checkEach(
   each: readonly { readonly kind: string; readonly path: string }[],
-  here: Place,
+  here: JsonPath,
   complain: Complain,
 ): void {
   for (const [position, { kind, path }] of each.entries()) {
-    const place = [...here, position, 'path']
-    if (/(^|\/)\.+(\/|$)/.test(path)) complain(place, `${path} has a part of dots`)
+    const at = [...here, position, 'path']
+    if (/(^|\/)\.+(\/|$)/.test(path)) complain(at, `${path} has a part of dots`)
     const names = namesOf(path)
-    if (new Set(names).size !== names.length) complain(place, `${path} names two parts alike`)
+    if (new Set(names).size !== names.length) complain(at, `${path} names two parts alike`)
     for (const other of each.slice(0, position)) {
       if (other.kind !== kind) continue
       const relation = relationOf(path, other.path)
-      if (relation === 'same') complain(place, `${kind} ${path} is declared twice: it fits what ${other.path} fits`)
+      if (relation === 'same') complain(at, `${kind} ${path} is declared twice: it fits what ${other.path} fits`)
       if (relation === 'crossing') {
-        complain(place, `${kind} ${path} and ${other.path} fit the same paths, and neither is the narrower one`)
+        complain(at, `${kind} ${path} and ${other.path} fit the same paths, and neither is the narrower one`)
       }
     }
   }
 }
 
-function checkHeaders({ headers }: WrittenUpstream, here: Place, complain: Complain): void {
+function checkHeaders({ headers }: WrittenUpstream, here: JsonPath, complain: Complain): void {
   for (const [kind, forbidden] of [
     ['request', isForbiddenInRequests],
     ['response', isForbiddenInResponses],
   ] as const) {
     for (const [position, name] of (headers?.[kind] ?? []).entries()) {
-      const place = [...here, 'headers', kind, position]
-      if (forbidden(name)) complain(place, `${name} never passes: the gateway sets it or keeps it to itself`)
+      const at = [...here, 'headers', kind, position]
+      if (forbidden(name)) complain(at, `${name} never passes: the gateway sets it or keeps it to itself`)
     }
   }
 }
 
 function certificatesOf(
   { tls }: WrittenUpstream,
-  here: Place,
+  here: JsonPath,
   readCertificates: (path: string) => string,
   complain: Complain,
 ): string | undefined {

@@ -1,7 +1,7 @@
-/** Where a mistake is: the steps from the top of the file down to it. */
-export type Place = readonly (string | number)[]
+/** The keys and indexes from the top of a document to a value in it. */
+export type JsonPath = readonly (string | number)[]
 
-/** A mistake in the manifest: the line that it stands in, from 1, and why it is one. */
+/** A mistake in the manifest: its line, from 1, and the reason. */
 export interface Mistake {
   readonly line: number
   readonly reason: string

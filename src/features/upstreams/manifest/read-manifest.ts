@@ -3,7 +3,7 @@ import { type Document, isMap, isNode, isPair, isScalar, LineCounter, parseDocum
 import { checkManifest } from './check-manifest.js'
 import type { Manifest } from './manifest.js'
 import { ManifestSchema, type WrittenManifest } from './manifest-schema.js'
-import type { Mistake, Place } from './mistake.js'
+import type { JsonPath, Mistake } from './mistake.js'
 
 export type ReadManifest =
   | { readonly manifest: Manifest; readonly mistakes: readonly [] }
@@ -25,7 +25,7 @@ export function readManifest(text: string, readCertificates: (path: string) => s
   }
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, version: '1.2', schema: 'core', logLevel: 'error' })
-  const located = (place: Place, reason: string): Mistake => ({ line: lineOf(document, lines, place), reason })
+  const located = (path: JsonPath, reason: string): Mistake => ({ line: lineOf(document, lines, path), reason })
 
   const of_syntax = syntaxMistakes(document, lines)
   if (of_syntax.length > 0) return refused(of_syntax)
@@ -34,7 +34,7 @@ export function readManifest(text: string, readCertificates: (path: string) => s
   if (of_form.length > 0) return refused(of_form)
   const { manifest, mistakes } = checkManifest(written as WrittenManifest, readCertificates)
   return mistakes.length > 0
-    ? refused(mistakes.map(({ place, reason }) => located(place, reason)))
+    ? refused(mistakes.map(({ path, reason }) => located(path, reason)))
     : { manifest, mistakes: [] }
 }
 
@@ -66,18 +66,18 @@ interface SchemaError {
   readonly params: Readonly<Record<string, unknown>>
 }
 
-function formMistakes(written: unknown, located: (place: Place, reason: string) => Mistake): Mistake[] {
+function formMistakes(written: unknown, located: (path: JsonPath, reason: string) => Mistake): Mistake[] {
   const errors = (Errors(ManifestSchema, written) as SchemaError[]).filter(
     ({ keyword }) => keyword !== 'additionalProperties' && keyword !== 'anyOf',
   )
-  // Of a place that may be one thing or another, each branch complains; the first says what is wrong.
+  // A value with several allowed forms has an error for each form. The first one says what is wrong.
   const first = errors.filter(
     ({ instancePath }, position) => errors.findIndex((each) => each.instancePath === instancePath) === position,
   )
-  return first.map((error) => located(placeOf(error.instancePath), reasonOf(error)))
+  return first.map((error) => located(jsonPathOf(error.instancePath), reasonOf(error)))
 }
 
-function placeOf(pointer: string): Place {
+function jsonPathOf(pointer: string): JsonPath {
   const steps = pointer.split('/').slice(1)
   return steps.map((step) => {
     const name = step.replaceAll('~1', '/').replaceAll('~0', '~')
@@ -86,12 +86,12 @@ function placeOf(pointer: string): Place {
 }
 
 function reasonOf({ keyword, instancePath, message, params }: SchemaError): string {
-  const place = placeOf(instancePath)
-  const where = nameOf(place)
+  const path = jsonPathOf(instancePath)
+  const where = nameOf(path)
   if (keyword === 'boolean') return `${where} is not known here`
   if (keyword === 'required') return `${where} needs ${[params.requiredProperties].flat().join(' and ')}`
   if (keyword === 'enum') return `${where} must be one of ${(params.allowedValues as unknown[]).join(', ')}`
-  if (keyword === 'pattern') return `${where} is not of the form ${PATTERNS[String(place.at(-1))] ?? params.pattern}`
+  if (keyword === 'pattern') return `${where} is not of the form ${PATTERNS[String(path.at(-1))] ?? params.pattern}`
   return `${where} ${message}`
 }
 
@@ -106,20 +106,20 @@ const PATTERNS: Readonly<Record<string, string>> = {
 }
 
 /** `upstreams[0].routes[2].path`, as people write it. */
-function nameOf(place: Place): string {
-  const text = place.map((step) => (typeof step === 'number' ? `[${step}]` : `.${step}`)).join('')
+function nameOf(path: JsonPath): string {
+  const text = path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${step}`)).join('')
   return text === '' ? 'the file' : text.replace(/^\./, '')
 }
 
-/** The line of a place; of a key rather than its value; of what is around it when it is not there. */
-function lineOf(document: Document.Parsed, lines: LineCounter, place: Place): number {
-  for (let length = place.length; length > 0; length -= 1) {
-    const parent = document.getIn(place.slice(0, length - 1), true)
-    const step = place[length - 1]
+/** The line of a JSON path: that of its key if it has one, and that of its parent if it does not exist. */
+function lineOf(document: Document.Parsed, lines: LineCounter, path: JsonPath): number {
+  for (let length = path.length; length > 0; length -= 1) {
+    const parent = document.getIn(path.slice(0, length - 1), true)
+    const step = path[length - 1]
     const pair = isMap(parent)
       ? parent.items.find((item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(step))
       : undefined
-    const node = pair === undefined ? document.getIn(place.slice(0, length), true) : pair.key
+    const node = pair === undefined ? document.getIn(path.slice(0, length), true) : pair.key
     if (isNode(node) && node.range) return lines.linePos(node.range[0]).line
   }
   return 1

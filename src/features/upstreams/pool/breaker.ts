@@ -1,11 +1,11 @@
 import type { Clock } from '../../../kernel/time/clock.js'
 
-/** closed: all is well; open: it is left alone; half_open: one request is on its way to try it. */
+/** closed: requests pass; open: no request passes; half_open: one request tries the backend. */
 export type BreakerState = 'closed' | 'open' | 'half_open'
 
 /**
- * Leaves an origin alone that fails again and again: a caller learns at once what would otherwise take a timeout, and
- * the origin is not kept down by those who wait for it. After a while one request tries it, and decides.
+ * The circuit breaker of one backend. After several failures in a row it sends the backend no requests for a while: its
+ * clients get an error at once and not after a timeout, and the backend can recover. Then one request tries the backend.
  */
 export class Breaker {
   private failures = 0
@@ -23,19 +23,19 @@ export class Breaker {
     return this.is_tried ? 'half_open' : 'open'
   }
 
-  /** Whether a request may go there now. */
+  /** Whether the backend can take a request now. */
   isPassable(): boolean {
     return this.opened_at_ms === undefined || (!this.is_tried && this.retryMs() === 0)
   }
 
-  /** A request goes there; of an open one, it is the try. */
+  /** The gateway sends a request. If the breaker is open, that request is the try. */
   enter(): void {
     if (this.opened_at_ms === undefined) return
     this.is_tried = true
     this.changed('half_open')
   }
 
-  /** It answered, whatever it answered. */
+  /** The backend answered, with any status. */
   succeed(): void {
     this.failures = 0
     if (this.opened_at_ms === undefined) return
@@ -44,7 +44,7 @@ export class Breaker {
     this.changed('closed')
   }
 
-  /** It did not answer, or broke off. */
+  /** The backend did not answer, or its response broke off. */
   fail(): void {
     this.failures += 1
     const is_due = this.opened_at_ms === undefined ? this.failures >= this.size.failures : this.is_tried
@@ -54,12 +54,12 @@ export class Breaker {
     this.changed('open')
   }
 
-  /** The request ended without saying anything about the origin; a try is free for the next one. */
+  /** The request ended and says nothing about the backend. The next request can try it. */
   leave(): void {
     this.is_tried = false
   }
 
-  /** Until it may be tried; 0 when it may be now. */
+  /** Milliseconds until a request can try the backend; 0 if it can now. */
   retryMs(): number {
     if (this.opened_at_ms === undefined) return 0
     return Math.max(0, this.opened_at_ms + this.size.open_ms - this.clock())

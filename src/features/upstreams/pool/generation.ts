@@ -86,7 +86,7 @@ export class Generation {
   /** Closes all connections, and breaks off whatever is still going on. */
   async close(): Promise<void> {
     this.stopWatching()
-    const origins = [...this.upstreams.values()].flatMap((upstream) => upstream.origins)
-    await Promise.all(origins.map((origin) => origin.pool.destroy()))
+    const backends = [...this.upstreams.values()].flatMap((upstream) => upstream.backends)
+    await Promise.all(backends.map(({ pool }) => pool.destroy()))
   }
 }

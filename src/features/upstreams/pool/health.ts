@@ -1,27 +1,28 @@
 import pLimit from 'p-limit'
 import type { Pool } from 'undici'
 import type { HealthCheck } from '../manifest/manifest.js'
-import { type Origin, openPool } from './origin.js'
+import { type Backend, openPool } from './backend.js'
 import type { RunningUpstream } from './running-upstream.js'
 
-/** Checks of all origins at once: a hundred upstreams may not be asked in one moment. */
+/** Checks of all backends that run at the same time. */
 const CHECKS_AT_ONCE_MAX = 10
 
 export type HealthSaid = (upstream: string, origin: string, is_healthy: boolean) => void
 
 /**
- * Asks each origin of the upstreams that want it, again and again, over a connection of its own: one that is busy is
- * not ill. An origin counts as well until it has failed `failures` times in a row, and again from its first success on.
+ * Checks each backend whose upstream declares a health check, at its interval. The check has a connection of its own, so
+ * it does not fail because all connections are busy. A backend is unhealthy after `failures` failed checks in a row, and
+ * healthy again after one success.
  *
- * @returns stops it.
+ * @returns a function that stops the checks
  */
 export function watchHealth(upstreams: readonly RunningUpstream[], said: HealthSaid): () => void {
   const limit = pLimit(CHECKS_AT_ONCE_MAX)
   const stops = upstreams.flatMap((upstream) => {
     const { health, name } = upstream.declared
     if (health === undefined) return []
-    return upstream.origins.map((origin) => {
-      const pool = openPool(origin.url, upstream.declared, 1)
+    return upstream.backends.map((backend) => {
+      const pool = openPool(backend.url, upstream.declared, 1)
       let failures = 0
       let is_asked = false
       const check = async () => {
@@ -30,9 +31,9 @@ export function watchHealth(upstreams: readonly RunningUpstream[], said: HealthS
         const is_well = await limit(() => isWell(pool, health))
         is_asked = false
         failures = is_well ? 0 : failures + 1
-        note(origin, is_well || failures < health.failures)
+        note(backend, is_well || failures < health.failures)
       }
-      const note = (checked: Origin, is_healthy: boolean) => {
+      const note = (checked: Backend, is_healthy: boolean) => {
         if (checked.is_healthy === is_healthy) return
         checked.is_healthy = is_healthy
         said(name, checked.url, is_healthy)

@@ -1,17 +1,19 @@
+import { ConcurrencyCounter } from '../../../kernel/limits/concurrency.js'
 import type { Clock } from '../../../kernel/time/clock.js'
 import { requestHeaderNames, responseHeaderNames } from '../manifest/header-names.js'
 import type { Upstream } from '../manifest/manifest.js'
+import { Backend } from './backend.js'
 import type { BreakerState } from './breaker.js'
-import { Origin } from './origin.js'
-import { Shares } from './shares.js'
 
-/** An upstream of the current manifest, or of one before it that still answers. */
+/** An upstream of the current manifest, or of an earlier one that still has requests in flight. */
 export class RunningUpstream {
-  readonly origins: readonly Origin[]
+  readonly backends: readonly Backend[]
   readonly request_headers: readonly string[]
   readonly response_headers: ReadonlySet<string>
-  /** Half of all connections for one tenant: another one always finds some. */
-  readonly shares: Shares
+  /** Requests in flight, by tenant. */
+  readonly shares = new ConcurrencyCounter()
+  /** One tenant can use half of all connections, so other tenants always find some. */
+  readonly share_max: number
   private turn = 0
 
   constructor(
@@ -19,44 +21,47 @@ export class RunningUpstream {
     clock: Clock,
     breakerChanged: (upstream: string, origin: string, to: BreakerState) => void,
   ) {
-    this.origins = declared.origins.map(
-      (url) => new Origin(url, declared, clock, (origin, to) => breakerChanged(declared.name, origin.url, to)),
+    this.backends = declared.origins.map(
+      (url) => new Backend(url, declared, clock, (backend, to) => breakerChanged(declared.name, backend.url, to)),
     )
-    this.shares = new Shares(Math.max(1, Math.floor((declared.connections_max * declared.origins.length) / 2)))
+    this.share_max = Math.max(1, Math.floor((declared.connections_max * declared.origins.length) / 2))
     this.request_headers = requestHeaderNames(declared.headers.request)
     this.response_headers = responseHeaderNames(declared.headers.response)
   }
 
-  /** The next origin that may be asked, in turn; one that was tried before only when there is no other. */
-  choose(tried: readonly Origin[]): Origin | undefined {
-    const { origins } = this
-    let second: Origin | undefined
-    for (let step = 0; step < origins.length; step += 1) {
-      const origin = origins[(this.turn + step) % origins.length] as Origin
-      if (!origin.isPassable()) continue
-      if (tried.includes(origin)) second ??= origin
+  /** The next backend that can take a request (round robin). It returns one that was tried only if there is no other. */
+  choose(tried: readonly Backend[]): Backend | undefined {
+    const { backends } = this
+    let second: Backend | undefined
+    for (let step = 0; step < backends.length; step += 1) {
+      const backend = backends[(this.turn + step) % backends.length] as Backend
+      if (!backend.isPassable()) continue
+      if (tried.includes(backend)) second ??= backend
       else {
-        this.turn = (this.turn + step + 1) % origins.length
-        return origin
+        this.turn = (this.turn + step + 1) % backends.length
+        return backend
       }
     }
     return second
   }
 
-  /** Seconds until some origin may be asked again: 1 where nobody can know. */
+  /** Seconds until a backend can take a request again; at least 1. */
   retrySeconds(): number {
-    const waits = this.origins.map((origin) => origin.breaker.retryMs())
+    const waits = this.backends.map(({ breaker }) => breaker.retryMs())
     return Math.max(1, Math.ceil(Math.min(...waits) / 1000))
   }
 
-  /** The path that is sent: the prefix is replaced, the rest is as it came. */
+  /** The path for the upstream: `rewrite` replaces the prefix, and the rest does not change. */
   pathOf(path: string): string {
     const { prefix, rewrite } = this.declared
     const sent = rewrite + path.slice(prefix.length)
     return sent === '' ? '/' : sent
   }
 
-  /** A place of the upstream as callers find it; undefined for one that they cannot find; anything else as it is. */
+  /**
+   * The `Location` of a response, rewritten to the path that clients use. A location on another host does not change.
+   * @returns undefined for a location that clients cannot reach
+   */
   publicLocation(location: string): string | undefined {
     const { prefix, rewrite, origins } = this.declared
     const origin = origins.find((each) => `${location}/`.startsWith(`${each}/`)) ?? ''

@@ -14,7 +14,7 @@ export interface Upstreams {
   reload(): Generation
   /** Calls the listener after each reload, when the new generation is current. */
   onReload(listener: () => void): void
-  /** Whoever wants to know what becomes of origins; until then nobody is told. */
+  /** Sets who receives the changes of breakers and of health. */
   reportTo(reports: Reports): void
   close(): Promise<void>
 }

@@ -134,7 +134,7 @@ t.test(
     const old = gateway.upstreams?.current()
     const response = await fetch(`${gateway.url}/training/status`, { headers: await world.as('owner') })
     reload(BASE)
-    const pools = [...(old?.upstreams.values() ?? [])].flatMap(({ origins }) => origins.map(({ pool }) => pool))
+    const pools = [...(old?.upstreams.values() ?? [])].flatMap(({ backends }) => backends.map(({ pool }) => pool))
     t.match((await as('/training/status')).body, { url: '/status' }, 'the next one goes to the new place')
     t.same(
       pools.map(({ destroyed }) => destroyed),

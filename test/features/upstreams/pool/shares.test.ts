@@ -39,8 +39,8 @@ t.test('503 a tenant has half of the connections at most; another one still find
     await new Promise((resolve) => setTimeout(resolve, milliseconds))
     socket.destroy()
   }
-  const origin = gateway.upstreams?.current().upstreams.get('training')?.origins[0]
-  await until(() => origin?.in_flight === 0)
+  const backend = gateway.upstreams?.current().upstreams.get('training')?.backends[0]
+  await until(() => backend?.in_flight === 0)
   await until(async () => (await ask(gateway, '/training/sessions/x', { headers })).status === 200)
   await gateway.close()
   await service.close()
@@ -74,7 +74,7 @@ t.test('504 whoever waits too long for a connection says nothing about the servi
   const waited = await ask(gateway, '/training/quick', { headers })
   t.match(waited, { status: 504, body: { code: 'upstream_timeout' } })
   t.same(service.asked, ['GET /slow'], 'it was never sent')
-  t.equal(gateway.upstreams?.current().upstreams.get('training')?.origins[0]?.breaker.state, 'closed')
+  t.equal(gateway.upstreams?.current().upstreams.get('training')?.backends[0]?.breaker.state, 'closed')
   held[0]?.end('{}')
   t.equal((await slow).status, 200)
   t.equal((await ask(gateway, '/training/quick', { headers })).status, 200)

@@ -3,42 +3,42 @@ import type { Clock } from '../../../kernel/time/clock.js'
 import type { Upstream } from '../manifest/manifest.js'
 import { Breaker, type BreakerState } from './breaker.js'
 
-/** A connection that is not there by then is a failure; a request may still have a shorter timeout. */
+/** A connection that takes longer to open has failed. A request can have a shorter timeout. */
 const CONNECT_MS = 5_000
-/** Node closes an idle connection after 5 s: whoever reuses one later than that meets a closed door. */
+/** Node closes an idle connection after 5 s, so the gateway must not reuse one that is older. */
 const KEEP_ALIVE_MS = 4_000
 const KEEP_ALIVE_MS_MAX = 60_000
-/** As much as the gateway takes from a caller. */
+/** The same bound as for the headers of a client. */
 const HEADER_BYTES_MAX = 16_384
 
-/** One place where an upstream runs: its connections, and what is known about its state. */
-export class Origin {
+/** One address of an upstream (`origins` of the manifest): its connections, its health and its breaker. */
+export class Backend {
   readonly pool: Pool
   readonly breaker: Breaker
-  /** What the health check says; true where there is none. */
+  /** The result of the health check; true if there is none. */
   is_healthy = true
-  /** Requests that are there or wait for a connection. */
+  /** Requests that the backend has, or that wait for a connection to it. */
   in_flight = 0
 
   constructor(
     readonly url: string,
     private readonly upstream: Upstream,
     clock: Clock,
-    breakerChanged: (origin: Origin, to: BreakerState) => void,
+    breakerChanged: (backend: Backend, to: BreakerState) => void,
   ) {
     this.pool = openPool(url, upstream, upstream.connections_max)
     this.breaker = new Breaker(upstream.breaker, clock, (to) => breakerChanged(this, to))
   }
 
-  /** Whether a request may go there now. As many may wait as there are connections, and no more. */
+  /** Whether the backend can take a request now. At most as many requests wait as there are connections. */
   isPassable(): boolean {
     return this.is_healthy && this.in_flight < 2 * this.upstream.connections_max && this.breaker.isPassable()
   }
 }
 
 /**
- * A pool of HTTP/1.1 connections, one request on each at a time. Certificates are verified whatever the manifest says;
- * it can only say against what.
+ * A pool of HTTP/1.1 connections, with one request at a time on each. It always verifies certificates. A manifest can
+ * only choose the CA.
  */
 export function openPool(url: string, { ca }: Pick<Upstream, 'ca'>, connections: number): Pool {
   return new Pool(url, {
