@@ -1,5 +1,6 @@
 import { and, desc, eq, gte, lt, type SQL } from 'drizzle-orm'
 import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
+import type { AuditEvent } from '../../kernel/store/audit-record.js'
 import type { ReadScope } from '../../kernel/store/unit-of-work.js'
 import { type AuditEventRow, audit_events } from './table.js'
 
@@ -12,19 +13,8 @@ export interface AuditFilters {
   readonly to?: string
 }
 
-export interface AuditRecord {
-  readonly id: string
-  readonly tenant_id: string | null
-  readonly action: string
-  readonly actor_kind: string
-  readonly actor_id: string | null
-  readonly target_kind: string
-  readonly target_id: string | null
-  readonly changes: Record<string, unknown>
-  readonly address: string | null
-  readonly user_agent: string | null
-  readonly request_id: string | null
-  readonly created_at: string
+/** An audit event with its place in the chain. */
+export interface AuditRecord extends AuditEvent {
   readonly chain_seq: number
   /** Hex. */
   readonly hash: string

@@ -1,6 +1,7 @@
-import { and, desc, eq, gt, lt, sql } from 'drizzle-orm'
+import { and, desc, eq, gt, sql } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import { createOneTimeToken } from '../../kernel/credentials/one-time-tokens.js'
+import { afterId } from '../../kernel/database/search.js'
 import { invitation_roles, invitations } from '../../kernel/identity/invitations-table.js'
 import { lockTenant } from '../../kernel/identity/lock-tenant.js'
 import { namedRoles } from '../../kernel/identity/named-roles.js'
@@ -49,9 +50,8 @@ export class InvitationsReader {
 
   /** Lists invitations, newest first, including closed ones. */
   async list(page: Page): Promise<Rows<InvitationRecord>> {
-    const after = page.after_id === undefined ? undefined : lt(invitations.id, page.after_id)
     const rows = await this.select()
-      .where(and(eq(invitations.tenant_id, this.tenant_id), after))
+      .where(and(eq(invitations.tenant_id, this.tenant_id), afterId(invitations.id, page.after_id)))
       .orderBy(desc(invitations.id))
       .limit(page.limit + 1)
     return pageOf(rows, page.limit)

@@ -1,5 +1,6 @@
-import { and, count, desc, eq, isNull, lt } from 'drizzle-orm'
+import { and, count, desc, eq, isNull } from 'drizzle-orm'
 import { createSecret } from '../../kernel/credentials/tenant-key.js'
+import { afterId } from '../../kernel/database/search.js'
 import { type CreateKeyInput, insertKey, type KeyRecord, keyRecord } from '../../kernel/identity/insert-key.js'
 import { type TenantKeyRow, tenant_keys } from '../../kernel/identity/keys-table.js'
 import { lockTenant } from '../../kernel/identity/lock-tenant.js'
@@ -30,11 +31,10 @@ export class KeysReader {
 
   /** Lists the keys of the tenant, including revoked ones, by descending id. */
   async list(page: Page): Promise<Rows<KeyRecord>> {
-    const after = page.after_id === undefined ? undefined : lt(tenant_keys.id, page.after_id)
     const rows = await this.scope.queries
       .select()
       .from(tenant_keys)
-      .where(and(eq(tenant_keys.tenant_id, this.tenant_id), after))
+      .where(and(eq(tenant_keys.tenant_id, this.tenant_id), afterId(tenant_keys.id, page.after_id)))
       .orderBy(desc(tenant_keys.id))
       .limit(page.limit + 1)
     return pageOf(rows.map(keyRecord), page.limit)

@@ -1,5 +1,6 @@
-import { and, count, desc, eq, lt, sql } from 'drizzle-orm'
+import { and, count, desc, eq, sql } from 'drizzle-orm'
 import { heldRoleNames } from '../../kernel/authz/membership.js'
+import { afterId } from '../../kernel/database/search.js'
 import { lockTenant } from '../../kernel/identity/lock-tenant.js'
 import {
   type MembershipState,
@@ -42,9 +43,8 @@ export class MembersReader {
 
   /** Lists members, by descending user id. */
   async list(page: Page): Promise<Rows<MemberRecord>> {
-    const after = page.after_id === undefined ? undefined : lt(memberships.user_id, page.after_id)
     const rows = await this.select()
-      .where(and(eq(memberships.tenant_id, this.tenant_id), after))
+      .where(and(eq(memberships.tenant_id, this.tenant_id), afterId(memberships.user_id, page.after_id)))
       .orderBy(desc(memberships.user_id))
       .limit(page.limit + 1)
     return pageOf(rows, page.limit)

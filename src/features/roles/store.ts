@@ -1,4 +1,4 @@
-import { and, asc, count, desc, eq, lt } from 'drizzle-orm'
+import { and, asc, count, desc, eq } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import { type HeldRole, heldColumns } from '../../kernel/authz/membership.js'
 import { mapConstraint } from '../../kernel/database/errors.js'
@@ -59,8 +59,8 @@ export class RolesReader {
     return roleRecord(row)
   }
 
-  /** Lists active members with the role, by descending user id: at most `limit` members after `after_id`. */
-  holdersOf(id: string, limit: number, after_id?: string): Promise<HolderRecord[]> {
+  /** Lists active members with the role, by descending user id: at most `limit` of them. */
+  holdersOf(id: string, limit: number): Promise<HolderRecord[]> {
     return this.scope.queries
       .select({
         user_id: memberships.user_id,
@@ -78,7 +78,6 @@ export class RolesReader {
           eq(membership_roles.tenant_id, this.tenant_id),
           eq(membership_roles.role_id, id),
           eq(memberships.state, 'active'),
-          after_id === undefined ? undefined : lt(memberships.user_id, after_id),
         ),
       )
       .orderBy(desc(memberships.user_id))

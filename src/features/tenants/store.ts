@@ -1,6 +1,7 @@
-import { and, count, desc, eq, exists, isNull, lt, sql } from 'drizzle-orm'
+import { and, count, desc, eq, exists, isNull, sql } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import { tenantMayAct } from '../../kernel/authz/suspension.js'
+import { afterId } from '../../kernel/database/search.js'
 import { type CreateKeyInput, insertKey } from '../../kernel/identity/insert-key.js'
 import { membership_roles, memberships } from '../../kernel/identity/memberships-table.js'
 import { roles } from '../../kernel/identity/roles-table.js'
@@ -34,11 +35,10 @@ export class TenantsReader {
       .where(
         and(eq(memberships.tenant_id, tenants.id), eq(memberships.user_id, user_id), eq(memberships.state, 'active')),
       )
-    const after = page.after_id === undefined ? undefined : lt(tenants.id, page.after_id)
     const rows = await this.scope.queries
       .select()
       .from(tenants)
-      .where(and(isNull(tenants.deleted_at), after, exists(member)))
+      .where(and(isNull(tenants.deleted_at), afterId(tenants.id, page.after_id), exists(member)))
       .orderBy(desc(tenants.id))
       .limit(page.limit + 1)
     return pageOf(rows, page.limit)

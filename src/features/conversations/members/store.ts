@@ -1,5 +1,6 @@
-import { and, count, desc, eq, lt, sql } from 'drizzle-orm'
+import { and, count, desc, eq, sql } from 'drizzle-orm'
 import { userIdOf } from '../../../kernel/authz/principal.js'
+import { afterId } from '../../../kernel/database/search.js'
 import { memberships } from '../../../kernel/identity/memberships-table.js'
 import { users } from '../../../kernel/identity/users-table.js'
 import { Problem } from '../../../kernel/problems/problems.js'
@@ -33,9 +34,8 @@ export class ConversationMembersReader {
 
   /** Lists members, by descending user id. */
   async list(conversation_id: string, page: Page): Promise<Rows<ConversationMemberRecord>> {
-    const after = page.after_id === undefined ? undefined : lt(conversation_members.user_id, page.after_id)
     const rows = await this.select()
-      .where(and(this.isOf(conversation_id), after))
+      .where(and(this.isOf(conversation_id), afterId(conversation_members.user_id, page.after_id)))
       .orderBy(desc(conversation_members.user_id))
       .limit(page.limit + 1)
     return pageOf(rows, page.limit)

@@ -1,7 +1,8 @@
-import { and, desc, eq, lt, ne, or, type SQL } from 'drizzle-orm'
+import { and, desc, eq, ne, or, type SQL } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import type { TenantPrincipal } from '../../../kernel/authz/principal.js'
 import { mapConstraint } from '../../../kernel/database/errors.js'
+import { afterId } from '../../../kernel/database/search.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import { type Page, pageOf, type Rows } from '../../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
@@ -48,11 +49,10 @@ export class ReportsReader {
   }
 
   private async select(where: SQL | undefined, page: Page): Promise<Rows<ReportRecord>> {
-    const after = page.after_id === undefined ? undefined : lt(message_reports.id, page.after_id)
     const rows = await this.scope.queries
       .select()
       .from(message_reports)
-      .where(and(eq(message_reports.tenant_id, this.tenant_id), where, after))
+      .where(and(eq(message_reports.tenant_id, this.tenant_id), where, afterId(message_reports.id, page.after_id)))
       .orderBy(desc(message_reports.id))
       .limit(page.limit + 1)
     return pageOf(rows, page.limit)

@@ -1,5 +1,6 @@
-import { desc, eq, lt } from 'drizzle-orm'
+import { desc, eq } from 'drizzle-orm'
 import type { Privilege } from '../../../contract/scopes.js'
+import { afterId } from '../../../kernel/database/search.js'
 import { checkOneOperatorStays, queueOperatorChanges } from '../../../kernel/identity/last-operator.js'
 import { operators } from '../../../kernel/identity/operators-table.js'
 import { users } from '../../../kernel/identity/users-table.js'
@@ -20,9 +21,8 @@ export class OperatorsReader {
 
   /** Lists operators, by descending user id. */
   async list(page: Page): Promise<Rows<OperatorRecord>> {
-    const after = page.after_id === undefined ? undefined : lt(operators.user_id, page.after_id)
     const rows = await this.select()
-      .where(after)
+      .where(afterId(operators.user_id, page.after_id))
       .orderBy(desc(operators.user_id))
       .limit(page.limit + 1)
     return pageOf(rows, page.limit)

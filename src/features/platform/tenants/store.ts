@@ -1,4 +1,5 @@
-import { and, desc, eq, inArray, isNull, lt } from 'drizzle-orm'
+import { and, desc, eq, inArray, isNull } from 'drizzle-orm'
+import { afterId } from '../../../kernel/database/search.js'
 import { type KeyRecord, keyRecord } from '../../../kernel/identity/insert-key.js'
 import { tenant_keys } from '../../../kernel/identity/keys-table.js'
 import { lockTenant } from '../../../kernel/identity/lock-tenant.js'
@@ -28,11 +29,10 @@ export class PlatformTenantsReader {
 
   /** Lists tenants of the platform, newest first. */
   async list(page: Page): Promise<Rows<TenantRow>> {
-    const after = page.after_id === undefined ? undefined : lt(tenants.id, page.after_id)
     const rows = await this.scope.queries
       .select()
       .from(tenants)
-      .where(and(isNull(tenants.deleted_at), after))
+      .where(and(isNull(tenants.deleted_at), afterId(tenants.id, page.after_id)))
       .orderBy(desc(tenants.id))
       .limit(page.limit + 1)
     return pageOf(rows, page.limit)
@@ -51,11 +51,10 @@ export class PlatformTenantsReader {
   /** Lists the keys of a tenant for operators, who can find a leaked key with it. */
   async keysOf(tenant_id: string, page: Page): Promise<Rows<KeyRecord>> {
     await this.get(tenant_id)
-    const after = page.after_id === undefined ? undefined : lt(tenant_keys.id, page.after_id)
     const rows = await this.scope.queries
       .select()
       .from(tenant_keys)
-      .where(and(eq(tenant_keys.tenant_id, tenant_id), after))
+      .where(and(eq(tenant_keys.tenant_id, tenant_id), afterId(tenant_keys.id, page.after_id)))
       .orderBy(desc(tenant_keys.id))
       .limit(page.limit + 1)
     return pageOf(rows.map(keyRecord), page.limit)

@@ -1,4 +1,5 @@
-import { desc, eq, lt } from 'drizzle-orm'
+import { desc, eq } from 'drizzle-orm'
+import { afterId } from '../../../kernel/database/search.js'
 import { checkOneOperatorStays, queueOperatorChanges } from '../../../kernel/identity/last-operator.js'
 import { operators } from '../../../kernel/identity/operators-table.js'
 import { revokeSessions } from '../../../kernel/identity/revoke-sessions.js'
@@ -13,11 +14,10 @@ export class PlatformUsersReader {
 
   /** Lists users, newest first. */
   async list(page: Page): Promise<Rows<UserRecord>> {
-    const after = page.after_id === undefined ? undefined : lt(users.id, page.after_id)
     const rows = await this.scope.queries
       .select(userColumns)
       .from(users)
-      .where(after)
+      .where(afterId(users.id, page.after_id))
       .orderBy(desc(users.id))
       .limit(page.limit + 1)
     return pageOf(rows, page.limit)
