@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { type Claims, NO_FACTS } from '../../../src/kernel/authz/facts.js'
 import { openFactsReader } from '../../../src/kernel/authz/facts-reader.js'
 import type { Database } from '../../../src/kernel/database/database.js'
+import { deferred } from '../../helpers/deferred.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { t } from '../../helpers/t.js'
 import { buildWorld, PEOPLE } from '../../helpers/world.js'
@@ -78,29 +79,23 @@ t.test('whoever asks together gets what each would get alone', async (t) => {
 
 // Stops a revocation from being overlooked by a request that came after it.
 t.test('a request never goes with a statement that was sent before it came', async (t) => {
-  let release = () => {}
-  const held = new Promise<void>((resolve) => {
-    release = resolve
-  })
+  const held = deferred()
   let sent = 0
-  let announce = () => {}
-  const is_read = new Promise<void>((resolve) => {
-    announce = resolve
-  })
+  const is_read = deferred()
   const reader = openFactsReader(
     watched(async (send) => {
       sent += 1
       const rows = await send()
-      announce()
-      if (sent === 1) await held
+      is_read.resolve()
+      if (sent === 1) await held.promise
       return rows
     }),
   )
   const before = reader.read(own)
-  await is_read
+  await is_read.promise
   await sql(`update tenant_keys set revoked_at = now() where id = '${own.key_id}'`)
   const after = reader.read(own)
-  release()
+  held.resolve()
   t.equal((await before).key?.revoked_at, null)
   t.match((await after).key?.revoked_at, /Z$|\+00:00$/)
   t.equal(sent, 2)
@@ -138,14 +133,11 @@ t.test('503 for everybody while the database is away, and answers when it is bac
 
 // Stops requests from piling up without end behind a database that no longer answers.
 t.test('503 at once when too many wait', async (t) => {
-  let release = () => {}
-  const held = new Promise<void>((resolve) => {
-    release = resolve
-  })
+  const held = deferred()
   const reader = openFactsReader({
     ...database,
     readOne: async (_binding, { values }) => {
-      await held
+      await held.promise
       return (values[0] as unknown[]).map((_, index) => ({ position: index + 1, facts: NO_FACTS }))
     },
   })
@@ -156,7 +148,7 @@ t.test('503 at once when too many wait', async (t) => {
     ),
   )
   await new Promise((resolve) => setImmediate(resolve))
-  release()
+  held.resolve()
   const outcomes = await Promise.all(all)
   t.ok(outcomes.filter((outcome) => outcome === 'refused').length >= 500 - 128)
   t.ok(outcomes.filter((outcome) => outcome === 'answered').length >= 10_000)

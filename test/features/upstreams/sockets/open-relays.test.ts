@@ -5,6 +5,7 @@ import { type Facts, NO_FACTS } from '../../../../src/kernel/authz/facts.js'
 import { BUILT_IN_SCOPES } from '../../../../src/kernel/permissions/scope-catalogue.js'
 import { unavailable } from '../../../../src/kernel/problems/problems.js'
 import { openBus } from '../../../../src/kernel/store/bus.js'
+import { deferred } from '../../../helpers/deferred.js'
 import { t } from '../../../helpers/t.js'
 import { until } from '../../../helpers/until.js'
 
@@ -29,10 +30,7 @@ function goodFacts(expires_at: string | null): Facts {
 /** One relay, and what is said when somebody asks whether it may stay. */
 function openOne(read: () => Promise<Facts>, clock: () => number) {
   const closes: { code: number; reason: string }[] = []
-  let end: () => void = () => undefined
-  const ended = new Promise<void>((resolve) => {
-    end = resolve
-  })
+  const ended = deferred()
   const bus = openBus((error) => t.fail(String(error)))
   const relays = new OpenRelays({
     facts: { read },
@@ -44,10 +42,10 @@ function openOne(read: () => Promise<Facts>, clock: () => number) {
   t.teardown(() => relays.close())
   relays.add({
     relay: {
-      ended,
+      ended: ended.promise,
       close(code, reason) {
         closes.push({ code, reason })
-        end()
+        ended.resolve()
       },
     },
     credential: {
