@@ -2,7 +2,7 @@ import type { Feature } from '../../kernel/feature/feature.js'
 import { mount } from '../../kernel/feature/mount.js'
 import type { Limiter } from '../../kernel/limits/limiter.js'
 import { NO_STORE_PARTS } from '../../kernel/store/store-parts.js'
-import explain, { type ExplainOptions } from './explain-routes.js'
+import explain, { type ExplainOptions } from './explain/routes.js'
 import access from './routes.js'
 
 interface Services extends ExplainOptions {

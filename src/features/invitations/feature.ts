@@ -1,7 +1,7 @@
 import type { Feature } from '../../kernel/feature/feature.js'
 import { mount } from '../../kernel/feature/mount.js'
-import invitationAnswers from './answer-routes.js'
-import { InvitationAnswersReader, InvitationAnswersWriter } from './answer-store.js'
+import invitationAnswers from './received/routes.js'
+import { InvitationAnswersReader, InvitationAnswersWriter } from './received/store.js'
 import invitations, { type InvitationsOptions } from './routes.js'
 import { InvitationsReader, InvitationsWriter } from './store.js'
 

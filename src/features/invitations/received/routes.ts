@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
-import { user } from '../../kernel/request/access.js'
-import { closed, NoContent, problems, type Routes } from '../../kernel/rest/schemas.js'
+import { user } from '../../../kernel/request/access.js'
+import { closed, NoContent, problems, type Routes } from '../../../kernel/rest/schemas.js'
 
 const tags = ['me']
 const TokenParams = closed({ token: Type.String({ minLength: 1, maxLength: 64 }) })
