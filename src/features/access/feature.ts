@@ -4,6 +4,7 @@ import type { Limiter } from '../../kernel/limits/limiter.js'
 import { NO_STORE_PARTS } from '../../kernel/store/store-parts.js'
 import explain, { type ExplainOptions } from './explain/routes.js'
 import access from './routes.js'
+import scopes from './scopes/routes.js'
 
 interface Services extends ExplainOptions {
   readonly limiter: Limiter
@@ -15,7 +16,8 @@ export default {
   expiring: [],
   routes({ limiter, catalogue, facts, rules, scopesNow, clock }: Services) {
     return [
-      mount('/v1/tenants/:tenant_id', explain, { catalogue, facts, rules, scopesNow, clock }),
+      mount('/v1/tenants/:tenant_id/access/explain', explain, { catalogue, facts, rules, scopesNow, clock }),
+      mount('/v1/tenants/:tenant_id/scopes', scopes, { catalogue, scopesNow }),
       mount('/v1/access', access, { limiter, scopesNow }),
     ]
   },

@@ -1,5 +1,3 @@
-import { Type } from 'typebox'
-import { TENANT_PRINCIPAL_KINDS } from '../../contract/kinds.js'
 import { tenantPrincipal } from '../../kernel/authz/principal.js'
 import { budgetsLeft } from '../../kernel/authz/spending.js'
 import { addressBucket } from '../../kernel/limits/address.js'
@@ -8,37 +6,8 @@ import { effectiveScopes, overridesOf, rolesOf } from '../../kernel/permissions/
 import type { ScopesNow } from '../../kernel/permissions/scope-catalogue.js'
 import { tenant } from '../../kernel/request/access.js'
 import { found } from '../../kernel/request/findings.js'
-import { Nullable, type Routes } from '../../kernel/rest/schemas.js'
-
-const AccessAnswer = Type.Object(
-  {
-    principal: Type.Object({ kind: Type.Enum([...TENANT_PRINCIPAL_KINDS]), id: Type.String() }),
-    key: Type.Object({ id: Type.String(), name: Type.String(), expires_at: Nullable(Type.String()) }),
-    tenant: Type.Object({ id: Type.String(), name: Type.String() }),
-    roles: Type.Array(Type.String()),
-    scopes: Type.Array(
-      Type.Object({
-        scope: Type.String(),
-        from: Type.Array(Type.Object({}, { additionalProperties: true }), {
-          description: 'Each source of the scope: a role, a grant, or the key itself.',
-        }),
-      }),
-    ),
-    denied: Type.Array(Type.String(), {
-      description: 'Scopes that an override denies, whatever the roles grant.',
-    }),
-    budgets: Type.Array(
-      Type.Object({
-        name: Type.String(),
-        quota: Type.Integer(),
-        window_seconds: Type.Integer(),
-        remaining: Type.Integer(),
-        reset_seconds: Type.Integer(),
-      }),
-    ),
-  },
-  { $id: 'Access' },
-)
+import type { Routes } from '../../kernel/rest/schemas.js'
+import { Access } from './schema.js'
 
 interface AccessOptions {
   readonly limiter: Limiter
@@ -55,7 +24,7 @@ const access: Routes<AccessOptions> = async (app, { limiter, scopesNow }) => {
         operationId: 'getAccess',
         summary: 'Get my identity, my tenant and my scopes',
         tags: ['access'],
-        response: { 200: AccessAnswer },
+        response: { 200: Access },
       },
     },
     async (request) => {

@@ -1,7 +1,7 @@
 import type { Feature } from '../../kernel/feature/feature.js'
 import { mount } from '../../kernel/feature/mount.js'
-import invitationAnswers from './received/routes.js'
-import { InvitationAnswersReader, InvitationAnswersWriter } from './received/store.js'
+import receivedInvitations from './received/routes.js'
+import { ReceivedInvitationsReader, ReceivedInvitationsWriter } from './received/store.js'
 import invitations, { type InvitationsOptions } from './routes.js'
 import { InvitationsReader, InvitationsWriter } from './store.js'
 
@@ -9,13 +9,13 @@ import { InvitationsReader, InvitationsWriter } from './store.js'
 export default {
   tenant_readers: { invitations: InvitationsReader },
   tenant_writers: { invitations: InvitationsWriter },
-  platform_readers: { invitation_answers: InvitationAnswersReader },
-  platform_writers: { invitation_answers: InvitationAnswersWriter },
+  platform_readers: { received_invitations: ReceivedInvitationsReader },
+  platform_writers: { received_invitations: ReceivedInvitationsWriter },
   unaudited_writers: {},
   expiring: [],
   routes(services: InvitationsOptions) {
     return [
-      mount('/v1/invitations', invitationAnswers),
+      mount('/v1/invitations', receivedInvitations),
       mount('/v1/tenants/:tenant_id/invitations', invitations, services),
     ]
   },

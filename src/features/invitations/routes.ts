@@ -1,5 +1,4 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { Type } from 'typebox'
 import { normaliseEmail } from '../../kernel/credentials/email.js'
 import { type Limiter, spend } from '../../kernel/limits/limiter.js'
 import type { Mailer } from '../../kernel/mail/mailer.js'
@@ -7,37 +6,11 @@ import { invitationMail } from '../../kernel/mail/templates.js'
 import type { ScopesNow } from '../../kernel/permissions/scope-catalogue.js'
 import { member } from '../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../kernel/rest/pagination.js'
-import { RoleNames } from '../../kernel/rest/role-names.js'
-import {
-  closed,
-  Email,
-  NoContent,
-  Nullable,
-  problems,
-  type Routes,
-  TenantParams,
-  Uuid,
-} from '../../kernel/rest/schemas.js'
+import { closed, NoContent, problems, type Routes, TenantParams } from '../../kernel/rest/schemas.js'
+import { Invitation, InvitationParams, NewInvitation } from './schema.js'
 import type { SentInvitation } from './store.js'
 
 const tags = ['tenants']
-const InvitationParams = closed({ ...TenantParams.properties, invitation_id: Uuid })
-
-const Invitation = Type.Object(
-  {
-    id: Type.String(),
-    email: Type.String(),
-    roles: Type.Array(Type.String()),
-    invited_by: Nullable(Type.String()),
-    created_at: Type.String(),
-    sent_at: Type.String(),
-    expires_at: Type.String(),
-    accepted_at: Nullable(Type.String()),
-    declined_at: Nullable(Type.String()),
-    revoked_at: Nullable(Type.String()),
-  },
-  { $id: 'Invitation' },
-)
 
 export interface InvitationsOptions {
   readonly limiter: Limiter
@@ -84,7 +57,7 @@ const invitations: Routes<InvitationsOptions> = async (app, { limiter, mailer, p
         summary: 'Invite a user by mail',
         tags,
         params: TenantParams,
-        body: closed({ email: Email, roles: RoleNames }),
+        body: NewInvitation,
         response: {
           201: Invitation,
           ...problems('privilege_escalation', 'already_exists', 'limit_reached', 'rate_limited'),

@@ -48,7 +48,7 @@ function profileOf({ platform_store, principal }: FastifyRequest, scopes: ScopeC
     const user = await store.users.get(principal.id)
     const memberships = await store.memberships.of(user.id)
     // A user who registered with another person's address must not learn from here which tenants invite that person.
-    const invitations = user.email_verified_at === null ? [] : await store.invitation_answers.pendingOf(user.email)
+    const invitations = user.email_verified_at === null ? [] : await store.received_invitations.pendingOf(user.email)
     return toResponse(user, memberships, invitations, scopes)
   })
 }

@@ -1,40 +1,11 @@
-import { Type } from 'typebox'
 import { normaliseEmail } from '../../kernel/credentials/email.js'
 import type { ScopesNow } from '../../kernel/permissions/scope-catalogue.js'
 import { member } from '../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../kernel/rest/pagination.js'
-import { RoleNames } from '../../kernel/rest/role-names.js'
-import { closed, Email, NoContent, problems, type Routes, TenantParams, Uuid } from '../../kernel/rest/schemas.js'
+import { closed, NoContent, problems, type Routes, TenantParams } from '../../kernel/rest/schemas.js'
+import { Member, MemberChange, MemberParams, NewMember } from './schema.js'
 
 const tags = ['tenants']
-const MemberParams = closed({ ...TenantParams.properties, user_id: Uuid })
-const Member = Type.Object(
-  {
-    user_id: Type.String(),
-    email: Type.String(),
-    name: Type.String(),
-    state: Type.Enum(['active', 'pending', 'disabled']),
-    roles: Type.Array(Type.String()),
-    created_at: Type.String(),
-  },
-  { $id: 'Member' },
-)
-
-const NewMember = closed(
-  { email: Type.Optional(Email), user_id: Type.Optional(Uuid), roles: RoleNames },
-  {
-    oneOf: [{ required: ['email'] }, { required: ['user_id'] }],
-    description: 'The email or the user_id of an existing user.',
-  },
-)
-
-const MemberChange = closed(
-  {
-    roles: Type.Optional(RoleNames),
-    state: Type.Optional(Type.Enum(['active', 'disabled'])),
-  },
-  { minProperties: 1 },
-)
 
 export interface MembersOptions {
   readonly scopesNow: ScopesNow

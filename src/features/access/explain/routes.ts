@@ -1,5 +1,4 @@
 import type { FastifyRequest } from 'fastify'
-import { Type } from 'typebox'
 import type { AccessRules } from '../../../kernel/authz/access-rules.js'
 import { type Caller, UNKNOWN } from '../../../kernel/authz/caller.js'
 import type { Facts } from '../../../kernel/authz/facts.js'
@@ -7,52 +6,16 @@ import type { FactsReader } from '../../../kernel/authz/facts-reader.js'
 import { explainInWords } from '../../../kernel/authz/insufficient-scope.js'
 import { holdingsOfKey, holdingsOfMember } from '../../../kernel/authz/rules.js'
 import { evaluate } from '../../../kernel/permissions/evaluate.js'
-import { rolesThatGrant, scopesOfRole } from '../../../kernel/permissions/roles.js'
+import { rolesThatGrant } from '../../../kernel/permissions/roles.js'
 import type { ScopeCatalogue, ScopesNow } from '../../../kernel/permissions/scope-catalogue.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import { member } from '../../../kernel/request/access.js'
 import type { CataloguedRoute, RouteCatalogue } from '../../../kernel/request/route-catalogue.js'
-import { closed, KeyId, Nullable, problems, type Routes, TenantParams, Uuid } from '../../../kernel/rest/schemas.js'
+import { problems, type Routes, TenantParams } from '../../../kernel/rest/schemas.js'
 import type { Clock } from '../../../kernel/time/clock.js'
+import { Explanation, Question } from './schema.js'
 
 const tags = ['access']
-
-const Question = closed(
-  {
-    user_id: Type.Optional(Uuid),
-    key_id: Type.Optional(KeyId),
-    method: Type.Enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']),
-    path: Type.String({ pattern: '^/', maxLength: 500 }),
-  },
-  { oneOf: [{ required: ['user_id'] }, { required: ['key_id'] }] },
-)
-
-const Explanation = Type.Object(
-  {
-    allowed: Type.Boolean(),
-    detail: Type.String({ description: 'The decision in plain words.' }),
-    route: Type.Object({ method: Type.String(), url: Type.String(), access: Type.String() }),
-    refused_before: Nullable(
-      Type.String({ description: 'The code of a refusal that comes before the check of scopes.' }),
-    ),
-    required: Type.Array(Type.String()),
-    missing: Type.Array(Type.String()),
-    principal: Type.Object({ kind: Type.String(), id: Type.String() }),
-    denied_by_override: Type.Array(Type.String()),
-    granted_by_roles: Type.Array(Type.String()),
-  },
-  { $id: 'Explanation' },
-)
-
-const CataloguedScope = Type.Object({
-  scope: Type.String(),
-  meaning: Type.String(),
-  is_known: Type.Boolean({
-    description: 'false: a role lists this scope, but the gateway no longer declares it. It grants nothing.',
-  }),
-  routes: Type.Array(Type.String()),
-  roles: Type.Array(Type.String()),
-})
 
 export interface ExplainOptions {
   readonly catalogue: RouteCatalogue
@@ -65,7 +28,7 @@ export interface ExplainOptions {
 /** Explains a decision with the facts and the rules that make it, without calling the route. */
 const explain: Routes<ExplainOptions> = async (app, { catalogue, facts, rules, scopesNow, clock }) => {
   app.post(
-    '/access/explain',
+    '',
     {
       config: member('users:manage'),
       schema: {
@@ -95,36 +58,6 @@ const explain: Routes<ExplainOptions> = async (app, { catalogue, facts, rules, s
       const refusal = rules.refusalOf(visible, caller, clock())
       const refused_before = refusal === undefined || refusal.code === 'insufficient_scope' ? null : refusal.code
       return explanation(request, route, asked, caller.scope_catalogue, refused_before)
-    },
-  )
-
-  app.get(
-    '/scopes',
-    {
-      config: member(),
-      schema: {
-        operationId: 'listScopes',
-        summary: 'List scopes with their meaning, their routes and their roles',
-        tags,
-        params: TenantParams,
-        response: { 200: Type.Object({ data: Type.Array(CataloguedScope) }) },
-      },
-    },
-    async (request) => {
-      const roles = await request.tenant_store.read((store) => store.roles.list())
-      const scopes = scopesNow()
-      const forgotten = roles.flatMap((role) => role.scopes).filter((scope) => !scopes.has(scope))
-      const data = [...scopes.names, ...new Set(forgotten)].map((scope) => ({
-        scope,
-        meaning: scopes.meaningOf(scope) ?? 'Unknown: what it belonged to is gone',
-        is_known: scopes.has(scope),
-        routes: catalogue
-          .list()
-          .filter(({ access }) => access.scopes.some((asked) => asked === scope))
-          .map(({ method, url }) => `${method} ${url}`),
-        roles: roles.filter((role) => scopesOfRole(role, scopes).includes(scope)).map((role) => role.name),
-      }))
-      return { data }
     },
   )
 }

@@ -19,7 +19,7 @@ export interface PendingInvitation {
 }
 
 /** Reads for the invited user. The user is not a member yet, so no tenant can be bound. */
-export class InvitationAnswersReader {
+export class ReceivedInvitationsReader {
   constructor(protected readonly scope: ReadScope) {}
 
   /** Lists open invitations to an address. */
@@ -46,7 +46,7 @@ export class InvitationAnswersReader {
   }
 }
 
-export class InvitationAnswersWriter extends InvitationAnswersReader {
+export class ReceivedInvitationsWriter extends ReceivedInvitationsReader {
   constructor(protected override readonly scope: WriteScope) {
     super(scope)
   }

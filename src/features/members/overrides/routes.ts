@@ -1,32 +1,9 @@
-import { Type } from 'typebox'
 import { member } from '../../../kernel/request/access.js'
-import {
-  closed,
-  NoContent,
-  problems,
-  type Routes,
-  ScopeName,
-  TenantParams,
-  Uuid,
-} from '../../../kernel/rest/schemas.js'
+import { NoContent, problems, type Routes } from '../../../kernel/rest/schemas.js'
+import { MemberParams } from '../schema.js'
+import { NewOverride, NewOverrideParams, Override, OverrideParams, Overrides } from './schema.js'
 
 const tags = ['tenants']
-const Params = closed({ ...TenantParams.properties, user_id: Uuid, scope: Type.String() })
-
-const Override = Type.Object(
-  {
-    scope: Type.String(),
-    effect: Type.Enum(['grant', 'deny']),
-    reason: Type.String(),
-    created_at: Type.String(),
-  },
-  { $id: 'Override' },
-)
-
-const NewOverride = closed({
-  effect: Type.Enum(['grant', 'deny']),
-  reason: Type.String({ minLength: 1, maxLength: 500, description: 'Why the override exists, for later readers.' }),
-})
 
 /** Overrides: grants and denies of one scope on one membership. A deny beats roles, grants and Owner. */
 const overrides: Routes = async (app) => {
@@ -38,8 +15,8 @@ const overrides: Routes = async (app) => {
         operationId: 'listOverrides',
         summary: 'List overrides of a member',
         tags,
-        params: closed({ ...TenantParams.properties, user_id: Uuid }),
-        response: { 200: Type.Object({ data: Type.Array(Override) }), ...problems('not_found') },
+        params: MemberParams,
+        response: { 200: Overrides, ...problems('not_found') },
       },
     },
     async (request) => {
@@ -56,7 +33,7 @@ const overrides: Routes = async (app) => {
         operationId: 'setOverride',
         summary: 'Grant or deny a scope to a member',
         tags,
-        params: closed({ ...TenantParams.properties, user_id: Uuid, scope: ScopeName }),
+        params: NewOverrideParams,
         body: NewOverride,
         response: { 200: Override, ...problems('not_found', 'owner_required', 'privilege_escalation', 'last_owner') },
       },
@@ -77,7 +54,7 @@ const overrides: Routes = async (app) => {
         operationId: 'removeOverride',
         summary: 'Remove an override',
         tags,
-        params: Params,
+        params: OverrideParams,
         response: { 204: NoContent, ...problems('not_found', 'owner_required', 'privilege_escalation') },
       },
     },

@@ -1,0 +1,29 @@
+import { Type } from 'typebox'
+import { closed, KeyId, Nullable, Uuid } from '../../../kernel/rest/schemas.js'
+
+export const Question = closed(
+  {
+    user_id: Type.Optional(Uuid),
+    key_id: Type.Optional(KeyId),
+    method: Type.Enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']),
+    path: Type.String({ pattern: '^/', maxLength: 500 }),
+  },
+  { oneOf: [{ required: ['user_id'] }, { required: ['key_id'] }] },
+)
+
+export const Explanation = Type.Object(
+  {
+    allowed: Type.Boolean(),
+    detail: Type.String({ description: 'The decision in plain words.' }),
+    route: Type.Object({ method: Type.String(), url: Type.String(), access: Type.String() }),
+    refused_before: Nullable(
+      Type.String({ description: 'The code of a refusal that comes before the check of scopes.' }),
+    ),
+    required: Type.Array(Type.String()),
+    missing: Type.Array(Type.String()),
+    principal: Type.Object({ kind: Type.String(), id: Type.String() }),
+    denied_by_override: Type.Array(Type.String()),
+    granted_by_roles: Type.Array(Type.String()),
+  },
+  { $id: 'Explanation' },
+)

@@ -1,0 +1,33 @@
+import { Type } from 'typebox'
+import { RoleNames } from '../../kernel/rest/role-names.js'
+import { closed, Email, TenantParams, Uuid } from '../../kernel/rest/schemas.js'
+
+export const MemberParams = closed({ ...TenantParams.properties, user_id: Uuid })
+
+export const Member = Type.Object(
+  {
+    user_id: Type.String(),
+    email: Type.String(),
+    name: Type.String(),
+    state: Type.Enum(['active', 'pending', 'disabled']),
+    roles: Type.Array(Type.String()),
+    created_at: Type.String(),
+  },
+  { $id: 'Member' },
+)
+
+export const NewMember = closed(
+  { email: Type.Optional(Email), user_id: Type.Optional(Uuid), roles: RoleNames },
+  {
+    oneOf: [{ required: ['email'] }, { required: ['user_id'] }],
+    description: 'The email or the user_id of an existing user.',
+  },
+)
+
+export const MemberChange = closed(
+  {
+    roles: Type.Optional(RoleNames),
+    state: Type.Optional(Type.Enum(['active', 'disabled'])),
+  },
+  { minProperties: 1 },
+)
