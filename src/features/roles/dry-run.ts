@@ -2,7 +2,7 @@ import { effectiveScopes } from '../../kernel/permissions/evaluate.js'
 import type { RoleFact } from '../../kernel/permissions/roles.js'
 import type { ScopeCatalogue } from '../../kernel/permissions/scope-catalogue.js'
 import type { RouteCatalogue } from '../../kernel/request/route-catalogue.js'
-import type { HolderRecord } from './store.js'
+import type { HolderRecord, RolePreview } from './store.js'
 
 /** The effect of a change of one role on one member. */
 export interface MemberEffect {
@@ -13,14 +13,11 @@ export interface MemberEffect {
 }
 
 /**
- * Computes which members would gain and lose which scopes if the role `role_id` became `changed`, or were deleted without
- * `changed`. It uses the evaluator that decides requests, with the other roles and the overrides of each member. It leaves
- * out members without a difference.
+ * Computes which members would gain and lose which scopes by a change of a role. It uses the evaluator that decides
+ * requests, with the other roles and the overrides of each member. It leaves out members without a difference.
  */
 export function effectsOf(
-  holders: readonly HolderRecord[],
-  role_id: string,
-  changed: RoleFact | undefined,
+  { role_id, changed, holders }: RolePreview,
   routes: RouteCatalogue,
   scopes: ScopeCatalogue,
 ): MemberEffect[] {

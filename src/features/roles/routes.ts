@@ -1,53 +1,27 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type Static, Type } from 'typebox'
-import { checkGrantedScopes } from '../../kernel/permissions/escalation.js'
-import { scopesOfRole } from '../../kernel/permissions/roles.js'
+import type { Static } from 'typebox'
 import type { ScopeCatalogue, ScopesNow } from '../../kernel/permissions/scope-catalogue.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { member } from '../../kernel/request/access.js'
 import type { RouteCatalogue } from '../../kernel/request/route-catalogue.js'
 import { etagOf, ifMatchVersions } from '../../kernel/rest/etag.js'
-import { closed, NoContent, problems, type Routes, ScopeName, TenantParams, Uuid } from '../../kernel/rest/schemas.js'
+import { NoContent, problems, type Routes, TenantParams } from '../../kernel/rest/schemas.js'
 import { effectsOf } from './dry-run.js'
 import { checkRoleName } from './names.js'
-import type { RoleRecord } from './store.js'
+import {
+  DryRun,
+  DryRunQuery,
+  NewRole,
+  Role,
+  RoleChange,
+  RoleOrDryRun,
+  RoleParams,
+  Roles,
+  toResponse,
+} from './schema.js'
+import type { RolePreview, RoleRecord } from './store.js'
 
 const tags = ['tenants']
-const RoleParams = closed({ ...TenantParams.properties, role_id: Uuid })
-const RoleName = Type.String({ minLength: 1, maxLength: 60 })
-const Scopes = Type.Array(ScopeName, { uniqueItems: true, maxItems: 200 })
-const DryRunQuery = closed({
-  dry_run: Type.Optional(
-    Type.Enum(['true', 'false'], {
-      description: 'true: return which members would gain and lose which scopes, and change nothing.',
-    }),
-  ),
-})
-/** The maximum number of members that a dry run examines. */
-const HOLDERS_MAX = 1_000
-
-const Role = Type.Object(
-  {
-    id: Type.String(),
-    name: Type.String(),
-    is_system: Type.Boolean(),
-    scopes: Type.Array(Type.String()),
-    version: Type.Integer(),
-    created_at: Type.String(),
-  },
-  { $id: 'Role' },
-)
-
-const Effect = Type.Object({ scopes: Type.Array(Type.String()), routes: Type.Array(Type.String()) })
-const DryRun = Type.Object(
-  {
-    dry_run: Type.Literal(true),
-    members: Type.Array(Type.Object({ user_id: Type.String(), email: Type.String(), gains: Effect, loses: Effect }), {
-      description: `The affected members among the ${HOLDERS_MAX} newest members with the role.`,
-    }),
-  },
-  { $id: 'RoleDryRun' },
-)
 
 export interface RolesOptions {
   readonly catalogue: RouteCatalogue
@@ -56,6 +30,11 @@ export interface RolesOptions {
 
 /** The roles of a tenant: five system roles, and custom roles. A change requires If-Match. */
 const roles: Routes<RolesOptions> = async (app, { catalogue, scopesNow }) => {
+  const dryRun = (preview: RolePreview) => ({
+    dry_run: true as const,
+    members: effectsOf(preview, catalogue, scopesNow()),
+  })
+
   app.get(
     '',
     {
@@ -65,7 +44,7 @@ const roles: Routes<RolesOptions> = async (app, { catalogue, scopesNow }) => {
         summary: 'List roles of the tenant',
         tags,
         params: TenantParams,
-        response: { 200: Type.Object({ data: Type.Array(Role) }) },
+        response: { 200: Roles },
       },
     },
     async (request) => {
@@ -84,7 +63,7 @@ const roles: Routes<RolesOptions> = async (app, { catalogue, scopesNow }) => {
         summary: 'Create a custom role',
         tags,
         params: TenantParams,
-        body: closed({ name: RoleName, scopes: Scopes }),
+        body: NewRole,
         response: { 201: Role, ...problems('privilege_escalation', 'already_exists', 'limit_reached') },
       },
     },
@@ -125,9 +104,9 @@ const roles: Routes<RolesOptions> = async (app, { catalogue, scopesNow }) => {
         tags,
         params: RoleParams,
         querystring: DryRunQuery,
-        body: closed({ name: Type.Optional(RoleName), scopes: Type.Optional(Scopes) }, { minProperties: 1 }),
+        body: RoleChange,
         response: {
-          200: Type.Union([Role, DryRun]),
+          200: RoleOrDryRun,
           ...problems(
             'not_found',
             'system_role',
@@ -140,20 +119,14 @@ const roles: Routes<RolesOptions> = async (app, { catalogue, scopesNow }) => {
       },
     },
     async (request, reply) => {
-      const { role_id } = request.params
-      if (request.body.name !== undefined) checkRoleName(request.body.name)
+      const { body, holdings, params, tenant_store } = request
+      if (body.name !== undefined) checkRoleName(body.name)
       if (request.query.dry_run === 'true') {
-        const before = await changeable(request, role_id)
-        const scopes = request.body.scopes ?? before.scopes
-        checkGrantedScopes(
-          request.holdings,
-          scopes.filter((scope) => !before.scopes.includes(scope)),
-        )
-        return dryRun(request, role_id, { name: request.body.name ?? before.name, system_role: null, scopes })
+        return dryRun(await tenant_store.read((store) => store.roles.previewUpdate(params.role_id, body, holdings)))
       }
       const if_match = requiredIfMatch(request)
-      const role = await request.tenant_store.write('role.updated', (store) =>
-        store.roles.update(role_id, request.body, if_match, request.holdings),
+      const role = await tenant_store.write('role.updated', (store) =>
+        store.roles.update(params.role_id, body, if_match, holdings),
       )
       return tagged(reply, role, scopesNow())
     },
@@ -179,27 +152,15 @@ const roles: Routes<RolesOptions> = async (app, { catalogue, scopesNow }) => {
     async (request, reply) => {
       const { role_id } = request.params
       if (request.query.dry_run === 'true') {
-        await changeable(request, role_id)
-        return dryRun(request, role_id, undefined)
+        return dryRun(await request.tenant_store.read((store) => store.roles.previewDeletion(role_id)))
       }
       const if_match = requiredIfMatch(request)
       await request.tenant_store.write('role.deleted', (store) => store.roles.delete(role_id, if_match))
       return reply.code(204).send(null)
     },
   )
-
-  async function dryRun(request: FastifyRequest, role_id: string, changed: Parameters<typeof effectsOf>[2]) {
-    const holders = await request.tenant_store.read((store) => store.roles.holdersOf(role_id, HOLDERS_MAX))
-    return { dry_run: true as const, members: effectsOf(holders, role_id, changed, catalogue, scopesNow()) }
-  }
 }
 export default roles
-
-async function changeable(request: FastifyRequest, role_id: string): Promise<RoleRecord> {
-  const role = await request.tenant_store.read((store) => store.roles.get(role_id))
-  if (role.system_role !== null) throw new Problem('system_role')
-  return role
-}
 
 /** @throws Problem `precondition_required` without If-Match */
 function requiredIfMatch(request: FastifyRequest): readonly number[] | undefined {
@@ -210,9 +171,4 @@ function requiredIfMatch(request: FastifyRequest): readonly number[] | undefined
 function tagged(reply: FastifyReply, role: RoleRecord, scopes: ScopeCatalogue): Static<typeof Role> {
   reply.header('etag', etagOf(role.version))
   return toResponse(role, scopes)
-}
-
-function toResponse(role: RoleRecord, scopes: ScopeCatalogue): Static<typeof Role> {
-  const { id, name, system_role, version, created_at } = role
-  return { id, name, is_system: system_role !== null, scopes: [...scopesOfRole(role, scopes)], version, created_at }
 }

@@ -13,6 +13,8 @@ import { Problem } from '../../kernel/problems/problems.js'
 import { assertIfMatch } from '../../kernel/rest/etag.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 
+/** The maximum number of members that a preview examines. */
+export const HOLDERS_MAX = 1_000
 /** The maximum number of roles of a tenant. A list of roles needs no pages. */
 const ROLES_MAX = 100
 
@@ -33,6 +35,15 @@ export interface HolderRecord {
   readonly email: string
   readonly roles: HeldRole[]
   readonly overrides: OverrideFact[]
+}
+
+/** What a change of a role would do, before it is done. */
+export interface RolePreview {
+  readonly role_id: string
+  /** The role after the change; undefined after a deletion. */
+  readonly changed: RoleFact | undefined
+  /** The newest members with the role. */
+  readonly holders: readonly HolderRecord[]
 }
 
 export class RolesReader {
@@ -59,8 +70,31 @@ export class RolesReader {
     return roleRecord(row)
   }
 
-  /** Lists active members with the role, by descending user id: at most `limit` of them. */
-  holdersOf(id: string, limit: number): Promise<HolderRecord[]> {
+  /** Previews an update of a custom role. @throws Problem `not_found`, `system_role`, `privilege_escalation` */
+  async previewUpdate(id: string, change: Partial<CreateRoleInput>, actor: Actor): Promise<RolePreview> {
+    const changed = updated(await this.custom(id), change, actor)
+    return { role_id: id, changed, holders: await this.holdersOf(id) }
+  }
+
+  /** Previews the deletion of a custom role. @throws Problem `not_found`, `system_role` */
+  async previewDeletion(id: string): Promise<RolePreview> {
+    await this.custom(id)
+    return { role_id: id, changed: undefined, holders: await this.holdersOf(id) }
+  }
+
+  /** @throws Problem `not_found`, `system_role` */
+  protected async custom(id: string): Promise<RoleRecord> {
+    const role = await this.get(id)
+    if (role.system_role !== null) throw new Problem('system_role')
+    return role
+  }
+
+  protected isThis(id: string) {
+    return and(eq(roles.tenant_id, this.tenant_id), eq(roles.id, id))
+  }
+
+  /** Reads the newest active members with the role. */
+  private holdersOf(id: string): Promise<HolderRecord[]> {
     return this.scope.queries
       .select({
         user_id: memberships.user_id,
@@ -81,11 +115,7 @@ export class RolesReader {
         ),
       )
       .orderBy(desc(memberships.user_id))
-      .limit(limit)
-  }
-
-  protected isThis(id: string) {
-    return and(eq(roles.tenant_id, this.tenant_id), eq(roles.id, id))
+      .limit(HOLDERS_MAX)
   }
 }
 
@@ -133,17 +163,13 @@ export class RolesWriter extends RolesReader {
     actor: Actor,
   ): Promise<RoleRecord> {
     await lockTenant(this.scope, this.tenant_id)
-    const before = await this.changeable(id, if_match)
-    const added = (change.scopes ?? []).filter((scope) => !before.scopes.includes(scope))
-    checkGrantedScopes(actor, added)
+    const before = await this.custom(id)
+    assertIfMatch(if_match, before.version)
+    const { name, scopes } = updated(before, change, actor)
     const [row] = await mapConstraint(CONSTRAINTS, () =>
       this.scope.queries
         .update(roles)
-        .set({
-          ...(change.name !== undefined && { name: change.name }),
-          ...(change.scopes !== undefined && { scopes: [...change.scopes] }),
-          version: before.version + 1,
-        })
+        .set({ name, scopes: [...scopes], version: before.version + 1 })
         .where(this.isThis(id))
         .returning(),
     )
@@ -158,21 +184,25 @@ export class RolesWriter extends RolesReader {
   /** Deletes a custom role and removes it from every member. @throws Problem `not_found`, `system_role`, `precondition_failed` */
   async delete(id: string, if_match: readonly number[] | undefined): Promise<void> {
     await lockTenant(this.scope, this.tenant_id)
-    const before = await this.changeable(id, if_match)
+    const before = await this.custom(id)
+    assertIfMatch(if_match, before.version)
     await this.scope.queries.delete(roles).where(this.isThis(id))
     this.recordChange(id, { before: { name: before.name, scopes: before.scopes } })
-  }
-
-  private async changeable(id: string, if_match: readonly number[] | undefined): Promise<RoleRecord> {
-    const role = await this.get(id)
-    if (role.system_role !== null) throw new Problem('system_role')
-    assertIfMatch(if_match, role.version)
-    return role
   }
 
   private recordChange(id: string, changes: Record<string, unknown>): void {
     this.scope.recordChange({ kind: 'role', id, tenant_id: this.tenant_id, changes })
   }
+}
+
+/** The role after an update. @throws Problem `privilege_escalation` if it adds scopes that the actor does not hold */
+function updated(before: RoleRecord, change: Partial<CreateRoleInput>, actor: Actor): RoleRecord {
+  const after = { ...before, name: change.name ?? before.name, scopes: change.scopes ?? before.scopes }
+  checkGrantedScopes(
+    actor,
+    after.scopes.filter((scope) => !before.scopes.includes(scope)),
+  )
+  return after
 }
 
 function roleRecord({ id, name, system_role, scopes, version, created_at }: RoleRow): RoleRecord {
