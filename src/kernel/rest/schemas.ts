@@ -22,7 +22,7 @@ export const Name = Type.String({ minLength: 1, maxLength: 200, pattern: '^(?=.*
 export const Email = Type.String({ format: 'email', maxLength: 254 })
 export const Origin = Type.String({ pattern: '^https?://[^/?#@\\s]+$', maxLength: 300 })
 
-/** A scope of the catalogue at the moment of the request; see `isScope`. */
+/** A scope of the manifest that is in force when the gateway validates the request. */
 export const ScopeName = Type.String({ format: 'scope' })
 
 export const TenantParams = closed({ tenant_id: Type.String() })
