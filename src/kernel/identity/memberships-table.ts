@@ -1,6 +1,6 @@
-import { sql } from 'drizzle-orm'
 import { check, foreignKey, index, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
 import { instant, isOneOf, tenantId, withinTenant } from '../database/columns.js'
+import { OVERRIDE_EFFECTS, type OverrideEffect } from '../permissions/evaluate.js'
 import { roles } from './roles-table.js'
 import { tenants } from './tenants-table.js'
 import { users } from './users-table.js'
@@ -48,13 +48,13 @@ export const overrides = pgTable(
     tenant_id: tenantId(),
     user_id: uuid('user_id').notNull(),
     scope: text('scope').notNull(),
-    effect: text('effect').$type<'grant' | 'deny'>().notNull(),
+    effect: text('effect').$type<OverrideEffect>().notNull(),
     reason: text('reason').notNull(),
     created_at: instant('created_at').notNull(),
   },
   (t) => [
     primaryKey({ name: 'overrides_pkey', columns: [t.tenant_id, t.user_id, t.scope] }),
     withinTenant('overrides_membership_fkey', [t.tenant_id, t.user_id], [memberships.tenant_id, memberships.user_id]),
-    check('overrides_effect_check', sql`${t.effect} in ('grant', 'deny')`),
+    check('overrides_effect_check', isOneOf(t.effect, OVERRIDE_EFFECTS)),
   ],
 )

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { check, foreignKey, index, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
-import { bytes, instant } from '../database/columns.js'
+import { bytes, instant, isOneOf } from '../database/columns.js'
 
 /** A user. Users are global. A membership gives a user rights in a tenant. */
 export const users = pgTable(
@@ -90,7 +90,7 @@ export const one_time_tokens = pgTable(
     foreignKey({ name: 'one_time_tokens_user_id_fkey', columns: [t.user_id], foreignColumns: [users.id] }),
     index('one_time_tokens_user_id_index').on(t.user_id),
     index('one_time_tokens_expires_at_index').on(t.expires_at),
-    check('one_time_tokens_purpose_check', sql`${t.purpose} in ('email_verification', 'password_reset')`),
+    check('one_time_tokens_purpose_check', isOneOf(t.purpose, ONE_TIME_PURPOSES)),
   ],
 )
 

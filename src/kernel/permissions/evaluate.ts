@@ -3,10 +3,13 @@ import { unreachable } from '../unreachable.js'
 import { type RoleFact, roleGives, scopesOfRole } from './roles.js'
 import type { ScopeCatalogue } from './scope-catalogue.js'
 
+export const OVERRIDE_EFFECTS = ['grant', 'deny'] as const
+export type OverrideEffect = (typeof OVERRIDE_EFFECTS)[number]
+
 /** A grant or a deny on one membership; the deny beats every role, every grant, and Owner. */
 export interface OverrideFact {
   readonly scope: string
-  readonly effect: 'grant' | 'deny'
+  readonly effect: OverrideEffect
 }
 
 /** What a principal of each kind holds. */

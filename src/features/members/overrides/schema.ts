@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { OVERRIDE_EFFECTS } from '../../../kernel/permissions/evaluate.js'
 import { closed, ScopeName } from '../../../kernel/rest/schemas.js'
 import { MemberParams } from '../schema.js'
 
@@ -9,7 +10,7 @@ export const OverrideParams = closed({ ...MemberParams.properties, scope: Type.S
 export const Override = Type.Object(
   {
     scope: Type.String(),
-    effect: Type.Enum(['grant', 'deny']),
+    effect: Type.Enum([...OVERRIDE_EFFECTS]),
     reason: Type.String(),
     created_at: Type.String(),
   },
@@ -17,7 +18,7 @@ export const Override = Type.Object(
 )
 
 export const NewOverride = closed({
-  effect: Type.Enum(['grant', 'deny']),
+  effect: Type.Enum([...OVERRIDE_EFFECTS]),
   reason: Type.String({ minLength: 1, maxLength: 500, description: 'Why the override exists, for later readers.' }),
 })
 

@@ -3,6 +3,7 @@ import { lockTenant } from '../../../kernel/identity/lock-tenant.js'
 import { overrides } from '../../../kernel/identity/memberships-table.js'
 import { namedRoles } from '../../../kernel/identity/named-roles.js'
 import { type Actor, checkGrantedScopes, checkTouch, isOwner } from '../../../kernel/permissions/escalation.js'
+import type { OverrideEffect } from '../../../kernel/permissions/evaluate.js'
 import type { RoleFact } from '../../../kernel/permissions/roles.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
@@ -11,7 +12,7 @@ import { MembersReader } from '../store.js'
 
 export interface SetOverrideInput {
   readonly scope: string
-  readonly effect: 'grant' | 'deny'
+  readonly effect: OverrideEffect
   readonly reason: string
 }
 
