@@ -3,7 +3,7 @@ import type { Column } from '../../kernel/authz/access-rules.js'
 import { NO_FACTS } from '../../kernel/authz/facts.js'
 import type { Problem } from '../../kernel/problems/problems.js'
 import { type Access, columnOf } from '../../kernel/request/access.js'
-import { found, requestGetters } from '../../kernel/request/findings.js'
+import { requestGetters, required } from '../../kernel/request/findings.js'
 import type { Gate, Step } from '../../kernel/request/gate.js'
 import type { Row } from './row.js'
 import { describeCaller } from './steps/describe-caller.js'
@@ -119,7 +119,7 @@ function decide({ rule }: Row, gate: Gate, request: FastifyRequest): Problem | u
  */
 async function decideAgain(rows: readonly Row[], gate: Gate, request: FastifyRequest): Promise<void> {
   const { findings } = request
-  if (performance.now() - found(findings.let_in_at_ms) <= FACTS_MS_MAX) return
+  if (performance.now() - required(findings.let_in_at_ms) <= FACTS_MS_MAX) return
   if (findings.claims !== undefined) findings.facts = await gate.facts.read(findings.claims)
   for (const row of rows) {
     const problem = decide(row, gate, request)

@@ -5,7 +5,7 @@ import type { Limiter } from '../../kernel/limits/limiter.js'
 import { effectiveScopes, overridesOf, rolesOf } from '../../kernel/permissions/evaluate.js'
 import type { ScopesNow } from '../../kernel/permissions/scope-catalogue.js'
 import { tenant } from '../../kernel/request/access.js'
-import { found } from '../../kernel/request/findings.js'
+import { required } from '../../kernel/request/findings.js'
 import type { Routes } from '../../kernel/rest/schemas.js'
 import { Access } from './schema.js'
 
@@ -29,7 +29,7 @@ const access: Routes<AccessOptions> = async (app, { limiter, scopesNow }) => {
     },
     async (request) => {
       const { holdings } = request
-      const key = found(request.findings.key)
+      const key = required(request.findings.key)
       const { kind, id } = tenantPrincipal(request.principal)
       return {
         principal: { kind, id },

@@ -7,7 +7,7 @@ import { tenantPrincipal } from '../authz/principal.js'
 import { schedule } from '../jobs/schedule.js'
 import type { ConnectionLimits } from '../limits/budgets.js'
 import { Problem } from '../problems/problems.js'
-import { found } from '../request/findings.js'
+import { required } from '../request/findings.js'
 import { demandOf } from '../request/route-of.js'
 import type { Bus } from '../store/bus.js'
 import type { Clock } from '../time/clock.js'
@@ -95,17 +95,17 @@ export function openLive(app: FastifyInstance, { bus, log, facts, rules, clock, 
     clock,
     async admit(request, conversation_id) {
       const { credential } = request.findings
-      connections.checkRoom(found(credential))
+      connections.checkRoom(required(credential))
       const seen = await log.seen(request.tenant.id, tenantPrincipal(request.principal), [conversation_id])
       const last_seq = seen.get(conversation_id)
       if (last_seq === undefined) throw new Problem('not_found')
       return { conversation_id, last_seq }
     },
     open(request, { conversation_id }, transport, onEnd) {
-      const credential = found(request.findings.credential)
+      const credential = required(request.findings.credential)
       const location: ClientLocation = { address: request.ip, origin: request.headers.origin }
       const { scopes } = demandOf(request)
-      const standing = rules.standingOf(found(request.findings.facts), credential, location, scopes, clock())
+      const standing = rules.standingOf(required(request.findings.facts), credential, location, scopes, clock())
       const follower = followers.take(credential.tenant_id, conversation_id)
       const connection: Connection = new Connection({
         ...{ conversation_id, credential, location, scopes, standing, transport },

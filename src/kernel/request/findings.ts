@@ -81,8 +81,8 @@ export function requestGetters(
   )
 }
 
-/** A value that an earlier row of the table must have found. */
-export function found<T>(value: T | undefined): T {
+/** The value that an earlier row of the table provides. @throws Error if no row did: the table is wrong */
+export function required<T>(value: T | undefined): T {
   if (value === undefined) throw new Error('a step ran before the one that provides its value')
   return value
 }

@@ -1,5 +1,5 @@
 import { consume } from '../../../kernel/limits/limiter.js'
-import { found } from '../../../kernel/request/findings.js'
+import { required } from '../../../kernel/request/findings.js'
 import type { Step } from '../../../kernel/request/gate.js'
 
 /** The budget of a tenant on one route of an upstream, where the manifest gives it one. */
@@ -8,6 +8,6 @@ export const limitRoute: Step<'rate_limited'> = ({ limiter }, { findings }, repl
   if (route?.method === undefined) return undefined
   const size = route.budget ?? limiter.size('upstream_route')
   if (size.quota === 0) return undefined
-  const counted_by = `${found(findings.tenant).id}:${route.method} ${route.url}`
+  const counted_by = `${required(findings.tenant).id}:${route.method} ${route.url}`
   return consume(limiter, reply, 'upstream_route', counted_by, size)
 }

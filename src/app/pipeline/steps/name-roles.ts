@@ -3,14 +3,14 @@ import { insufficientScope } from '../../../kernel/authz/insufficient-scope.js'
 import { evaluate } from '../../../kernel/permissions/evaluate.js'
 import { rolesThatGrant } from '../../../kernel/permissions/roles.js'
 import type { Problem } from '../../../kernel/problems/problems.js'
-import { found } from '../../../kernel/request/findings.js'
+import { required } from '../../../kernel/request/findings.js'
 import type { Gate } from '../../../kernel/request/gate.js'
 
 /** Adds to a missing scope the roles of the tenant that grant it. */
 export async function nameRoles(_gate: Gate, request: FastifyRequest): Promise<Problem<'insufficient_scope'>> {
   const { caller, holdings, tenant_store } = request.findings
-  const { demand, scope_catalogue } = found(caller)
-  const decision = evaluate(demand.scopes, found(holdings), scope_catalogue)
-  const roles = await found(tenant_store).read((store) => store.roles.list())
+  const { demand, scope_catalogue } = required(caller)
+  const decision = evaluate(demand.scopes, required(holdings), scope_catalogue)
+  const roles = await required(tenant_store).read((store) => store.roles.list())
   return insufficientScope(decision, rolesThatGrant(roles, decision.missing, scope_catalogue))
 }

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import { found } from '../../../kernel/request/findings.js'
+import { required } from '../../../kernel/request/findings.js'
 import type { Step } from '../../../kernel/request/gate.js'
 import { originOf } from '../../../kernel/request/origin.js'
 import { claimRecord } from '../../../kernel/store/idempotency-records.js'
@@ -30,7 +30,7 @@ declare module 'fastify' {
 
 /** Gives the request the store of its tenant, bound for good: nothing in a handler can name another one. */
 export const openTenantStore: Step<never> = ({ stores }, request) => {
-  const { id } = found(request.findings.tenant)
+  const { id } = required(request.findings.tenant)
   request.findings.tenant_store = stores.tenant(id, () => originOf(request), preludeOf(request))
   return undefined
 }

@@ -1,14 +1,14 @@
 import type { FastifyReply } from 'fastify'
 import type { KeyFact } from '../../../kernel/authz/facts.js'
 import { matchingSecret } from '../../../kernel/authz/rules.js'
-import { found } from '../../../kernel/request/findings.js'
+import { required } from '../../../kernel/request/findings.js'
 import type { Step } from '../../../kernel/request/gate.js'
 import { addLink } from '../../../kernel/rest/link.js'
 
 /** Records that the secret of a key was used, and announces the end of a secret that was replaced. */
 export const recordKeyUse: Step<never> = ({ key_use, clock }, { findings }, reply) => {
-  const key = found(findings.key)
-  const { tenant_id, key_digest } = found(findings.credential)
+  const key = required(findings.key)
+  const { tenant_id, key_digest } = required(findings.credential)
   key_use.record(tenant_id, key.id, key_digest)
   if (key.previous_digest !== null && matchingSecret(key, key_digest, clock()) === 'previous') {
     announceDeprecation(reply, key)

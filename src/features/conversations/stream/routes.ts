@@ -3,7 +3,7 @@ import { TICKET_SECONDS } from '../../../kernel/credentials/ticket.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import { invalidField } from '../../../kernel/problems/validation.js'
 import { orTicket, tenant } from '../../../kernel/request/access.js'
-import { found } from '../../../kernel/request/findings.js'
+import { required } from '../../../kernel/request/findings.js'
 import { problems, type Routes } from '../../../kernel/rest/schemas.js'
 import { SOCKET_VERSION } from '../../../kernel/sockets/handshake.js'
 import type { StreamOptions } from './options.js'
@@ -30,7 +30,7 @@ const realtime: Routes<StreamOptions> = async (app, options) => {
     },
     async (request, reply) => {
       await options.live.admit(request, request.params.id)
-      const credential = found(request.findings.credential)
+      const credential = required(request.findings.credential)
       const ticket = await request.tenant_store.write('stream_ticket.created', (store) =>
         store.tickets.issue(request.params.id, credential),
       )

@@ -6,7 +6,7 @@ import type { Opened } from '../../../kernel/live/live.js'
 import { SocketTransport } from '../../../kernel/live/socket.js'
 import { Subscription } from '../../../kernel/live/subscription.js'
 import { Problem } from '../../../kernel/problems/problems.js'
-import { found } from '../../../kernel/request/findings.js'
+import { required } from '../../../kernel/request/findings.js'
 import { closeFor } from '../../../kernel/sockets/close.js'
 import { ClientFrames } from './client-frames.js'
 import type { StreamOptions } from './options.js'
@@ -19,7 +19,7 @@ export function openSocket(options: StreamOptions, request: FastifyRequest, sock
   const transport = new SocketTransport(socket, (ending) => opened.connection.end(ending), clock())
   let opened: Opened
   try {
-    opened = live.open(request, found(request.findings.admission), transport, () => subscription?.stop())
+    opened = live.open(request, required(request.findings.admission), transport, () => subscription?.stop())
   } catch (error) {
     closeFor(socket, asProblem(error))
     return
@@ -47,7 +47,7 @@ export function openEventStream(options: StreamOptions, request: FastifyRequest,
   let subscription: Subscription | undefined
   const end = (ending: Ending) => opened.connection.end(ending)
   const stream = new EventStream(reply, end, public_url, live.clock())
-  const opened = live.open(request, found(request.findings.admission), stream, () => subscription?.stop())
+  const opened = live.open(request, required(request.findings.admission), stream, () => subscription?.stop())
   reply.raw.on('close', () => opened.connection.gone())
   stream.begin()
   observe(request, 200, reply.elapsedTime)
@@ -59,7 +59,7 @@ export function openEventStream(options: StreamOptions, request: FastifyRequest,
 
 /** Closes the connection if the log cannot be read. The client reconnects and continues after its last message. */
 function begin(request: FastifyRequest, { connection, follower }: Opened, subscription: Subscription): void {
-  const { last_seq, after } = found(request.findings.admission)
+  const { last_seq, after } = required(request.findings.admission)
   follower
     .reach(last_seq)
     .then(() => (connection.is_open ? subscription.start(after) : undefined))

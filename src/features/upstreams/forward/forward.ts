@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { SigningKeys } from '../../../kernel/config/secrets.js'
-import { found } from '../../../kernel/request/findings.js'
+import { required } from '../../../kernel/request/findings.js'
 import type { Clock } from '../../../kernel/time/clock.js'
 import type { RunningUpstream } from '../pool/running-upstream.js'
 import { type ExchangeObservers, ProxyExchange } from './exchange.js'
@@ -32,7 +32,7 @@ export async function openForwarder(app: FastifyInstance, options: ForwarderOpti
   return {
     headersFor,
     forward(request, reply) {
-      const { upstream, route, path } = found(request.findings.forwarding)
+      const { upstream, route, path } = required(request.findings.forwarding)
       if (!('method' in route)) throw new Error('a socket is not forwarded')
       const { method, raw } = request
       const { body_bytes_max, timeout_ms } = route

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import { tenantPrincipal, userIdOf } from '../../../kernel/authz/principal.js'
 import { holds } from '../../../kernel/permissions/evaluate.js'
-import { found } from '../../../kernel/request/findings.js'
+import { required } from '../../../kernel/request/findings.js'
 import type { RunningUpstream } from '../pool/running-upstream.js'
 import type { Identity, IdentityTokens } from './identity.js'
 import { pushTrace } from './tracing.js'
@@ -58,11 +58,11 @@ export function requestHeaders(
 
 /** The caller, and the scopes of the upstream that the caller holds now. Both come from the facts of this request. */
 function identityOf({ findings }: FastifyRequest, { declared }: RunningUpstream): Identity {
-  const holdings = found(findings.holdings)
+  const holdings = required(findings.holdings)
   return {
-    tenant_id: found(findings.tenant).id,
-    user_id: userIdOf(tenantPrincipal(found(findings.principal))) ?? undefined,
-    key_id: found(findings.key).id,
+    tenant_id: required(findings.tenant).id,
+    user_id: userIdOf(tenantPrincipal(required(findings.principal))) ?? undefined,
+    key_id: required(findings.key).id,
     scopes: declared.scopes.filter((scope) => holds(holdings, scope)).join(' '),
   }
 }

@@ -3,7 +3,7 @@ import type { AccessRules } from '../../../kernel/authz/access-rules.js'
 import type { FactsReader } from '../../../kernel/authz/facts-reader.js'
 import { ConcurrencyCounter } from '../../../kernel/limits/concurrency.js'
 import { Problem } from '../../../kernel/problems/problems.js'
-import { found } from '../../../kernel/request/findings.js'
+import { required } from '../../../kernel/request/findings.js'
 import type { Observe } from '../../../kernel/request/observe.js'
 import { sendProblem } from '../../../kernel/request/send-problem.js'
 import type { Bus } from '../../../kernel/store/bus.js'
@@ -48,7 +48,7 @@ export function relaySockets(app: FastifyInstance, options: SocketOptions) {
   app.addHook('preClose', () => relays.close())
 
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-    const { route, upstream, path } = found(request.findings.forwarding)
+    const { route, upstream, path } = required(request.findings.forwarding)
     const declared = route as DeclaredSocket
     const protocols = protocolsOf(request)
     const client = request.raw.socket
@@ -57,7 +57,7 @@ export function relaySockets(app: FastifyInstance, options: SocketOptions) {
       reply.hijack()
       return
     }
-    const key = `${found(request.findings.tenant).id} ${declared.url}`
+    const key = `${required(request.findings.tenant).id} ${declared.url}`
     const max = declared.connections_per_tenant_max
     if (!connections.enter(key, max)) throw tooManyConnections(max)
     client.once('close', () => connections.leave(key))
@@ -73,7 +73,7 @@ export function relaySockets(app: FastifyInstance, options: SocketOptions) {
       observe(request, 101)
       relays.add({
         relay: relay(accepted, socket, LIMITS),
-        credential: found(request.findings.credential),
+        credential: required(request.findings.credential),
         location: { address: request.ip, origin: request.headers.origin },
         declared: () => declaredNow(upstreams, request, upstream),
       })
