@@ -30,6 +30,7 @@ export interface GatewayOptions {
   /** Environment variables beside the wide budgets. */
   readonly env?: Record<string, string>
   readonly more?: Parts['more']
+  readonly table?: Parts['table']
   readonly signing_keys?: string
   /** Shares a database that another gateway of the test opened. */
   readonly on?: TestDatabase
@@ -73,6 +74,7 @@ export async function startGateway(options: GatewayOptions = {}) {
     isDraining: () => draining.is,
     upstreams,
     more: options.more,
+    ...(options.table !== undefined && { table: options.table }),
     compilers: COMPILERS,
   }).finally(() => unsubscribe('fastify.initialization', observe))
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
