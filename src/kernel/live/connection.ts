@@ -69,8 +69,10 @@ export class Connection implements AuthorisedConnection {
     return this.credential.user_id
   }
 
+  /** Ticks the transport. A connection whose access has expired waits for the rechecker, which names the reason. */
   tick(now_ms: number): void {
-    this.#transport.tick(now_ms)
+    const { ends } = this.standing
+    if (ends === undefined || ends.at_ms > now_ms) this.#transport.tick(now_ms)
   }
 
   /** Ends it, and tells the peer why. */
