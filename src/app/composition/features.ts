@@ -15,7 +15,7 @@ import upstreams from '../../features/upstreams/feature.js'
 import usage from '../../features/usage/feature.js'
 import type { Mount } from '../../kernel/feature/mount.js'
 
-/** Every feature of the gateway. Those that share a plane are in the order of the contract. */
+/** Every feature of the gateway. Their tags, and those that share a plane, are in the order of the contract. */
 export const FEATURES = {
   health,
   auth,
@@ -26,11 +26,11 @@ export const FEATURES = {
   invitations,
   roles,
   access,
+  customers,
+  conversations,
   platform,
   audit,
   usage,
-  customers,
-  conversations,
   upstreams,
 }
 

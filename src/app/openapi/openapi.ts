@@ -11,6 +11,7 @@ import { isCreating } from '../../kernel/request/creating.js'
 import { PROBLEM_SCHEMA, problems } from '../../kernel/rest/schemas.js'
 import type { Pipeline } from '../pipeline/install.js'
 import type { OpenApi } from './openapi-document.js'
+import { checkTags, TAGS } from './tags.js'
 
 const DESCRIPTION = `Gatehouse is a multi-tenant API gateway. Data plane routes take \`X-TENANT-ID\` and \`X-TENANT-API-KEY\`, and the access token of a user unless the key itself holds the scopes. Management routes take an access token and a tenant id in the path. Every refusal is a problem (RFC 9457) whose \`type\` is a page that explains it.`
 
@@ -57,6 +58,7 @@ export function completeSchemas(app: FastifyInstance, rules: AccessRules): void 
 
 /** Generates the OpenAPI document from the routes that are registered after it, and serves it with a page. */
 export async function installOpenApi(app: FastifyInstance, pipeline: Pipeline, contract: OpenApi): Promise<void> {
+  checkTags(app)
   await pipeline.admit(open().access, () =>
     app.register(swagger, {
       openapi: {
@@ -68,7 +70,7 @@ export async function installOpenApi(app: FastifyInstance, pipeline: Pipeline, c
           license: { name: 'MIT', identifier: 'MIT' },
         },
         servers: [{ url: '/' }],
-        tags: TAGS,
+        tags: [...TAGS],
         components: { securitySchemes: SECURITY_SCHEMES },
       },
       refResolver: { buildLocalReference: (json, _base, _fragment, index) => String(json.$id ?? `def-${index}`) },
@@ -85,17 +87,6 @@ export async function installOpenApi(app: FastifyInstance, pipeline: Pipeline, c
     }),
   )
 }
-
-const TAGS = [
-  { name: 'auth', description: 'Log in, refresh, log out' },
-  { name: 'me', description: 'The signed-in user' },
-  { name: 'tenants', description: 'Management plane: tenants, keys and members' },
-  { name: 'access', description: 'The identity and the scopes of the caller' },
-  { name: 'customers', description: 'Data plane: customers' },
-  { name: 'conversations', description: 'Data plane: conversations, their members and messages, and reports' },
-  { name: 'platform', description: 'Operators of the platform' },
-  { name: 'service', description: 'Health, key set, documentation' },
-]
 
 const SECURITY_SCHEMES = {
   access_token: {

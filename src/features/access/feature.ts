@@ -14,6 +14,7 @@ interface Services extends ExplainOptions {
 export default {
   ...NO_STORE_PARTS,
   expiring: [],
+  tags: [{ name: 'access', description: 'The identity and the scopes of the caller' }],
   routes({ limiter, catalogue, facts, rules, scopesNow, clock }: Services) {
     return [
       mount('/v1/tenants/:tenant_id/access/explain', explain, { catalogue, facts, rules, scopesNow, clock }),

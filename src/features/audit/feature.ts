@@ -13,6 +13,7 @@ export default {
   platform_writers: { refusals: RefusalsWriter },
   unaudited_writers: {},
   expiring: [],
+  tags: [],
   routes() {
     return [
       mount('/v1/tenants/:tenant_id/audit-events', tenantAudit),

@@ -28,6 +28,7 @@ export default {
   },
   unaudited_writers: {},
   expiring: [one_time_tokens],
+  tags: [{ name: 'auth', description: 'Log in, refresh, log out' }],
   routes(services: AuthOptions & PasswordResetsOptions) {
     return [
       mount('/v1/auth', auth, services),

@@ -36,6 +36,7 @@ export default {
   platform_writers: {},
   unaudited_writers: { tickets: TicketRedeemer },
   expiring: [stream_tickets],
+  tags: [{ name: 'conversations', description: 'Data plane: conversations, their members and messages, and reports' }],
   routes(services: StreamOptions) {
     const { limiter, live, public_url, observe } = services
     return [

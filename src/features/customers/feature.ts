@@ -11,6 +11,7 @@ export default {
   platform_writers: {},
   unaudited_writers: {},
   expiring: [],
+  tags: [{ name: 'customers', description: 'Data plane: customers' }],
   routes() {
     return [mount('/v1/customers', customers)]
   },

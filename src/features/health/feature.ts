@@ -7,6 +7,7 @@ import health, { type HealthOptions } from './routes.js'
 export default {
   ...NO_STORE_PARTS,
   expiring: [],
+  tags: [],
   routes({ pendingMigrations, isDraining }: HealthOptions) {
     return [mount('', health, { pendingMigrations, isDraining })]
   },

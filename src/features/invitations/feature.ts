@@ -13,6 +13,7 @@ export default {
   platform_writers: { received_invitations: ReceivedInvitationsWriter },
   unaudited_writers: {},
   expiring: [],
+  tags: [],
   routes(services: InvitationsOptions) {
     return [
       mount('/v1/invitations', receivedInvitations),

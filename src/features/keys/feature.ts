@@ -13,6 +13,7 @@ export default {
   platform_writers: {},
   unaudited_writers: { key_use: KeyUseCounter },
   expiring: [],
+  tags: [],
   routes({ clock, key_use }: KeysOptions) {
     return [
       mount('/v1/tenants/:tenant_id/keys', keys, { clock, key_use }),

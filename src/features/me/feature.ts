@@ -13,6 +13,7 @@ export default {
   ...NO_STORE_PARTS,
   platform_writers: { password: PasswordWriter },
   expiring: [],
+  tags: [{ name: 'me', description: 'The signed-in user' }],
   routes(services: LoginParts & EmailVerificationOptions & ProfileOptions) {
     return [
       mount('/v1/me', me, services),

@@ -14,6 +14,7 @@ export default {
   platform_writers: {},
   unaudited_writers: {},
   expiring: [],
+  tags: [],
   routes({ scopesNow }: MembersOptions) {
     return [
       mount('/v1/tenants/:tenant_id/members', members, { scopesNow }),

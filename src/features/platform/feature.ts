@@ -33,6 +33,7 @@ export default {
   },
   unaudited_writers: {},
   expiring: [],
+  tags: [{ name: 'platform', description: 'Operators of the platform' }],
   routes({ clock, passwords }: Services) {
     return [
       mount('/v1/platform/tenants', tenants, { clock }),

@@ -11,6 +11,7 @@ export default {
   platform_writers: {},
   unaudited_writers: {},
   expiring: [],
+  tags: [],
   routes({ catalogue, scopesNow }: RolesOptions) {
     return [mount('/v1/tenants/:tenant_id/roles', roles, { catalogue, scopesNow })]
   },

@@ -11,6 +11,7 @@ export default {
   platform_writers: { tenants: TenantsWriter },
   unaudited_writers: {},
   expiring: [],
+  tags: [{ name: 'tenants', description: 'Management plane: tenants, keys and members' }],
   routes() {
     return [mount('/v1/tenants', tenants)]
   },

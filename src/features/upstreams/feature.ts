@@ -13,6 +13,7 @@ interface Services extends Omit<UpstreamOptions, 'upstreams'> {
 export default {
   ...NO_STORE_PARTS,
   expiring: [],
+  tags: [],
   routes({ upstreams, ...services }: Services) {
     return upstreams === undefined ? [] : [mount('', forwardToUpstreams, { ...services, upstreams })]
   },

@@ -18,6 +18,7 @@ export default {
   platform_writers: {},
   unaudited_writers: { usage: UsageCounter },
   expiring: [],
+  tags: [],
   routes({ clock, usage: recorder }: Services) {
     return [mount('/v1/tenants/:tenant_id/usage', usage, { clock, recorder })]
   },
