@@ -1,5 +1,5 @@
+import { budgetsLeft } from '../../kernel/authz/caller-budgets.js'
 import { tenantPrincipal } from '../../kernel/authz/principal.js'
-import { budgetsLeft } from '../../kernel/authz/spending.js'
 import { addressBucket } from '../../kernel/limits/address.js'
 import type { Limiter } from '../../kernel/limits/limiter.js'
 import { effectiveScopes, overridesOf, rolesOf } from '../../kernel/permissions/evaluate.js'

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { normaliseEmail } from '../../kernel/credentials/email.js'
 import type { Passwords } from '../../kernel/credentials/passwords.js'
 import { addressBucket, networkBucket } from '../../kernel/limits/address.js'
-import { announce, type Limiter, rateLimited, spend } from '../../kernel/limits/limiter.js'
+import { consume, type Limiter, rateLimited, setRateLimitHeaders } from '../../kernel/limits/limiter.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import type { LoginRecord } from './logins-store.js'
 
@@ -33,12 +33,12 @@ export async function identifyByPassword(
   const user = await request.platform_store.read((store) => store.logins.find(email, request.ip))
   const address = addressBucket(request.ip)
   const unlocked_at = user?.unlocked_at ?? null
-  const counted_by = accountBucket(email, user?.is_known_address === true ? address : null, unlocked_at)
+  const key = accountBucket(email, user?.is_known_address === true ? address : null, unlocked_at)
   const place = accountBucket(email, `from ${networkBucket(request.ip)}`, unlocked_at)
-  if (!(await isNewPlace(parts.limiter, place, counted_by))) await checkPause(parts.limiter, reply, counted_by)
+  if (!(await isNewPlace(parts.limiter, place, key))) await checkPause(parts.limiter, reply, key)
   const is_right = await parts.passwords.verify(credentials.password, user?.password_hash)
   if (user !== undefined && is_right && user.disabled_at === null) return user
-  await countFailure(parts.limiter, counted_by, place)
+  await countFailure(parts.limiter, key, place)
   throw new Problem('invalid_credentials')
 }
 
@@ -61,7 +61,7 @@ export async function identifyAgain(
 
 /** Consumes the budget of an address for password hashes. */
 export async function limitLogins(limiter: Limiter, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  await spend(limiter, reply, 'login_address', addressBucket(request.ip))
+  await consume(limiter, reply, 'login_address', addressBucket(request.ip))
 }
 
 /**
@@ -78,30 +78,30 @@ function accountBucket(email: string, known_address: string | null, unlocked_at:
  * on a new network can log in with the right password. Each guess then costs an attacker another network, and these guesses
  * have a budget too.
  */
-async function isNewPlace(limiter: Limiter, place: string, counted_by: string): Promise<boolean> {
+async function isNewPlace(limiter: Limiter, place: string, key: string): Promise<boolean> {
   if ((await limiter.look('login_account', place)).used > 0) return false
-  return (await limiter.look('login_new_place', counted_by)).remaining > 0
+  return (await limiter.look('login_new_place', key)).remaining > 0
 }
 
-async function checkPause(limiter: Limiter, reply: FastifyReply, counted_by: string): Promise<void> {
-  const pause = await limiter.look('login_account', `pause:${counted_by}`)
+async function checkPause(limiter: Limiter, reply: FastifyReply, key: string): Promise<void> {
+  const pause = await limiter.look('login_account', `pause:${key}`)
   if (pause.used === 0) return
-  announce(reply, 'login_account', { ...pause, remaining: 0 })
+  setRateLimitHeaders(reply, 'login_account', { ...pause, remaining: 0 })
   throw rateLimited('login_account', pause.reset_seconds)
 }
 
 /** Starts a delay for each failure beyond the budget, twice as long as the one before. A delay always ends by itself. */
-async function countFailure(limiter: Limiter, counted_by: string, place: string): Promise<void> {
+async function countFailure(limiter: Limiter, key: string, place: string): Promise<void> {
   await limiter.count('login_account', place)
-  await countNewPlace(limiter, counted_by)
-  const { used, quota } = await limiter.count('login_account', counted_by)
+  await countNewPlace(limiter, key)
+  const { used, quota } = await limiter.count('login_account', key)
   if (used < quota) return
   const window_seconds = Math.min(2 ** (used - quota), PAUSE_SECONDS_MAX)
-  await limiter.count('login_account', `pause:${counted_by}`, { quota: 0, window_seconds })
+  await limiter.count('login_account', `pause:${key}`, { quota: 0, window_seconds })
 }
 
 /** Counts a failure during a delay, from a network that was allowed to try once. */
-async function countNewPlace(limiter: Limiter, counted_by: string): Promise<void> {
-  const pause = await limiter.look('login_account', `pause:${counted_by}`)
-  if (pause.used > 0) await limiter.count('login_new_place', counted_by)
+async function countNewPlace(limiter: Limiter, key: string): Promise<void> {
+  const pause = await limiter.look('login_account', `pause:${key}`)
+  if (pause.used > 0) await limiter.count('login_new_place', key)
 }

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { normaliseEmail } from '../../kernel/credentials/email.js'
-import { type Limiter, spend } from '../../kernel/limits/limiter.js'
+import { consume, type Limiter } from '../../kernel/limits/limiter.js'
 import type { Mailer } from '../../kernel/mail/mailer.js'
 import { invitationMail } from '../../kernel/mail/templates.js'
 import type { ScopesNow } from '../../kernel/permissions/scope-catalogue.js'
@@ -27,7 +27,7 @@ const invitations: Routes<InvitationsOptions> = async (app, { limiter, mailer, p
   }
   /** Consumes the budget first, so that refused requests count too. @throws Problem `rate_limited` */
   const spendInvitation = (request: FastifyRequest, reply: FastifyReply) =>
-    spend(limiter, reply, 'invitations', request.tenant.id)
+    consume(limiter, reply, 'invitations', request.tenant.id)
 
   app.get(
     '',

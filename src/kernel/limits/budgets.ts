@@ -8,7 +8,7 @@ export interface BudgetDefault {
   readonly variable: string
   readonly quota: number
   readonly window_seconds: number
-  readonly counted_by: string
+  readonly key: string
   readonly reason: string
 }
 
@@ -17,7 +17,7 @@ export const BUDGETS = {
     variable: 'BUDGET_ADDRESS',
     quota: 6000,
     window_seconds: 60,
-    counted_by: 'client address (IPv6 by /64)',
+    key: 'client address (IPv6 by /64)',
     reason:
       'Stops floods before a request costs CPU. It is wide, because one server may send all requests of a tenant.',
   },
@@ -25,21 +25,21 @@ export const BUDGETS = {
     variable: 'BUDGET_REFUSED',
     quota: 120,
     window_seconds: 60,
-    counted_by: 'client address, refused credentials only',
+    key: 'client address, refused credentials only',
     reason: 'Stops guessing of keys and tokens early. A client with valid credentials rarely reaches it.',
   },
   login_address: {
     variable: 'BUDGET_LOGIN_ADDRESS',
     quota: 10,
     window_seconds: 60,
-    counted_by: 'client address, logins',
+    key: 'client address, logins',
     reason: 'Every login costs a password hash. A user needs one login.',
   },
   login_account: {
     variable: 'BUDGET_LOGIN_ACCOUNT',
     quota: 10,
     window_seconds: 3600,
-    counted_by: 'user, failed logins',
+    key: 'user, failed logins',
     reason:
       'NIST SP 800-63B section 5.2.2 limits failed logins. Over the budget, the gateway delays logins. It never locks a user out for good.',
   },
@@ -47,7 +47,7 @@ export const BUDGETS = {
     variable: 'BUDGET_LOGIN_NEW_PLACE',
     quota: 100,
     window_seconds: 3600,
-    counted_by: 'user, failed logins during a delay from networks without an earlier failure',
+    key: 'user, failed logins during a delay from networks without an earlier failure',
     reason:
       'A user on a new network can log in during a delay that an attacker caused. An attacker needs a hundred networks to use this budget up, and NIST SP 800-63B section 5.2.2 allows at most 100 failures.',
   },
@@ -55,21 +55,21 @@ export const BUDGETS = {
     variable: 'BUDGET_TENANT',
     quota: 1000,
     window_seconds: 60,
-    counted_by: 'tenant id, unless its plan says otherwise',
+    key: 'tenant id, unless its plan says otherwise',
     reason: 'One tenant must not use up the capacity of the other tenants.',
   },
   key: {
     variable: 'BUDGET_KEY',
     quota: 0,
     window_seconds: 60,
-    counted_by: 'tenant key id; 0 means none unless the key itself says',
+    key: 'tenant key id; 0 means none unless the key itself says',
     reason: 'An Owner may limit one integration to a part of the budget of the tenant.',
   },
   invitations: {
     variable: 'BUDGET_INVITATIONS',
     quota: 100,
     window_seconds: 3600,
-    counted_by: 'tenant id, mails of invitations',
+    key: 'tenant id, mails of invitations',
     reason:
       'Any user may create a tenant, and an invitation sends a mail to any address. The budget keeps a tenant from sending bulk mail.',
   },
@@ -77,7 +77,7 @@ export const BUDGETS = {
     variable: 'BUDGET_UPSTREAM_ROUTE',
     quota: 0,
     window_seconds: 60,
-    counted_by: 'tenant id and route of an upstream; 0 means none unless the manifest says',
+    key: 'tenant id and route of an upstream; 0 means none unless the manifest says',
     reason:
       'Some routes of a service cost far more than others. The operator of the service sets their budgets in the manifest.',
   },
@@ -85,14 +85,14 @@ export const BUDGETS = {
     variable: 'BUDGET_OPERATOR',
     quota: 100,
     window_seconds: 60,
-    counted_by: 'user id of the operator',
+    key: 'user id of the operator',
     reason: 'A stolen operator token must not read every tenant within a minute.',
   },
   messages_burst: {
     variable: 'BUDGET_MESSAGES_BURST',
     quota: 5,
     window_seconds: 1,
-    counted_by: 'author: user id, or the customer or key that the message is of; messages',
+    key: 'author: user id, or the customer or key that the message is of; messages',
     reason:
       'A person does not type five messages in a second. A program that loops does, and every member of the conversation receives them.',
   },
@@ -100,14 +100,14 @@ export const BUDGETS = {
     variable: 'BUDGET_MESSAGES',
     quota: 60,
     window_seconds: 60,
-    counted_by: 'author: user id, or the customer or key that the message is of; messages',
+    key: 'author: user id, or the customer or key that the message is of; messages',
     reason: 'One message per second is a fast conversation. More of one author disturbs the other members.',
   },
   typing: {
     variable: 'BUDGET_TYPING',
     quota: 2,
     window_seconds: 1,
-    counted_by: 'user id, typing notices',
+    key: 'user id, typing notices',
     reason:
       'A client sends one notice when the user starts to type and one when the user stops. Every listener receives each notice.',
   },

@@ -5,9 +5,9 @@ import type { Clock } from '../time/clock.js'
 import type { BudgetName, Budgets } from './budgets.js'
 import { memoryCounters } from './counters.js'
 
-/** Where a budget stands after it was counted. */
-export interface Standing {
-  /** How many were counted in this window. */
+/** The state of a budget in the current window. */
+export interface BudgetState {
+  /** Requests counted in this window. */
   readonly used: number
   readonly quota: number
   readonly window_seconds: number
@@ -24,10 +24,10 @@ export interface Size {
 }
 
 export interface Limiter {
-  /** Counts one request and says where the budget stands. `counted_by` is something that the gateway verified. */
-  count(budget: BudgetName, counted_by: string, size?: Size): Promise<Standing>
-  /** Says where the budget stands without counting. */
-  look(budget: BudgetName, counted_by: string, size?: Size): Promise<Standing>
+  /** Counts one request. The gateway must have verified `key`, or a client could use up the budget of another one. */
+  count(budget: BudgetName, key: string, size?: Size): Promise<BudgetState>
+  /** Reads the state without counting. */
+  look(budget: BudgetName, key: string, size?: Size): Promise<BudgetState>
   /** The configured size of a budget; a quota of 0 means that there is none. */
   size(budget: BudgetName): Size
 }
@@ -55,15 +55,15 @@ export async function openLimiter(app: FastifyInstance, budgets: Budgets, clock:
     timeWindow: (question) => of(question).window_seconds * 1000,
   })
 
-  const ask = async (budget: BudgetName, counted_by: string, size: Size | undefined, increment: boolean) => {
+  const ask = async (budget: BudgetName, key: string, size: Size | undefined, increment: boolean) => {
     const { quota, window_seconds } = size ?? budgets[budget]
-    const question: Question = { key: `${budget}:${counted_by}`, window_seconds, routeOptions: { config: {} } }
+    const question: Question = { key: `${budget}:${key}`, window_seconds, routeOptions: { config: {} } }
     const result = await check(question as unknown as FastifyRequest, { increment }).catch((error: unknown) => {
       throw unavailable('the counters are not available', 1, error)
     })
     if (result.isAllowed) throw new Error('nothing is on an allow-list')
     const used = COUNT_MAX - result.remaining
-    const standing: Standing = {
+    const state: BudgetState = {
       used,
       quota,
       window_seconds,
@@ -71,47 +71,47 @@ export async function openLimiter(app: FastifyInstance, budgets: Budgets, clock:
       reset_seconds: result.ttlInSeconds,
       is_exceeded: used > quota,
     }
-    return standing
+    return state
   }
 
   return {
-    count: (budget, counted_by, size) => ask(budget, counted_by, size, true),
-    look: (budget, counted_by, size) => ask(budget, counted_by, size, false),
+    count: (budget, key, size) => ask(budget, key, size, true),
+    look: (budget, key, size) => ask(budget, key, size, false),
     size: (budget) => budgets[budget],
   }
 }
 
-/** Spends one request of a budget, and says in the answer what is left. Returns the 429 of a budget that is used up. */
-export async function consume(
+/** Counts one request and sets the rate limit headers. @returns the 429 if the budget is used up */
+export async function tryConsume(
   limiter: Limiter,
   reply: FastifyReply,
   name: BudgetName,
-  counted_by: string,
+  key: string,
   size?: Size,
 ): Promise<Problem<'rate_limited'> | undefined> {
-  const standing = await limiter.count(name, counted_by, size)
-  announce(reply, name, standing)
-  return standing.is_exceeded ? rateLimited(name, standing.reset_seconds) : undefined
+  const state = await limiter.count(name, key, size)
+  setRateLimitHeaders(reply, name, state)
+  return state.is_exceeded ? rateLimited(name, state.reset_seconds) : undefined
 }
 
 /**
- * The same for a handler.
+ * `tryConsume` for handlers.
  * @throws Problem `rate_limited`
  */
-export async function spend(...budget: Parameters<typeof consume>): Promise<void> {
-  const over = await consume(...budget)
+export async function consume(...budget: Parameters<typeof tryConsume>): Promise<void> {
+  const over = await tryConsume(...budget)
   if (over !== undefined) throw over
 }
 
 /**
- * Puts a budget into the answer (draft-ietf-httpapi-ratelimit-headers, sections 3 and 4): its size and what is left.
- * Several budgets of one answer are members of one list.
+ * Adds the size and the rest of a budget to the response headers (draft-ietf-httpapi-ratelimit-headers, sections 3 and
+ * 4). Several budgets of one response are members of one list.
  */
-export function announce(reply: FastifyReply, name: BudgetName, standing: Standing): void {
-  const policy = `"${name}";q=${standing.quota};w=${standing.window_seconds}`
-  const state = `"${name}";r=${standing.remaining};t=${standing.reset_seconds}`
+export function setRateLimitHeaders(reply: FastifyReply, name: BudgetName, state: BudgetState): void {
+  const policy = `"${name}";q=${state.quota};w=${state.window_seconds}`
+  const left = `"${name}";r=${state.remaining};t=${state.reset_seconds}`
   reply.header('ratelimit-policy', joined(reply.getHeader('ratelimit-policy'), policy))
-  reply.header('ratelimit', joined(reply.getHeader('ratelimit'), state))
+  reply.header('ratelimit', joined(reply.getHeader('ratelimit'), left))
 }
 
 function joined(before: unknown, member: string): string {

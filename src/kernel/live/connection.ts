@@ -43,7 +43,7 @@ export class Connection implements AuthorisedConnection {
   readonly location: ClientLocation
   readonly scopes: readonly string[]
   /** Whose connections are counted together. */
-  readonly counted_by: string
+  readonly caller_key: string
   standing: Standing
   #is_open = true
   readonly #transport: Transport
@@ -58,7 +58,7 @@ export class Connection implements AuthorisedConnection {
     this.standing = standing
     this.#transport = transport
     this.#onEnd = onEnd
-    this.counted_by = countedBy(credential)
+    this.caller_key = callerKeyOf(credential)
   }
 
   get is_open(): boolean {
@@ -91,6 +91,6 @@ export class Connection implements AuthorisedConnection {
 }
 
 /** A user is counted wherever they are; a key, which stands for nobody, for itself. */
-export function countedBy({ tenant_id, user_id, key_id }: Credential): string {
+export function callerKeyOf({ tenant_id, user_id, key_id }: Credential): string {
   return user_id === null ? `key ${tenant_id} ${key_id}` : `user ${user_id}`
 }

@@ -4,7 +4,7 @@ import type { ConnectionLimits } from '../limits/budgets.js'
 import { ConcurrencyCounter } from '../limits/concurrency.js'
 import { Problem, unavailable } from '../problems/problems.js'
 import { retryAfterRestart } from '../sockets/close.js'
-import { type Connection, countedBy } from './connection.js'
+import { type Connection, callerKeyOf } from './connection.js'
 
 /** The open connections, and how many each user and each tenant has. */
 export class Connections {
@@ -22,7 +22,7 @@ export class Connections {
   checkRoom(credential: Credential): void {
     if (this.#is_closing) throw unavailable('the gateway goes down', retryAfterRestart())
     const { user, tenant } = this.limits
-    if (this.#counts.count(countedBy(credential)) >= user) throw full('user', user)
+    if (this.#counts.count(callerKeyOf(credential)) >= user) throw full('user', user)
     if (this.#counts.count(credential.tenant_id) >= tenant) throw full('tenant', tenant)
   }
 
@@ -30,13 +30,13 @@ export class Connections {
   add(connection: Connection): void {
     this.checkRoom(connection.credential)
     this.#open.add(connection)
-    this.#counts.enter(connection.counted_by, this.limits.user)
+    this.#counts.enter(connection.caller_key, this.limits.user)
     this.#counts.enter(connection.tenant_id, this.limits.tenant)
   }
 
   remove(connection: Connection): void {
     if (!this.#open.delete(connection)) return
-    this.#counts.leave(connection.counted_by)
+    this.#counts.leave(connection.caller_key)
     this.#counts.leave(connection.tenant_id)
   }
 

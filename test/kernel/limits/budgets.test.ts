@@ -36,7 +36,7 @@ t.test('the sizes are those of the contract, each with a reason, and each can be
   })
   const { connections } = configure(readEnvironment({ NODE_ENV: 'test' }))
   t.match(connections, { user: 50, tenant: 1_000 })
-  for (const budget of Object.values(BUDGETS)) t.ok(budget.reason.length > 20 && budget.counted_by.length > 5)
+  for (const budget of Object.values(BUDGETS)) t.ok(budget.reason.length > 20 && budget.key.length > 5)
   const number = fc.integer({ min: 1, max: 86_400 })
   const names = Object.keys(BUDGETS) as (keyof typeof BUDGETS)[]
   fc.assert(

@@ -1,14 +1,14 @@
 import { addressBucket } from '../../../kernel/limits/address.js'
-import { announce, consume, rateLimited } from '../../../kernel/limits/limiter.js'
+import { rateLimited, setRateLimitHeaders, tryConsume } from '../../../kernel/limits/limiter.js'
 import type { Step } from '../../../kernel/request/gate.js'
 
 /** The budgets of an IP address: all its requests, and its refused credentials. It runs before anything that costs CPU. */
 export const limitAddress: Step<'rate_limited'> = async ({ limiter }, request, reply) => {
   const bucket = addressBucket(request.ip)
-  const over = await consume(limiter, reply, 'address', bucket)
+  const over = await tryConsume(limiter, reply, 'address', bucket)
   if (over !== undefined) return over
   const refused = await limiter.look('refused', bucket)
   if (refused.remaining > 0) return undefined
-  announce(reply, 'refused', refused)
+  setRateLimitHeaders(reply, 'refused', refused)
   return rateLimited('refused', refused.reset_seconds)
 }

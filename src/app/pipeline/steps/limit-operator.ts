@@ -1,7 +1,7 @@
-import { consume } from '../../../kernel/limits/limiter.js'
+import { tryConsume } from '../../../kernel/limits/limiter.js'
 import { required } from '../../../kernel/request/findings.js'
 import type { Step } from '../../../kernel/request/gate.js'
 
 /** The budget of an operator. */
 export const limitOperator: Step<'rate_limited'> = ({ limiter }, { findings }, reply) =>
-  consume(limiter, reply, 'operator', required(findings.principal).id)
+  tryConsume(limiter, reply, 'operator', required(findings.principal).id)

@@ -1,4 +1,4 @@
-import { consume } from '../../../kernel/limits/limiter.js'
+import { tryConsume } from '../../../kernel/limits/limiter.js'
 import { required } from '../../../kernel/request/findings.js'
 import type { Step } from '../../../kernel/request/gate.js'
 
@@ -8,6 +8,6 @@ export const limitRoute: Step<'rate_limited'> = ({ limiter }, { findings }, repl
   if (route?.method === undefined) return undefined
   const size = route.budget ?? limiter.size('upstream_route')
   if (size.quota === 0) return undefined
-  const counted_by = `${required(findings.tenant).id}:${route.method} ${route.url}`
-  return consume(limiter, reply, 'upstream_route', counted_by, size)
+  const key = `${required(findings.tenant).id}:${route.method} ${route.url}`
+  return tryConsume(limiter, reply, 'upstream_route', key, size)
 }

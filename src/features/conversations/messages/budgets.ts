@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type TenantPrincipal, tenantPrincipal } from '../../../kernel/authz/principal.js'
-import { type Limiter, spend } from '../../../kernel/limits/limiter.js'
+import { consume, type Limiter } from '../../../kernel/limits/limiter.js'
 import { unreachable } from '../../../kernel/unreachable.js'
 
 /**
@@ -9,19 +9,19 @@ import { unreachable } from '../../../kernel/unreachable.js'
  *
  * @throws Problem `rate_limited`
  */
-export async function spendMessage(
+export async function consumeMessage(
   limiter: Limiter,
   request: FastifyRequest,
   reply: FastifyReply,
   customer_id: string | undefined,
 ): Promise<void> {
-  const counted_by = countedBy(tenantPrincipal(request.principal), request.tenant.id, customer_id)
+  const key = keyOf(tenantPrincipal(request.principal), request.tenant.id, customer_id)
   for (const name of ['messages_burst', 'messages'] as const) {
-    await spend(limiter, reply, name, counted_by)
+    await consume(limiter, reply, name, key)
   }
 }
 
-function countedBy({ kind, id }: TenantPrincipal, tenant_id: string, customer_id: string | undefined): string {
+function keyOf({ kind, id }: TenantPrincipal, tenant_id: string, customer_id: string | undefined): string {
   switch (kind) {
     case 'user':
       return id

@@ -9,7 +9,7 @@ import { pageSchema, positionOf, readOrderedPage, sendPage } from '../../../kern
 import { closed, NoContent, problems, type Routes } from '../../../kernel/rest/schemas.js'
 import { callerOf, principalOf } from '../caller.js'
 import { ConversationParams } from '../schema.js'
-import { spendMessage } from './budgets.js'
+import { consumeMessage } from './budgets.js'
 import { Message, MessageChange, MessageParams, MessageQuery, type MessageResponse, NewMessage } from './schema.js'
 
 const tags = ['conversations']
@@ -68,7 +68,7 @@ const messages: Routes<MessagesOptions> = async (app, { limiter, live }) => {
       },
     },
     async (request, reply) => {
-      await spendMessage(limiter, request, reply, request.body.customer_id)
+      await consumeMessage(limiter, request, reply, request.body.customer_id)
       const { id } = request.params
       const message = await request.tenant_store.write('message.created', (store) =>
         store.messages.create(id, request.body, callerOf(request)),
