@@ -55,9 +55,9 @@ t.test('SIGHUP reads the manifest again while it runs', async (t) => {
     await until(() => said.test(running.stdout().slice(before)))
   }
   t.same([await status('/files/one'), await status('/files/two')], [401, 404])
-  await hangUp(MORE, /the upstreams were read again/)
+  await hangUp(MORE, /manifest of upstreams reloaded/)
   t.same([await status('/files/one'), await status('/files/two')], [401, 401])
-  await hangUp(BAD, /the upstreams stay as they were/)
+  await hangUp(BAD, /manifest of upstreams not reloaded/)
   t.same([await status('/files/one'), await status('/files/two')], [401, 401])
   t.match(running.stdout(), /upstreams\.yaml:4: upstreams\[0\]\.orign is not known here/)
   running.child.kill('SIGTERM')
@@ -109,7 +109,7 @@ t.test('SIGHUP under load: no request fails, whatever the change', async (t) => 
     await until(() => answered() >= before + 30)
     writeFileSync(file, changes[round % changes.length] as string)
     running.child.kill('SIGHUP')
-    await until(() => running.stdout().slice(said).includes('the upstreams were read again'))
+    await until(() => running.stdout().slice(said).includes('manifest of upstreams reloaded'))
   }
   is_over = true
   await Promise.all(callers)

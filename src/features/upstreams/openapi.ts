@@ -4,7 +4,7 @@ import { codesOfAccess, securityOf } from '../../kernel/request/access-contract.
 import type { DeclaredOperation, DeclaredRoute, DeclaredSocket } from './manifest/manifest.js'
 import { namesOf } from './manifest/template.js'
 
-/** What the gateway itself can answer on the way to an upstream. */
+/** The problems of the gateway while it forwards a request. */
 const OF_FORWARDING: readonly ProblemCode[] = [
   'ambiguous_path',
   'body_too_large',
@@ -15,7 +15,7 @@ const OF_FORWARDING: readonly ProblemCode[] = [
   'upstream_unavailable',
 ]
 
-/** The same for a handshake; where nothing is said, a refusal is a close code (see `streamConversation`). */
+/** The problems of a handshake that are HTTP responses. Others are close codes (see `streamConversation`). */
 const OF_HANDSHAKES: readonly ProblemCode[] = [
   'ambiguous_path',
   'upgrade_required',
@@ -27,21 +27,21 @@ const OF_HANDSHAKES: readonly ProblemCode[] = [
 type Paths = Record<string, Record<string, unknown>>
 
 /**
- * The operations of upstreams, in OpenAPI. What is said of them is what the gateway does: who may call, and how it
- * refuses. What an upstream answers is its own business.
+ * Returns the operations of upstreams in OpenAPI. They document who may call and the problems of the gateway. The responses of
+ * an upstream are not described.
  */
 export function declaredPaths(operations: readonly DeclaredOperation[], rules: AccessRules): Paths {
   const paths: Paths = {}
   for (const each of operations) {
     const path = pathOf(each.url)
-    // Where a page and a WebSocket have one path, OpenAPI has one place for both.
+    // If a GET route and a WebSocket have the same path, OpenAPI can describe only one of them.
     if ('method' in each) paths[path] = { ...paths[path], [each.method.toLowerCase()]: routeIn(each, rules) }
     else paths[path] = { get: socketIn(each, rules), ...paths[path] }
   }
   return paths
 }
 
-/** A tag for each upstream. */
+/** Returns a tag for each upstream. */
 export function declaredTags(operations: readonly DeclaredOperation[]): { name: string; description: string }[] {
   const names = [...new Set(operations.map(({ upstream }) => upstream))]
   return names.map((name) => ({ name, description: `The service ${name}, behind the gateway` }))
@@ -54,8 +54,8 @@ function routeIn(route: DeclaredRoute, rules: AccessRules) {
     summary: summary ?? `${method} ${url}`,
     ...(method !== 'GET' && method !== 'DELETE' && { requestBody: { content: { '*/*': {} } } }),
     responses: {
-      200: { description: `The answer of ${upstream}, as it is`, content: { '*/*': {} } },
-      default: { description: `Any other answer of ${upstream}, as it is`, content: { '*/*': {} } },
+      200: { description: `The response of ${upstream}, unchanged`, content: { '*/*': {} } },
+      default: { description: `Any other response of ${upstream}, unchanged`, content: { '*/*': {} } },
       ...refusalsOf([...codesOfAccess(rules, access, false), ...OF_FORWARDING]),
     },
   }
@@ -69,13 +69,13 @@ function socketIn(socket: DeclaredSocket, rules: AccessRules) {
     description:
       'A WebSocket (RFC 6455): the handshake is checked like any request, with the same headers. Refused, it is accepted and closed with a code that says why, as for `streamConversation`; where the service refuses it, the answer is 502.',
     responses: {
-      101: { description: `From here on ${upstream} speaks` },
+      101: { description: `The gateway relays the frames of ${upstream}` },
       ...refusalsOf([...codesOfAccess(rules, access, false), ...OF_HANDSHAKES]),
     },
   }
 }
 
-/** What a route and a WebSocket have in common. */
+/** The parts that a route and a WebSocket have in common. */
 function operationOf({ operation_id, url, access, upstream }: DeclaredOperation) {
   const names = [...namesOf(url), ...(url.endsWith('*') ? [restOf(url)] : [])]
   const parameters = names.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } }))
@@ -104,7 +104,7 @@ function refusalOf(codes: readonly ProblemCode[]) {
   }
 }
 
-/** OpenAPI has no word for the rest of a path, so it is a parameter that may hold slashes. */
+/** Converts a template to OpenAPI, which has no wildcard: the rest of a path is a parameter that may contain slashes. */
 function pathOf(url: string): string {
   return url.replaceAll(/:([a-z][a-z0-9_]*)/g, '{$1}').replace(/\*$/, `{${restOf(url)}}`)
 }

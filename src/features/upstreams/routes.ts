@@ -19,11 +19,11 @@ import { noSocket } from './sockets/alternatives.js'
 import { relaySockets } from './sockets/sockets.js'
 
 /**
- * The whole of a forwarded request until its answer begins: a body (30 s, as for every request), and the longest
- * timeout of a manifest twice, to connect and to be answered. Each part has a timeout of its own; this is the last net.
+ * The longest time until a forwarded request must have a response: a body (30 s, as for every request), and twice the longest
+ * timeout of a manifest, to connect and to respond. Each part has its own timeout; this one is the fallback.
  */
 const HANDLER_MS_MAX = 150_000
-/** Every method that a path may be asked with; what a manifest declares decides which of them it answers. */
+/** The methods that the router accepts. The manifest decides which of them a path has. */
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'TRACE']
 
 export interface UpstreamOptions {
@@ -39,9 +39,9 @@ export interface UpstreamOptions {
 }
 
 /**
- * The routes of upstreams. To the router they are one, which takes what no other route takes: routes cannot come and go
- * while it runs, and manifests can. Which declared route it is decides `matchDeclared`, before the first step of the
- * pipeline's column; from then on the request has the access line and the template of that route.
+ * Registers the routes of upstreams. For the router they are one wildcard route, because Fastify cannot add or remove routes
+ * while it runs, and a manifest can. `matchDeclared` finds the declared route before the first step of the column. From then
+ * on, the request has the access line and the template of that route.
  */
 export async function forwardToUpstreams(app: FastifyInstance, options: UpstreamOptions): Promise<void> {
   const { upstreams, signing_keys, public_url, clock, facts, rules, bus, observe } = options
@@ -51,7 +51,7 @@ export async function forwardToUpstreams(app: FastifyInstance, options: Upstream
   upstreams.reportTo(reportsOf(app, metrics))
   app.addHook('onClose', () => upstreams.close())
 
-  // The body is the upstream's business, whatever it is; it is read as it is sent on.
+  // The gateway streams the body to the upstream and does not parse it.
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined))
   app.route({
@@ -73,17 +73,17 @@ function reportsOf({ log }: FastifyInstance, metrics: UpstreamMetrics): Upstream
     ...metrics,
     breakerChanged(upstream, origin, state) {
       metrics.breakerChanged(upstream, origin, state)
-      log.warn({ upstream, origin, state }, 'the breaker of an origin changed')
+      log.warn({ upstream, origin, state }, 'breaker of an upstream origin changed')
     },
     healthSaid(upstream, origin, is_healthy) {
-      log.warn({ upstream, origin, is_healthy }, 'the health of an origin changed')
+      log.warn({ upstream, origin, is_healthy }, 'health of an upstream origin changed')
     },
   }
 }
 
 /**
- * Which declared route it is. What is not declared does not exist, for anybody: it is refused before credentials are
- * looked at, and long before anything is forwarded.
+ * Finds the declared route of a request. It refuses an undeclared route before the gateway checks credentials, and before it
+ * forwards anything.
  *
  * @throws Problem `ambiguous_path`, `not_found`, `method_not_allowed`
  */
@@ -96,7 +96,7 @@ function matchDeclared(upstreams: Upstreams): Step {
       if (request.ws) throw noSocket(generation, path)
       if (request.method === 'GET' && generation.findSocket(path) !== undefined) {
         throw new Problem('upgrade_required', {
-          detail: 'This is a WebSocket of a service behind the gateway: open it as one.',
+          detail: 'This path is a WebSocket of a service behind the gateway. Open it as a WebSocket.',
           headers: { upgrade: 'websocket', connection: 'upgrade' },
         })
       }
@@ -104,7 +104,7 @@ function matchDeclared(upstreams: Upstreams): Step {
       throw allow === '' ? new Problem('not_found') : new Problem('method_not_allowed', { headers: { allow } })
     }
     const upstream = generation.upstreams.get(route.upstream) as RunningUpstream
-    // A caller who left already is never heard of again, and nobody is left to be answered.
+    // If the client has already disconnected, no close event follows, and the request would stay counted.
     if (!reply.raw.destroyed) {
       generation.enter()
       reply.raw.once('close', () => generation.leave())

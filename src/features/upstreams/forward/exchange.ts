@@ -76,7 +76,7 @@ export class ProxyExchange implements AttemptListener {
     if (this.takeShare()) this.sendToNext()
     else {
       const detail =
-        'This tenant has as many requests under way to this service as it may; retry after the seconds in Retry-After.'
+        'This tenant has the maximum number of requests in flight to this service. Retry after the seconds in Retry-After.'
       this.refuse('unavailable', new Problem('upstream_unavailable', { detail, headers: { 'retry-after': '1' } }))
     }
   }
@@ -197,7 +197,7 @@ export class ProxyExchange implements AttemptListener {
     this.become(OVER)
     this.note('broken', raw.statusCode)
     this.request.findings.problem_code = problem.code
-    this.request.log.warn({ code: problem.code, reason: problem.message }, 'the answer of an upstream broke off')
+    this.request.log.warn({ code: problem.code, reason: problem.message }, 'response of an upstream broke off')
     this.observers.observe(this.request, raw.statusCode, this.reply.elapsedTime)
     if (this.request.raw.httpVersionMinor === 0) raw.socket?.resetAndDestroy()
     else raw.destroy()

@@ -2,15 +2,15 @@ import type { DeclaredRoute, DeclaredSocket } from '../manifest/manifest.js'
 import type { ForwardOutcome } from '../metrics.js'
 import type { RunningUpstream } from '../pool/running-upstream.js'
 
-/** What the pipeline found out about a request for an upstream. */
+/** The declared route of a request, and its upstream. */
 export interface Forwarding {
   readonly route: DeclaredRoute | DeclaredSocket
   readonly upstream: RunningUpstream
-  /** Path and query as the upstream gets them. */
+  /** Path and query, as the upstream receives them. */
   readonly path: string
 }
 
-/** How it went there; a status is the upstream's own. */
+/** The outcome at the upstream. The status is that of the upstream. */
 export interface Forwarded {
   readonly name: string
   readonly outcome: ForwardOutcome
@@ -20,9 +20,9 @@ export interface Forwarded {
 
 declare module '../../../kernel/request/findings.js' {
   interface Findings {
-    /** The route of an upstream that the request matched, and where it goes. */
+    /** The declared route of the request, and its upstream. */
     forwarding?: Forwarding
-    /** What became of the request at the upstream. */
+    /** The outcome of the request at the upstream. */
     upstream?: Forwarded
   }
 }

@@ -3,30 +3,30 @@ import type { FastifyInstance } from 'fastify'
 import type { SigningKeys } from '../../../kernel/config/secrets.js'
 import type { Clock } from '../../../kernel/time/clock.js'
 
-/** Long enough for a request, too short to be worth stealing. */
+/** The lifetime of a token in seconds: long enough for a request, and too short to be worth stealing. */
 const LIFETIME_SECONDS = 60
-/** A token is used again for so long: a signature costs more than everything else that is done to a request. */
+/** How long a token is reused. A signature costs more than the rest of forwarding a request. */
 const REUSED_SECONDS = 30
 const TOKENS_KEPT_MAX = 10_000
 
-/** What an upstream is told of a caller: whom the pipeline found, and what they may do there at this moment. */
+/** The caller, as an upstream sees it: the principal, and its current scopes at that upstream. */
 export interface Identity {
   readonly tenant_id: string
   readonly user_id: string | undefined
   readonly key_id: string
-  /** Of the scopes that the upstream knows, those that the caller holds, with spaces between them. */
+  /** The scopes of the upstream that the caller holds, separated by spaces. */
   readonly scopes: string
 }
 
-/** Signs an identity for the upstream of this name. */
+/** Signs an identity for the upstream with this name. */
 export type IdentityTokens = (upstream: string, identity: Identity) => string
 
 /**
- * Identity tokens: JWT of 60 s whose audience is the upstream, signed by the key that signs access tokens, verifiable
- * with the gateway's key set. Their type is another one than that of access tokens, so that neither is taken for the
- * other (RFC 8725 section 3.11), and no other upstream takes them (section 3.9).
+ * Makes identity tokens: JWTs of 60 s whose audience is the upstream. The key that signs access tokens signs them, and an
+ * upstream verifies them with the key set of the gateway. Their type differs from that of access tokens, so that neither is
+ * accepted as the other (RFC 8725 section 3.11). Another upstream rejects them by their audience (section 3.9).
  *
- * What a token says is what it is remembered by: whoever loses a scope has another token with the next request.
+ * The cache key is the content of a token, so a caller who loses a scope gets another token with the next request.
  */
 export async function identityTokens(
   app: FastifyInstance,
@@ -49,7 +49,7 @@ export async function identityTokens(
     const name = `${upstream} ${tenant_id} ${user_id} ${key_id} ${scopes}`
     const now_ms = clock()
     const known = kept.get(name)
-    // A clock that was set back must not make a token of the future.
+    // After the clock was set back, a cached token would be from the future.
     if (known !== undefined && known.until_ms > now_ms && known.until_ms <= now_ms + REUSED_SECONDS * 1000) {
       return known.token
     }

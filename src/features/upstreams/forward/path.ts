@@ -1,26 +1,26 @@
 import { Problem } from '../../../kernel/problems/problems.js'
 import { isDecodable } from '../../../kernel/rest/urls.js'
 
-/** Where a request goes, byte by byte as it came: the path, and the query with its question mark, or nothing. */
+/** The target of a request, byte for byte: the path, and the query with its question mark or an empty text. */
 export interface Target {
   readonly path: string
   readonly query: string
 }
 
-/** `/`, then what RFC 3986 section 3.3 lets stand in a part without meaning anything else: no `;`, no `\`, no `//`. */
+/** `/`, and then the characters that are unambiguous in a segment (RFC 3986 section 3.3): no `;`, no `\`, no `//`. */
 const PLAIN_PATH = /^(?:\/|(?:\/(?:[A-Za-z0-9._~!$&'()*+,=:@-]|%[0-9A-Fa-f]{2})+)+\/?)$/
 const DOT_SEGMENT = /\/\.{1,2}(?:\/|$)/
 /**
- * Encoded: control characters, `%`, `.`, `/`, `;`, `\`, DEL, and letters, digits and marks that need no encoding at all.
- * Whoever decodes them, once or twice, sees another path than whoever does not.
+ * Encoded control characters, `%`, `.`, `/`, `;`, `\`, DEL, and encoded letters, digits and marks that need no encoding.
+ * A server that decodes them, once or twice, sees another path than a server that does not.
  */
 const TELLING_ENCODING = /%(?:[01][0-9a-f]|25|2[def]|3[0-9b]|4[1-9a-f]|5[0-9acf]|6[1-9a-f]|7[0-9aef])/i
 const PLAIN_QUERY = /^(?:\?[\x21\x22\x24-\x7e]*)?$/
 
 /**
- * Splits the target of a request, and refuses one that two servers could read in two ways: the path that is authorised
- * must be the path that is served (CWE-22, CWE-436). Nothing is normalised, for what is sent would then be a path that
- * nobody asked for. HTTP and WebSockets both come through here.
+ * Splits the target of a request. It refuses an ambiguous target: the authorised path must be the served path (CWE-22,
+ * CWE-436). It does not normalise, because the upstream would then receive a path that the client did not send. HTTP requests
+ * and WebSocket handshakes both use it.
  *
  * @throws Problem `ambiguous_path`
  */
@@ -32,7 +32,7 @@ export function targetOf(url: string): Target {
     PLAIN_PATH.test(path) &&
     !DOT_SEGMENT.test(path) &&
     !TELLING_ENCODING.test(path) &&
-    // Bytes that are no UTF-8 are whatever their reader makes of them.
+    // Servers differ in how they read invalid UTF-8.
     isDecodable(path) &&
     PLAIN_QUERY.test(query)
   if (!is_plain) throw new Problem('ambiguous_path')

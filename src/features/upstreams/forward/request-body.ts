@@ -2,25 +2,25 @@ import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import { Problem } from '../../../kernel/problems/problems.js'
 
-/** Whether a request has a body: it says its length, or that it comes in chunks (RFC 9112 section 6). */
+/** Checks whether a request has a body: Content-Length or Transfer-Encoding (RFC 9112 section 6). */
 export function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
 }
 
-/** Refuses a body that says itself that it is too long. */
+/** Refuses a body whose Content-Length is too large. @throws Problem `body_too_large` */
 export function checkBodyLength({ headers }: IncomingMessage, bytes_max: number): void {
   if (Number(headers['content-length'] ?? 0) > bytes_max) throw tooLarge()
 }
 
-/** The rest of the body still comes, and nobody will read it. */
+/** Discards the rest of the body, which the client still sends. */
 function tooLarge(): Problem {
   return new Problem('body_too_large', { headers: { connection: 'close' } })
 }
 
 /**
- * The body of a request on its way: read as fast as it is taken, and counted, for one that comes in chunks does not say
- * its length. It stands between the caller's connection and the upstream's, so that one can break without the other:
- * whoever is to be told that an upstream has broken off still needs a connection.
+ * Streams the body of a request. It reads as fast as the upstream takes the data, and counts the bytes, because a chunked body
+ * has no Content-Length. It separates the connection of the client from that of the upstream: if the upstream breaks off, the
+ * client still needs its connection for the response.
  */
 export class RequestBody extends Readable {
   private bytes = 0
@@ -30,7 +30,7 @@ export class RequestBody extends Readable {
     private readonly bytes_max: number,
   ) {
     super()
-    // Whoever refuses it looks at `errored`; a caller who breaks off before anybody reads it is no error of the process.
+    // The exchange checks `errored`. A client that disconnects before the body is read must not cause an uncaught error.
     this.on('error', () => undefined)
     source.on('data', this.count)
     source.on('end', this.finish)
@@ -44,7 +44,7 @@ export class RequestBody extends Readable {
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.source.off('data', this.count).off('end', this.finish).off('close', this.breakOff)
-    // What still comes is thrown away, so that the answer is not stuck behind it.
+    // The rest is discarded, so that the response is not blocked behind it.
     this.source.resume()
     done(error)
   }

@@ -1,17 +1,17 @@
 import { randomFillSync } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 
-/** `version-trace-parent-flags` (W3C Trace Context section 3.2); ids of zeros are none. */
+/** `version-trace-parent-flags` (W3C Trace Context section 3.2). Ids of zeros are invalid. */
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 const TRACESTATE_CHARACTERS_MAX = 512
 const ID_BYTES = 24
-/** Random bytes are fetched for many requests at once. */
+/** The number of requests for which random bytes are generated at once. */
 const pool = Buffer.alloc(ID_BYTES * 256)
 let used = pool.length
 
 /**
- * The trace that a request belongs to: the caller's, as it is, for the gateway adds no span to it; or a new one, when
- * there is none that can be read.
+ * Returns the `traceparent` of a request: that of the client, unchanged, because the gateway adds no span; or a new one if the
+ * request has no valid one.
  */
 export function pushTrace(headers: string[], given: IncomingHttpHeaders): void {
   const { traceparent, tracestate } = given

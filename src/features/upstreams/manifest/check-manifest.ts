@@ -8,8 +8,8 @@ import type { JsonPath } from './mistake.js'
 import { namesOf, relationOf } from './template.js'
 
 /**
- * First parts of paths that are the gateway's own, now or in a later release. A test holds the routes of the gateway
- * against it.
+ * First segments of paths that the gateway uses, now or in a later release. A test checks the routes of the gateway against
+ * this list.
  */
 export const RESERVED: ReadonlySet<string> = new Set([
   'v1',
@@ -22,7 +22,7 @@ export const RESERVED: ReadonlySet<string> = new Set([
   'problems',
   '.well-known',
 ])
-/** Audience of the gateway's own access tokens, and what people would take for the gateway. */
+/** The audience of access tokens, and a name that a reader could take for the gateway. */
 const RESERVED_NAMES: ReadonlySet<string> = new Set(['gatehouse', 'gateway'])
 
 export interface LocatedMistake {
@@ -32,7 +32,7 @@ export interface LocatedMistake {
 
 type Complain = (path: JsonPath, reason: string) => void
 
-/** Checks what a form cannot say, and completes the manifest. Without a mistake in it, the manifest is good to run. */
+/** Checks the rules that a schema cannot express, and fills in the defaults. Without mistakes, the manifest can be used. */
 export function checkManifest(
   written: WrittenManifest,
   readCertificates: (path: string) => string,
@@ -62,7 +62,7 @@ export function checkManifest(
   return { manifest: { upstreams, scopes }, mistakes }
 }
 
-/** The scopes that upstreams declare. One scope has one meaning, whoever declares it. */
+/** Collects the scopes that upstreams declare. A scope has one meaning in all upstreams. */
 function checkScopes({ upstreams }: WrittenManifest, complain: Complain): Map<string, string> {
   const meanings = new Map<string, string>(Object.entries(SCOPES))
   const declared = new Map<string, string>()

@@ -5,7 +5,7 @@ import { DEFAULTS, type WrittenUpstream } from './manifest-schema.js'
 type WrittenRoute = NonNullable<WrittenUpstream['routes']>[number]
 type WrittenSocket = NonNullable<WrittenUpstream['websockets']>[number]
 
-/** Fills in what was left out. */
+/** Fills in the defaults of an upstream. */
 export function completeUpstream(written: WrittenUpstream, ca: string | undefined): Upstream {
   const nextId = operationIds(written.name)
   const routes = (written.routes ?? []).map((route) => completeRoute(written, route, nextId(route.method, route.path)))
@@ -72,7 +72,7 @@ function completeBudget(budget: string | undefined): Size | undefined {
   return { quota, window_seconds }
 }
 
-/** `training_get_sessions_by_id`: the same for the same route, and a number behind it where that name is taken. */
+/** Returns an operation id such as `training_get_sessions_by_id`. If another route has it, a number follows. */
 function operationIds(name: string): (method: string, path: string) => string {
   const taken = new Set<string>()
   return (method, path) => {

@@ -5,8 +5,8 @@ import type { Manifest } from './manifest.js'
 import { readManifest } from './read-manifest.js'
 
 /**
- * Reads the file of UPSTREAMS_FILE; files that it names are looked for beside it.
- * @throws ConfigurationError with a line for each mistake: file, line, reason.
+ * Reads the file of UPSTREAMS_FILE. Paths in the file are relative to its folder.
+ * @throws ConfigurationError with a line for each mistake: file, line, reason
  */
 export function readManifestFile(file: string): Manifest {
   const { manifest, mistakes } = readManifest(textOf(file), (path) =>

@@ -6,21 +6,21 @@ import { type HealthSaid, watchHealth } from './health.js'
 import { type Matcher, openMatcher } from './matcher.js'
 import { RunningUpstream } from './running-upstream.js'
 
-/** What is worth a line in the log and a metric. */
+/** The events of upstreams for the log and the metrics. */
 export interface Reports {
   breakerChanged(upstream: string, origin: string, to: BreakerState): void
   readonly healthSaid: HealthSaid
 }
 
 /**
- * Everything that one manifest makes: routes, upstreams, connections. A request belongs to the generation in which it
- * was matched until it is answered; so a new manifest takes effect at once, and takes nothing away from anybody.
+ * The routes, upstreams and connections of one manifest. A request stays with the generation that matched it until its
+ * response is complete, so a new manifest takes effect at once without interrupting requests in flight.
  */
 export class Generation {
   readonly upstreams: ReadonlyMap<string, RunningUpstream>
   readonly routes: readonly DeclaredRoute[]
   readonly sockets: readonly DeclaredSocket[]
-  /** What there is to ask for, for whoever documents or explains it. */
+  /** The declared operations, for the contract and for explanations. */
   readonly operations: readonly DeclaredOperation[]
   /** The scopes that exist while this generation is current. */
   readonly scopes: ScopeCatalogue
@@ -50,7 +50,7 @@ export class Generation {
     this.stopWatching = watchHealth([...this.upstreams.values()], reports.healthSaid)
   }
 
-  /** The route of a request; HEAD goes with GET. The path must have passed `targetOf`. */
+  /** Finds the route of a request. HEAD finds the GET route. The path must have passed `targetOf`. */
   find(method: string, path: string): DeclaredRoute | undefined {
     return this.by_method.get(method === 'HEAD' ? 'GET' : method)?.(path)
   }
@@ -59,31 +59,31 @@ export class Generation {
     return this.of_sockets(path)
   }
 
-  /** The methods that a path has, for `Allow`. */
+  /** Returns the methods of a path, for `Allow`. */
   methodsOf(path: string): string[] {
     const methods = [...this.by_method].filter(([, match]) => match(path) !== undefined).map(([method]) => method)
     return (methods as (Method | 'HEAD')[]).flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])).sort()
   }
 
-  /** A request, or a socket, belongs to this generation from now on. */
+  /** Adds a request or a socket to this generation. */
   enter(): void {
     this.requests += 1
   }
 
-  /** It is over. */
+  /** Removes a request or a socket that has ended. */
   leave(): void {
     this.requests -= 1
     if (this.requests === 0) this.whenEmpty?.()
   }
 
-  /** Another generation has taken its place: connections are closed after the last request. */
+  /** Marks the generation as replaced. It closes its connections after the last request. */
   retire(closed: () => void): void {
     this.stopWatching()
     this.whenEmpty = () => void this.close().then(closed)
     if (this.requests === 0) this.whenEmpty()
   }
 
-  /** Closes all connections, and breaks off whatever is still going on. */
+  /** Closes all connections and aborts the requests on them. */
   async close(): Promise<void> {
     this.stopWatching()
     const backends = [...this.upstreams.values()].flatMap((upstream) => upstream.backends)

@@ -51,7 +51,7 @@ export function watchHealth(upstreams: readonly RunningUpstream[], said: HealthS
   }
 }
 
-/** Whether it answers 2xx or 3xx in time. */
+/** Checks whether a backend answers 2xx or 3xx in time. */
 async function isWell(pool: Pool, { path, timeout_ms }: HealthCheck): Promise<boolean> {
   try {
     const signal = AbortSignal.timeout(timeout_ms)

@@ -1,19 +1,19 @@
 interface Node<T> {
   readonly literals: Map<string, Node<T>>
   name: Node<T> | undefined
-  /** Takes everything below, and a slash at the end with nothing behind it. */
+  /** Matches all segments below, and a trailing slash. */
   rest: T | undefined
   end: T | undefined
 }
 
-/** Finds the template that a path belongs to: the narrowest of those that it fits. */
+/** Finds the most specific template that matches a path. */
 export type Matcher<T> = (path: string) => T | undefined
 
 /**
- * A matcher for templates of which each two are apart or one is the narrower one (see `relationOf`).
+ * Makes a matcher. Any two templates must be disjoint, or one must be more specific (see `relationOf`).
  *
- * Parts are compared without case and without a slash at the end first, and exactly afterwards. So `/ADMIN/` is nobody's
- * where `/admin` is declared: it does not slip through `/:id` to an upstream that takes it for `/admin`.
+ * It first compares without case and without a trailing slash, and then exactly. So if `/admin` is declared, `/ADMIN/` matches
+ * no route. It must not match `/:id` and reach an upstream that treats it as `/admin`.
  */
 export function openMatcher<T extends { readonly url: string }>(each: readonly T[]): Matcher<T> {
   const root = newNode<T>()
@@ -47,7 +47,7 @@ function add<T extends { readonly url: string }>(root: Node<T>, item: T): void {
   node.end = item
 }
 
-/** Literal before name before rest, and back when that leads nowhere. Bounded by the parts of the longest template. */
+/** Tries a literal, then a name, then the rest, with backtracking. The depth is bounded by the longest template. */
 function find<T>(node: Node<T>, parts: readonly string[], position: number): T | undefined {
   const part = parts[position]
   if (part === undefined) return node.end ?? node.rest
@@ -58,7 +58,7 @@ function find<T>(node: Node<T>, parts: readonly string[], position: number): T |
   return by_name ?? node.rest
 }
 
-/** Whether a path that fits a template but for case and slash fits it exactly. */
+/** Checks whether a path matches a template exactly, with case and trailing slash. */
 function fits(template: string, path: string, has_slash: boolean): boolean {
   const parts = path.split('/')
   const wanted = template.split('/')

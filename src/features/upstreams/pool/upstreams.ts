@@ -3,13 +3,13 @@ import type { Clock } from '../../../kernel/time/clock.js'
 import { readManifestFile } from '../manifest/manifest-file.js'
 import { Generation, type Reports } from './generation.js'
 
-/** The upstreams of this process: the manifest in force, and the way to another one. */
+/** The upstreams of this process: the current manifest, and its replacement. */
 export interface Upstreams {
-  /** What is in force at this moment. Ask for each request, and stay with it until the request is answered. */
+  /** Returns the current generation. A request must use one generation from its match to its response. */
   current(): Generation
   /**
-   * Reads the file again and puts it in force, all of it at once.
-   * @throws ConfigurationError when it is not good; then everything is as it was.
+   * Reads the file again and applies it as a whole.
+   * @throws ConfigurationError when it is invalid. The current manifest then stays in force.
    */
   reload(): Generation
   /** Calls the listener after each reload, when the new generation is current. */
@@ -20,7 +20,7 @@ export interface Upstreams {
 }
 
 /**
- * Reads the manifest and puts it in force.
+ * Reads the manifest and applies it.
  * @throws ConfigurationError with a line for each mistake
  */
 export function openUpstreams(file: string, clock: Clock): Upstreams {
@@ -55,12 +55,12 @@ export function openUpstreams(file: string, clock: Clock): Upstreams {
   }
 }
 
-/** Reads the manifest again, and says in the log what came of it. One that is not good changes nothing. */
+/** Reads the manifest again and logs the result. An invalid manifest changes nothing. */
 export function reloadUpstreams(upstreams: Upstreams, log: FastifyBaseLogger): void {
   try {
     const { manifest, routes } = upstreams.reload()
-    log.info({ upstreams: manifest.upstreams.length, routes: routes.length }, 'the upstreams were read again')
+    log.info({ upstreams: manifest.upstreams.length, routes: routes.length }, 'manifest of upstreams reloaded')
   } catch (error) {
-    log.error({ reason: String(error) }, 'the upstreams stay as they were: the file is not good')
+    log.error({ reason: String(error) }, 'manifest of upstreams not reloaded: the file is invalid')
   }
 }

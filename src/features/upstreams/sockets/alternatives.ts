@@ -7,7 +7,7 @@ export function noSocket(generation: Generation, path: string): Problem {
   const upstream = generation.manifest.upstreams.find(({ prefix }) => `${path}/`.startsWith(`${prefix}/`))
   if (upstream === undefined) return new Problem('not_found')
   const { poll, advice } = alternativesOf(upstream)
-  const detail = `There is no WebSocket at this path. ${advice}`
+  const detail = `This path has no WebSocket. ${advice}`
   const code = generation.find('GET', path) === undefined ? 'not_found' : 'no_web_socket'
   return new Problem(code, { detail, members: { poll } })
 }
@@ -15,6 +15,6 @@ export function noSocket(generation: Generation, path: string): Problem {
 /** The routes of an upstream that a client can poll if it cannot open a WebSocket, and a sentence that lists them. */
 export function alternativesOf({ routes }: Upstream): { readonly poll: readonly string[]; readonly advice: string } {
   const poll = routes.filter(({ method }) => method === 'GET').map(({ url }) => `GET ${url}`)
-  const advice = poll.length === 0 ? 'There is no route that could be polled instead.' : `Poll ${poll.join(', ')}.`
+  const advice = poll.length === 0 ? 'The service has no route that you can poll instead.' : `Poll ${poll.join(', ')}.`
   return { poll, advice }
 }

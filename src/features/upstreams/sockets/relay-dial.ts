@@ -1,37 +1,37 @@
 import type { IncomingMessage } from 'node:http'
 import { type ClientOptions, WebSocket } from 'ws'
 
-/** What both ends of a relay have in common. */
+/** The options of both ends of a relay. */
 export const SOCKET_OPTIONS = {
-  // Pings and pongs are handed on, so whoever is asked answers by itself.
+  // The relay forwards pings and pongs, so the other end answers them.
   autoPong: false,
-  // Messages are not unpacked: a small one could become a huge one.
+  // Messages are not decompressed: a small message could become a huge one.
   perMessageDeflate: false,
-  /** A message in more pieces than that is no message but a way to hold memory. */
+  /** The maximum number of fragments. More fragments would only use up memory. */
   maxFragments: 1_024,
   maxBufferedChunks: 16_384,
-  /** How long a closing handshake may take before the connection is cut. */
+  /** How long a closing handshake may take before the connection is destroyed. */
   closeTimeout: 3_000,
 } as const
 
 export interface Dialling {
-  /** `ws:` or `wss:`, with the path that the upstream is asked for. */
+  /** A `ws:` or `wss:` URL with the path at the upstream. */
   readonly url: string
   readonly headers: Readonly<Record<string, string | string[]>>
   readonly protocols: readonly string[]
   readonly message_bytes_max: number
   readonly timeout_ms: number
-  /** Certificates (PEM) that the upstream is verified against; undefined: those that Node trusts. */
+  /** The CA certificates (PEM) for the upstream; undefined for those that Node trusts. */
   readonly ca?: string | undefined
 }
 
-/** Why there is no socket: the upstream answered with something else than 101, did not answer, or could not be reached. */
+/** Why there is no socket: the upstream did not answer 101, did not answer in time, or could not be reached. */
 export class DialFailure extends Error {
   override readonly name = 'DialFailure'
 
   constructor(
     readonly kind: 'refused' | 'timeout' | 'unreachable' | 'aborted',
-    /** What it answered, where it answered. */
+    /** The status of the response, if there was one. */
     readonly status?: number,
     cause?: unknown,
   ) {
@@ -40,9 +40,9 @@ export class DialFailure extends Error {
 }
 
 /**
- * Opens a socket to an upstream. A redirect is an answer like any other: it is not followed.
+ * Opens a socket to an upstream. It does not follow redirects.
  *
- * @returns the open socket, paused: nothing is read until whoever relays it resumes it.
+ * @returns the open socket, paused until the relay resumes it
  * @throws DialFailure
  */
 export function dial(dialling: Dialling, signal: AbortSignal): Promise<WebSocket> {
@@ -53,25 +53,25 @@ export function dial(dialling: Dialling, signal: AbortSignal): Promise<WebSocket
       socket = new WebSocket(url, [...protocols], {
         ...SOCKET_OPTIONS,
         ca,
-        // Whatever the environment says: see the pool of the origins.
+        // Verified whatever NODE_TLS_REJECT_UNAUTHORIZED is, as for the pool of a backend.
         rejectUnauthorized: true,
         headers,
         followRedirects: false,
         maxPayload: message_bytes_max,
       } as ClientOptions)
     } catch (error) {
-      // A subprotocol that is none, by the grammar of the client.
+      // ws rejects an invalid subprotocol of the client.
       reject(new DialFailure('unreachable', undefined, error))
       return
     }
     const fail = (failure: DialFailure) => {
       settle()
-      // It may still complain when it is cut off; nobody listens.
+      // Destroying it can still emit an error, which needs a listener.
       socket.on('error', () => undefined)
       socket.terminate()
       reject(failure)
     }
-    // Not the timeout of the client, which begins anew with each byte.
+    // A timer of its own, because the timeout of the client restarts with each byte.
     const timer = setTimeout(() => fail(new DialFailure('timeout')), timeout_ms)
     const abort = () => fail(new DialFailure('aborted'))
     const settle = () => {
@@ -86,7 +86,7 @@ export function dial(dialling: Dialling, signal: AbortSignal): Promise<WebSocket
     socket.once('error', (error) => fail(new DialFailure('unreachable', undefined, error)))
     socket.once('open', () => {
       settle()
-      // It may break while nobody relays it yet; the relay finds it closed.
+      // It can break before the relay takes it. The relay then finds it closed.
       socket.on('error', () => undefined)
       socket.pause()
       resolve(socket)

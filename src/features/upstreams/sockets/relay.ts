@@ -1,29 +1,29 @@
 import { WebSocket } from 'ws'
 import { CLOSE_CODES } from '../../../contract/close-codes.js'
 
-/** What one relayed connection may cost. */
+/** The limits of one relayed connection. */
 export interface RelayLimits {
-  /** Bytes that wait for a side that reads slowly; beyond them the other side is not read any more. */
+  /** The buffer for a slow side, in bytes. When it is full, the relay stops reading the other side. */
   readonly held_bytes_max: number
-  /** How long one side may keep the other one waiting. */
+  /** How long one side may block the other one. */
   readonly stalled_ms_max: number
-  /** How long there may be nothing at all, no ping either, before a dead peer is assumed. */
+  /** How long a side may be silent, without a ping too, before the relay closes it. */
   readonly idle_ms_max: number
 }
 
 export interface Relay {
-  /** Ends both sides. */
+  /** Closes both sides. */
   close(code: number, reason: string): void
   /** Resolves when both sides are closed. Never rejects. */
   readonly ended: Promise<void>
 }
 
 /**
- * Carries messages, pings and pongs between two open sockets, each of which must have been made with `autoPong: false`,
- * until one of them ends; then the other one ends with the same code and reason.
+ * Relays messages, pings and pongs between two open sockets. Both must have `autoPong: false`. When one closes, the relay
+ * closes the other one with the same code and reason.
  *
- * It reads a side only as fast as the other side takes it. All listeners are attached before it returns, so nothing is
- * lost that arrives at once.
+ * It reads a side only as fast as the other side takes the data. All listeners are attached before it returns, so early
+ * messages are not lost.
  */
 export function relay(caller: WebSocket, upstream: WebSocket, limits: RelayLimits): Relay {
   const close = (code: number, reason: string) => {
@@ -31,7 +31,7 @@ export function relay(caller: WebSocket, upstream: WebSocket, limits: RelayLimit
   }
   const idle = setTimeout(() => close(CLOSE_CODES.going_away, 'idle'), limits.idle_ms_max)
   const stall = (slow: WebSocket) => {
-    // It does not read, so it would not read a closing handshake either.
+    // This side does not read, so it would not read a close frame either.
     slow.terminate()
     close(CLOSE_CODES.try_again_later, 'the other side does not read')
   }
@@ -42,12 +42,12 @@ export function relay(caller: WebSocket, upstream: WebSocket, limits: RelayLimit
   upstream.on('error', () => {
     is_upstream_broken = true
   })
-  // ws has sent the code that fits by then, and closes by itself.
+  // ws has sent the close code of the error and closes by itself.
   caller.on('error', () => undefined)
   const ended = Promise.all([
     closed(caller).then(({ code, reason }) => end(upstream, isSendable(code) ? code : CLOSE_CODES.going_away, reason)),
     closed(upstream).then(({ code, reason }) => {
-      // Frames that are none are the upstream's mistake, not the caller's.
+      // Invalid frames of the upstream are not the fault of the client.
       if (isSendable(code) && !is_upstream_broken) end(caller, code, reason)
       else end(caller, CLOSE_CODES.bad_gateway, 'the upstream broke off')
     }),
@@ -57,13 +57,13 @@ export function relay(caller: WebSocket, upstream: WebSocket, limits: RelayLimit
   return { close, ended }
 }
 
-/** How a socket ended; one that broke before anybody looked has ended too. */
+/** Returns how a socket closed. It may have closed before the listener was attached. */
 async function closed(socket: WebSocket): Promise<{ code: number; reason: Buffer }> {
   if (socket.readyState === WebSocket.CLOSED) return { code: CLOSE_CODES.abnormal, reason: Buffer.alloc(0) }
   return new Promise((resolve) => socket.once('close', (code, reason) => resolve({ code, reason })))
 }
 
-/** Hands on what one side says, and stops reading it while the other side is behind. */
+/** Forwards the frames of one side, and stops reading it while the other side is slow. */
 function pump(
   from: WebSocket,
   to: WebSocket,
@@ -93,7 +93,7 @@ function pump(
   to.once('close', () => {
     clearTimeout(waiting)
     waiting = undefined
-    // Paused, it would never see the closing handshake of the other side.
+    // A paused socket would not read the close frame of the other side.
     from.resume()
   })
 }
@@ -104,7 +104,7 @@ function end(socket: WebSocket, code: number, reason: string | Buffer): void {
   else socket.close(code, reason)
 }
 
-/** Whether a close frame can end with this code: 1000 to 1014 except 1004 and 1006, and 3000 to 4999. 1005 is a frame without a code. */
+/** Checks whether a close frame can have this code: 1000 to 1014 except 1004 and 1006, and 3000 to 4999. 1005 is a frame without a code. */
 function isSendable(code: number): boolean {
   return (
     (code >= 1000 && code <= 1014 && code !== 1004 && code !== CLOSE_CODES.abnormal) || (code >= 3000 && code <= 4999)

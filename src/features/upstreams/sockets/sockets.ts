@@ -83,7 +83,7 @@ export function relaySockets(app: FastifyInstance, options: SocketOptions) {
 
 function tooManyConnections(max: number): Problem {
   return new Problem('too_many_connections', {
-    detail: `The tenant has ${max} connections to this socket, which is as many as it may have here.`,
+    detail: `The tenant has ${max} connections to this socket, which is the maximum for this socket.`,
     headers: { 'retry-after': String(RETRY_AFTER_SECONDS) },
   })
 }

@@ -167,7 +167,7 @@ t.test('an origin whose health check fails gets no requests until it is well aga
   t.match(refused.headers.get('retry-after'), /^[1-9]\d*$/)
   is_well = true
   await until(async () => (await status()) === 200)
-  t.ok(gateway.lines.some((line) => line.includes('the health of an origin changed')))
+  t.ok(gateway.lines.some((line) => line.includes('health of an upstream origin changed')))
   await service.close()
 })
 

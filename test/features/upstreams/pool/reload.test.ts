@@ -61,7 +61,7 @@ t.test('a new manifest is in force with the next request: routes, scopes, contra
     },
   )
   t.ok((await as('/v1/access')).body.scopes.some(({ scope }: { scope: string }) => scope === 'training:new'))
-  t.equal(said('the upstreams were read again'), 1)
+  t.equal(said('manifest of upstreams reloaded'), 1)
 })
 
 t.test('scopes of upstreams go into roles, keys and overrides like any other', async (t) => {
@@ -116,7 +116,7 @@ t.test('a manifest that is not good changes nothing, and is said with file, line
     t.equal(gateway.upstreams?.current(), before)
     t.equal((await as('/training/status')).status, 200)
   }
-  t.equal(said('the upstreams stay as they were'), 3)
+  t.equal(said('manifest of upstreams not reloaded'), 3)
   t.ok(gateway.lines.some((line) => /upstreams\.yaml:4: upstreams\[0\]\.orign is not known here/.test(line)))
   reload(BASE)
 })
