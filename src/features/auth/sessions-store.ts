@@ -1,5 +1,6 @@
 import { and, desc, eq, gt, inArray, isNull, lt } from 'drizzle-orm'
 import { v4 as uuidv4 } from 'uuid'
+import { isSessionActive } from '../../kernel/authz/facts.js'
 import {
   createRefreshToken,
   createSuccessorSalt,
@@ -100,9 +101,8 @@ export class SessionsWriter {
       .innerJoin(users, eq(users.id, sessions.user_id))
       .where(eq(refresh_tokens.digest, digest))
       .for('update', { of: sessions })
-    const is_alive =
-      row !== undefined && row.ended_at === null && row.user_disabled_at === null && row.expires_at > this.scope.now
-    if (!is_alive) {
+    const now_ms = Date.parse(this.scope.now)
+    if (row === undefined || row.user_disabled_at !== null || !isSessionActive(row, now_ms)) {
       this.scope.recordNoChange()
       return { kind: 'unknown' }
     }

@@ -1,6 +1,6 @@
 import { and, count, desc, eq, exists, isNull, sql } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
-import { tenantMayAct } from '../../kernel/authz/suspension.js'
+import { isActiveTenant } from '../../kernel/authz/suspension.js'
 import { afterId } from '../../kernel/database/search.js'
 import { type CreateKeyInput, insertKey } from '../../kernel/identity/insert-key.js'
 import { membership_roles, memberships } from '../../kernel/identity/memberships-table.js'
@@ -49,7 +49,7 @@ export class TenantsReader {
     const rows = await this.scope.queries
       .select({ id: tenants.id })
       .from(tenants)
-      .where(and(sql`${tenants.allowed_origins} @> array[${origin}]::text[]`, tenantMayAct(this.scope.now)))
+      .where(and(sql`${tenants.allowed_origins} @> array[${origin}]::text[]`, isActiveTenant(this.scope.now)))
       .limit(1)
     return rows.length > 0
   }

@@ -77,6 +77,6 @@ export function isKeyUsable(key: KeyFact, now_ms: number): boolean {
 }
 
 /** Whether the session is active: not ended and not expired. Whether its user is disabled is a fact of the user. */
-export function isSessionActive(session: SessionFact, now_ms: number): boolean {
+export function isSessionActive(session: Pick<SessionFact, 'ended_at' | 'expires_at'>, now_ms: number): boolean {
   return session.ended_at === null && Date.parse(session.expires_at) > now_ms
 }

@@ -26,7 +26,7 @@ export function suspensionHolds(now: string): SQL<boolean> {
     and (${tenants.suspended_until} is null or ${tenants.suspended_until} > ${now}::timestamptz))`
 }
 
-/** SQL for tenants that exist and are not suspended, as `isSuspended` says it. */
-export function tenantMayAct(now: string): SQL<boolean> {
+/** SQL for active tenants: they exist, and `isSuspended` is false for them. */
+export function isActiveTenant(now: string): SQL<boolean> {
   return and(isNull(tenants.deleted_at), not(or(trialIsOver(now), suspensionHolds(now)) as SQL)) as SQL<boolean>
 }

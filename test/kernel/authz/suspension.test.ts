@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
-import { isSuspended, tenantMayAct } from '../../../src/kernel/authz/suspension.js'
+import { isActiveTenant, isSuspended } from '../../../src/kernel/authz/suspension.js'
 import { queriesOn } from '../../../src/kernel/database/queries.js'
 import { instantOf } from '../../../src/kernel/time/clock.js'
 import { openTestDatabase } from '../../helpers/database.js'
@@ -20,11 +20,11 @@ const tenant = fc
 function inSql(tenants: readonly object[]): Promise<boolean[]> {
   return database.transaction({ role: 'gatehouse_platform' }, async (run) => {
     const rows = await queriesOn(run).execute(sql`
-      select ${tenantMayAct(instantOf(NOW_MS))} as may_act
+      select ${isActiveTenant(instantOf(NOW_MS))} as is_active
       from rows from (jsonb_to_recordset(${JSON.stringify(tenants)}::jsonb) as (trial_ends_at timestamptz,
         suspended_at timestamptz, suspended_until timestamptz, deleted_at timestamptz)) with ordinality as "tenants"
       order by ordinality`)
-    return (rows as unknown as { may_act: boolean }[]).map(({ may_act }) => may_act)
+    return (rows as unknown as { is_active: boolean }[]).map(({ is_active }) => is_active)
   })
 }
 

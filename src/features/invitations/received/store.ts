@@ -1,5 +1,5 @@
 import { and, desc, eq, gt, isNull, sql } from 'drizzle-orm'
-import { tenantMayAct } from '../../../kernel/authz/suspension.js'
+import { isActiveTenant } from '../../../kernel/authz/suspension.js'
 import { digestOfOneTimeToken, isOneTimeToken } from '../../../kernel/credentials/one-time-tokens.js'
 import { invitation_roles, invitations } from '../../../kernel/identity/invitations-table.js'
 import { lockTenant } from '../../../kernel/identity/lock-tenant.js'
@@ -103,7 +103,7 @@ export class ReceivedInvitationsWriter extends ReceivedInvitationsReader {
         email: invitations.email,
         tenant_name: tenants.name,
         expires_at: invitations.expires_at,
-        is_open: sql<boolean>`${isOpen} and ${tenantMayAct(this.scope.now)}`,
+        is_open: sql<boolean>`${isOpen} and ${isActiveTenant(this.scope.now)}`,
       })
       .from(invitations)
       .innerJoin(tenants, eq(tenants.id, invitations.tenant_id))
