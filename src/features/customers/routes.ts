@@ -1,12 +1,11 @@
 import { tenant } from '../../kernel/request/access.js'
 import { etagOf, ifMatchVersions } from '../../kernel/rest/etag.js'
 import { pageSchema, readPage, sendPage } from '../../kernel/rest/pagination.js'
-import { closed, NoContent, problems, type Routes, Uuid } from '../../kernel/rest/schemas.js'
+import { closed, NoContent, problems, type Routes } from '../../kernel/rest/schemas.js'
 import { checkCustomer } from './checks.js'
-import { Customer, CustomerChange, CustomerQuery, NewCustomer } from './schema.js'
+import { Customer, CustomerChange, CustomerParams, CustomerQuery, NewCustomer } from './schema.js'
 
 const tags = ['customers']
-const CustomerParams = closed({ id: Uuid })
 
 /** The customers of a tenant. */
 const customers: Routes = async (app) => {

@@ -1,6 +1,8 @@
 import { Type } from 'typebox'
 import { PageQuery } from '../../kernel/rest/pagination.js'
-import { closed, Email, Name, Nullable } from '../../kernel/rest/schemas.js'
+import { closed, Email, Name, Nullable, Uuid } from '../../kernel/rest/schemas.js'
+
+export const CustomerParams = closed({ id: Uuid })
 
 const METADATA_PROPERTIES_MAX = 50
 

@@ -1,5 +1,4 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Static } from 'typebox'
 import type { ScopeCatalogue, ScopesNow } from '../../kernel/permissions/scope-catalogue.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { member } from '../../kernel/request/access.js'
@@ -168,7 +167,7 @@ function requiredIfMatch(request: FastifyRequest): readonly number[] | undefined
   return ifMatchVersions(request)
 }
 
-function tagged(reply: FastifyReply, role: RoleRecord, scopes: ScopeCatalogue): Static<typeof Role> {
+function tagged(reply: FastifyReply, role: RoleRecord, scopes: ScopeCatalogue): ReturnType<typeof toResponse> {
   reply.header('etag', etagOf(role.version))
   return toResponse(role, scopes)
 }
