@@ -2,13 +2,13 @@ import { randomBytes } from 'node:crypto'
 import type { Action } from '../../src/kernel/store/actions.js'
 import type { TestGateway } from '../helpers/gateway.js'
 import { keyHeaders, type World } from '../helpers/world.js'
-import { accountExamples } from './account-examples.js'
 import { conversationExamples } from './conversation-examples.js'
 import { ownerOf, type Side } from './example-people.js'
 import { managementExamples } from './management-examples.js'
 import { operatorExamples } from './operator-examples.js'
 import { serviceExamples } from './service-examples.js'
 import { tenantExamples } from './tenant-examples.js'
+import { userExamples } from './user-examples.js'
 
 /** A request that succeeds, and what a write must leave in the audit. */
 export interface Example {
@@ -64,7 +64,7 @@ export function examplesOf(gateway: TestGateway, world: World, side: Side = 'acm
     ...serviceExamples(gateway, world, side),
     ...tenantExamples(gateway, world, side),
     ...managementExamples(gateway, world, side),
-    ...accountExamples(gateway, world, side),
+    ...userExamples(gateway, world, side),
     ...operatorExamples(gateway, world, side),
     ...conversationExamples(gateway, world, side),
     getAccess: async () => ({ headers: await tenant() }),

@@ -33,8 +33,8 @@ export async function identifyByPassword(
   const user = await request.platform_store.read((store) => store.logins.find(email, request.ip))
   const address = addressBucket(request.ip)
   const unlocked_at = user?.unlocked_at ?? null
-  const key = accountBucket(email, user?.is_known_address === true ? address : null, unlocked_at)
-  const place = accountBucket(email, `from ${networkBucket(request.ip)}`, unlocked_at)
+  const key = emailBucket(email, user?.is_known_address === true ? address : null, unlocked_at)
+  const place = emailBucket(email, `from ${networkBucket(request.ip)}`, unlocked_at)
   if (!(await isNewPlace(parts.limiter, place, key))) await checkPause(parts.limiter, reply, key)
   const is_right = await parts.passwords.verify(credentials.password, user?.password_hash)
   if (user !== undefined && is_right && user.disabled_at === null) return user
@@ -65,11 +65,11 @@ export async function limitLogins(limiter: Limiter, request: FastifyRequest, rep
 }
 
 /**
- * Returns the key for counting failures: the email, whether or not a user has it. An address from which the user has logged in
- * before has its own key, so that an attacker who fails on purpose from elsewhere cannot lock the user out. Unlocking the
- * user changes the key, so that every replica counts from zero at the next login.
+ * Returns the key for counting failures: the email, whether or not a user has it. An address from which the user has
+ * logged in before has its own key, so that an attacker who fails on purpose from elsewhere cannot lock the user out.
+ * Unlocking the user changes the key, so that every replica counts from zero at the next login.
  */
-function accountBucket(email: string, known_address: string | null, unlocked_at: string | null): string {
+function emailBucket(email: string, known_address: string | null, unlocked_at: string | null): string {
   return hash('sha256', JSON.stringify([email, known_address, unlocked_at]))
 }
 

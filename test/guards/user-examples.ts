@@ -8,8 +8,8 @@ import { type Example, type Examples, makeUser } from './examples.js'
 
 const ANOTHER = 'walnut-harbour-crystal-93'
 
-/** Examples of what a person does with the own account. */
-export function accountExamples(gateway: TestGateway, world: World, side: Side): Examples {
+/** Examples of what a user does with their own data. */
+export function userExamples(gateway: TestGateway, world: World, side: Side): Examples {
   const own = world[side]
   const { person, holdings } = ownerOf(world, side)
   const byLink = async (
