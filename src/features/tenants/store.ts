@@ -44,7 +44,7 @@ export class TenantsReader {
     return pageOf(rows, page.limit)
   }
 
-  /** Whether a tenant that may act lists the origin. */
+  /** Whether an active tenant lists the origin. */
   async isOriginListed(origin: string): Promise<boolean> {
     const rows = await this.scope.queries
       .select({ id: tenants.id })

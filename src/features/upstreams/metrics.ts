@@ -1,6 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { BreakerState } from './pool/breaker.js'
-import type { Reports } from './pool/generation.js'
 import type { Upstreams } from './pool/upstreams.js'
 
 /**
@@ -9,7 +8,9 @@ import type { Upstreams } from './pool/upstreams.js'
  */
 export type ForwardOutcome = 'answered' | 'broken' | 'failed' | 'timeout' | 'unavailable' | 'aborted' | 'refused'
 
-export interface UpstreamMetrics extends Reports {
+export interface UpstreamMetrics {
+  /** The breaker of an origin came into a state. */
+  breakerChanged(upstream: string, origin: string, to: BreakerState): void
   /** `duration_ms` until the outcome was known: the head of the answer, or the failure. */
   forwarded(upstream: string, outcome: ForwardOutcome, duration_ms: number, tries: number): void
 }
@@ -94,6 +95,5 @@ export function openUpstreamMetrics(registry: Registry, upstreams: Upstreams): U
       if (tries > 1) retries.inc({ upstream }, tries - 1)
     },
     breakerChanged: (upstream, origin, state) => changes.inc({ upstream, origin, state }),
-    healthSaid: () => undefined,
   }
 }

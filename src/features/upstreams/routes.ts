@@ -13,6 +13,7 @@ import { openForwarder } from './forward/forward.js'
 import type { Forwarding } from './forward/forwarding.js'
 import { targetOf } from './forward/path.js'
 import { openUpstreamMetrics, type UpstreamMetrics } from './metrics.js'
+import type { Reports } from './pool/generation.js'
 import type { RunningUpstream } from './pool/running-upstream.js'
 import type { Upstreams } from './pool/upstreams.js'
 import { noSocket } from './sockets/alternatives.js'
@@ -68,14 +69,14 @@ export async function forwardToUpstreams(app: FastifyInstance, options: Upstream
 }
 
 /** Counts and logs the changes of breakers and of health. */
-function reportsOf({ log }: FastifyInstance, metrics: UpstreamMetrics): UpstreamMetrics {
+function reportsOf({ log }: FastifyInstance, metrics: UpstreamMetrics): Reports {
   return {
-    ...metrics,
-    breakerChanged(upstream, origin, state) {
+    log,
+    onBreakerChange(upstream, origin, state) {
       metrics.breakerChanged(upstream, origin, state)
       log.warn({ upstream, origin, state }, 'breaker of an upstream origin changed')
     },
-    healthSaid(upstream, origin, is_healthy) {
+    onHealthChange(upstream, origin, is_healthy) {
       log.warn({ upstream, origin, is_healthy }, 'health of an upstream origin changed')
     },
   }

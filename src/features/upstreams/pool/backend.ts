@@ -24,10 +24,10 @@ export class Backend {
     readonly url: string,
     private readonly upstream: Upstream,
     clock: Clock,
-    breakerChanged: (backend: Backend, to: BreakerState) => void,
+    onBreakerChange: (backend: Backend, to: BreakerState) => void,
   ) {
     this.pool = openPool(url, upstream, upstream.connections_max)
-    this.breaker = new Breaker(upstream.breaker, clock, (to) => breakerChanged(this, to))
+    this.breaker = new Breaker(upstream.breaker, clock, (to) => onBreakerChange(this, to))
   }
 
   /** Whether the backend can take a request now. At most as many requests wait as there are connections. */

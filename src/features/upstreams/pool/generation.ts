@@ -2,14 +2,13 @@ import { type ScopeCatalogue, scopeCatalogue } from '../../../kernel/permissions
 import type { Clock } from '../../../kernel/time/clock.js'
 import type { DeclaredOperation, DeclaredRoute, DeclaredSocket, Manifest, Method } from '../manifest/manifest.js'
 import type { BreakerState } from './breaker.js'
-import { type HealthSaid, watchHealth } from './health.js'
+import { type HealthReports, watchHealth } from './health.js'
 import { type Matcher, openMatcher } from './matcher.js'
 import { RunningUpstream } from './running-upstream.js'
 
 /** The events of upstreams for the log and the metrics. */
-export interface Reports {
-  breakerChanged(upstream: string, origin: string, to: BreakerState): void
-  readonly healthSaid: HealthSaid
+export interface Reports extends HealthReports {
+  onBreakerChange(upstream: string, origin: string, to: BreakerState): void
 }
 
 /**
@@ -36,7 +35,7 @@ export class Generation {
     reports: Reports,
   ) {
     this.upstreams = new Map(
-      manifest.upstreams.map((each) => [each.name, new RunningUpstream(each, clock, reports.breakerChanged)]),
+      manifest.upstreams.map((each) => [each.name, new RunningUpstream(each, clock, reports.onBreakerChange)]),
     )
     this.routes = manifest.upstreams.flatMap((each) => each.routes)
     this.sockets = manifest.upstreams.flatMap((each) => each.sockets)
@@ -47,7 +46,7 @@ export class Generation {
       methods.map((method) => [method, openMatcher(this.routes.filter((route) => route.method === method))]),
     )
     this.of_sockets = openMatcher(this.sockets)
-    this.stopWatching = watchHealth([...this.upstreams.values()], reports.healthSaid)
+    this.stopWatching = watchHealth([...this.upstreams.values()], reports)
   }
 
   /** Finds the route of a request. HEAD finds the GET route. The path must have passed `targetOf`. */

@@ -1,5 +1,6 @@
 import pLimit from 'p-limit'
 import type { Pool } from 'undici'
+import { type JobLog, schedule } from '../../../kernel/jobs/schedule.js'
 import type { HealthCheck } from '../manifest/manifest.js'
 import { type Backend, openPool } from './backend.js'
 import type { RunningUpstream } from './running-upstream.js'
@@ -7,7 +8,11 @@ import type { RunningUpstream } from './running-upstream.js'
 /** Checks of all backends that run at the same time. */
 const CHECKS_AT_ONCE_MAX = 10
 
-export type HealthSaid = (upstream: string, origin: string, is_healthy: boolean) => void
+export interface HealthReports {
+  /** Called when an origin becomes healthy or unhealthy. */
+  onHealthChange(upstream: string, origin: string, is_healthy: boolean): void
+  readonly log: JobLog
+}
 
 /**
  * Checks each backend whose upstream declares a health check, at its interval. The check has a connection of its own, so
@@ -16,7 +21,7 @@ export type HealthSaid = (upstream: string, origin: string, is_healthy: boolean)
  *
  * @returns a function that stops the checks
  */
-export function watchHealth(upstreams: readonly RunningUpstream[], said: HealthSaid): () => void {
+export function watchHealth(upstreams: readonly RunningUpstream[], reports: HealthReports): () => void {
   const limit = pLimit(CHECKS_AT_ONCE_MAX)
   const stops = upstreams.flatMap((upstream) => {
     const { health, name } = upstream.declared
@@ -24,24 +29,21 @@ export function watchHealth(upstreams: readonly RunningUpstream[], said: HealthS
     return upstream.backends.map((backend) => {
       const pool = openPool(backend.url, upstream.declared, 1)
       let failures = 0
-      let is_asked = false
       const check = async () => {
-        if (is_asked) return
-        is_asked = true
         const is_well = await limit(() => isWell(pool, health))
-        is_asked = false
         failures = is_well ? 0 : failures + 1
         note(backend, is_well || failures < health.failures)
       }
       const note = (checked: Backend, is_healthy: boolean) => {
         if (checked.is_healthy === is_healthy) return
         checked.is_healthy = is_healthy
-        said(name, checked.url, is_healthy)
+        reports.onHealthChange(name, checked.url, is_healthy)
       }
-      void check()
-      const timer = setInterval(() => void check(), health.interval_ms).unref()
+      const job = { name: `check health of ${name}`, every_ms: health.interval_ms, run: check }
+      const checks = schedule(job, reports.log)
+      void checks.run()
       return () => {
-        clearInterval(timer)
+        void checks.stop()
         void pool.destroy()
       }
     })

@@ -19,10 +19,10 @@ export class RunningUpstream {
   constructor(
     readonly declared: Upstream,
     clock: Clock,
-    breakerChanged: (upstream: string, origin: string, to: BreakerState) => void,
+    onBreakerChange: (upstream: string, origin: string, to: BreakerState) => void,
   ) {
     this.backends = declared.origins.map(
-      (url) => new Backend(url, declared, clock, (backend, to) => breakerChanged(declared.name, backend.url, to)),
+      (url) => new Backend(url, declared, clock, (backend, to) => onBreakerChange(declared.name, backend.url, to)),
     )
     this.share_max = Math.max(1, Math.floor((declared.connections_max * declared.origins.length) / 2))
     this.request_headers = requestHeaderNames(declared.headers.request)

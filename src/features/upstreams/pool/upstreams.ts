@@ -24,10 +24,12 @@ export interface Upstreams {
  * @throws ConfigurationError with a line for each mistake
  */
 export function openUpstreams(file: string, clock: Clock): Upstreams {
-  let told: Reports = { breakerChanged: () => undefined, healthSaid: () => undefined }
+  const ignore = () => undefined
+  let told: Reports = { onBreakerChange: ignore, onHealthChange: ignore, log: { warn: ignore } }
   const reports: Reports = {
-    breakerChanged: (...change) => told.breakerChanged(...change),
-    healthSaid: (...change) => told.healthSaid(...change),
+    onBreakerChange: (...change) => told.onBreakerChange(...change),
+    onHealthChange: (...change) => told.onHealthChange(...change),
+    log: { warn: (...line) => told.log.warn(...line) },
   }
   const read = () => new Generation(readManifestFile(file), clock, reports)
   let generation = read()
