@@ -1,3 +1,4 @@
+import type { TenantPrincipalKind } from '../../contract/kinds.js'
 import type { ProblemCode } from '../../contract/problems/catalogue.js'
 import type { Secret } from '../credentials/key-use.js'
 import { isSameDigest } from '../credentials/tenant-key.js'
@@ -110,29 +111,28 @@ export const tokenIsValid: Rule<'invalid_token'> = {
     return earliest(token_expires_at_ms, instantMs(session?.expires_at))
   },
   establish(established, facts, caller) {
-    const principal = principalOf(facts, caller)
-    established.principal = principal
-    switch (principal.kind) {
-      case 'key':
-        established.holdings = holdingsOfKey(facts)
-        return
-      case 'user':
-        // The row that checks the membership establishes them.
-        return
-      default:
-        return unreachable(principal)
-    }
+    established.principal = principalOf(facts, caller)
   },
 }
 
-/** The user is an active member of the tenant. None, pending, disabled, and an unknown tenant are one problem. */
+/**
+ * The user is an active member of the tenant. None, pending, disabled, and an unknown tenant are one problem. A key that
+ * calls alone needs no membership.
+ */
 export const membershipIsActive: Rule<'tenant_access_denied'> = {
-  check({ tenant, membership }, { token_expires_at_ms }) {
-    if (token_expires_at_ms === null) return undefined
-    return tenant !== null && membership?.state === 'active' ? undefined : new Problem('tenant_access_denied')
+  check({ tenant, membership }, caller) {
+    const kind = kindOf(caller)
+    switch (kind) {
+      case 'user':
+        return tenant !== null && membership?.state === 'active' ? undefined : new Problem('tenant_access_denied')
+      case 'key':
+        return undefined
+      default:
+        return unreachable(kind)
+    }
   },
-  establish(established, facts, { token_expires_at_ms }) {
-    if (token_expires_at_ms !== null) established.holdings = holdingsOfMember(facts)
+  establish(established, facts, caller) {
+    established.holdings = holdingsInTenant(facts, caller)
   },
 }
 
@@ -150,9 +150,8 @@ export const userIsOperator: Rule<'platform_access_denied'> = {
 
 /** The member, or the key that calls alone, holds every scope that the route requires. */
 export const scopesAreHeld: Rule<'insufficient_scope'> = {
-  check(facts, { demand, scope_catalogue, token_expires_at_ms }) {
-    const holdings = token_expires_at_ms === null ? holdingsOfKey(facts) : holdingsOfMember(facts)
-    const decision = evaluate(demand.scopes, holdings, scope_catalogue)
+  check(facts, caller) {
+    const decision = evaluate(caller.demand.scopes, holdingsInTenant(facts, caller), caller.scope_catalogue)
     return decision.allowed ? undefined : insufficientScope(decision, [])
   },
 }
@@ -180,21 +179,38 @@ export function matchingSecret(key: KeyFact, digest: Uint8Array, now_ms: number)
   return is_previous && overlaps ? 'previous' : undefined
 }
 
-function principalOf({ key, user, session }: Facts, { token_expires_at_ms }: Caller): TenantPrincipal {
-  if (token_expires_at_ms === null) return { kind: 'key', id: required(key).id }
-  return { kind: 'user', id: required(user).id, session_id: required(session).id, key_id: key?.id ?? null }
+/** The kind of principal that a caller within a tenant is: the user of the access token, or the key without one. */
+function kindOf({ token_expires_at_ms }: Caller): TenantPrincipalKind {
+  return token_expires_at_ms === null ? 'key' : 'user'
 }
 
-/** What the key of the facts holds by itself. */
-export function holdingsOfKey({ key }: Facts): HoldingsOf<'key'> {
-  const { id, scopes } = required(key)
-  return { kind: 'key', id, scopes }
+function principalOf({ key, user, session }: Facts, caller: Caller): TenantPrincipal {
+  const kind = kindOf(caller)
+  switch (kind) {
+    case 'user':
+      return { kind, id: required(user).id, session_id: required(session).id, key_id: key?.id ?? null }
+    case 'key':
+      return { kind, id: required(key).id }
+    default:
+      return unreachable(kind)
+  }
 }
 
-/** What the user of the facts holds in their tenant. */
-export function holdingsOfMember({ user, membership }: Facts): HoldingsOf<'user'> {
-  const { roles, overrides } = required(membership)
-  return { kind: 'user', id: required(user).id, roles, overrides }
+/** What a caller holds within the tenant of the facts: the user by roles and overrides, the key by itself. */
+export function holdingsInTenant({ key, user, membership }: Facts, caller: Caller): HoldingsOf<TenantPrincipalKind> {
+  const kind = kindOf(caller)
+  switch (kind) {
+    case 'user': {
+      const { roles, overrides } = required(membership)
+      return { kind, id: required(user).id, roles, overrides }
+    }
+    case 'key': {
+      const { id, scopes } = required(key)
+      return { kind, id, scopes }
+    }
+    default:
+      return unreachable(kind)
+  }
 }
 
 function holdingsOfOperator({ user }: Facts): HoldingsOf<'operator'> {

@@ -4,7 +4,7 @@ import { type Caller, UNKNOWN } from '../../../kernel/authz/caller.js'
 import type { Facts } from '../../../kernel/authz/facts.js'
 import type { FactsReader } from '../../../kernel/authz/facts-reader.js'
 import { explainInWords } from '../../../kernel/authz/insufficient-scope.js'
-import { holdingsOfKey, holdingsOfMember } from '../../../kernel/authz/rules.js'
+import { holdingsInTenant } from '../../../kernel/authz/rules.js'
 import { evaluate } from '../../../kernel/permissions/evaluate.js'
 import { rolesThatGrant } from '../../../kernel/permissions/roles.js'
 import type { ScopeCatalogue, ScopesNow } from '../../../kernel/permissions/scope-catalogue.js'
@@ -57,7 +57,7 @@ const explain: Routes<ExplainOptions> = async (app, { catalogue, facts, rules, s
       const caller = hypothetical(route, asked, scopesNow())
       const refusal = rules.refusalOf(visible, caller, clock())
       const refused_before = refusal === undefined || refusal.code === 'insufficient_scope' ? null : refusal.code
-      return explanation(request, route, asked, caller.scope_catalogue, refused_before)
+      return explanation(request, route, asked, caller, refused_before)
     },
   )
 }
@@ -67,13 +67,13 @@ async function explanation(
   request: FastifyRequest,
   route: CataloguedRoute,
   facts: Facts,
-  scopes: ScopeCatalogue,
+  caller: Caller,
   refused_before: string | null,
 ) {
-  const holdings = facts.key === null ? holdingsOfMember(facts) : holdingsOfKey(facts)
-  const decision = evaluate(route.access.scopes, holdings, scopes)
+  const { scope_catalogue } = caller
+  const decision = evaluate(route.access.scopes, holdingsInTenant(facts, caller), scope_catalogue)
   const roles = decision.allowed ? [] : await request.tenant_store.read((store) => store.roles.list())
-  const granted_by_roles = rolesThatGrant(roles, decision.missing, scopes)
+  const granted_by_roles = rolesThatGrant(roles, decision.missing, scope_catalogue)
   const words =
     refused_before !== null
       ? `Refused before the check of scopes: ${refused_before}.`
