@@ -94,7 +94,7 @@ t.test('403 after a slow body, although the headers were accepted', async (t) =>
   // The age of the facts is what the gateway measures; they may be 250 ms old.
   await sleep(300)
   await withoutFactor(ids.owner, async () => {
-    socket.end(body)
+    socket.write(body)
     const answer = await text(socket)
     t.match(answer, /^HTTP\/1\.1 403 /)
     t.match(answer, CODE)
