@@ -3,7 +3,7 @@ import { Type } from 'typebox'
 import { PROBLEMS, type ProblemCode } from '../../contract/problems/catalogue.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { open } from '../../kernel/request/access.js'
-import { closed, problems, type Routes } from '../../kernel/rest/schemas.js'
+import { problems, type Routes, strictObject } from '../../kernel/rest/schemas.js'
 import { problemPage } from './openapi.js'
 import type { OpenApi } from './openapi-document.js'
 
@@ -75,7 +75,7 @@ const service: Routes<ServiceOptions> = async (app, { public_jwks, contract }) =
         operationId: 'getProblemPage',
         summary: 'Get the explanation of a problem',
         tags,
-        params: closed({ code: Type.String({ description: 'The code of a problem' }) }),
+        params: strictObject({ code: Type.String({ description: 'The code of a problem' }) }),
         response: {
           200: { description: 'A page', content: { 'text/html': { schema: Type.String() } } },
           ...problems('not_found'),

@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import { PageQuery } from '../../kernel/rest/pagination.js'
-import { closed, Instant, Nullable } from '../../kernel/rest/schemas.js'
+import { Instant, Nullable, strictObject } from '../../kernel/rest/schemas.js'
 import { ACTIONS } from '../../kernel/store/actions.js'
 import { EXPORT_TYPES } from './export.js'
 import type { AuditFilters } from './store.js'
@@ -12,8 +12,8 @@ const filters = {
   from: Type.Optional(Instant),
   to: Type.Optional(Instant),
 }
-export const AuditQuery = closed({ ...filters, ...PageQuery })
-export const ExportQuery = closed({
+export const AuditQuery = strictObject({ ...filters, ...PageQuery })
+export const ExportQuery = strictObject({
   ...filters,
   format: Type.Optional(Type.Enum(['ndjson', 'csv'], { description: 'The default is ndjson.' })),
 })

@@ -1,14 +1,14 @@
 import { Type } from 'typebox'
-import { closed, Email, Name } from '../../kernel/rest/schemas.js'
+import { Email, Name, strictObject } from '../../kernel/rest/schemas.js'
 
 /** A password as a client sends it. The code that sets a new password checks its strength. */
 export const Password = Type.String({ minLength: 1, maxLength: 512, description: 'Never logged.' })
 
-export const Login = closed({ email: Type.String({ minLength: 1, maxLength: 254 }), password: Password })
-export const Refresh = closed({ refresh: Type.String({ minLength: 1, maxLength: 128 }) })
-export const Registration = closed({ email: Email, password: Password, name: Name })
+export const Login = strictObject({ email: Type.String({ minLength: 1, maxLength: 254 }), password: Password })
+export const Refresh = strictObject({ refresh: Type.String({ minLength: 1, maxLength: 128 }) })
+export const Registration = strictObject({ email: Email, password: Password, name: Name })
 /** The token of a link in a mail. */
-export const LinkParams = closed({ token: Type.String({ minLength: 1, maxLength: 64 }) })
+export const LinkParams = strictObject({ token: Type.String({ minLength: 1, maxLength: 64 }) })
 export const Accepted = Type.Object({ status: Type.String() })
 
 export const TokenPair = Type.Object(

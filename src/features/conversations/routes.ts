@@ -1,7 +1,7 @@
 import { tenant } from '../../kernel/request/access.js'
 import { etagOf, ifMatchVersions } from '../../kernel/rest/etag.js'
 import { pageSchema, positionOf, readOrderedPage, sendPage } from '../../kernel/rest/pagination.js'
-import { closed, problems, type Routes } from '../../kernel/rest/schemas.js'
+import { problems, type Routes, strictObject } from '../../kernel/rest/schemas.js'
 import { callerOf, principalOf } from './caller.js'
 import {
   Conversation,
@@ -25,7 +25,7 @@ const conversations: Routes = async (app) => {
         operationId: 'listConversations',
         summary: 'List conversations, newest activity first',
         tags,
-        querystring: closed(ConversationQuery),
+        querystring: strictObject(ConversationQuery),
         response: { 200: pageSchema(Conversation), ...problems('invalid_cursor') },
       },
     },

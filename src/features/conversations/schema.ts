@@ -4,7 +4,7 @@ import { type TenantPrincipal, userIdOf } from '../../kernel/authz/principal.js'
 import { UUID_PATTERN } from '../../kernel/ids/uuid.js'
 import { holds } from '../../kernel/permissions/evaluate.js'
 import { PageQuery } from '../../kernel/rest/pagination.js'
-import { closed, Name, Nullable, Uuid } from '../../kernel/rest/schemas.js'
+import { Name, Nullable, strictObject, Uuid } from '../../kernel/rest/schemas.js'
 import { Message, toResponse as toMessageResponse } from './messages/schema.js'
 import type { MessageRow } from './messages/table.js'
 import {
@@ -19,7 +19,7 @@ import {
 /** The limit of the unread count. A higher count would slow down every list. */
 export const UNREAD_MAX = 1_000
 
-export const ConversationParams = closed({ id: Uuid })
+export const ConversationParams = strictObject({ id: Uuid })
 
 const Visibility = Type.Enum([...VISIBILITIES], {
   description:
@@ -27,7 +27,7 @@ const Visibility = Type.Enum([...VISIBILITIES], {
 })
 const Assignee = Nullable(Uuid)
 
-export const NewConversation = closed({
+export const NewConversation = strictObject({
   title: Name,
   customer_id: Type.Optional(Nullable(Uuid)),
   assignee_id: Type.Optional(Assignee),
@@ -35,7 +35,7 @@ export const NewConversation = closed({
   visibility: Type.Optional(Visibility),
 })
 
-export const ConversationChange = closed(
+export const ConversationChange = strictObject(
   {
     title: Type.Optional(Name),
     customer_id: Type.Optional(Nullable(Uuid)),
@@ -48,7 +48,7 @@ export const ConversationChange = closed(
   { minProperties: 1 },
 )
 
-export const Handoff = closed({
+export const Handoff = strictObject({
   assignee_id: Nullable(Uuid),
 })
 

@@ -1,7 +1,7 @@
 import { tenant } from '../../kernel/request/access.js'
 import { etagOf, ifMatchVersions } from '../../kernel/rest/etag.js'
 import { pageSchema, readPage, sendPage } from '../../kernel/rest/pagination.js'
-import { closed, NoContent, problems, type Routes } from '../../kernel/rest/schemas.js'
+import { NoContent, problems, type Routes, strictObject } from '../../kernel/rest/schemas.js'
 import { checkCustomer } from './checks.js'
 import { Customer, CustomerChange, CustomerParams, CustomerQuery, NewCustomer } from './schema.js'
 
@@ -17,7 +17,7 @@ const customers: Routes = async (app) => {
         operationId: 'listCustomers',
         summary: 'List customers, newest first',
         tags,
-        querystring: closed(CustomerQuery),
+        querystring: strictObject(CustomerQuery),
         response: { 200: pageSchema(Customer), ...problems('invalid_cursor') },
       },
     },

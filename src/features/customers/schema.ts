@@ -1,8 +1,8 @@
 import { Type } from 'typebox'
 import { PageQuery } from '../../kernel/rest/pagination.js'
-import { closed, Email, Name, Nullable, Uuid } from '../../kernel/rest/schemas.js'
+import { Email, Name, Nullable, strictObject, Uuid } from '../../kernel/rest/schemas.js'
 
-export const CustomerParams = closed({ id: Uuid })
+export const CustomerParams = strictObject({ id: Uuid })
 
 const METADATA_PROPERTIES_MAX = 50
 
@@ -28,8 +28,8 @@ const fields = {
   metadata: Type.Optional(Metadata),
 }
 
-export const NewCustomer = closed({ name: Name, ...fields })
-export const CustomerChange = closed({ name: Type.Optional(Name), ...fields }, { minProperties: 1 })
+export const NewCustomer = strictObject({ name: Name, ...fields })
+export const CustomerChange = strictObject({ name: Type.Optional(Name), ...fields }, { minProperties: 1 })
 
 export const Customer = Type.Object(
   {

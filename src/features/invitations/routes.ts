@@ -6,7 +6,7 @@ import { invitationMail } from '../../kernel/mail/templates.js'
 import type { ScopesNow } from '../../kernel/permissions/scope-catalogue.js'
 import { member } from '../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../kernel/rest/pagination.js'
-import { closed, NoContent, problems, type Routes, TenantParams } from '../../kernel/rest/schemas.js'
+import { NoContent, problems, type Routes, strictObject, TenantParams } from '../../kernel/rest/schemas.js'
 import { Invitation, InvitationParams, NewInvitation } from './schema.js'
 import type { SentInvitation } from './store.js'
 
@@ -38,7 +38,7 @@ const invitations: Routes<InvitationsOptions> = async (app, { limiter, mailer, p
         summary: 'List invitations, including closed ones',
         tags,
         params: TenantParams,
-        querystring: closed(PageQuery),
+        querystring: strictObject(PageQuery),
         response: { 200: pageSchema(Invitation), ...problems('invalid_cursor') },
       },
     },

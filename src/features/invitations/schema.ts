@@ -1,10 +1,10 @@
 import { Type } from 'typebox'
 import { RoleNames } from '../../kernel/rest/role-names.js'
-import { closed, Email, Nullable, TenantParams, Uuid } from '../../kernel/rest/schemas.js'
+import { Email, Nullable, strictObject, TenantParams, Uuid } from '../../kernel/rest/schemas.js'
 
-export const InvitationParams = closed({ ...TenantParams.properties, invitation_id: Uuid })
+export const InvitationParams = strictObject({ ...TenantParams.properties, invitation_id: Uuid })
 
-export const NewInvitation = closed({ email: Email, roles: RoleNames })
+export const NewInvitation = strictObject({ email: Email, roles: RoleNames })
 
 export const Invitation = Type.Object(
   {

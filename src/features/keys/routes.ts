@@ -2,7 +2,7 @@ import type { KeyUseRecorder } from '../../kernel/credentials/key-use.js'
 import { checkGrantedScopes } from '../../kernel/permissions/escalation.js'
 import { member } from '../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../kernel/rest/pagination.js'
-import { closed, NoContent, problems, type Routes, TenantParams } from '../../kernel/rest/schemas.js'
+import { NoContent, problems, type Routes, strictObject, TenantParams } from '../../kernel/rest/schemas.js'
 import type { Clock } from '../../kernel/time/clock.js'
 import { checkedKey } from './checks.js'
 import { CreatedKey, Key, KeyChange, KeyParams, NewKey, Rotation, toResponse } from './schema.js'
@@ -25,7 +25,7 @@ const keys: Routes<KeysOptions> = async (app, { clock, key_use }) => {
         summary: 'List keys of the tenant, including revoked ones',
         tags,
         params: TenantParams,
-        querystring: closed(PageQuery),
+        querystring: strictObject(PageQuery),
         response: { 200: pageSchema(Key), ...problems('invalid_cursor') },
       },
     },

@@ -1,14 +1,14 @@
 import { Type } from 'typebox'
 import type { KeyRecord } from '../../kernel/identity/insert-key.js'
-import { closed, Instant, KeyId, Name, Nullable, ScopeName, TenantParams } from '../../kernel/rest/schemas.js'
+import { Instant, KeyId, Name, Nullable, ScopeName, strictObject, TenantParams } from '../../kernel/rest/schemas.js'
 
 const OVERLAP_SECONDS_MAX = 2_592_000
 /** The old secret counts as retired when only the new one was used for this long. */
 const QUIET_MS = 15 * 60_000
 
-export const KeyParams = closed({ ...TenantParams.properties, key_id: KeyId })
+export const KeyParams = strictObject({ ...TenantParams.properties, key_id: KeyId })
 
-export const NewKey = closed({
+export const NewKey = strictObject({
   name: Name,
   scopes: Type.Optional(
     Type.Array(ScopeName, {
@@ -29,7 +29,7 @@ export const NewKey = closed({
   requests_per_minute: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
 })
 
-export const KeyChange = closed(
+export const KeyChange = strictObject(
   {
     name: Type.Optional(Name),
     scopes: Type.Optional(Type.Array(ScopeName, { uniqueItems: true, maxItems: 200 })),
@@ -41,7 +41,7 @@ export const KeyChange = closed(
   { minProperties: 1 },
 )
 
-export const Rotation = closed({
+export const Rotation = strictObject({
   overlap_seconds: Type.Integer({
     minimum: 0,
     maximum: OVERLAP_SECONDS_MAX,

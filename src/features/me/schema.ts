@@ -3,7 +3,7 @@ import type { UserRecord } from '../../kernel/identity/user-record.js'
 import { effectiveScopes, type OverrideFact } from '../../kernel/permissions/evaluate.js'
 import type { RoleFact } from '../../kernel/permissions/roles.js'
 import type { ScopeCatalogue } from '../../kernel/permissions/scope-catalogue.js'
-import { closed, Name, Nullable } from '../../kernel/rest/schemas.js'
+import { Name, Nullable, strictObject } from '../../kernel/rest/schemas.js'
 
 const Membership = Type.Object({
   tenant: Type.Object({ id: Type.String(), name: Type.String() }),
@@ -33,7 +33,7 @@ export const Me = Type.Object(
   { $id: 'Me' },
 )
 
-export const ProfileChange = closed({ name: Name })
+export const ProfileChange = strictObject({ name: Name })
 
 interface OfTenant {
   readonly tenant_id: string

@@ -2,7 +2,7 @@ import { normaliseEmail } from '../../kernel/credentials/email.js'
 import type { ScopesNow } from '../../kernel/permissions/scope-catalogue.js'
 import { member } from '../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../kernel/rest/pagination.js'
-import { closed, NoContent, problems, type Routes, TenantParams } from '../../kernel/rest/schemas.js'
+import { NoContent, problems, type Routes, strictObject, TenantParams } from '../../kernel/rest/schemas.js'
 import { Member, MemberChange, MemberParams, NewMember } from './schema.js'
 
 const tags = ['tenants']
@@ -22,7 +22,7 @@ const members: Routes<MembersOptions> = async (app, { scopesNow }) => {
         summary: 'List members of the tenant',
         tags,
         params: TenantParams,
-        querystring: closed(PageQuery),
+        querystring: strictObject(PageQuery),
         response: { 200: pageSchema(Member), ...problems('invalid_cursor') },
       },
     },

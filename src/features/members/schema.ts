@@ -1,8 +1,8 @@
 import { Type } from 'typebox'
 import { RoleNames } from '../../kernel/rest/role-names.js'
-import { closed, Email, TenantParams, Uuid } from '../../kernel/rest/schemas.js'
+import { Email, strictObject, TenantParams, Uuid } from '../../kernel/rest/schemas.js'
 
-export const MemberParams = closed({ ...TenantParams.properties, user_id: Uuid })
+export const MemberParams = strictObject({ ...TenantParams.properties, user_id: Uuid })
 
 export const Member = Type.Object(
   {
@@ -16,7 +16,7 @@ export const Member = Type.Object(
   { $id: 'Member' },
 )
 
-export const NewMember = closed(
+export const NewMember = strictObject(
   { email: Type.Optional(Email), user_id: Type.Optional(Uuid), roles: RoleNames },
   {
     oneOf: [{ required: ['email'] }, { required: ['user_id'] }],
@@ -24,7 +24,7 @@ export const NewMember = closed(
   },
 )
 
-export const MemberChange = closed(
+export const MemberChange = strictObject(
   {
     roles: Type.Optional(RoleNames),
     state: Type.Optional(Type.Enum(['active', 'disabled'])),

@@ -1,17 +1,20 @@
 import { type Static, Type } from 'typebox'
 import { scopesOfRole } from '../../kernel/permissions/roles.js'
 import type { ScopeCatalogue } from '../../kernel/permissions/scope-catalogue.js'
-import { closed, ScopeName, TenantParams, Uuid } from '../../kernel/rest/schemas.js'
+import { ScopeName, strictObject, TenantParams, Uuid } from '../../kernel/rest/schemas.js'
 import { HOLDERS_MAX, type RoleRecord } from './store.js'
 
-export const RoleParams = closed({ ...TenantParams.properties, role_id: Uuid })
+export const RoleParams = strictObject({ ...TenantParams.properties, role_id: Uuid })
 const RoleName = Type.String({ minLength: 1, maxLength: 60 })
 const Scopes = Type.Array(ScopeName, { uniqueItems: true, maxItems: 200 })
 
-export const NewRole = closed({ name: RoleName, scopes: Scopes })
-export const RoleChange = closed({ name: Type.Optional(RoleName), scopes: Type.Optional(Scopes) }, { minProperties: 1 })
+export const NewRole = strictObject({ name: RoleName, scopes: Scopes })
+export const RoleChange = strictObject(
+  { name: Type.Optional(RoleName), scopes: Type.Optional(Scopes) },
+  { minProperties: 1 },
+)
 
-export const DryRunQuery = closed({
+export const DryRunQuery = strictObject({
   dry_run: Type.Optional(
     Type.Enum(['true', 'false'], {
       description: 'true: return which members would gain and lose which scopes, and change nothing.',

@@ -3,7 +3,7 @@ import { rolesOf } from '../../kernel/permissions/evaluate.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { member, user } from '../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../kernel/rest/pagination.js'
-import { closed, NoContent, problems, type Routes, TenantParams } from '../../kernel/rest/schemas.js'
+import { NoContent, problems, type Routes, strictObject, TenantParams } from '../../kernel/rest/schemas.js'
 import { checkOrigins } from './origins.js'
 import { CreatedTenant, NewTenant, Tenant, TenantChange, toResponse } from './schema.js'
 
@@ -19,7 +19,7 @@ const tenants: Routes = async (app) => {
         operationId: 'listTenants',
         summary: 'List my tenants',
         tags,
-        querystring: closed(PageQuery),
+        querystring: strictObject(PageQuery),
         response: { 200: pageSchema(Tenant), ...problems('invalid_cursor') },
       },
     },

@@ -1,8 +1,8 @@
 import { type Static, Type } from 'typebox'
 import type { TenantRow } from '../../kernel/identity/tenants-table.js'
-import { closed, Name, Nullable, Origin } from '../../kernel/rest/schemas.js'
+import { Name, Nullable, Origin, strictObject } from '../../kernel/rest/schemas.js'
 
-export const NewTenant = closed({
+export const NewTenant = strictObject({
   name: Name,
   allowed_origins: Type.Optional(
     Type.Array(Origin, {
@@ -13,7 +13,7 @@ export const NewTenant = closed({
   ),
 })
 
-export const TenantChange = closed(
+export const TenantChange = strictObject(
   {
     name: Type.Optional(Name),
     allowed_origins: Type.Optional(Type.Array(Origin, { maxItems: 50, uniqueItems: true })),

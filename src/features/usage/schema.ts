@@ -1,8 +1,8 @@
 import { Type } from 'typebox'
-import { closed, Instant } from '../../kernel/rest/schemas.js'
+import { Instant, strictObject } from '../../kernel/rest/schemas.js'
 import { USAGE_GROUPS } from './store.js'
 
-export const UsageQuery = closed({
+export const UsageQuery = strictObject({
   group_by: Type.Optional(Type.Enum(USAGE_GROUPS, { description: 'The default is day.' })),
   from: Type.Optional(Instant),
   to: Type.Optional(Instant),

@@ -3,12 +3,12 @@ import { Check } from 'typebox/value'
 import type { ClientFrame, GatewayFrame } from '../../contract/stream-frames.js'
 import { Problem } from '../problems/problems.js'
 import { invalidField } from '../problems/validation.js'
-import { closed } from '../rest/schemas.js'
+import { strictObject } from '../rest/schemas.js'
 import type { ConversationEvent } from '../store/events.js'
 
 const CLIENT_FRAMES = {
-  ping: closed({ type: Type.Literal('ping') }),
-  typing: closed({ type: Type.Literal('typing'), is_typing: Type.Boolean() }),
+  ping: strictObject({ type: Type.Literal('ping') }),
+  typing: strictObject({ type: Type.Literal('typing'), is_typing: Type.Boolean() }),
 }
 
 /**

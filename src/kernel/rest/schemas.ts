@@ -6,8 +6,8 @@ import { KEY_ID } from '../credentials/tenant-key.js'
 /** A plugin of routes whose handlers get their types from their schemas. */
 export type Routes<Options extends object = Record<never, never>> = FastifyPluginAsyncTypebox<Options>
 
-/** An object that takes the named fields and refuses every other one. */
-export function closed<T extends Record<string, TSchema>>(properties: T, options: object = {}) {
+/** An object with these members and no others. A request with another member is refused. */
+export function strictObject<T extends Record<string, TSchema>>(properties: T, options: object = {}) {
   return Type.Object(properties, { ...options, additionalProperties: false })
 }
 
@@ -25,7 +25,7 @@ export const Origin = Type.String({ pattern: '^https?://[^/?#@\\s]+$', maxLength
 /** A scope of the manifest that is in force when the gateway validates the request. */
 export const ScopeName = Type.String({ format: 'scope' })
 
-export const TenantParams = closed({ tenant_id: Type.String() })
+export const TenantParams = strictObject({ tenant_id: Type.String() })
 
 const ProblemSchema = Type.Object(
   {

@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
-import { closed, KeyId, Nullable, Uuid } from '../../../kernel/rest/schemas.js'
+import { KeyId, Nullable, strictObject, Uuid } from '../../../kernel/rest/schemas.js'
 
-export const Question = closed(
+export const Question = strictObject(
   {
     user_id: Type.Optional(Uuid),
     key_id: Type.Optional(KeyId),

@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
-import { closed } from '../../../kernel/rest/schemas.js'
+import { strictObject } from '../../../kernel/rest/schemas.js'
 import { Password } from '../schema.js'
 
-export const NewPasswordReset = closed({ email: Type.String({ minLength: 1, maxLength: 254 }) })
-export const PasswordReset = closed({ password: Password })
+export const NewPasswordReset = strictObject({ email: Type.String({ minLength: 1, maxLength: 254 }) })
+export const PasswordReset = strictObject({ password: Password })

@@ -1,6 +1,6 @@
 import { tenant } from '../../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../../kernel/rest/pagination.js'
-import { closed, NoContent, problems, type Routes } from '../../../kernel/rest/schemas.js'
+import { NoContent, problems, type Routes, strictObject } from '../../../kernel/rest/schemas.js'
 import { callerOf, principalOf } from '../caller.js'
 import { ConversationParams } from '../schema.js'
 import { ConversationMember, MemberChange, MemberParams, NewMember } from './schema.js'
@@ -18,7 +18,7 @@ const members: Routes = async (app) => {
         summary: 'List members of a conversation',
         tags,
         params: ConversationParams,
-        querystring: closed(PageQuery),
+        querystring: strictObject(PageQuery),
         response: { 200: pageSchema(ConversationMember), ...problems('invalid_cursor', 'not_found') },
       },
     },

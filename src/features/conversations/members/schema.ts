@@ -1,13 +1,13 @@
 import { Type } from 'typebox'
-import { closed, Uuid } from '../../../kernel/rest/schemas.js'
+import { strictObject, Uuid } from '../../../kernel/rest/schemas.js'
 import { ConversationParams } from '../schema.js'
 import { CONVERSATION_ROLES } from '../table.js'
 
-export const MemberParams = closed({ ...ConversationParams.properties, user_id: Uuid })
+export const MemberParams = strictObject({ ...ConversationParams.properties, user_id: Uuid })
 const Role = Type.Enum([...CONVERSATION_ROLES])
 
-export const NewMember = closed({ user_id: Uuid, role: Type.Optional(Role) })
-export const MemberChange = closed({ role: Role })
+export const NewMember = strictObject({ user_id: Uuid, role: Type.Optional(Role) })
+export const MemberChange = strictObject({ role: Role })
 
 export const ConversationMember = Type.Object(
   {

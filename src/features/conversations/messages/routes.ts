@@ -6,7 +6,7 @@ import { waitForMessage } from '../../../kernel/live/long-poll.js'
 import { invalidField } from '../../../kernel/problems/validation.js'
 import { tenant } from '../../../kernel/request/access.js'
 import { pageSchema, positionOf, readOrderedPage, sendPage } from '../../../kernel/rest/pagination.js'
-import { closed, NoContent, problems, type Routes } from '../../../kernel/rest/schemas.js'
+import { NoContent, problems, type Routes, strictObject } from '../../../kernel/rest/schemas.js'
 import { callerOf, principalOf } from '../caller.js'
 import { ConversationParams } from '../schema.js'
 import { consumeMessage } from './budgets.js'
@@ -35,7 +35,7 @@ const messages: Routes<MessagesOptions> = async (app, { limiter, live }) => {
           'With after and wait it is a long poll, for clients that can open neither a socket nor a stream. While it waits, it counts as a connection.',
         tags,
         params: ConversationParams,
-        querystring: closed(MessageQuery),
+        querystring: strictObject(MessageQuery),
         response: { 200: pageSchema(Message), ...problems('invalid_cursor', 'not_found', 'too_many_connections') },
       },
     },

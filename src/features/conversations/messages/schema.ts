@@ -2,12 +2,12 @@ import { type Static, Type } from 'typebox'
 import { AUTHOR_KINDS } from '../../../contract/kinds.js'
 import { WAIT_SECONDS_MAX } from '../../../kernel/live/limits.js'
 import { PageQuery } from '../../../kernel/rest/pagination.js'
-import { closed, Nullable, Uuid } from '../../../kernel/rest/schemas.js'
+import { Nullable, strictObject, Uuid } from '../../../kernel/rest/schemas.js'
 import type { MessageRow } from './table.js'
 
 const CONTENT_CHARACTERS_MAX = 4_000
 
-export const MessageParams = closed({ id: Uuid, message_id: Uuid })
+export const MessageParams = strictObject({ id: Uuid, message_id: Uuid })
 
 const Content = Type.String({
   minLength: 1,
@@ -15,7 +15,7 @@ const Content = Type.String({
   description: `1 to ${CONTENT_CHARACTERS_MAX} characters, stored and returned unchanged. It is text/plain: a page must escape it before it shows it as HTML.`,
 })
 
-export const NewMessage = closed({
+export const NewMessage = strictObject({
   content: Content,
   reply_to: Type.Optional(Nullable(Uuid)),
   customer_id: Type.Optional(
@@ -26,7 +26,7 @@ export const NewMessage = closed({
   ),
 })
 
-export const MessageChange = closed({ content: Content })
+export const MessageChange = strictObject({ content: Content })
 
 export const Message = Type.Object(
   {

@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
-import { closed } from '../../../kernel/rest/schemas.js'
+import { strictObject } from '../../../kernel/rest/schemas.js'
 
-export const ReadMarkerWish = closed({ seq: Type.Integer({ minimum: 1, maximum: 2_147_483_647 }) })
+export const ReadMarkerWish = strictObject({ seq: Type.Integer({ minimum: 1, maximum: 2_147_483_647 }) })
 
 export const ReadMarker = Type.Object(
   {

@@ -1,6 +1,6 @@
 import { tenant } from '../../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../../kernel/rest/pagination.js'
-import { closed, problems, type Routes } from '../../../kernel/rest/schemas.js'
+import { problems, type Routes, strictObject } from '../../../kernel/rest/schemas.js'
 import { principalOf } from '../caller.js'
 import { Decision, OwnReport, Report, ReportParams, ReportQuery, toOwnResponse, toResponse } from './schema.js'
 
@@ -17,7 +17,7 @@ const reports: Routes = async (app) => {
         summary: 'List reports, newest first',
         description: 'The list leaves out reports about messages of the caller.',
         tags,
-        querystring: closed(ReportQuery),
+        querystring: strictObject(ReportQuery),
         response: { 200: pageSchema(Report), ...problems('invalid_cursor') },
       },
     },
@@ -42,7 +42,7 @@ const reports: Routes = async (app) => {
         operationId: 'listMyReports',
         summary: 'List my reports, newest first',
         tags,
-        querystring: closed(PageQuery),
+        querystring: strictObject(PageQuery),
         response: { 200: pageSchema(OwnReport), ...problems('invalid_cursor', 'user_required') },
       },
     },

@@ -2,16 +2,16 @@ import { type Static, Type } from 'typebox'
 import { AUTHOR_KINDS, TENANT_PRINCIPAL_KINDS } from '../../../contract/kinds.js'
 import { type TenantPrincipal, userIdOf } from '../../../kernel/authz/principal.js'
 import { PageQuery } from '../../../kernel/rest/pagination.js'
-import { closed, Nullable, Uuid } from '../../../kernel/rest/schemas.js'
+import { Nullable, strictObject, Uuid } from '../../../kernel/rest/schemas.js'
 import type { ReportRecord } from './store.js'
 import { REPORT_STATUSES } from './table.js'
 
 const REASON_CHARACTERS_MAX = 1_000
 const Reason = Type.String({ minLength: 1, maxLength: REASON_CHARACTERS_MAX, pattern: '\\S' })
 
-export const NewReport = closed({ reason: Reason })
-export const Decision = closed({ note: Reason })
-export const ReportParams = closed({ id: Uuid })
+export const NewReport = strictObject({ reason: Reason })
+export const Decision = strictObject({ note: Reason })
+export const ReportParams = strictObject({ id: Uuid })
 export const ReportQuery = { ...PageQuery, status: Type.Optional(Type.Enum([...REPORT_STATUSES])) }
 
 const of_report = {

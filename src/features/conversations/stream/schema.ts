@@ -1,8 +1,8 @@
 import { Type } from 'typebox'
 import { TICKET_SECONDS } from '../../../kernel/credentials/ticket.js'
-import { closed, Uuid } from '../../../kernel/rest/schemas.js'
+import { strictObject, Uuid } from '../../../kernel/rest/schemas.js'
 
-export const ConversationParams = closed({ id: Uuid })
+export const ConversationParams = strictObject({ id: Uuid })
 
 /** A seq in a URL: digits, at most a value that the column can hold. */
 export const AfterSeq = Type.String({
@@ -11,7 +11,7 @@ export const AfterSeq = Type.String({
   'x-documented-as': { type: 'integer', minimum: 0 },
 })
 
-export const StreamQuery = closed({
+export const StreamQuery = strictObject({
   after: Type.Optional(AfterSeq),
   token: Type.Optional(
     Type.String({

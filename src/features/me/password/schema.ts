@@ -1,4 +1,4 @@
-import { closed } from '../../../kernel/rest/schemas.js'
+import { strictObject } from '../../../kernel/rest/schemas.js'
 import { Password } from '../../auth/schema.js'
 
-export const PasswordChange = closed({ current_password: Password, new_password: Password })
+export const PasswordChange = strictObject({ current_password: Password, new_password: Password })

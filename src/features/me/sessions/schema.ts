@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
-import { closed, Nullable, Uuid } from '../../../kernel/rest/schemas.js'
+import { Nullable, strictObject, Uuid } from '../../../kernel/rest/schemas.js'
 
-export const SessionParams = closed({ session_id: Uuid })
+export const SessionParams = strictObject({ session_id: Uuid })
 
 const Session = Type.Object(
   {

@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
-import { closed, Instant } from '../../../kernel/rest/schemas.js'
+import { Instant, strictObject } from '../../../kernel/rest/schemas.js'
 
-export const SpanQuery = closed({ from: Type.Optional(Instant), to: Type.Optional(Instant) })
+export const SpanQuery = strictObject({ from: Type.Optional(Instant), to: Type.Optional(Instant) })
 
 export const Overview = Type.Object({
   tenants: Type.Integer(),

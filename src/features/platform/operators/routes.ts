@@ -3,7 +3,7 @@ import { type Holdings, holds } from '../../../kernel/permissions/evaluate.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import { operator } from '../../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../../kernel/rest/pagination.js'
-import { closed, NoContent, problems, type Routes } from '../../../kernel/rest/schemas.js'
+import { NoContent, problems, type Routes, strictObject } from '../../../kernel/rest/schemas.js'
 import { Appointment, Operator, OperatorParams } from './schema.js'
 
 const tags = ['platform']
@@ -18,7 +18,7 @@ const operators: Routes = async (app) => {
         operationId: 'listOperators',
         summary: 'List operators and their privileges',
         tags,
-        querystring: closed(PageQuery),
+        querystring: strictObject(PageQuery),
         response: { 200: pageSchema(Operator), ...problems('invalid_cursor') },
       },
     },

@@ -1,10 +1,10 @@
 import { Type } from 'typebox'
 import { ALL_PRIVILEGES } from '../../../contract/scopes.js'
-import { closed, Uuid } from '../../../kernel/rest/schemas.js'
+import { strictObject, Uuid } from '../../../kernel/rest/schemas.js'
 
-export const OperatorParams = closed({ user_id: Uuid })
+export const OperatorParams = strictObject({ user_id: Uuid })
 
-export const Appointment = closed({
+export const Appointment = strictObject({
   privileges: Type.Array(Type.Enum(ALL_PRIVILEGES), { minItems: 1, uniqueItems: true }),
 })
 

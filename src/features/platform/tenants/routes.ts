@@ -3,7 +3,7 @@ import { Problem } from '../../../kernel/problems/problems.js'
 import { invalidField } from '../../../kernel/problems/validation.js'
 import { operator } from '../../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../../kernel/rest/pagination.js'
-import { closed, problems, type Routes } from '../../../kernel/rest/schemas.js'
+import { problems, type Routes, strictObject } from '../../../kernel/rest/schemas.js'
 import type { Clock } from '../../../kernel/time/clock.js'
 import { Key, toResponse as toKeyResponse } from '../../keys/schema.js'
 import { checkOrigins } from '../../tenants/origins.js'
@@ -29,7 +29,7 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
         operationId: 'listPlatformTenants',
         summary: 'List tenants',
         tags,
-        querystring: closed(PageQuery),
+        querystring: strictObject(PageQuery),
         response: { 200: pageSchema(PlatformTenant), ...problems('invalid_cursor') },
       },
     },
@@ -155,7 +155,7 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
         summary: 'List keys of a tenant',
         tags,
         params: TenantIdParams,
-        querystring: closed(PageQuery),
+        querystring: strictObject(PageQuery),
         response: { 200: pageSchema(Key), ...problems('not_found', 'invalid_cursor') },
       },
     },

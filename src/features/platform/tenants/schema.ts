@@ -1,11 +1,11 @@
 import { type Static, Type } from 'typebox'
 import type { TenantRow } from '../../../kernel/identity/tenants-table.js'
-import { closed, Email, Instant, Name, Nullable, Uuid } from '../../../kernel/rest/schemas.js'
+import { Email, Instant, Name, Nullable, strictObject, Uuid } from '../../../kernel/rest/schemas.js'
 import { NewTenant } from '../../tenants/schema.js'
 
-export const TenantIdParams = closed({ id: Uuid })
+export const TenantIdParams = strictObject({ id: Uuid })
 
-export const NewPlatformTenant = closed(
+export const NewPlatformTenant = strictObject(
   {
     ...NewTenant.properties,
     owner_email: Type.Optional(Email),
@@ -19,7 +19,7 @@ export const NewPlatformTenant = closed(
   },
 )
 
-export const PlanChange = closed(
+export const PlanChange = strictObject(
   {
     plan: Type.Optional(Name),
     requests_per_minute: Type.Optional(Nullable(Type.Integer({ minimum: 1, maximum: 10_000_000 }))),
@@ -28,7 +28,7 @@ export const PlanChange = closed(
   { minProperties: 1 },
 )
 
-export const Suspension = closed({
+export const Suspension = strictObject({
   reason: Type.String({ minLength: 1, maxLength: 500 }),
   until: Type.Optional(Instant),
 })

@@ -3,7 +3,7 @@ import { checkNewPassword, type Passwords } from '../../../kernel/credentials/pa
 import { Problem } from '../../../kernel/problems/problems.js'
 import { operator } from '../../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../../kernel/rest/pagination.js'
-import { closed, NoContent, problems, type Routes } from '../../../kernel/rest/schemas.js'
+import { NoContent, problems, type Routes, strictObject } from '../../../kernel/rest/schemas.js'
 import { NewUser, toResponse, User, UserParams, UserWithMemberships } from './schema.js'
 
 const tags = ['platform']
@@ -18,7 +18,7 @@ const platformUsers: Routes<{ readonly passwords: Passwords }> = async (app, { p
         operationId: 'listPlatformUsers',
         summary: 'List users',
         tags,
-        querystring: closed(PageQuery),
+        querystring: strictObject(PageQuery),
         response: { 200: pageSchema(User), ...problems('invalid_cursor') },
       },
     },

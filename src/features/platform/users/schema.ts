@@ -1,11 +1,15 @@
 import { type Static, Type } from 'typebox'
 import type { UserRecord } from '../../../kernel/identity/user-record.js'
 import type { RoleFact } from '../../../kernel/permissions/roles.js'
-import { closed, Email, Name, Nullable, Uuid } from '../../../kernel/rest/schemas.js'
+import { Email, Name, Nullable, strictObject, Uuid } from '../../../kernel/rest/schemas.js'
 
-export const UserParams = closed({ id: Uuid })
+export const UserParams = strictObject({ id: Uuid })
 
-export const NewUser = closed({ email: Email, name: Name, password: Type.String({ minLength: 1, maxLength: 512 }) })
+export const NewUser = strictObject({
+  email: Email,
+  name: Name,
+  password: Type.String({ minLength: 1, maxLength: 512 }),
+})
 
 export const User = Type.Object(
   {
