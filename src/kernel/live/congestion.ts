@@ -3,12 +3,12 @@ import { Problem } from '../problems/problems.js'
 import type { Ending } from './connection.js'
 import { CONGESTED_MS_MAX, SILENT_MS_MAX, UNREAD_BYTES_MAX } from './limits.js'
 
-/** How long a peer has left unread what it was sent. */
+/** Measures how long a client leaves sent bytes unread. */
 export class Congestion {
   #much_since_ms: number | undefined
   #any_since_ms: number | undefined
 
-  /** Whether it was too much for too long, or anything at all for as long as a peer may be silent. */
+  /** Whether more than 256 KiB are unread for 15 s, or anything at all for 60 s. */
   isTooLong(unread_bytes: number, now_ms: number): boolean {
     this.#any_since_ms = unread_bytes > 0 ? (this.#any_since_ms ?? now_ms) : undefined
     this.#much_since_ms = unread_bytes > UNREAD_BYTES_MAX ? (this.#much_since_ms ?? now_ms) : undefined

@@ -5,22 +5,23 @@ import type { ClientLocation, Credential } from '../authz/caller.js'
 import type { Problem } from '../problems/problems.js'
 import type { Outgoing } from './frames.js'
 
-/** Why a connection ends: the problem that a request would get now, and where it is not clear from it, the close code. */
+/** Why a connection ends: the problem that a request would get now, and the close code if it does not follow from it. */
 export interface Ending {
   readonly problem: Problem
   readonly code?: CloseCode
 }
 
-/** One way to listen. */
+/** A way to send frames to a client: WebSocket, server-sent events, long poll. */
 export interface Transport {
   send(outgoing: Outgoing): void
-  /** Whether more waits to be read than may; then nothing else should be sent that can be read from the log later. */
+  /** Whether too many bytes are unread. Then nothing should be sent that the log can provide later. */
   readonly is_congested: boolean
-  /** Waits until everything that was sent is on its way, or the connection is gone. */
+  /** Resolves when the client has read what was sent, or the connection has closed. */
   drained(): Promise<void>
+  /** Tells the client why the connection ends, and closes it. */
   end(ending: Ending): void
-  /** Is called a few times a second: for pings, and for what has waited too long. */
-  tick(now_ms: number): void
+  /** Called every 250 ms, for pings and timeouts. @returns why the connection must end, if it must */
+  tick(now_ms: number): Ending | undefined
 }
 
 export interface ConnectionParts {
@@ -31,25 +32,23 @@ export interface ConnectionParts {
   readonly scopes: readonly string[]
   readonly standing: Standing
   readonly transport: Transport
-  /** Is called once, however it ends. */
-  readonly onEnd: () => void
 }
 
-/** Somebody who listens to a conversation, for as long as they may. */
+/** An open connection that follows a conversation. */
 export class Connection implements AuthorisedConnection {
   readonly tenant_id: string
   readonly conversation_id: string
   readonly credential: Credential
   readonly location: ClientLocation
   readonly scopes: readonly string[]
-  /** Whose connections are counted together. */
+  /** The user or the key that the connection counts for. */
   readonly caller_key: string
   standing: Standing
   #is_open = true
   readonly #transport: Transport
-  readonly #onEnd: () => void
+  readonly #end_listeners: (() => void)[] = []
 
-  constructor({ conversation_id, credential, location, scopes, standing, transport, onEnd }: ConnectionParts) {
+  constructor({ conversation_id, credential, location, scopes, standing, transport }: ConnectionParts) {
     this.tenant_id = credential.tenant_id
     this.conversation_id = conversation_id
     this.credential = credential
@@ -57,7 +56,6 @@ export class Connection implements AuthorisedConnection {
     this.scopes = scopes
     this.standing = standing
     this.#transport = transport
-    this.#onEnd = onEnd
     this.caller_key = callerKeyOf(credential)
   }
 
@@ -69,28 +67,36 @@ export class Connection implements AuthorisedConnection {
     return this.credential.user_id
   }
 
+  /** Calls the listener once when the connection ends; at once if it has ended already. */
+  onEnd(listener: () => void): void {
+    if (this.#is_open) this.#end_listeners.push(listener)
+    else listener()
+  }
+
   /** Ticks the transport. A connection whose access has expired waits for the rechecker, which names the reason. */
   tick(now_ms: number): void {
     const { ends } = this.standing
-    if (ends === undefined || ends.at_ms > now_ms) this.#transport.tick(now_ms)
+    if (ends !== undefined && ends.at_ms <= now_ms) return
+    const ending = this.#transport.tick(now_ms)
+    if (ending !== undefined) this.end(ending)
   }
 
-  /** Ends it, and tells the peer why. */
+  /** Ends the connection and tells the client why. */
   end(ending: Ending): void {
     if (!this.#is_open) return
     this.#transport.end(ending)
     this.gone()
   }
 
-  /** The peer is gone, or has been told. */
+  /** Notes that the connection has closed. */
   gone(): void {
     if (!this.#is_open) return
     this.#is_open = false
-    this.#onEnd()
+    for (const listener of this.#end_listeners) listener()
   }
 }
 
-/** A user is counted wherever they are; a key, which stands for nobody, for itself. */
+/** The connections of a user count together in all tenants. Those of a key without a user count for the key. */
 export function callerKeyOf({ tenant_id, user_id, key_id }: Credential): string {
   return user_id === null ? `key ${tenant_id} ${key_id}` : `user ${user_id}`
 }

@@ -1,10 +1,10 @@
 import type { StreamMessage } from '../../contract/stream-frames.js'
 import type { TenantPrincipal } from '../authz/principal.js'
 
-/** The messages of conversations as the database has them: the one source of everything that is told live. */
+/** The messages of conversations in the database. Every message that a stream delivers can be read here. */
 export interface ConversationLog {
-  /** Of these conversations, those that the principal sees, with the seq of the newest message of each. */
+  /** Those of the conversations that the principal sees, each with the seq of its newest message. */
   seen(tenant_id: string, principal: TenantPrincipal, ids: readonly string[]): Promise<ReadonlyMap<string, number>>
-  /** Messages behind a seq, in their order. */
+  /** Messages after a seq, in the order of seq. */
   after(tenant_id: string, conversation_id: string, seq: number, limit: number): Promise<readonly StreamMessage[]>
 }

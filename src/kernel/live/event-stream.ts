@@ -11,7 +11,7 @@ import { HEARTBEAT_EVERY_MS, UNREAD_BYTES_MAX } from './limits.js'
 const HEARTBEAT = ': still here\n\n'
 const HEADERS = { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' }
 
-/** Listening by server-sent events (HTML, section 9.2). */
+/** Sends frames as server-sent events (HTML, section 9.2). */
 export class EventStream implements Transport {
   readonly #response: ServerResponse
   #written_at_ms: number
@@ -19,7 +19,6 @@ export class EventStream implements Transport {
 
   constructor(
     private readonly reply: FastifyReply,
-    private readonly end_connection: (ending: Ending) => void,
     private readonly public_url: string,
     now_ms: number,
   ) {
@@ -27,7 +26,7 @@ export class EventStream implements Transport {
     this.#written_at_ms = now_ms
   }
 
-  /** Answers, and keeps the answer open. */
+  /** Sends the head of the response. */
   begin(): void {
     const headers = this.reply.headers(HEADERS).getHeaders() as Record<string, string | string[]>
     this.reply.hijack()
@@ -54,8 +53,8 @@ export class EventStream implements Transport {
   }
 
   /**
-   * Tells why, and when to come back. A browser comes back by itself, and then reads the refusal of its request. Who does
-   * not read it in time is cut off: it is counted no longer, so it may hold nothing any longer.
+   * Sends the problem and the time to wait. A browser reconnects by itself and then gets the refusal of its request. The
+   * gateway destroys a connection whose client does not read this in time, because it no longer counts as open.
    */
   end({ problem }: Ending): void {
     const retry_after = problem.headers['retry-after']
@@ -65,15 +64,14 @@ export class EventStream implements Transport {
     destroyAfter(this.#response, CLOSE_MS_MAX)
   }
 
-  tick(now_ms: number): void {
-    // Its end is on the way to us; nothing written from here on would be read.
-    if (this.#response.destroyed) return
-    if (this.#congestion.isTooLong(this.#response.writableLength, now_ms)) {
-      this.end_connection(tooSlow())
-      return
+  tick(now_ms: number): Ending | undefined {
+    // The event 'close' follows.
+    if (this.#response.destroyed) return undefined
+    if (this.#congestion.isTooLong(this.#response.writableLength, now_ms)) return tooSlow()
+    if (now_ms - this.#written_at_ms >= HEARTBEAT_EVERY_MS) {
+      this.#written_at_ms = now_ms
+      this.#response.write(HEARTBEAT)
     }
-    if (now_ms - this.#written_at_ms < HEARTBEAT_EVERY_MS) return
-    this.#written_at_ms = now_ms
-    this.#response.write(HEARTBEAT)
+    return undefined
   }
 }

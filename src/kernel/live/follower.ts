@@ -4,19 +4,18 @@ import type { ConversationLog } from './conversation-log.js'
 import { type Outgoing, outgoingOf } from './frames.js'
 import { EARLY_MAX, EDITS_WAITING_MAX, REPLAY_PAGE } from './limits.js'
 
-/** Is told an event, which is written once for all who listen. */
+/** Receives an event, with its frame serialised once for all listeners. */
 export type ConversationListener = (event: ConversationEvent, outgoing: Outgoing) => void
 
 /**
- * Follows the messages of one conversation for everybody here who listens to it: each message once, in the order of its
- * seq, whichever way it became known. An event that continues the log is told at once; one that does not says that
- * something is missing, which is then read.
+ * Delivers the messages of one conversation to the connections of this process: each message once, in the order of seq.
+ * A message that continues the sequence is delivered at once. A gap makes the follower read the log.
  */
 export class Follower {
   readonly #listeners = new Set<ConversationListener>()
-  /** Messages ahead of one that is missing. */
+  /** Messages that wait because an earlier one is missing. */
   readonly #early = new Map<number, MessageEvent>()
-  /** The newest edit of each message that has not been told yet. */
+  /** The newest edit of each message that has not been delivered yet. */
   readonly #edits = new Map<number, MessageEvent>()
   #position: number | undefined
   #reading: Promise<void> | undefined
@@ -28,7 +27,7 @@ export class Follower {
     readonly conversation_id: string,
   ) {}
 
-  /** The seq up to which everything was told. */
+  /** The seq up to which every message was delivered. */
   get position(): number {
     return this.#position ?? 0
   }
@@ -42,14 +41,14 @@ export class Follower {
   }
 
   /**
-   * Makes sure that everything up to a seq, which was read from the database, has been told.
+   * Delivers every message up to a seq that was read from the database.
    * @throws Problem `service_unavailable`
    */
   async reach(last_seq: number): Promise<void> {
     const is_new = this.#position === undefined
     this.#position ??= last_seq
     this.#deliverEarly()
-    // Between the reading of that seq and our first event another message may have come.
+    // A message may have been written after that read and before the first event.
     if (is_new || this.#position < last_seq) await this.catchUp()
   }
 
@@ -59,7 +58,7 @@ export class Follower {
     else this.#deliver(event)
   }
 
-  /** Reads what is missing. Whoever asks gets a reading that began after they asked. */
+  /** Reads what is missing. Each call gets the result of a read that began after the call. */
   catchUp(): Promise<void> {
     this.#next_reading ??= (this.#reading ?? Promise.resolve())
       .catch(() => undefined)
@@ -77,11 +76,11 @@ export class Follower {
     if (this.#early.size < EARLY_MAX) this.#early.set(seq, event)
     if (this.#position === undefined) return
     this.#deliverEarly()
-    // What fails here is read with the next message, or when the connections are looked at again.
+    // If this fails, the next message or the next recheck of the connections reads again.
     if (this.#position < seq) this.catchUp().catch(() => undefined)
   }
 
-  /** An edit goes after the message that it is of, for it may arrive before. */
+  /** Delivers an edit after its message. The event of the edit can arrive first. */
   #onEdit(event: MessageEvent): void {
     const { seq } = event.message
     if (this.#position !== undefined && seq <= this.#position) this.#deliver(event)
@@ -91,7 +90,7 @@ export class Follower {
   async #read(): Promise<void> {
     for (;;) {
       const rows = await this.log.after(this.tenant_id, this.conversation_id, this.position, REPLAY_PAGE)
-      for (const message of rows) this.#tellMessage(this.#eventOf(message))
+      for (const message of rows) this.#deliverMessage(this.#eventOf(message))
       this.#deliverEarly()
       if (rows.length < REPLAY_PAGE) return
     }
@@ -103,11 +102,11 @@ export class Follower {
       const next = this.#early.get(this.position + 1)
       if (next === undefined) return
       this.#early.delete(this.position + 1)
-      this.#tellMessage(next)
+      this.#deliverMessage(next)
     }
   }
 
-  #tellMessage(event: MessageEvent): void {
+  #deliverMessage(event: MessageEvent): void {
     const { seq } = event.message
     if (seq <= this.position) return
     this.#position = seq

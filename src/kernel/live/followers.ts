@@ -2,13 +2,13 @@ import type { ConversationEvent } from '../store/events.js'
 import type { ConversationLog } from './conversation-log.js'
 import { Follower } from './follower.js'
 
-/** A follower for each conversation that somebody here listens to. */
+/** One follower for each conversation that a connection of this process follows. */
 export class Followers {
   readonly #followers = new Map<string, { readonly follower: Follower; users: number }>()
 
   constructor(private readonly log: ConversationLog) {}
 
-  /** The follower of a conversation, until it is given back as often as it was taken. */
+  /** Returns the follower of a conversation. Each `take` has one `giveBack`. */
   take(tenant_id: string, conversation_id: string): Follower {
     const name = `${tenant_id}/${conversation_id}`
     const known = this.#followers.get(name) ?? {
@@ -28,12 +28,12 @@ export class Followers {
     if (known.users === 0) this.#followers.delete(name)
   }
 
-  /** An event of the bus, to whom it concerns here. */
+  /** Passes an event of the bus to the follower of its conversation. */
   onEvent(event: ConversationEvent): void {
     this.#followers.get(`${event.tenant_id}/${event.conversation_id}`)?.follower.onEvent(event)
   }
 
-  /** How far a conversation is, as somebody read: what was not told yet is read now. */
+  /** Makes a follower read the log if it is behind `last_seq`, which was read from the database. */
   expect(tenant_id: string, conversation_id: string, last_seq: number): void {
     const follower = this.#followers.get(`${tenant_id}/${conversation_id}`)?.follower
     if (follower !== undefined && follower.position < last_seq) follower.catchUp().catch(() => undefined)

@@ -27,17 +27,18 @@ export interface LiveParts {
   readonly limits: ConnectionLimits
 }
 
-/** A conversation that a request may listen to, as far as it has been told. */
+/** A conversation that a request may follow. */
 export interface Admission {
   readonly conversation_id: string
+  /** The seq of the newest message when the request was checked. */
   readonly last_seq: number
-  /** The last message that the caller has; undefined when nothing of the past is wanted. */
+  /** The seq of the last message that the client has; undefined if it wants no earlier messages. */
   readonly after?: number | undefined
 }
 
 declare module '../request/findings.js' {
   interface Findings {
-    /** The conversation that the caller may listen to. */
+    /** The conversation that the caller may follow. */
     admission?: Admission
   }
 }
@@ -47,21 +48,21 @@ export interface Opened {
   readonly follower: Follower
 }
 
-/** Everything that listens here, whichever way. */
+/** The open streams and long polls of this process. */
 export interface Live {
   readonly bus: Bus
   readonly log: ConversationLog
   readonly clock: Clock
   /**
-   * Whether the caller of a request may listen to a conversation.
+   * Checks whether the caller of a request may follow a conversation.
    * @throws Problem `not_found`, `too_many_connections`, `service_unavailable`
    */
   admit(request: FastifyRequest, conversation_id: string): Promise<Admission>
-  /** Begins to listen. @throws Problem `too_many_connections`, `service_unavailable` */
-  open(request: FastifyRequest, admission: Admission, transport: Transport, onEnd: () => void): Opened
+  /** Opens a connection. @throws Problem `too_many_connections`, `service_unavailable` */
+  open(request: FastifyRequest, admission: Admission, transport: Transport): Opened
 }
 
-/** Connects those who listen with the bus, the log and the clock, until the gateway closes. */
+/** Delivers events to the connections of this process until the gateway stops. */
 export function openLive(app: FastifyInstance, { bus, log, facts, rules, clock, limits }: LiveParts): Live {
   const connections = new Connections(limits)
   const followers = new Followers(log)
@@ -101,34 +102,26 @@ export function openLive(app: FastifyInstance, { bus, log, facts, rules, clock, 
       if (last_seq === undefined) throw new Problem('not_found')
       return { conversation_id, last_seq }
     },
-    open(request, { conversation_id }, transport, onEnd) {
+    open(request, { conversation_id }, transport) {
       const credential = required(request.findings.credential)
       const location: ClientLocation = { address: request.ip, origin: request.headers.origin }
       const { scopes } = demandOf(request)
       const standing = rules.standingOf(required(request.findings.facts), credential, location, scopes, clock())
+      const connection = new Connection({ conversation_id, credential, location, scopes, standing, transport })
+      connections.add(connection)
       const follower = followers.take(credential.tenant_id, conversation_id)
-      const connection: Connection = new Connection({
-        ...{ conversation_id, credential, location, scopes, standing, transport },
-        onEnd: () => {
-          connections.remove(connection)
-          rechecker.remove(connection)
-          followers.giveBack(follower)
-          onEnd()
-        },
-      })
-      try {
-        connections.add(connection)
-      } catch (error) {
-        followers.giveBack(follower)
-        throw error
-      }
       rechecker.add(connection)
+      connection.onEnd(() => {
+        connections.remove(connection)
+        rechecker.remove(connection)
+        followers.giveBack(follower)
+      })
       return { connection, follower }
     },
   }
 }
 
-/** Closes the connections of one caller to conversations that the caller no longer sees, and reads what the others lack. */
+/** Closes the connections of one caller to conversations that the caller no longer sees. The others catch up. */
 async function checkVisible(
   connections: readonly Connection[],
   log: ConversationLog,

@@ -4,11 +4,10 @@ import type { ConversationListener } from './follower.js'
 import type { Live } from './live.js'
 
 /**
- * Waits until a conversation has a message behind a seq, or until the time is over. What there is, the caller reads as
- * without waiting, so a poll says what the list says. While it waits it is a connection like any other: it is counted,
- * and it ends when its caller may not listen any more.
+ * Waits until a conversation has a message after a seq, or until the time is up. The route then answers as without a
+ * wait. A waiting poll is a connection: it counts for the limits, and ends when its caller loses access.
  *
- * @throws Problem as the same request would be refused with now; `too_many_connections`, `service_unavailable`
+ * @throws Problem the refusal that the same request would get now; `too_many_connections`, `service_unavailable`
  */
 export async function waitForMessage(
   live: Live,
@@ -23,7 +22,7 @@ export async function waitForMessage(
   const settled = new Promise<void>((resolve, reject) => {
     settle = (ending) => (ending === undefined ? resolve() : reject(ending.problem))
   })
-  // It may be refused before anybody waits for it, which is no surprise to anybody.
+  // The access can end before the await below. Without a handler, Node would end the process.
   settled.catch(() => undefined)
   const ends_at_ms = live.clock() + wait_seconds * 1000
   const transport: Transport = {
@@ -31,17 +30,18 @@ export async function waitForMessage(
     is_congested: false,
     drained: async () => undefined,
     end: (ending) => settle(ending),
-    tick: (now_ms) => {
+    tick(now_ms) {
       if (now_ms >= ends_at_ms) settle()
+      return undefined
     },
   }
-  const { connection, follower } = live.open(request, admission, transport, () => follower.leave(onEvent))
+  const { connection, follower } = live.open(request, admission, transport)
   const onEvent: ConversationListener = (event) => {
     if (event.kind === 'chat_message' && event.message.seq > after) settle()
   }
   const hangUp = () => settle()
   request.raw.socket.once('close', hangUp)
-  // Whoever left before this line has been announced already.
+  // A client that disconnected before this line emits no other event.
   if (request.raw.socket.destroyed) settle()
   try {
     follower.listen(onEvent)
@@ -49,6 +49,7 @@ export async function waitForMessage(
     if (follower.position <= after) await settled
   } finally {
     request.raw.socket.off('close', hangUp)
+    follower.leave(onEvent)
     connection.gone()
   }
 }

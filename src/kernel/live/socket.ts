@@ -8,28 +8,26 @@ import type { Ending, Transport } from './connection.js'
 import type { Outgoing } from './frames.js'
 import { PING_EVERY_MS, SILENT_MS_MAX, UNREAD_BYTES_MAX } from './limits.js'
 
-/** JSON is text to whoever reads it. */
+/** Sends the buffer as a text frame. */
 const AS_TEXT = { binary: false } as const
 
-/** Listening by WebSocket. */
+/** Sends frames over a WebSocket. */
 export class SocketTransport implements Transport {
-  #heard_at_ms: number
-  #asked_at_ms: number
+  #received_at_ms: number
+  #pinged_at_ms: number
   readonly #congestion = new Congestion()
 
   constructor(
     private readonly socket: WebSocket,
-    /** Ends the connection that this is the transport of. */
-    private readonly end_connection: (ending: Ending) => void,
     now_ms: number,
   ) {
-    this.#heard_at_ms = now_ms
-    this.#asked_at_ms = withJitter(now_ms, PING_EVERY_MS)
+    this.#received_at_ms = now_ms
+    this.#pinged_at_ms = withJitter(now_ms, PING_EVERY_MS)
   }
 
-  /** Something came from the peer, so it is there. */
-  heard(now_ms: number): void {
-    this.#heard_at_ms = now_ms
+  /** Notes that the client sent something, so the connection is not dead. */
+  onReceived(now_ms: number): void {
+    this.#received_at_ms = now_ms
   }
 
   send(outgoing: Outgoing): void {
@@ -41,7 +39,7 @@ export class SocketTransport implements Transport {
     return this.socket.bufferedAmount > UNREAD_BYTES_MAX
   }
 
-  /** A ping goes behind all that is waiting. Its callback is called too when the socket closes before. */
+  /** A ping is sent after all waiting frames. Its callback also runs if the socket closes first. */
   drained(): Promise<void> {
     if (this.socket.bufferedAmount === 0 || this.socket.readyState !== this.socket.OPEN) return Promise.resolve()
     return new Promise((resolve) => this.socket.ping('', false, () => resolve()))
@@ -51,13 +49,15 @@ export class SocketTransport implements Transport {
     closeFor(this.socket, problem, code)
   }
 
-  tick(now_ms: number): void {
-    if (this.#congestion.isTooLong(this.socket.bufferedAmount, now_ms)) this.end_connection(tooSlow())
-    else if (now_ms - this.#heard_at_ms >= SILENT_MS_MAX) {
-      this.end_connection({ problem: new Problem('connection_silent'), code: CLOSE_CODES.timeout })
-    } else if (now_ms - this.#asked_at_ms >= PING_EVERY_MS) {
-      this.#asked_at_ms = now_ms
+  tick(now_ms: number): Ending | undefined {
+    if (this.#congestion.isTooLong(this.socket.bufferedAmount, now_ms)) return tooSlow()
+    if (now_ms - this.#received_at_ms >= SILENT_MS_MAX) {
+      return { problem: new Problem('connection_silent'), code: CLOSE_CODES.timeout }
+    }
+    if (now_ms - this.#pinged_at_ms >= PING_EVERY_MS) {
+      this.#pinged_at_ms = now_ms
       this.socket.ping()
     }
+    return undefined
   }
 }

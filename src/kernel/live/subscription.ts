@@ -8,14 +8,14 @@ import { type Outgoing, outgoingOf, ready } from './frames.js'
 import { EDITS_WAITING_MAX, REPLAY_PAGE } from './limits.js'
 
 /**
- * The place of one connection in the log: first what it missed, then what happens, each message exactly once and in its
- * order. It goes over from one to the other at the moment at which its place is that of the follower.
+ * Sends the messages of a conversation to one connection: first those of the log, then new ones. It sends each message
+ * once, in the order of seq. It changes from the log to new messages when it has sent as far as the follower has read.
  */
 export class Subscription {
-  /** Everything up to this seq was sent, or is not wanted. */
-  #place = 0
+  /** The seq up to which every message was sent, or is not wanted. */
+  #sent_seq = 0
   #is_live = false
-  /** Edits of messages that were sent while others were still being read, the newest of each. */
+  /** The newest edit of each message that was edited while the subscription read from the log. */
   readonly #edits = new Map<string, MessageEvent>()
 
   constructor(
@@ -25,13 +25,10 @@ export class Subscription {
     private readonly transport: Transport,
   ) {}
 
-  /**
-   * Begins: tells where the log stands, sends what is behind `after`, and goes on live. Without `after` nothing of the
-   * past is sent.
-   */
+  /** Sends `ready`, then every message after `after`, then new messages. Without `after` it sends only new messages. */
   async start(after: number | undefined): Promise<void> {
     const last_seq = this.follower.position
-    this.#place = Math.min(after ?? last_seq, last_seq)
+    this.#sent_seq = Math.min(after ?? last_seq, last_seq)
     this.follower.listen(this.#onEvent)
     this.transport.send(ready(last_seq))
     await this.#catchUp()
@@ -41,13 +38,13 @@ export class Subscription {
     this.follower.leave(this.#onEvent)
   }
 
-  /** Sends from the log, no faster than it is read, until the place is that of the follower. */
+  /** Sends from the log as fast as the client reads, until the follower has nothing more. */
   async #catchUp(): Promise<void> {
     this.#is_live = false
     do {
       await this.transport.drained()
-      if (this.connection.is_open && this.#place < this.follower.position) await this.#sendPage()
-    } while (this.connection.is_open && this.#place < this.follower.position)
+      if (this.connection.is_open && this.#sent_seq < this.follower.position) await this.#sendPage()
+    } while (this.connection.is_open && this.#sent_seq < this.follower.position)
     this.#is_live = true
     for (const edit of this.#edits.values()) this.#sendEdit(edit, outgoingOf(edit))
     this.#edits.clear()
@@ -55,11 +52,11 @@ export class Subscription {
 
   async #sendPage(): Promise<void> {
     const { tenant_id, conversation_id } = this.follower
-    const rows = await this.log.after(tenant_id, conversation_id, this.#place, REPLAY_PAGE)
+    const rows = await this.log.after(tenant_id, conversation_id, this.#sent_seq, REPLAY_PAGE)
     for (const message of rows) {
       this.transport.send(outgoingOf({ kind: 'chat_message', tenant_id, conversation_id, message }))
     }
-    this.#place = rows.at(-1)?.seq ?? this.follower.position
+    this.#sent_seq = rows.at(-1)?.seq ?? this.follower.position
   }
 
   readonly #onEvent: ConversationListener = (event, outgoing) => {
@@ -69,13 +66,13 @@ export class Subscription {
   }
 
   #onMessage({ message }: MessageEvent, outgoing: Outgoing): void {
-    // While it reads from the log, it finds this one there.
-    if (!this.#is_live || message.seq <= this.#place) return
+    // The log has this message too, and the subscription still reads from it.
+    if (!this.#is_live || message.seq <= this.#sent_seq) return
     if (this.transport.is_congested) {
       this.#catchUp().catch((error: unknown) => this.#fail(error))
       return
     }
-    this.#place = message.seq
+    this.#sent_seq = message.seq
     this.transport.send(outgoing)
   }
 
@@ -84,17 +81,17 @@ export class Subscription {
       this.#sendEdit(event, outgoing)
       return
     }
-    // The page that is being read may be older than this edit.
+    // A page of the log that was read before the edit has the old text.
     this.#edits.set(event.message.id, event)
     if (this.#edits.size > EDITS_WAITING_MAX) this.connection.end(tooSlow())
     else if (this.#is_live) this.#catchUp().catch((error: unknown) => this.#fail(error))
   }
 
   #sendEdit(event: MessageEvent, outgoing: Outgoing): void {
-    if (event.message.seq <= this.#place) this.transport.send(outgoing)
+    if (event.message.seq <= this.#sent_seq) this.transport.send(outgoing)
   }
 
-  /** What cannot be read is the end of the connection: its client comes back and goes on where it was. */
+  /** Ends the connection if the log cannot be read. The client reconnects and continues after its last message. */
   #fail(error: unknown): void {
     const problem = error instanceof Problem ? error : new Problem('internal_error', { cause: error })
     this.connection.end({ problem })

@@ -4,14 +4,20 @@ import type { ClientFrame } from '../../../contract/stream-frames.js'
 import { insufficientScope } from '../../../kernel/authz/insufficient-scope.js'
 import { type Limiter, rateLimited } from '../../../kernel/limits/limiter.js'
 import type { Connection } from '../../../kernel/live/connection.js'
-import { Outgoing, readClientFrame } from '../../../kernel/live/frames.js'
-import { FRAMES_PER_SECOND_MAX, VIOLATIONS_MAX, VIOLATIONS_WINDOW_MS } from '../../../kernel/live/limits.js'
+import { Outgoing } from '../../../kernel/live/frames.js'
 import { evaluate } from '../../../kernel/permissions/evaluate.js'
 import { BUILT_IN_SCOPES } from '../../../kernel/permissions/scope-catalogue.js'
 import { Problem, problemBody } from '../../../kernel/problems/problems.js'
 import type { Bus } from '../../../kernel/store/bus.js'
 import type { Clock } from '../../../kernel/time/clock.js'
 import { userOf } from '../caller.js'
+import { readClientFrame } from './read-client-frame.js'
+
+/** Frames of one client. A client only pings and types, so it needs far fewer. */
+const FRAMES_PER_SECOND_MAX = 20
+/** Refused frames within the window. At this number the gateway closes the connection. */
+const VIOLATIONS_MAX = 10
+const VIOLATIONS_WINDOW_MS = 60_000
 
 export interface FrameParts {
   readonly bus: Bus

@@ -1,8 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
-import type { Ending } from '../../../kernel/live/connection.js'
+import type { Transport } from '../../../kernel/live/connection.js'
 import { EventStream } from '../../../kernel/live/event-stream.js'
-import type { Opened } from '../../../kernel/live/live.js'
+import type { Live, Opened } from '../../../kernel/live/live.js'
 import { SocketTransport } from '../../../kernel/live/socket.js'
 import { Subscription } from '../../../kernel/live/subscription.js'
 import { Problem } from '../../../kernel/problems/problems.js'
@@ -15,11 +15,10 @@ import type { StreamOptions } from './options.js'
 export function openSocket(options: StreamOptions, request: FastifyRequest, socket: WebSocket): void {
   const { live, limiter, public_url } = options
   const { clock, bus } = live
-  let subscription: Subscription | undefined
-  const transport = new SocketTransport(socket, (ending) => opened.connection.end(ending), clock())
+  const transport = new SocketTransport(socket, clock())
   let opened: Opened
   try {
-    opened = live.open(request, required(request.findings.admission), transport, () => subscription?.stop())
+    opened = live.open(request, required(request.findings.admission), transport)
   } catch (error) {
     closeFor(socket, asProblem(error))
     return
@@ -27,39 +26,38 @@ export function openSocket(options: StreamOptions, request: FastifyRequest, sock
   const { connection } = opened
   const frames = new ClientFrames({ bus, limiter, clock, public_url }, socket, connection, request.id)
   socket.on('message', (data, is_binary) => {
-    transport.heard(clock())
+    transport.onReceived(clock())
     void frames.onFrame(data, is_binary)
   })
   for (const control of ['ping', 'pong'] as const) {
     socket.on(control, () => {
-      transport.heard(clock())
+      transport.onReceived(clock())
       frames.countControl()
     })
   }
   socket.on('close', () => connection.gone())
-  subscription = new Subscription(opened.follower, live.log, connection, transport)
-  begin(request, opened, subscription)
+  begin(live, request, opened, transport)
 }
 
 /** Opens a stream of server-sent events. */
 export function openEventStream(options: StreamOptions, request: FastifyRequest, reply: FastifyReply): void {
   const { live, public_url, observe } = options
-  let subscription: Subscription | undefined
-  const end = (ending: Ending) => opened.connection.end(ending)
-  const stream = new EventStream(reply, end, public_url, live.clock())
-  const opened = live.open(request, required(request.findings.admission), stream, () => subscription?.stop())
-  reply.raw.on('close', () => opened.connection.gone())
-  stream.begin()
+  const transport = new EventStream(reply, public_url, live.clock())
+  const opened = live.open(request, required(request.findings.admission), transport)
+  const { connection } = opened
+  reply.raw.on('close', () => connection.gone())
+  transport.begin()
   observe(request, 200, reply.elapsedTime)
   // If the client disconnected before the listener was attached, no event follows, and the connection would stay counted.
-  if (reply.raw.destroyed) opened.connection.gone()
-  subscription = new Subscription(opened.follower, live.log, opened.connection, stream)
-  begin(request, opened, subscription)
+  if (reply.raw.destroyed) connection.gone()
+  begin(live, request, opened, transport)
 }
 
-/** Closes the connection if the log cannot be read. The client reconnects and continues after its last message. */
-function begin(request: FastifyRequest, { connection, follower }: Opened, subscription: Subscription): void {
+/** Sends events until the connection ends. It ends if the log cannot be read: the client reconnects and continues. */
+function begin(live: Live, request: FastifyRequest, { connection, follower }: Opened, transport: Transport): void {
   const { last_seq, after } = required(request.findings.admission)
+  const subscription = new Subscription(follower, live.log, connection, transport)
+  connection.onEnd(() => subscription.stop())
   follower
     .reach(last_seq)
     .then(() => (connection.is_open ? subscription.start(after) : undefined))
@@ -67,7 +65,6 @@ function begin(request: FastifyRequest, { connection, follower }: Opened, subscr
       request.log.warn({ err: error }, 'stream closed: log not readable')
       connection.end({ problem: asProblem(error) })
     })
-    .finally(() => (connection.is_open ? undefined : subscription.stop()))
 }
 
 function asProblem(error: unknown): Problem {

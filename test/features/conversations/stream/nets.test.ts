@@ -62,7 +62,9 @@ t.test('1013 a database that is away for long ends what nobody can vouch for', a
   Object.assign(database, { readOne: () => Promise.reject(away) } satisfies Partial<Database>)
   t.teardown(() => Object.assign(database, { readOne }))
   gateway.clock.advance(16_000)
-  await until('it could not ask', () => gateway.lines.some((line) => line.includes('could not be asked about')))
+  await until('it could not ask', () =>
+    gateway.lines.some((line) => line.includes('access of open connections not checked')),
+  )
   t.ok(socket.isOpen(), 'a moment is borne')
   Object.assign(database, { readOne })
   await until('it is told again', async () => {

@@ -23,7 +23,7 @@ t.test('a stream that was ended takes nothing more, and is cut off when its read
     },
   })
   const reply = { raw: response, request: { id: 'request' } }
-  const stream = new EventStream(reply as never, () => undefined, 'http://gateway.test', 0)
+  const stream = new EventStream(reply as never, 'http://gateway.test', 0)
   stream.send(ready(1))
   stream.end({ problem: new Problem('connection_slow') })
   stream.send(ready(2))
