@@ -1,11 +1,12 @@
 import { type Static, type TSchema, Type } from 'typebox'
+import { strictObject } from '../../../kernel/rest/schemas.js'
 
 /**
  * The schema of the manifest that an operator writes. Every value has a bound. Every optional value has a default, and
  * the default is in the JSON Schema that editors read. check-manifest.ts checks the rules that a schema cannot express.
  */
-const closed = <T extends Record<string, TSchema>>(properties: T, description: string) =>
-  Type.Object(properties, { additionalProperties: false, description })
+const section = <T extends Record<string, TSchema>>(properties: T, description: string) =>
+  strictObject(properties, { description })
 
 /** Shorter than the 60 s after which the gateway closes an idle connection. */
 const TIMEOUT_MS_MAX = 50_000
@@ -58,7 +59,7 @@ const HeaderName = Type.String({
 })
 const HeaderNames = Type.Optional(Type.Array(HeaderName, { maxItems: HEADERS_MAX, uniqueItems: true }))
 
-const Route = closed(
+const Route = section(
   {
     method: Type.Enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE'], { description: 'A route with GET accepts HEAD too.' }),
     path: Path,
@@ -78,7 +79,7 @@ const Route = closed(
   'A route of the service. The gateway answers 404 for a route that is not declared.',
 )
 
-const Socket = closed(
+const Socket = section(
   {
     path: Path,
     scopes: Scopes,
@@ -94,7 +95,7 @@ const Socket = closed(
   'A WebSocket of the service. The gateway relays its frames.',
 )
 
-const UpstreamSchema = closed(
+const UpstreamSchema = section(
   {
     name: Type.String({
       pattern: '^[a-z][a-z0-9-]{0,39}$',
@@ -146,7 +147,7 @@ const UpstreamSchema = closed(
       }),
     ),
     breaker: Type.Optional(
-      closed(
+      section(
         {
           failures: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: DEFAULTS.breaker.failures })),
           open_ms: Type.Optional(Type.Integer({ minimum: 100, maximum: 600_000, default: DEFAULTS.breaker.open_ms })),
@@ -155,7 +156,7 @@ const UpstreamSchema = closed(
       ),
     ),
     health: Type.Optional(
-      closed(
+      section(
         {
           path: Type.String({ pattern: '^/[A-Za-z0-9._~/?=&-]*$', maxLength: 200 }),
           interval_ms: Type.Optional(
@@ -170,13 +171,13 @@ const UpstreamSchema = closed(
       ),
     ),
     tls: Type.Optional(
-      closed(
+      section(
         { ca: Type.String({ minLength: 1, maxLength: 500, description: 'A file of certificates in PEM form.' }) },
         'The gateway always verifies the certificate of the service. ca replaces the certificate authorities that Node trusts.',
       ),
     ),
     headers: Type.Optional(
-      closed(
+      section(
         { request: HeaderNames, response: HeaderNames },
         'Headers that the gateway forwards in addition to the default ones. If you list CORS headers (access-control-*), those of the service replace those of the gateway, so the service decides which pages may read its responses. The gateway still answers preflight requests.',
       ),
