@@ -1,5 +1,6 @@
 import cors from '@fastify/cors'
 import type { FastifyInstance } from 'fastify'
+import { BoundedMap } from '../../kernel/bounded-map.js'
 import { open } from '../../kernel/request/access.js'
 import type { Clock } from '../../kernel/time/clock.js'
 import type { Pipeline } from '../pipeline/install.js'
@@ -56,14 +57,12 @@ export async function installCors(
 
 /** Caches for a short time whether an origin is listed. After a failed look-up the origin is not listed, and that is not cached. */
 function rememberingOrigins(isListed: (origin: string) => Promise<boolean>, clock: Clock) {
-  const answers = new Map<string, { is_listed: boolean; until_ms: number }>()
+  const answers = new BoundedMap<string, { is_listed: boolean; until_ms: number }>(ORIGINS_REMEMBERED_MAX)
   return async (origin: string): Promise<boolean> => {
     const known = answers.get(origin)
     if (known !== undefined && known.until_ms > clock()) return known.is_listed
     const is_listed = await isListed(origin).catch(() => undefined)
     if (is_listed === undefined) return false
-    answers.delete(origin)
-    if (answers.size >= ORIGINS_REMEMBERED_MAX) answers.delete(answers.keys().next().value as string)
     answers.set(origin, { is_listed, until_ms: clock() + ORIGIN_REMEMBERED_MS })
     return is_listed
   }

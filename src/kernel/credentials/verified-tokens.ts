@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { BoundedMap } from '../bounded-map.js'
 
 const TOKENS_KEPT_MAX = 5_000
 
@@ -11,14 +12,13 @@ type Verify<Good> = (token: string) => Good | 'expired' | undefined
  * fast-jwt has its own cache, but three checks run before it. This cache skips those checks too.
  */
 export function remembering<Good extends object>(verify: Verify<Good>): Verify<Good> {
-  const verified = new Map<string, Good>()
+  const verified = new BoundedMap<string, Good>(TOKENS_KEPT_MAX)
   return (token) => {
     const name = hash('sha256', token, 'base64')
     const known = verified.get(name)
     if (known !== undefined) return known
     const found = verify(token)
     if (typeof found !== 'object') return found
-    if (verified.size >= TOKENS_KEPT_MAX) verified.delete(verified.keys().next().value as string)
     verified.set(name, found)
     return found
   }

@@ -1,4 +1,5 @@
 import type { FastifyRateLimitStore } from '@fastify/rate-limit'
+import { BoundedMap } from '../bounded-map.js'
 import type { Clock } from '../time/clock.js'
 
 /**
@@ -21,12 +22,12 @@ type Answer = (error: Error | null, result?: { current: number; ttl: number }) =
  * @returns a class, as the plugin requires, that uses the given clock
  */
 export function memoryCounters(clock: Clock): new () => FastifyRateLimitStore {
-  const budgets = new Map<string, Map<string, Window>>()
+  const budgets = new Map<string, BoundedMap<string, Window>>()
   const windowsOf = (key: string) => {
     const budget = key.slice(0, key.indexOf(':'))
     const known = budgets.get(budget)
     if (known !== undefined) return known
-    const windows = new Map<string, Window>()
+    const windows = new BoundedMap<string, Window>(KEYS_MAX)
     budgets.set(budget, windows)
     return windows
   }
@@ -41,9 +42,6 @@ export function memoryCounters(clock: Clock): new () => FastifyRateLimitStore {
         answer(null, { current: found.count, ttl: found.ends_at_ms - now })
         return
       }
-      // Deleted first, so that the map keeps the order in which the windows started.
-      windows.delete(key)
-      if (windows.size >= KEYS_MAX) windows.delete(windows.keys().next().value as string)
       windows.set(key, { count: 1, ends_at_ms: now + window_ms })
       answer(null, { current: 1, ttl: window_ms })
     }

@@ -1,5 +1,6 @@
 import jwt, { type JWT } from '@fastify/jwt'
 import type { FastifyInstance } from 'fastify'
+import { BoundedMap } from '../../../kernel/bounded-map.js'
 import type { SigningKeys } from '../../../kernel/config/secrets.js'
 import type { Clock } from '../../../kernel/time/clock.js'
 
@@ -42,7 +43,7 @@ export async function identityTokens(
     sign: { algorithm: key.algorithm, kid: key.kid, iss: issuer, header: { alg: key.algorithm, typ: 'identity+jwt' } },
   })
   const signer = (app.jwt as unknown as Record<string, JWT>)[namespace] as JWT
-  const kept = new Map<string, { readonly token: string; readonly until_ms: number }>()
+  const kept = new BoundedMap<string, { readonly token: string; readonly until_ms: number }>(TOKENS_KEPT_MAX)
 
   return (upstream, identity) => {
     const { tenant_id, user_id, key_id, scopes } = identity
@@ -57,8 +58,6 @@ export async function identityTokens(
     const subject = user_id ?? key_id
     const claims = { aud: upstream, sub: subject, tenant_id, user_id, key_id, scope: scopes }
     const token = signer.sign({ ...claims, iat, exp: iat + LIFETIME_SECONDS })
-    kept.delete(name)
-    if (kept.size >= TOKENS_KEPT_MAX) kept.delete(kept.keys().next().value as string)
     kept.set(name, { token, until_ms: now_ms + REUSED_SECONDS * 1000 })
     return token
   }
