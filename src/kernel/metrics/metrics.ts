@@ -24,9 +24,9 @@ export interface Metrics {
 
 /** Rate, errors and duration by route template; refusals by code; budgets; database connections; the process. */
 export function openMetrics(database: Database, usageDropped: () => number): Metrics {
+  const of_process = processMetrics()
   const registry = new Registry()
   const registers = [registry]
-  collectDefaultMetrics({ register: registry })
   const requests = new Counter({
     name: 'gatehouse_requests_total',
     help: 'Requests answered, by method, route template and status.',
@@ -79,8 +79,22 @@ export function openMetrics(database: Database, usageDropped: () => number): Met
       if (code !== undefined) refusals.inc({ code })
       for (const budget of violated) budgets.inc({ budget })
     },
-    page: () => registry.metrics(),
+    page: () => Registry.merge([of_process, registry]).metrics(),
     content_type: registry.contentType,
     registry,
   }
+}
+
+let process_registry: Registry | undefined
+
+/**
+ * CPU, memory, event loop and garbage collection: of the process, so gateways in one process share them. prom-client has
+ * no way to end their observers, and an observer keeps everything alive that its registry can reach.
+ */
+function processMetrics(): Registry {
+  if (process_registry === undefined) {
+    process_registry = new Registry()
+    collectDefaultMetrics({ register: process_registry })
+  }
+  return process_registry
 }
