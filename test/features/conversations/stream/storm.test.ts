@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { seededRandom } from '../../../helpers/random.js'
 import { t } from '../../../helpers/t.js'
 import { until } from '../../../helpers/until.js'
 import { startListening } from './world.js'
@@ -8,6 +8,9 @@ const LISTENERS_OF_A_KIND = 4
 /** Two hundred transactions wait for one row, and everybody else for them. */
 const BUSY_MS_MAX = 120_000
 const PATIENTLY = { within_ms: BUSY_MS_MAX }
+/** A connection breaks after at most as many messages. */
+const HEARD_MAX = 30
+const random = seededRandom(t)
 
 const here = await startListening()
 t.teardown(() => here.close())
@@ -33,11 +36,9 @@ function follower(wait: Wait): Follow {
       while (!isDone()) {
         connects += 1
         const before = seen.length
-        // A connection breaks at any moment, but not before it was of any use: nobody would ever come to an end.
-        const cut = async () => {
-          await sleep(Math.random() * 400)
-          await until('something is heard', () => isDone() || seen.length > before, PATIENTLY)
-        }
+        // A connection breaks at any message, but not before the first: a listener would never come to an end.
+        const enough = before + 1 + Math.floor(random() * HEARD_MAX)
+        const cut = () => until('enough is heard', () => isDone() || seen.length >= enough, PATIENTLY)
         await wait(seen.at(-1) ?? 0, (seq) => seen.push(seq), cut)
       }
     },
@@ -54,7 +55,7 @@ const bySocket = (id: string) =>
     socket.socket.on('message', (data) => hear(JSON.parse(String(data))))
     await cut()
     is_cut = true
-    if (Math.random() < 0.5) socket.socket.terminate()
+    if (random() < 0.5) socket.socket.terminate()
     else socket.socket.close()
     await socket.closed(BUSY_MS_MAX)
   })

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
@@ -192,7 +193,7 @@ t.test('a caller that left before it was known who it is never reaches the upstr
 /** The pool is as good as before: the next requests get answers of their own. */
 async function stillWorks(t: Test): Promise<void> {
   for (let round = 0; round < 3; round += 1) {
-    const marker = `marker-${Math.random().toString(36).slice(2)}`
+    const marker = `marker-${randomUUID()}`
     const { status, text } = await ask('GET', `echo/${marker}`)
     t.equal(status, 200, 'the next request')
     t.match(JSON.parse(text), { target: new RegExp(`/echo/${marker}$`) })

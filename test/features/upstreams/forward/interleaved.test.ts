@@ -1,4 +1,5 @@
 import { Pool } from 'undici'
+import { seededRandom } from '../../../helpers/random.js'
 import { t } from '../../../helpers/t.js'
 import { keyHeaders } from '../../../helpers/world.js'
 import { everything, startBehindGateway } from '../behind-gateway.js'
@@ -18,6 +19,7 @@ t.test(`of ${REQUESTS} interleaved requests of two tenants, aborted at random, e
   const pool = new Pool(gateway.url, { connections: AT_ONCE, pipelining: 1 })
   t.teardown(() => pool.destroy())
   const tenants = [world.acme, world.globex]
+  const random = seededRandom(t)
   const counts = { answered: 0, aborted: 0 }
   const wrong: string[] = []
   let next = 0
@@ -26,13 +28,13 @@ t.test(`of ${REQUESTS} interleaved requests of two tenants, aborted at random, e
     while (next < REQUESTS) {
       const number = next++
       const tenant = tenants[number % 2] as { id: string; key: string }
-      const marker = `m${number}-${Math.random().toString(36).slice(2)}`
-      const is_aborted = Math.random() < ABORTED
+      const marker = `m${number}-${random().toString(36).slice(2)}`
+      const is_aborted = random() < ABORTED
       // Half of the answers that are given up are under way already, and the other half are being waited for.
       const path = is_aborted || number % 10 === 0 ? `late/${number % 8}/${marker}` : `echo/${marker}`
       const body = number % 3 === 0 ? marker.repeat(1 + (number % 500)) : undefined
       const abort = new AbortController()
-      if (is_aborted) setTimeout(() => abort.abort(), Math.random() * 12)
+      if (is_aborted) setTimeout(() => abort.abort(), random() * 12)
       try {
         const answer = await pool.request({
           path: `/hostile/${path}`,
