@@ -4,10 +4,11 @@ import { ask } from '../../helpers/requests.js'
 import { t } from '../../helpers/t.js'
 import { buildWorld, emailOf, PASSWORD } from '../../helpers/world.js'
 
-const LOGINS_A_SECOND = 200
-const SECONDS = 10
-/** Longer than the gateway lets a handler run: a machine that is busy with something else is no failure. */
-const TIMEOUT_SECONDS = 30
+/** More at once than two cores can hash and the queue holds. */
+const CONNECTIONS = 100
+const LOGINS = 2_000
+/** Only a login that is never answered may take as long. */
+const TIMEOUT_SECONDS = 600
 /** Two hashes at once take 38 MiB; the rest is for the client of this test, which shares the process. */
 const RSS_GROWTH_MAX = 160 * 1024 * 1024
 
@@ -18,22 +19,23 @@ await world.createCustomer()
 
 const login = () => ask(gateway, '/v1/auth/login', { body: { email: emailOf('agent'), password: PASSWORD } })
 
-/** The traffic that must not notice: the health of the process, customers of a tenant, a profile. */
-async function everybodyElse() {
+/** The traffic that must not notice: the health of the process, customers of a tenant, a profile; until the flood ends. */
+async function everybodyElse(flood: Promise<unknown>): Promise<number[]> {
   const headers = await world.as('agent')
-  const requests = ['/livez', '/v1/customers', '/v1/me'].map((path) => ({ path, headers }))
-  return autocannon({
-    url: gateway.url,
-    connections: 3,
-    overallRate: 30,
-    duration: SECONDS,
-    timeout: TIMEOUT_SECONDS,
-    requests,
+  let is_over = false
+  void flood.finally(() => {
+    is_over = true
   })
+  const statuses: number[] = []
+  const visit = async (path: string) => {
+    while (!is_over) statuses.push((await ask(gateway, path, { headers })).status)
+  }
+  await Promise.all(['/livez', '/v1/customers', '/v1/me'].map(visit))
+  return statuses
 }
 
-/** Logins of every kind, at a rate that no two cores can hash. */
-async function flood(duration: number) {
+/** Logins of every kind. */
+async function flood(amount: number) {
   const body = (email: string, password: string) => JSON.stringify({ email, password })
   const kinds = [
     body(emailOf('agent'), PASSWORD),
@@ -46,9 +48,8 @@ async function flood(duration: number) {
   const retry_after: unknown[] = []
   const instance = autocannon({
     url: gateway.url,
-    connections: 100,
-    overallRate: LOGINS_A_SECOND,
-    duration,
+    connections: CONNECTIONS,
+    amount,
     timeout: TIMEOUT_SECONDS,
     requests: requests.map((request) => ({
       ...request,
@@ -57,29 +58,30 @@ async function flood(duration: number) {
       },
     })),
   } as autocannon.Options)
-  const { statusCodeStats = {}, errors, timeouts, requests: sent } = await instance
+  const { statusCodeStats = {}, errors, timeouts } = await instance
   const counts = Object.fromEntries(
     Object.entries(statusCodeStats).map(([status, { count }]) => [status, Number(count)]),
   )
-  return { counts, errors, timeouts, sent: sent.sent, retry_after }
+  return { counts, errors, timeouts, retry_after }
 }
 
-// CVE-2014-9016 and its kin: hashing for strangers takes the CPU from everybody (ASVS 15.2.2).
-t.test('200 logins a second: others are answered, the excess is told to wait, memory stays flat', async (t) => {
+// CVE-2014-9016 and its kin: hashing for strangers takes the CPU from everybody (ASVS 15.2.2). All that is asked here is
+// counted: how long it takes is a matter of the machine.
+t.test('a flood of logins: others are answered, the excess is told to wait, memory stays flat', async (t) => {
   await world.token('agent')
-  await flood(1)
+  await flood(LOGINS / 10)
   global.gc?.()
   const rss_before = process.memoryUsage().rss
 
-  const [{ counts, errors, timeouts, sent, retry_after }, others] = await Promise.all([flood(SECONDS), everybodyElse()])
+  const flooding = flood(LOGINS)
+  const others = await everybodyElse(flooding)
+  const { counts, errors, timeouts, retry_after } = await flooding
   const rss_growth = process.memoryUsage().rss - rss_before
-  t.comment(JSON.stringify({ counts, others: others['2xx'], rss_growth_mib: Math.round(rss_growth / 1024 / 1024) }))
+  t.comment(JSON.stringify({ counts, others: others.length, rss_growth_mib: Math.round(rss_growth / 1024 / 1024) }))
 
-  // How many is a matter of the machine, on which the flood runs too; that none waited in vain is ours.
-  t.ok(others['2xx'] >= 3, `${others['2xx']} other requests`)
-  t.strictSame([others.non2xx, others.errors, others.timeouts], [0, 0, 0], 'every one of them was answered')
+  t.ok(others.length >= 3, `${others.length} other requests`)
+  t.same(new Set(others), new Set([200]), 'every one of them was answered')
   t.strictSame([errors, timeouts], [0, 0], 'no login was dropped')
-  t.ok(sent >= (LOGINS_A_SECOND * SECONDS) / 4, `${sent} logins were sent`)
   t.strictSame(
     Object.keys(counts).filter((status) => !['200', '401', '429', '503'].includes(status)),
     [],
@@ -88,10 +90,7 @@ t.test('200 logins a second: others are answered, the excess is told to wait, me
   t.ok((counts[503] ?? 0) + (counts[429] ?? 0) > 0, 'and the excess was refused')
   t.ok(retry_after.length > 0 && retry_after.every((each) => Number(each) >= 1), 'with Retry-After')
   t.ok(rss_growth < RSS_GROWTH_MAX, 'memory stays flat')
-  // Logins that were still waiting when the flood ended come first.
-  let after = await login()
-  for (let tries = 0; after.status === 503 && tries < 500; tries += 1) after = await login()
-  t.equal(after.status, 200, 'and afterwards all is as before')
+  t.equal((await login()).status, 200, 'and afterwards all is as before')
 })
 
 t.test('503 beyond two hashes and a short queue a login waits for nothing', async (t) => {

@@ -249,6 +249,7 @@ t.test('401 a bad token beside a good integration key never falls back to the ke
 t.test('401 a token that was good before is refused once it is expired or signed out', async (t) => {
   const local = await startGateway({ on: gateway.test_database, env: { ACCESS_TOKEN_SECONDS: '600' } })
   t.teardown(() => local.close())
+  local.clock.stop()
   const first = await login(local, 'lead')
   t.equal((await me(first.access, local)).status, 200)
   t.equal((await me(first.access, local)).status, 200, 'from the cache')

@@ -124,6 +124,7 @@ t.test('429 Retry-After is never before the window ends, and waiting that long i
 
 // Attack: many requests at once slip through between reading the counter and writing it.
 t.test('of a hundred requests at once, as many pass as the budget has', async (t) => {
+  gateway.clock.stop()
   gateway.clock.advance(60_000)
   const answers = await Promise.all(
     Array.from({ length: 100 }, () => ask(gateway, '/v1/access', { headers: integration })),
