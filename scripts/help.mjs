@@ -13,6 +13,8 @@ const COMMANDS = {
     dev: 'starts from the sources, and restarts after each change',
     build: 'compiles to dist',
     test: 'compiles and runs the tests; words after -- select files by their path',
+    'test:all': 'also runs the tests that start processes or load the machine',
+    'test:coverage': 'the same, and reports the lines that no test ran',
     'test:browser': 'runs the tests in Chromium: CHROMIUM, or /usr/bin/chromium',
     'test:foreign': 'runs the tests that need nginx',
     typecheck: 'checks the types of sources, tests and scripts',

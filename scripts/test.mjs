@@ -1,44 +1,53 @@
 // Compiles the tests and runs them; the last line that it prints is `N passed, N failed`.
-// Usage: node scripts/test.mjs [--browser | --foreign] [part of a test file's path ...]
-// The tests in a browser, and those with other people's programs, are runs of their own: not every machine has them, and
-// a test that is there is never passed over.
-import { spawn, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { join, relative } from 'node:path'
-import { EMBEDDED_ALONE } from './testing/limits.mjs'
+// Usage: node scripts/test.mjs [--all | --browser | --foreign] [--coverage] [part of a test file's path ...]
+// Without words it runs what needs neither a second process nor an idle machine; --all runs everything but the tests in a
+// browser and those with other programs, which not every machine has.
+import { spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 
 const OUTPUT = '.build'
+const CLAIMS = join(OUTPUT, 'claims')
 const COVERAGE = join(OUTPUT, 'coverage')
 const REPORT = join(OUTPUT, 'coverage-report')
-const APART = ['browser', 'foreign']
 const KEPT = /^template-\w+\.tar$/
-/** tap's last word: `# { total: 8, pass: 7, fail: 1 }`, at the beginning of a line; those of files are indented. */
-const SUMMARY = /^# \{ .*\}$/
+/** As many as the smallest machine has cores. */
+const WORKERS = 2
 
-process.exitCode = await main(process.argv.slice(2))
+const APART = /\/test\/(browser|foreign)\//
+/** They start processes, load the machine as far as it goes, or take long: in --all only. */
+const SECOND_TIER =
+  /\/test\/(process\/|matrix\/next-request|features\/(auth\/(flood|timing)|conversations\/stream\/storm|upstreams\/forward\/(hostile|interleaved|streams))\.)/
+/** They measure time, or load the machine as far as it goes: nothing else runs meanwhile. */
+const QUIET = /\/auth\/(timing|flood)\./
+/** They measure the memory of their process. */
+const ALONE = /\/forward\/streams\./
 
-/** @returns {Promise<number>} the exit code */
-async function main(words) {
-  const apart = APART.find((name) => words[0] === `--${name}`)
-  const wanted = apart === undefined ? words : words.slice(1)
+const { values: options, positionals: parts } = parseArgs({
+  allowPositionals: true,
+  options: {
+    all: { type: 'boolean' },
+    browser: { type: 'boolean' },
+    foreign: { type: 'boolean' },
+    coverage: { type: 'boolean' },
+  },
+})
+const { passed, failed } = await main()
+process.exitCode = failed > 0 ? 1 : 0
+process.stdout.write(`${passed} passed, ${failed} failed\n`)
+
+async function main() {
   clean()
   // What does not compile is not run: its old output would be.
-  if (!compile()) return summarise({ passed: 0, failed: 1 })
-
-  let files = testFiles()
-    .filter((file) => APART.find((name) => file.startsWith(join(OUTPUT, 'test', name, '/'))) === apart)
-    .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
+  if (!compile()) return { passed: 0, failed: 1 }
+  const files = chosenFiles()
   if (files.length === 0) {
-    process.stderr.write(`no test file matches: ${wanted.join(' ')}\n`)
-    return summarise({ passed: 0, failed: 1 })
+    process.stderr.write(`no test file matches: ${parts.join(' ')}\n`)
+    return { passed: 0, failed: 1 }
   }
-  const is_on_server = process.env.TEST_DATABASE_URL !== undefined
-  if (is_on_server && wanted.length === 0) files = files.filter((file) => !EMBEDDED_ALONE.test(file))
-  // A part of the tests covers a part of the code, and on a server the code is the same.
-  const is_all = wanted.length === 0 && apart === undefined && !is_on_server
-  const result = await run(files, is_all ? { NODE_V8_COVERAGE: COVERAGE } : {})
-  if (is_all && !isCovered()) result.failed += 1
-  return summarise(result)
+  const { passed, failed } = await run(files)
+  return { passed, failed: failed + (options.coverage && !isCovered() ? 1 : 0) }
 }
 
 /** Removes what an earlier run left, but for the database templates, which name the migrations that they hold. */
@@ -56,42 +65,58 @@ function compile() {
   return true
 }
 
-function testFiles() {
-  const folder = join(OUTPUT, 'test')
-  if (!existsSync(folder)) return []
-  return readdirSync(folder, { recursive: true })
+function chosenFiles() {
+  const apart = ['browser', 'foreign'].find((name) => options[name])
+  return readdirSync(join(OUTPUT, 'test'), { recursive: true })
     .filter((name) => name.endsWith('.test.js'))
-    .map((name) => relative('.', join(folder, name)))
+    .map((name) => join(OUTPUT, 'test', name))
     .sort()
+    .filter((file) => APART.exec(file)?.[1] === apart)
+    .filter((file) =>
+      parts.length > 0 ? parts.some((part) => file.includes(part)) : options.all || apart || !SECOND_TIER.test(file),
+    )
 }
 
-/** Runs the files, shows what they say, and counts by tap's own summary. */
-function run(files, env) {
-  const tap = spawn(process.execPath, ['scripts/testing/run.mjs', ...files], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, ...env },
-  })
-  let summary = ''
-  let tail = ''
-  tap.stdout.setEncoding('utf8')
-  tap.stdout.on('data', (text) => {
-    process.stdout.write(text)
-    const lines = (tail + text).split('\n')
-    tail = lines.pop() ?? ''
-    summary = lines.findLast((line) => SUMMARY.test(line)) ?? summary
-  })
-  const stop = (signal) => tap.kill(signal)
-  process.once('SIGINT', stop).once('SIGTERM', stop)
-  return new Promise((resolve) => {
-    tap.on('close', (code) => {
-      const count = (name) => Number(new RegExp(`\\b${name}: (\\d+)`).exec(summary)?.[1] ?? 0)
-      const passed = count('pass')
-      const failed = count('fail')
-      // A file that died, a run that was stopped: red, though no assertion was.
-      const is_red = code !== 0 || passed === 0
-      resolve({ passed, failed: is_red ? Math.max(failed, 1) : failed })
-    })
-  })
+/** Runs the files as subtests of tap's root, which prints and counts what they say. */
+async function run(files) {
+  const { t } = await import('tap')
+  const work = (files, name, more = {}) => {
+    // By the environment, because tap names folders after the words of a command, and a name has an end.
+    const env = { ...process.env, TEST_FILES: files.join(':'), ...more }
+    if (options.coverage) env.NODE_V8_COVERAGE = COVERAGE
+    // tap puts a loader into NODE_OPTIONS of what it spawns, which slows every import down, and takes coverage away.
+    const words = ['-u', 'NODE_OPTIONS', process.execPath, '--enable-source-maps', '.build/test/runner/worker.js']
+    return t.spawn('env', words, { env }, name)
+  }
+  t.on('spawn', (worker) => worker.on('process', (child) => endWithThis(child)))
+  t.setTimeout(0)
+  for (const file of files.filter((file) => QUIET.test(file))) await work([file], file)
+  t.jobs = WORKERS
+  const alone = files.filter((file) => ALONE.test(file))
+  const shared = files.filter((file) => !QUIET.test(file) && !ALONE.test(file))
+  mkdirSync(CLAIMS)
+  const workers = Array.from({ length: Math.min(WORKERS, shared.length) }, (_, index) => `worker ${index + 1}`)
+  await Promise.all([
+    ...alone.map((file) => work([file], file)),
+    ...workers.map((name) => work(shared, name, { TEST_CLAIMS: CLAIMS })),
+  ])
+  t.end()
+  for (const { fullname, name } of t.lists.fail) process.stdout.write(`failed: ${fullname} > ${name}\n`)
+  const { pass, fail } = t.counts
+  // A process may have died although nothing failed before, and a run of nothing proves nothing.
+  return { passed: pass, failed: t.passing() && pass > 0 ? fail : Math.max(fail, 1) }
+}
+
+/** A signal that ends the run also ends a process of it. */
+function endWithThis(child) {
+  for (const signal of ['SIGINT', 'SIGTERM']) {
+    const end = () => {
+      child.kill(signal)
+      process.kill(process.pid, signal)
+    }
+    process.once(signal, end)
+    child.once('exit', () => process.off(signal, end))
+  }
 }
 
 /**
@@ -107,9 +132,4 @@ function isCovered() {
 
 function succeeds(script, ...words) {
   return spawnSync(process.execPath, [join('node_modules', script), ...words], { stdio: 'inherit' }).status === 0
-}
-
-function summarise({ passed, failed }) {
-  process.stdout.write(`${passed} passed, ${failed} failed\n`)
-  return failed > 0 ? 1 : 0
 }

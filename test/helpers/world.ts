@@ -1,10 +1,13 @@
+import fastify from 'fastify'
 import { v7 as uuidv7 } from 'uuid'
 import { ALL_PRIVILEGES } from '../../src/contract/scopes.js'
+import { type AccessTokens, accessTokens } from '../../src/kernel/credentials/access-tokens.js'
 import { openPasswords } from '../../src/kernel/credentials/passwords.js'
 import { BUILT_IN_SCOPES } from '../../src/kernel/permissions/scope-catalogue.js'
 import { systemOrigin } from '../../src/kernel/store/audit-record.js'
 import type { TestGateway } from './gateway.js'
 import { ask } from './requests.js'
+import { isEmpty, snapshotOf } from './snapshot.js'
 
 export const PASSWORD = 'quartz-lantern-meadow-47'
 const TEST = systemOrigin('test')
@@ -35,70 +38,53 @@ const ROLE_OF: Partial<Record<Person, string>> = {
 
 export type World = Awaited<ReturnType<typeof buildWorld>>
 
+/** What the stores made, and the statements that make it again. */
+let made_before: { readonly people: People; readonly snapshot: string } | undefined
+
 /**
- * Two tenants, Acme and Globex, and everybody who could call: made through the stores, with real passwords and keys.
- * Rows of each tenant carry its marker word, so that one tenant's row in another's answer is found by looking for it.
+ * Two tenants, Acme and Globex, and everybody who could call: made through the stores, with real passwords and keys, once
+ * a process; later databases of the process get the same rows. Rows of each tenant carry its marker word, so that one
+ * tenant's row in another's answer is found by looking for it.
  */
 export async function buildWorld(gateway: TestGateway) {
+  const { ids, ...tenants } = await people(gateway)
   const platform = gateway.stores.platform(() => TEST)
-  const passwords = await openPasswords()
-  const password_hash = await passwords.hash(PASSWORD)
-  const ids = {} as Record<Person, string>
-  for (const person of PEOPLE) {
-    const made = await platform.write('user.created', (store) =>
-      store.users.create({ email: emailOf(person), name: `The ${person}`, password_hash, is_verified: true }),
-    )
-    ids[person] = made?.id as string
+  const stores = {
+    acme: gateway.stores.tenant(tenants.acme.id, () => TEST),
+    globex: gateway.stores.tenant(tenants.globex.id, () => TEST),
   }
-  await platform.write('operator.created', (store) => store.operators.appoint(ids.operator, ALL_PRIVILEGES))
-
-  const acme = await createTenant('Acme ACMEMARK', ids.owner)
-  const globex = await createTenant('Globex GLOBEXMARK', ids.other_owner)
-  const stores = { acme: storeOf(acme.id), globex: storeOf(globex.id) }
-  const owner_holdings = {
-    kind: 'user' as const,
-    id: ids.owner,
-    roles: [{ name: 'Owner', system_role: 'owner' as const, scopes: [] }],
-    overrides: [],
-  }
-  for (const [person, role] of Object.entries(ROLE_OF) as [Person, string][]) {
-    await stores.acme.write('member.added', (store) =>
-      store.members.add({ user_id: ids[person] }, [role], owner_holdings, BUILT_IN_SCOPES),
-    )
-  }
-  for (const state of ['pending', 'disabled'] as const) {
-    await gateway.sql(`update memberships set state = '${state}' where user_id = '${ids[state]}'`)
-  }
-  const integration = await stores.acme.write('tenant_key.created', (store) =>
-    store.keys.create({ name: 'Integration', scopes: ['conversations:view', 'customers:edit'] }),
-  )
-
-  function storeOf(tenant_id: string) {
-    return gateway.stores.tenant(tenant_id, () => TEST)
-  }
-  async function createTenant(name: string, owner_id: string) {
-    const { tenant, key } = await platform.write('tenant.created', (store) =>
-      store.tenants.create(
-        { name, owner_id, allowed_origins: [`https://${name.split(' ')[0]?.toLowerCase()}.example`] },
-        { name: 'First key', scopes: [] },
-      ),
-    )
-    return { id: tenant.id, key: key as string }
-  }
-
+  const acme = { ...tenants.acme, store: stores.acme }
   const tokens = new Map<Person, string>()
+  let issuer: Promise<AccessTokens> | undefined
+
+  /** Starts a session as a login would, but for the password, and signs its token as the gateway does. */
+  async function issue(person: Person): Promise<string> {
+    const { clock, config, signing_keys } = gateway
+    issuer ??= accessTokens(fastify(), signing_keys, config.public_url, config.access_token_seconds, clock.now)
+    // A store of its own: several sessions may start at once.
+    const { session_id } = await gateway.stores
+      .platform(() => TEST)
+      .write('session.started', (store) =>
+        store.sessions.start({
+          user_id: ids[person],
+          address: '127.0.0.1',
+          user_agent: null,
+          lifetime_seconds: config.refresh_token_seconds,
+        }),
+      )
+    return (await issuer).issue(ids[person], session_id).access
+  }
+
   return {
     ids,
-    acme: { ...acme, integration_key: integration.key, integration_key_id: integration.record.id, store: stores.acme },
-    globex: { ...globex, store: stores.globex },
+    acme,
+    globex: { ...tenants.globex, store: stores.globex },
     platform,
-    /** The access token of a person, from a real login, kept for the file. */
+    /** The access token of a person, of a session of their own, kept for the file. */
     async token(person: Person): Promise<string> {
-      const known = tokens.get(person)
-      if (known !== undefined) return known
-      const { access } = await login(gateway, person)
-      tokens.set(person, access)
-      return access
+      const token = tokens.get(person) ?? (await issue(person))
+      tokens.set(person, token)
+      return token
     },
     /** Headers of a request of a person in Acme: bearer, tenant and key. */
     async as(person: Person, tenant: { id: string; key: string } = acme): Promise<Record<string, string>> {
@@ -112,6 +98,71 @@ export async function buildWorld(gateway: TestGateway) {
     createCustomer(tenant: 'acme' | 'globex' = 'acme', wish: Partial<Parameters<typeof customerOf>[1]> = {}) {
       return stores[tenant].write('customer.created', (store) => store.customers.create(customerOf(tenant, wish)))
     },
+  }
+}
+
+/** Who is in a database: made in the first one that has no rows, copied into those that follow. */
+async function people(gateway: TestGateway): Promise<People> {
+  const { sql } = gateway
+  if (!(await isEmpty(sql))) return makePeople(gateway)
+  if (made_before === undefined) {
+    const people = await makePeople(gateway)
+    made_before = { people, snapshot: await snapshotOf(sql) }
+  } else {
+    await sql(made_before.snapshot)
+  }
+  return made_before.people
+}
+
+type People = Awaited<ReturnType<typeof makePeople>>
+
+async function makePeople({ stores, sql }: TestGateway) {
+  const platform = stores.platform(() => TEST)
+  const passwords = await openPasswords()
+  const password_hash = await passwords.hash(PASSWORD)
+  const ids = {} as Record<Person, string>
+  for (const person of PEOPLE) {
+    const made = await platform.write('user.created', (store) =>
+      store.users.create({ email: emailOf(person), name: `The ${person}`, password_hash, is_verified: true }),
+    )
+    ids[person] = made?.id as string
+  }
+  await platform.write('operator.created', (store) => store.operators.appoint(ids.operator, ALL_PRIVILEGES))
+
+  const acme = await createTenant('Acme ACMEMARK', ids.owner)
+  const globex = await createTenant('Globex GLOBEXMARK', ids.other_owner)
+  const acme_store = stores.tenant(acme.id, () => TEST)
+  const owner_holdings = {
+    kind: 'user' as const,
+    id: ids.owner,
+    roles: [{ name: 'Owner', system_role: 'owner' as const, scopes: [] }],
+    overrides: [],
+  }
+  for (const [person, role] of Object.entries(ROLE_OF) as [Person, string][]) {
+    await acme_store.write('member.added', (store) =>
+      store.members.add({ user_id: ids[person] }, [role], owner_holdings, BUILT_IN_SCOPES),
+    )
+  }
+  for (const state of ['pending', 'disabled'] as const) {
+    await sql(`update memberships set state = '${state}' where user_id = '${ids[state]}'`)
+  }
+  const integration = await acme_store.write('tenant_key.created', (store) =>
+    store.keys.create({ name: 'Integration', scopes: ['conversations:view', 'customers:edit'] }),
+  )
+
+  async function createTenant(name: string, owner_id: string) {
+    const { tenant, key } = await platform.write('tenant.created', (store) =>
+      store.tenants.create(
+        { name, owner_id, allowed_origins: [`https://${name.split(' ')[0]?.toLowerCase()}.example`] },
+        { name: 'First key', scopes: [] },
+      ),
+    )
+    return { id: tenant.id, key: key as string }
+  }
+  return {
+    ids,
+    acme: { ...acme, integration_key: integration.key, integration_key_id: integration.record.id },
+    globex,
   }
 }
 

@@ -1,18 +1,71 @@
-// Runs compiled test files one after another in one process: what a gateway needs is then loaded and compiled once, not
-// once a file, which took most of the time. Each file is a subtest with its own hooks, and ends before the next is read.
-// Usage: TEST_FILES=FILE[:FILE...] node .build/test/runner/worker.js
-import { resolve } from 'node:path'
+// Runs compiled test files one after another in one process: what a gateway needs is then loaded and compiled once, and
+// one database serves all of them. Each file is a subtest with its own hooks, and ends before the next one is imported.
+// Several workers share the files of TEST_FILES: each claims the next file that no other has claimed, by making a file of
+// that number in the folder TEST_CLAIMS.
+import { closeSync, openSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { PassThrough } from 'node:stream'
 import { pathToFileURL } from 'node:url'
-import { setFileTest, t } from '../helpers/t.js'
+import type { Test } from 'tap'
+import { openTestDatabase } from '../helpers/database.js'
+import { keepingDatabase } from '../helpers/embedded-database.js'
+import { t as root, setFileTest } from '../helpers/t.js'
+import { leftovers, stateOfProcess } from './leftovers.js'
 
 /** The longest that one file may take, in milliseconds. */
 const FILE_MS_MAX = 300_000
 
-const root = t
-root.setTimeout(0)
-for (const file of process.env.TEST_FILES?.split(':') ?? []) {
-  await root.test(file, { timeout: FILE_MS_MAX }, async (test) => {
+const { TEST_FILES = '', TEST_CLAIMS } = process.env
+const t = root
+t.setTimeout(0)
+withoutDomain(t)
+// tap would follow promises again for a root that is piped to the standard output itself.
+const output = new PassThrough()
+output.pipe(process.stdout)
+t.pipe(output)
+let current = t
+process.on('uncaughtException', (error) => current.threw(error))
+
+await keepingDatabase(async () => {
+  // Before the first file, so that only a file can be what made a difference.
+  await (await openTestDatabase()).close()
+  const before = stateOfProcess()
+  for (const [number, file] of TEST_FILES.split(':').entries()) {
+    if (claim(number)) await run(file, before)
+  }
+})
+t.end()
+if (!t.passing()) process.exitCode = 1
+
+async function run(file: string, before: ReturnType<typeof stateOfProcess>): Promise<void> {
+  const began = performance.now()
+  await t.test(file, { timeout: FILE_MS_MAX }, async (test) => {
+    current = test
     setFileTest(test)
     await import(pathToFileURL(resolve(file)).href)
   })
+  current = t
+  const left = await leftovers(before)
+  if (left.length > 0) t.fail(`${file} left something behind in the process`, { left })
+  process.stderr.write(`${((performance.now() - began) / 1000).toFixed(1)} s ${file}\n`)
+}
+
+function claim(number: number): boolean {
+  if (TEST_CLAIMS === undefined) return true
+  try {
+    closeSync(openSync(join(TEST_CLAIMS, String(number)), 'wx'))
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  }
+}
+
+/**
+ * tap follows every promise to the test that made it, to know whose an uncaught error is. That takes a quarter of the
+ * time, and here files run one at a time: an uncaught error is of the file that runs.
+ */
+function withoutDomain(test: Test): void {
+  test.hookDomain.destroy()
+  test.on('subtestAdd', (subtest) => withoutDomain(subtest as Test))
 }

@@ -149,7 +149,7 @@ t.test('500 a lockdown that breaks half way ends nothing: it is one transaction'
     if new.end_reason = 'tenant_locked_down' then raise exception 'not today'; end if; return new; end $$`)
   await gateway.sql('create trigger refuse_end before update on sessions for each row execute function refuse_end()')
   t.equal((await platform('POST', `${tenant.id}/lockdown`)).status, 500)
-  await gateway.sql('drop trigger refuse_end on sessions')
+  await gateway.sql('drop function refuse_end cascade')
   t.equal(await statusOf(tenant), 200, 'the key')
   t.equal((await ask(gateway, '/v1/me', { headers: bearer(access) })).status, 200, 'the session')
   t.equal((await platform('POST', `${tenant.id}/lockdown`)).status, 200)
