@@ -2,6 +2,8 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { TABLE } from '../../src/app/pipeline/index.js'
+import { CLOSE_CODES } from '../../src/contract/close-codes.js'
+import { STREAM_DESCRIPTION } from '../../src/features/conversations/stream/wire.js'
 import { BUDGETS, CONNECTION_LIMITS } from '../../src/kernel/limits/budgets.js'
 import { SYSTEM_ROLES } from '../../src/kernel/permissions/roles.js'
 import { BLOCKS, blocksRunAs, environmentOf, PAGES } from '../helpers/docs.js'
@@ -164,6 +166,20 @@ t.test('the table in architecture.md has the rows of the pipeline, in their orde
   ])
   t.equal(names.length, TABLE.length)
   t.same(documented, expected)
+})
+
+t.test('the pages and the contract list each frame and each close code of a stream', async (t) => {
+  const frames = new Set(
+    [...readFileSync('src/contract/stream-frames.ts', 'utf8').matchAll(/type: ((?:'\w+'(?: \| )?)+)/g)].flatMap(
+      ([, types = '']) => types.split(' | ').map((type) => type.slice(1, -1)),
+    ),
+  )
+  t.ok(frames.size > 8, `${frames.size} frames`)
+  for (const text of [readFileSync('docs/conversations.md', 'utf8'), STREAM_DESCRIPTION]) {
+    for (const type of frames) t.match(text, new RegExp(`\`${type}\`|"type":"${type}"`))
+    // Those below 4000 are of the protocol itself; only some of them end a stream.
+    for (const code of Object.values(CLOSE_CODES)) if (code >= 4000) t.match(text, String(code))
+  }
 })
 
 t.test('the messages in the table of symptoms are those of the code', async (t) => {
