@@ -40,6 +40,8 @@ export function openSocket(gateway: Pick<TestGateway, 'url'>, path: string, opti
         state.closed !== undefined && state.status !== undefined ? state : undefined,
       ),
     closed: (within_ms?: number) => until(`${path} is closed`, () => state.closed, { within_ms }),
+    /** How it was closed, as `code reason`; undefined while it is open. */
+    refusal: () => (state.closed === undefined ? undefined : `${state.closed.code} ${state.closed.reason}`),
     /** Whether it is open and nobody has begun to close it. */
     isOpen: () => socket.readyState === WebSocket.OPEN,
     send: (frame: unknown) => socket.send(typeof frame === 'string' ? frame : JSON.stringify(frame)),

@@ -1,14 +1,8 @@
-import { Type } from 'typebox'
 import { Check } from 'typebox/value'
 import type { ClientFrame } from '../../../contract/stream-frames.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import { invalidField } from '../../../kernel/problems/validation.js'
-import { strictObject } from '../../../kernel/rest/schemas.js'
-
-const CLIENT_FRAMES = {
-  ping: strictObject({ type: Type.Literal('ping') }),
-  typing: strictObject({ type: Type.Literal('typing'), is_typing: Type.Boolean() }),
-}
+import { CLIENT_FRAMES } from './schema.js'
 
 /**
  * Reads a frame of a client.

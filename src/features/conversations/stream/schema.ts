@@ -31,3 +31,9 @@ export const Ticket = Type.Object(
   },
   { $id: 'StreamTicket' },
 )
+
+/** The frames that a client sends on a WebSocket, by their type. */
+export const CLIENT_FRAMES = {
+  ping: strictObject({ type: Type.Literal('ping') }),
+  typing: strictObject({ type: Type.Literal('typing'), is_typing: Type.Boolean() }),
+}

@@ -1,6 +1,7 @@
 import { ask } from '../../../helpers/requests.js'
 import { openSocket } from '../../../helpers/sockets.js'
 import { t } from '../../../helpers/t.js'
+import { until } from '../../../helpers/until.js'
 import { keyHeaders } from '../../../helpers/world.js'
 import { startListening } from './world.js'
 
@@ -33,10 +34,9 @@ t.test('4401 a ticket works once, also when it is tried by many at once', async 
   const tries = Array.from({ length: 20 }, () => withTicket(id, token))
   const outcomes = await Promise.all(
     tries.map((socket) =>
-      Promise.race([
-        socket.frame('ready').then(() => 'ready'),
-        socket.closed().then(({ code, reason }) => `${code} ${reason}`),
-      ]),
+      until('a ticket is accepted or refused', () =>
+        socket.frames.some(({ type }) => type === 'ready') ? 'ready' : socket.refusal(),
+      ),
     ),
   )
   t.equal(outcomes.filter((outcome) => outcome === 'ready').length, 1)
