@@ -17,9 +17,9 @@ export interface Upstream {
   readonly prefix: string
   /** Scheme, host and port; at least one. */
   readonly origins: readonly string[]
-  /** What stands in place of the prefix in the path that is sent; empty: nothing. */
+  /** Replaces the prefix in the path for the upstream; can be empty. */
   readonly rewrite: string
-  /** Every scope that it declares or asks for: as much as it is told of a caller. */
+  /** Every scope that it declares or requires. The gateway tells it which of these a caller holds, and no others. */
   readonly scopes: readonly string[]
   readonly routes: readonly DeclaredRoute[]
   readonly sockets: readonly DeclaredSocket[]
@@ -29,7 +29,7 @@ export interface Upstream {
   readonly health: HealthCheck | undefined
   /** Certificates (PEM) that an https origin is verified against; undefined: those that Node trusts. */
   readonly ca: string | undefined
-  /** Names of headers, in lower case, that pass beside the usual ones. */
+  /** Names of headers, in lower case, that pass in addition to the default ones. */
   readonly headers: { readonly request: readonly string[]; readonly response: readonly string[] }
 }
 

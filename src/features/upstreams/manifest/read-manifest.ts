@@ -10,7 +10,7 @@ export type ReadManifest =
   | { readonly manifest: undefined; readonly mistakes: readonly Mistake[] }
 
 const FILE_CHARACTERS_MAX = 262_144
-/** Whoever made more than these has them on the next try. */
+/** Report at most this many mistakes. */
 const MISTAKES_MAX = 20
 
 /**

@@ -4,9 +4,9 @@ export type Relation = 'apart' | 'same' | 'narrower' | 'wider' | 'crossing'
 const RANK = { literal: 0, name: 1, rest: 2 } as const
 
 /**
- * Compares two templates. A path that fits both belongs to the narrower one; where each is narrower in another part
- * (`/a/:x` and `/:y/b`) nobody could say. Case and a slash at the end make no difference here: an upstream may well
- * take `/Admin/` for `/admin`, so no template may live beside another that differs by no more.
+ * Compares two templates. A path that fits both belongs to the narrower one. If each is narrower in another part
+ * (`/a/:x` and `/:y/b`), the path belongs to neither. Case and a final slash make no difference: an upstream can treat
+ * `/Admin/` as `/admin`, so two templates must differ by more than that.
  */
 export function relationOf(left: string, right: string): Relation {
   const lefts = partsOf(left)
