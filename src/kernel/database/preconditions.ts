@@ -45,7 +45,7 @@ async function checkLogin(database: Database): Promise<void> {
   }
   if (login?.bypasses === true || login?.owns === true) {
     throw new ConfigurationError(
-      'DATABASE_URL: this login could bypass row-level security; use one that owns nothing (README, Production)',
+      'DATABASE_URL: this login could bypass row-level security; use one that owns nothing (docs/operations.md)',
     )
   }
   if (login?.held !== 2) {
