@@ -69,7 +69,7 @@ t.test('what the system says to a start is one line too', async (t) => {
   t.equal(taken.code, 1)
   t.match(
     taken.stderr,
-    /^gatehouse: listen EADDRINUSE: [^\n]+:\d+; stop what listens there, or set another PORT[^\n]+\n$/,
+    /^gatehouse: listen EADDRINUSE: [^\n]+:\d+; stop the process that listens there, or set another PORT[^\n]+\n$/,
   )
 })
 
