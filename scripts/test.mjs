@@ -21,8 +21,6 @@ const SECOND_TIER =
   /\/test\/(process\/|matrix\/next-request|features\/(auth\/(flood|timing)|conversations\/stream\/storm|upstreams\/forward\/(hostile|interleaved|streams))\.)/
 /** They measure time, or load the machine as far as it goes: nothing else runs meanwhile. */
 const QUIET = /\/auth\/(timing|flood)\./
-/** They measure the memory of their process. */
-const ALONE = /\/forward\/streams\./
 
 const { values: options, positionals: parts } = parseArgs({
   allowPositionals: true,
@@ -92,14 +90,13 @@ async function run(files) {
   t.setTimeout(0)
   for (const file of files.filter((file) => QUIET.test(file))) await work([file], file)
   t.jobs = WORKERS
-  const alone = files.filter((file) => ALONE.test(file))
-  const shared = files.filter((file) => !QUIET.test(file) && !ALONE.test(file))
+  // Files that take long are first, so that both workers end at about the same time.
+  const shared = files
+    .filter((file) => !QUIET.test(file))
+    .sort((left, right) => Number(SECOND_TIER.test(right)) - Number(SECOND_TIER.test(left)))
   mkdirSync(CLAIMS)
   const workers = Array.from({ length: Math.min(WORKERS, shared.length) }, (_, index) => `worker ${index + 1}`)
-  await Promise.all([
-    ...alone.map((file) => work([file], file)),
-    ...workers.map((name) => work(shared, name, { TEST_CLAIMS: CLAIMS })),
-  ])
+  await Promise.all(workers.map((name) => work(shared, name, { TEST_CLAIMS: CLAIMS })))
   t.end()
   for (const { fullname, name } of t.lists.fail) process.stdout.write(`failed: ${fullname} > ${name}\n`)
   const { pass, fail } = t.counts

@@ -10,7 +10,7 @@ export interface Patience {
 export async function until<T>(
   what: string,
   ask: () => T | Promise<T>,
-  { within_ms = 60_000, every_ms = 10 }: Patience = {},
+  { within_ms = 30_000, every_ms = 10 }: Patience = {},
 ): Promise<NonNullable<T>> {
   const deadline = Date.now() + within_ms
   for (;;) {

@@ -29,9 +29,12 @@ process.on('uncaughtException', (error) => current.threw(error))
 await keepingDatabase(async () => {
   // Before the first file, so that only a file can be what made a difference.
   await (await openTestDatabase()).close()
-  const before = stateOfProcess()
+  let before = stateOfProcess()
   for (const [number, file] of TEST_FILES.split(':').entries()) {
-    if (claim(number)) await run(file, before)
+    if (!claim(number)) continue
+    await run(file, before)
+    // What this file left fails this file, and not every later one as well.
+    before = atLeast(before, stateOfProcess())
   }
 })
 t.end()
@@ -48,6 +51,15 @@ async function run(file: string, before: ReturnType<typeof stateOfProcess>): Pro
   const left = await leftovers(before)
   if (left.length > 0) t.fail(`${file} left something behind in the process`, { left })
   process.stderr.write(`${((performance.now() - began) / 1000).toFixed(1)} s ${file}\n`)
+}
+
+/** For each name the larger of both numbers. */
+function atLeast(...states: ReadonlyMap<string, number>[]): ReadonlyMap<string, number> {
+  const largest = new Map<string, number>()
+  for (const [name, number] of states.flatMap((state) => [...state])) {
+    largest.set(name, Math.max(number, largest.get(name) ?? 0))
+  }
+  return largest
 }
 
 function claim(number: number): boolean {
