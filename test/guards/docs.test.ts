@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
+import { HOOKS, LIFECYCLE } from '../../src/app/lifecycle.js'
 import { TABLE } from '../../src/app/pipeline/index.js'
 import { CLOSE_CODES } from '../../src/contract/close-codes.js'
 import { STREAM_DESCRIPTION } from '../../src/features/conversations/stream/wire.js'
@@ -146,6 +147,18 @@ t.test('each variable of the development page is read by a script, a test or the
   const names = [...documentedVariables('docs/contributing.md').keys()]
   t.ok(names.length > 0)
   for (const name of names) t.ok(code.includes(name), name)
+})
+
+t.test('the lifecycle in architecture.md has the stages of the gateway, in their order', async (t) => {
+  const expected = HOOKS.flatMap((hook) =>
+    LIFECYCLE.filter(({ hooks }) => hook in hooks).map(({ name, hooks }) => [hook, name, hooks[hook]]),
+  )
+  const rows = readFileSync('docs/architecture.md', 'utf8').matchAll(/^\| ([\w ]+) \| `(\w+)` \| (.*) \|$/gm)
+  const documented = [...rows]
+    .map(([, ...cells]) => cells)
+    .filter(([hook]) => (HOOKS as readonly string[]).includes(hook ?? ''))
+  t.ok(expected.length > 0)
+  t.same(documented, expected)
 })
 
 t.test('the table in architecture.md has the rows of the pipeline, in their order', async (t) => {

@@ -30,7 +30,7 @@ const USERS: Readonly<Record<string, readonly [among: readonly Source[], users: 
     sources.filter(({ file }) => !file.startsWith('test/')),
     {
       'src/app/composition/stores.ts': 'defines it',
-      'src/app/gateway.ts': 'opens the one factory of the process, on the bus of the open connections',
+      'src/app/services.ts': 'opens the one factory of the process, on the bus of the open connections',
       'scripts/operator.ts': 'a command is a process without open connections',
       'scripts/bench/world.ts': 'a command is a process without open connections',
     },
@@ -39,7 +39,7 @@ const USERS: Readonly<Record<string, readonly [among: readonly Source[], users: 
     product,
     {
       'src/kernel/store/bus.ts': 'defines it',
-      'src/app/gateway.ts': 'opens the one bus of the process',
+      'src/app/services.ts': 'opens the one bus of the process',
     },
   ],
   writeUnaudited: [

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import type { RefusalRecorder } from '../../features/audit/refusals.js'
 import type { UsageRecorder } from '../../features/usage/recorder.js'
 import type { Metrics } from '../../kernel/metrics/metrics.js'
@@ -18,12 +18,11 @@ const AUDITED_STATUS: ReadonlySet<number> = new Set([401, 403, 429])
 const NO_ROUTE = '(none)'
 
 /**
- * Records each response: one line in the log, the metrics, the usage of the tenant, and refusals for the audit.
- *
- * @returns a function for responses that bypass Fastify: those of a socket, and the start of a stream
+ * Makes the function that records a response: one line in the log, the metrics, the usage of the tenant, and refusals for
+ * the audit. A hook calls it for each response of Fastify. Sockets and streams call it themselves.
  */
-export function observeAnswers(app: FastifyInstance, { metrics, usage, refusals }: Observers): Observe {
-  const observe: Observe = (request, status, duration_ms = 0) => {
+export function observing({ metrics, usage, refusals }: Observers): Observe {
+  return (request, status, duration_ms = 0) => {
     const findings = request.findings ?? {}
     if (findings.is_observed === true) return
     findings.is_observed = true
@@ -50,11 +49,6 @@ export function observeAnswers(app: FastifyInstance, { metrics, usage, refusals 
       })
     }
   }
-  app.addHook('onResponse', (request, reply, done) => {
-    observe(request, reply.statusCode, reply.elapsedTime)
-    done()
-  })
-  return observe
 }
 
 function log(request: FastifyRequest, status: number, duration_ms: number): void {

@@ -24,18 +24,31 @@ declare module 'fastify' {
 }
 
 export interface Pipeline {
+  /**
+   * Adds the hooks that run the rows. The rows of all columns run for each request, also for one that no route matches.
+   * The other rows of a column run for each route that is registered after this call.
+   *
+   * @throws Error at the registration of a route that declares no access, or that cannot work
+   */
+  install(app: FastifyInstance): void
   /** Registers a plugin that makes routes of its own and cannot declare an access; all of them get this one. */
   admit(access: Access, register: () => PromiseLike<unknown>): Promise<void>
 }
 
-/**
- * Runs the rows of a table for every request. The rows of all columns run for each request, also for one that no route
- * took. The other rows of a column run for each route that is registered afterwards.
- *
- * @throws Error at registration, so at boot, for a route that declares no access, or one that cannot work.
- */
-export function installPipeline(app: FastifyInstance, gate: Gate, table: readonly Row[]): Pipeline {
+/** Makes the pipeline of a table: for every request it runs the rows of the column of its route. */
+export function openPipeline(gate: Gate, table: readonly Row[]): Pipeline {
   let admitted: Access | undefined
+  return {
+    install: (app) => install(app, gate, table, () => admitted),
+    async admit(access, register) {
+      admitted = access
+      await register()
+      admitted = undefined
+    },
+  }
+}
+
+function install(app: FastifyInstance, gate: Gate, table: readonly Row[], admittedNow: () => Access | undefined): void {
   const of_every_request = table.filter(isOfEveryColumn)
   const rows_of = new Map(
     EVERY_COLUMN.map((column) => [
@@ -52,7 +65,7 @@ export function installPipeline(app: FastifyInstance, gate: Gate, table: readonl
     await run(of_every_request, gate, request, reply)
   })
   app.addHook('onRoute', (route) => {
-    const access = route.config?.access ?? admitted
+    const access = route.config?.access ?? admittedNow()
     checkAccess(route, access)
     route.config = { ...route.config, access }
     const { identify_route: step } = route.config
@@ -75,14 +88,6 @@ export function installPipeline(app: FastifyInstance, gate: Gate, table: readonl
       ...[route.preValidation ?? []].flat(),
     ]
   })
-
-  return {
-    async admit(access, register) {
-      admitted = access
-      await register()
-      admitted = undefined
-    },
-  }
 }
 
 function isOfEveryColumn({ columns }: Row): boolean {

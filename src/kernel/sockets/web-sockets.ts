@@ -42,11 +42,7 @@ export interface WebSockets {
  * A browser shows a page the close code of a socket, but not an HTTP response to a handshake. So a WebSocket route refuses a
  * handshake by accepting and closing it.
  */
-export async function installWebSockets(
-  app: FastifyInstance,
-  public_url: string,
-  observe: Observe,
-): Promise<WebSockets> {
+export async function installWebSockets(app: FastifyInstance, public_url: string, observe: Observe): Promise<void> {
   app.addHook('onRoute', (route) => {
     const { wsHandler } = route
     if (wsHandler === undefined) return
@@ -84,7 +80,10 @@ export async function installWebSockets(
     // Neither the HTTP server nor ws owns this connection any more, so it must be destroyed here if the client keeps it open.
     destroyAfter(socket, CLOSE_MS_MAX)
   })
+}
 
+/** Makes what refuses the handshakes of an app with WebSockets. */
+export function socketRefuser(app: FastifyInstance, observe: Observe): WebSockets {
   let lingering = 0
   return {
     refuse(problem, request, reply) {

@@ -1,0 +1,71 @@
+import type { FastifyInstance } from 'fastify'
+import type { AccessRules } from '../kernel/authz/access-rules.js'
+import { openFactsReader } from '../kernel/authz/facts-reader.js'
+import { accessTokens } from '../kernel/credentials/access-tokens.js'
+import { openPasswords } from '../kernel/credentials/passwords.js'
+import { pendingMigrations } from '../kernel/database/migrate.js'
+import { openAfterResponseQueue } from '../kernel/jobs/after-response.js'
+import { scheduleUntilClose } from '../kernel/jobs/schedule.js'
+import { openLimiter } from '../kernel/limits/limiter.js'
+import { openLive } from '../kernel/live/live.js'
+import { openMailer } from '../kernel/mail/mailer.js'
+import { serveMetrics } from '../kernel/metrics/server.js'
+import type { ScopesNow } from '../kernel/permissions/scope-catalogue.js'
+import { openBus } from '../kernel/store/bus.js'
+import { openStores } from './composition/stores.js'
+import { conversationLog } from './conversation-log.js'
+import { startCounting } from './counting.js'
+import { observing } from './http/observe.js'
+import { collectRoutes } from './http/route-catalogue.js'
+import type { Parts } from './parts.js'
+import { SWEEP_EVERY_MS, sweepSessions } from './sweep.js'
+
+/** What stages and features can ask for. Each feature names the services that it needs in its `feature.ts`. */
+export type Services = Awaited<ReturnType<typeof openServices>>
+
+/** Opens everything that lives as long as the process. The end of the app closes it. */
+export async function openServices(app: FastifyInstance, parts: Parts, rules: AccessRules, scopesNow: ScopesNow) {
+  const { config, secrets, database, clock, upstreams } = parts
+  const { public_url } = config
+  const limiter = await openLimiter(app, config.budgets, clock)
+  const access_tokens = await accessTokens(app, secrets.signing_keys, public_url, config.access_token_seconds, clock)
+  const passwords = await openPasswords()
+  const bus = openBus((error) => app.log.error({ err: error }, 'a listener of the bus failed'))
+  const stores = openStores({ database, clock, bus })
+  const facts = openFactsReader(database)
+  const counting = startCounting(app, database, stores, clock, parts.openUsage)
+  if (config.metrics !== undefined) await serveMetrics(app, counting.metrics, config.metrics.host, config.metrics.port)
+  const mailer = openMailer(config.mail, app.log)
+  const after_response = openAfterResponseQueue(app.log)
+  app.addHook('onClose', async () => {
+    // In this order, because a task of the queue can send a mail.
+    await after_response.settled()
+    await mailer.settled()
+  })
+  scheduleUntilClose(app, { name: 'sweep', every_ms: SWEEP_EVERY_MS, run: () => sweepSessions(stores) })
+  const log = conversationLog(stores)
+  return {
+    ...counting,
+    access_tokens,
+    after_response,
+    allow_registration: config.allow_registration,
+    bus,
+    catalogue: collectRoutes(app, upstreams),
+    clock,
+    facts,
+    isDraining: parts.isDraining,
+    limiter,
+    live: openLive(app, { bus, log, facts, rules, clock, limits: config.connections }),
+    mailer,
+    observe: observing(counting),
+    passwords,
+    pendingMigrations: () => pendingMigrations(database),
+    public_url,
+    refresh_token_seconds: config.refresh_token_seconds,
+    rules,
+    scopesNow,
+    signing_keys: secrets.signing_keys,
+    stores,
+    upstreams,
+  }
+}
