@@ -4,7 +4,7 @@ import type { Stores } from './composition/stores.js'
 
 const REALTIME = systemOrigin('realtime')
 
-/** The log of the database, read as the tenant whose conversation it is. */
+/** Reads the messages of conversations with the store of their tenant. */
 export function conversationLog(stores: Stores): ConversationLog {
   const storeOf = (tenant_id: string) => stores.tenant(tenant_id, () => REALTIME)
   return {

@@ -9,13 +9,13 @@ import { systemOrigin } from '../kernel/store/audit-record.js'
 import type { Clock } from '../kernel/time/clock.js'
 import type { Stores } from './composition/stores.js'
 
-/** Usage and refusals are this old at most, and this much is lost when the process is killed. */
+/** The age of usage and refusals in the database. A process that is killed loses as much of them. */
 const FLUSH_MS = 10_000
-/** At most one write a minute and key. */
+/** Each key is written at most once a minute. */
 const KEY_USE_FLUSH_MS = 60_000
 const COUNTING = systemOrigin('counting')
 
-/** Everything that the gateway counts about the requests that it answers. */
+/** The counters of the gateway. */
 export interface Counting {
   readonly usage: UsageRecorder
   readonly refusals: RefusalRecorder
@@ -23,7 +23,7 @@ export interface Counting {
   readonly metrics: Metrics
 }
 
-/** Begins to count, and writes what was counted now and then, and at the end. */
+/** Opens the counters. Jobs write them to the database at intervals and when the gateway closes. */
 export function startCounting(
   app: FastifyInstance,
   database: Database,

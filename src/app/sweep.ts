@@ -5,9 +5,8 @@ export const SWEEP_EVERY_MS = 3_600_000
 const SWEEP = systemOrigin('sweep')
 
 /**
- * Deletes sessions that were over long ago, with their refresh tokens, and links and idempotency records that are too
- * old to be used: without it these tables would grow for ever.
- * Several replicas may sweep at once; the second finds nothing left.
+ * Deletes sessions that ended long ago, with their refresh tokens, and expired links and idempotency records. Without it
+ * these tables would grow without bound. Several replicas can run it at the same time.
  *
  * @returns how many sessions were deleted.
  */

@@ -1,4 +1,4 @@
-/** A map of bounded size. Beyond it, the entry that was set the longest ago is dropped. */
+/** A map of bounded size. When it is full, a new entry replaces the one that was set the longest ago. */
 export class BoundedMap<Key, Value> {
   readonly #entries = new Map<Key, Value>()
 

@@ -125,5 +125,5 @@ t.test('a demo that was never finished refuses the start and says what to do', a
   rmSync(join(DATA_DIR, 'demo.env'))
   const { code, stderr } = await startScript(t, 'src/main', [], { DATA_DIR, PORT: await freePort() }).exit
   t.equal(code, 1)
-  t.equal(stderr, `gatehouse: DATA_DIR: the demo in ${DATA_DIR} was not finished; remove the folder to begin anew\n`)
+  t.equal(stderr, `gatehouse: DATA_DIR: the demo in ${DATA_DIR} was not finished; remove the folder and start again\n`)
 })

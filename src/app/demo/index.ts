@@ -41,7 +41,9 @@ export async function seedDemo(stores: Stores, data_dir: string, public_url: str
     writeFileSync(unfinished, writeVariables(await seed(stores, platform, public_url)))
     renameSync(unfinished, file)
   } else if (existsSync(unfinished)) {
-    throw new ConfigurationError(`DATA_DIR: the demo in ${data_dir} was not finished; remove the folder to begin anew`)
+    throw new ConfigurationError(
+      `DATA_DIR: the demo in ${data_dir} was not finished; remove the folder and start again`,
+    )
   }
   if (!existsSync(file)) return undefined
   const kept = readVariables(readFileSync(file, 'utf8'))

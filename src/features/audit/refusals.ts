@@ -50,7 +50,7 @@ export function openRefusalRecorder(clock: Clock, write: (refusal: SampledRefusa
       found.count += count
       return
     }
-    const told = key === exact ? refusal : { ...refusal, tenant_id: null, origin: NOBODY, route: 'others' }
+    const told = key === exact ? refusal : { ...refusal, tenant_id: null, origin: ANONYMOUS, route: 'others' }
     noted.set(key, { ...told, action: ACTION_OF[code] ?? 'request.refused', first_at, count })
   }
 
@@ -75,4 +75,4 @@ export function openRefusalRecorder(clock: Clock, write: (refusal: SampledRefusa
 }
 
 /** The origin of an event that counts the refusals of many callers. */
-const NOBODY: Origin = { actor: { kind: 'anonymous', id: null }, address: null, user_agent: null, request_id: null }
+const ANONYMOUS: Origin = { actor: { kind: 'anonymous', id: null }, address: null, user_agent: null, request_id: null }

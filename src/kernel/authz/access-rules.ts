@@ -8,10 +8,10 @@ import type { Facts, TenantFact } from './facts.js'
 import { type TenantPrincipal, tenantPrincipal } from './principal.js'
 import type { Established, Rule } from './rules.js'
 
-/** A column of the table: a kind of access, a tenant route that also takes a ticket, and requests that no route took. */
+/** A column of the table: a kind of access, a tenant route that also takes a ticket, or requests that no route matched. */
 export type Column = AccessKind | 'ticket' | 'unrouted'
 
-/** As much of a row of the table as is known outside of the HTTP pipeline. */
+/** The part of a row that code outside of the HTTP pipeline knows. */
 export interface RuleRow {
   readonly columns: readonly Column[]
   readonly rule?: Rule
@@ -19,7 +19,7 @@ export interface RuleRow {
   readonly refuses: readonly ProblemCode[]
 }
 
-/** The access of a caller whom every rule lets pass, and when it ends. */
+/** The access of a caller whom no rule refuses, and when it ends. */
 export interface Standing {
   readonly principal: TenantPrincipal
   readonly holdings: Holdings
@@ -27,7 +27,7 @@ export interface Standing {
   readonly ends: End | undefined
 }
 
-/** The first moment at which a rule refuses the caller although no fact changes, and the problem of then. */
+/** The first moment at which a rule will refuse the caller even if no fact changes, and the problem that the rule will return. */
 export interface End {
   readonly at_ms: number
   readonly code: ProblemCode

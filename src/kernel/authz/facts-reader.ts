@@ -4,21 +4,21 @@ import { unavailable } from '../problems/problems.js'
 import type { Claims, Facts } from './facts.js'
 import { type FactsRow, factsOf, factsStatement } from './facts-statement.js'
 
-/** Requests whose facts one statement reads. More would only make the first of them wait for the last. */
+/** The most requests whose facts one statement reads. With more, the first of them would wait for the last. */
 const BATCH_MAX = 64
 /**
- * Statements of one shape that are under way. What comes meanwhile goes together with the next one: a request waits half
- * a round trip longer, and the server is woken up half as often as with two.
+ * The most statements of one shape in flight. Requests that arrive during a statement share the next one. Compared with
+ * two statements in flight, a request waits half a round trip longer, and PostgreSQL wakes up half as often.
  */
 const UNDER_WAY_MAX = 1
-/** Requests that wait; beyond it they are refused, for the database has stopped to answer. */
+/** The most requests that wait. The gateway refuses further requests, because the database has stopped answering. */
 const WAITING_MAX = 10_000
 
-/** Reads who may do what. The only place that does, so that a cache would stand here. */
+/** Reads the facts of callers. Nothing else does, so a cache of facts belongs here. */
 export interface FactsReader {
   /**
-   * The facts of one request, as they were after it came.
-   * @throws Problem `service_unavailable` when the database does not answer: authorisation fails closed.
+   * Reads the facts of one request. They are never older than the request.
+   * @throws Problem `service_unavailable` when the database does not answer; authorisation fails closed
    */
   read(claims: Claims): Promise<Facts>
 }
@@ -38,9 +38,8 @@ interface Queue {
 }
 
 /**
- * Facts are read for each request anew, and for requests that came in at the same time together: a statement, a round
- * trip and a wake-up of the server serve as many of them as there are. Nothing is remembered, and a request never goes
- * with a statement that was sent before it came.
+ * Reads the facts for every request and keeps none. Requests that arrive at the same time share one statement, so one round
+ * trip and one wake-up of PostgreSQL serve all of them. A request never shares a statement that was sent before it arrived.
  */
 export function openFactsReader(database: Database): FactsReader {
   const queues = new Map<string, Queue>()
@@ -70,7 +69,7 @@ export function openFactsReader(database: Database): FactsReader {
       if (passing !== undefined || batch.length === 1) {
         for (const { reject } of batch) reject(passing ?? error)
       } else {
-        // One row that cannot be read must not refuse everybody who came at the same time.
+        // If one row cannot be read, the other requests of the statement must still get their facts.
         for (const each of batch) await settle(queue, [each])
       }
     }
@@ -98,7 +97,7 @@ export function openFactsReader(database: Database): FactsReader {
         queue.waiting.push({ claims, resolve, reject })
         if (queue.is_scheduled || queue.under_way >= UNDER_WAY_MAX) return
         queue.is_scheduled = true
-        // After every request that has arrived with this turn of the event loop.
+        // Runs after all requests that have arrived in this turn of the event loop.
         setImmediate(send, queue)
       })
     },
@@ -118,7 +117,7 @@ function queueOf(queues: Map<string, Queue>, { tenant_id, key_id, session_id, us
   return queue
 }
 
-/** The second look at what must never be mixed up: facts that were found are those that were claimed. */
+/** Checks again that the facts belong to the claims of the request. A mistake here would give a caller the rights of another one. */
 function checked(claims: Claims, facts: Facts | undefined): Facts {
   if (
     facts === undefined ||

@@ -21,11 +21,11 @@ const SESSION_FACT = `case when s.id is not null then json_build_object(
 const MEMBERSHIP_FACT = `case when m.user_id is not null then json_build_object(
     'state', m.state, 'roles', ${rolesHeldBy('m', 'decide')}, 'overrides', ${overridesHeldBy('m', 'decide')}) end`
 
-/** Which claims a request makes. The statement joins no other table: each table costs every request. */
+/** The claims that a request makes. The statement joins only the tables of these claims, because each join costs time. */
 export interface Shape {
   readonly tenant: boolean
   readonly key: boolean
-  /** `session`: the user of a session; `id`: a user whom somebody else asks about, who may have no session. */
+  /** `session`: the user of a session. `id`: a user about whom another caller asks; that user may have no session. */
   readonly user: 'session' | 'id' | undefined
 }
 
@@ -36,11 +36,11 @@ const USER_JOINS = {
 }
 
 /**
- * The facts of many requests in one statement, so of one moment: a row for each, by its position. Every join repeats the
- * tenant: the key, the membership, its roles and its overrides are those of the tenant that the request names, or they
- * are not found. Where a tenant is named the statement does not look for an operator.
+ * Reads the facts of many requests in one statement, so all of them are from the same moment. Each request has one row,
+ * found by its position. Every join repeats the tenant, so the statement finds the key, the membership, its roles and its
+ * overrides only in the tenant that the request names. If the request names a tenant, the statement reads no operator.
  *
- * Each row is one JSON value in the shape of `Facts`: the server builds it in less time than it takes here to read
+ * Each row is one JSON value in the shape of `Facts`. PostgreSQL builds it in less time than this process needs to read
  * thirty columns.
  */
 export function factsStatement({ tenant, key, user }: Shape): string {
@@ -60,7 +60,7 @@ ${user !== undefined && !tenant ? 'left join operators o on o.user_id = u.id' : 
 ${tenant && user !== undefined ? 'left join memberships m on m.tenant_id = t.id and m.user_id = u.id' : ''}`
 }
 
-/** A row of the statement. The facts are as JSON can hold them: digests are hex. */
+/** A row of the statement. JSON has no binary values, so digests are hexadecimal text. */
 export interface FactsRow {
   /** Counted from 1. */
   readonly position: number
@@ -74,7 +74,7 @@ interface WrittenDigests {
   readonly previous_digest: string | null
 }
 
-/** The facts of a row, as the pipeline wants them. */
+/** Converts the facts of a row to the types of `Facts`. */
 export function factsOf({ facts }: FactsRow): Facts {
   const { key } = facts
   if (key === null) return facts as Facts

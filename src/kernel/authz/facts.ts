@@ -4,7 +4,7 @@ import type { RoleFact } from '../permissions/roles.js'
 
 /**
  * Who a request claims to be. The gateway has checked each part as far as it can without the database. A user without a
- * session is a member that somebody else asks about.
+ * session is a member about whom another caller asks.
  */
 export interface Claims {
   readonly tenant_id: string | null
@@ -29,7 +29,7 @@ export interface KeyFact {
   readonly scopes: readonly string[]
   readonly secret_digest: Uint8Array
   readonly secret_created_at: string
-  /** The secret before the last rotation; it works until the overlap is over. */
+  /** The secret before the last rotation. It works until the overlap ends. */
   readonly previous_digest: Uint8Array | null
   readonly previous_expires_at: string | null
   readonly allowed_cidrs: readonly string[] | null
@@ -42,7 +42,7 @@ export interface KeyFact {
 export interface UserFact {
   readonly id: string
   readonly disabled_at: string | null
-  /** The privileges of the operator that this user is; null for a user who is not an operator, and where a tenant is named. */
+  /** The privileges of an operator. Null for a user who is not an operator, and if the request names a tenant. */
   readonly privileges: readonly string[] | null
 }
 
@@ -70,7 +70,7 @@ export interface Facts {
 /** The facts of a caller without credentials. */
 export const NO_FACTS: Facts = { tenant: null, key: null, user: null, session: null, membership: null }
 
-/** Whether the key is good at this moment; its secret is compared elsewhere. */
+/** Whether the key is active now. `matchingSecret` in rules.ts compares its secret. */
 export function isKeyUsable(key: KeyFact, now_ms: number): boolean {
   if (key.revoked_at !== null || key.disabled_at !== null) return false
   return key.expires_at === null || Date.parse(key.expires_at) > now_ms

@@ -14,7 +14,7 @@ export interface MemberHoldings {
   readonly is_active: boolean
 }
 
-/** Reads what a decision about a member is made from; undefined for whoever is none. */
+/** Reads the facts for a decision about a member. Undefined if the user is not a member. */
 export async function findHoldings(
   { queries }: ReadScope,
   tenant_id: string,

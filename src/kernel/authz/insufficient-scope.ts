@@ -2,7 +2,7 @@ import type { Decision } from '../permissions/evaluate.js'
 import { Problem } from '../problems/problems.js'
 import { unreachable } from '../unreachable.js'
 
-/** The 403 that explains itself (RFC 6750 section 3.1), from the decision alone. */
+/** Makes the 403 `insufficient_scope` (RFC 6750 section 3.1). The decision contains everything that it says. */
 export function insufficientScope(
   decision: Decision,
   granted_by_roles: readonly string[],
@@ -26,7 +26,7 @@ export function insufficientPrivilege(decision: Decision): Problem<'platform_acc
   })
 }
 
-/** A refusal in plain words: what is missing, why, and who could change it. */
+/** Says in plain words which scopes are missing, why, and who can grant them. */
 export function explainInWords(
   { missing, principal, denied_by_override }: Decision,
   granted_by_roles: readonly string[],

@@ -14,12 +14,12 @@ const rolesFrom = (membership: string) => `
   from membership_roles mr join roles r on r.tenant_id = mr.tenant_id and r.id = mr.role_id
   where mr.tenant_id = ${membership}.tenant_id and mr.user_id = ${membership}.user_id`
 
-/** What a statement reads a membership for: to decide, or to show it to a person, in order and with the ids of roles. */
+/** Why a statement reads a membership: `decide` for authorisation, `show` for a person, sorted and with the ids of roles. */
 type Use = 'decide' | 'show'
 
 /**
  * SQL for the roles that a membership has, as JSON of `RoleFact[]`, or of `HeldRole[]`, oldest first, to be shown.
- * Each request decides; sorting and ids would cost it about 3 µs of the database.
+ * Every request decides, and sorting and ids would take about 3 µs of the database each time.
  */
 export const rolesHeldBy = (membership: string, use: Use) => `coalesce((
   select json_agg(json_build_object(
@@ -38,7 +38,7 @@ export const heldColumns = {
   overrides: sql<OverrideFact[]>`${sql.raw(overridesHeldBy('"memberships"', 'show'))}`,
 }
 
-/** The names of the roles alone, for a list of members: the scopes of all their roles would be read for nothing. */
+/** Only the names of the roles. A list of members does not show scopes, so the statement does not read them. */
 export const heldRoleNames = sql<string[]>`array(select r.name ${sql.raw(rolesFrom('"memberships"'))} order by r.id)`
 
 /** Whether a membership counts: it is active, and its user is not disabled. For a select that joins `users`. */

@@ -22,7 +22,7 @@ export interface Established {
 
 /**
  * One rule of the table. It is pure: it reads facts, the caller and the time, and nothing else. So the same rule decides
- * about a request, an open connection, and a member whom somebody asks about.
+ * about a request, an open connection, and a member about whom another caller asks.
  */
 export interface Rule<Code extends ProblemCode = ProblemCode> {
   /** Returns the problem that refuses the caller, or undefined if the rule lets the caller pass. */

@@ -107,7 +107,7 @@ function importKey(jwk: JWK, position: number): { private_key: KeyObject | undef
 /** 32 bytes in base64url: the private part of both kinds of key (RFC 7518 section 6.2.2.1, RFC 8037 section 2). */
 const PRIVATE_PART = /^[A-Za-z0-9_-]{43}$/
 
-/** Whether the halves belong together. OpenSSL takes both as they are given, and would sign what nobody can verify. */
+/** Whether the private and the public half belong together. OpenSSL does not check it, and would sign tokens that no public key verifies. */
 function isPair(private_key: KeyObject, public_key: KeyObject): boolean {
   const algorithm = private_key.asymmetricKeyType === 'ec' ? 'sha256' : null
   const probe = Buffer.from('probe')

@@ -26,7 +26,7 @@ export interface JobLog {
 const JITTER = 0.1
 
 /**
- * Repeats a job. Runs never overlap: if a run takes longer than the interval, the runs that are due meanwhile are left
+ * Repeats a job. Runs never overlap: if a run takes longer than the interval, the runs that are due during that time are left
  * out. The timer does not keep the process alive.
  */
 export function schedule(job: Job, log: JobLog): ScheduledJob {

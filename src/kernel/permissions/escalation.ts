@@ -3,22 +3,22 @@ import { type Holdings, holds, rolesOf } from './evaluate.js'
 import { givesEverything, type RoleFact, scopesOfRole } from './roles.js'
 import type { ScopeCatalogue } from './scope-catalogue.js'
 
-/** Somebody who gives or takes: what they hold decides what they may give. */
+/** A principal who grants or revokes scopes. Their own holdings limit what they can grant. */
 export type Actor = Holdings
 
-/** Whether these roles make their holder an Owner. By the code of the role, never by its name. */
+/** Whether a holder of these roles is an Owner. The code of the role decides, never its name. */
 export function isOwner(roles: readonly RoleFact[]): boolean {
   return roles.some((role) => role.system_role === 'owner')
 }
 
-/** @throws Problem `owner_required` when somebody else than an Owner changes an Owner. */
+/** @throws Problem `owner_required` when a principal who is not an Owner changes an Owner */
 export function checkTouch(actor: Actor, held: readonly RoleFact[]): void {
   if (isOwner(held) && !isOwner(rolesOf(actor))) throw new Problem('owner_required')
 }
 
 /**
- * Nobody grants what they do not hold. Owners and Admins hold the scopes of later releases and of other manifests too, so
- * only an Owner makes an Owner, and only one of the two an Admin.
+ * Checks that a principal grants only what it holds. Owners and Admins also hold the scopes of later releases and of other
+ * manifests. So only an Owner can make an Owner, and only an Owner or an Admin can make an Admin.
  * @throws Problem `privilege_escalation` with `exceeding_scopes`
  */
 export function checkGrant(actor: Actor, granted: readonly RoleFact[], catalogue: ScopeCatalogue): void {
@@ -37,7 +37,7 @@ export function checkGrant(actor: Actor, granted: readonly RoleFact[], catalogue
   }
 }
 
-/** @throws Problem `privilege_escalation` when there are any */
+/** @throws Problem `privilege_escalation` if the list is not empty */
 function refuse(exceeding: readonly RoleFact[], detail: string): void {
   if (exceeding.length === 0) return
   const members = { exceeding_scopes: [], exceeding_roles: exceeding.map((role) => role.name) }

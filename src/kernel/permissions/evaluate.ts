@@ -6,20 +6,20 @@ import type { ScopeCatalogue } from './scope-catalogue.js'
 export const OVERRIDE_EFFECTS = ['grant', 'deny'] as const
 export type OverrideEffect = (typeof OVERRIDE_EFFECTS)[number]
 
-/** A grant or a deny on one membership; the deny beats every role, every grant, and Owner. */
+/** A grant or a deny on one membership. A deny wins over every role and every grant, and also applies to an Owner. */
 export interface OverrideFact {
   readonly scope: string
   readonly effect: OverrideEffect
 }
 
-/** What a principal of each kind holds. */
+/** The holdings of a principal of each kind. */
 interface Held {
   readonly user: { readonly roles: readonly RoleFact[]; readonly overrides: readonly OverrideFact[] }
   readonly key: { readonly scopes: readonly string[] }
   readonly operator: { readonly privileges: readonly string[] }
 }
 
-/** What a principal of one of these kinds holds, by its source. */
+/** The holdings of a principal of one of these kinds. */
 export type HoldingsOf<Kinds extends PrincipalKind> = {
   [K in Kinds]: { readonly kind: K; readonly id: string } & Held[K]
 }[Kinds]
@@ -32,27 +32,27 @@ export type ScopeSource =
   | { readonly key: true }
   | { readonly privilege: true }
 
-/** One effective scope with every place that it comes from. */
+/** One effective scope, with each role and each override that gives it. */
 export interface EffectiveScope {
   readonly scope: string
   readonly from: readonly ScopeSource[]
 }
 
 /**
- * The one answer to "may they, and why". The 403, `GET /v1/access` and every explanation print this object.
+ * Whether a principal may do something, and why. The 403, `GET /v1/access` and every explanation print this object.
  */
 export interface Decision {
   readonly allowed: boolean
   readonly required: readonly string[]
   readonly missing: readonly string[]
   readonly principal: { readonly kind: PrincipalKind; readonly id: string }
-  /** Required scopes that a deny override takes away, whatever roles give them. */
+  /** Required scopes that a deny override removes, even if a role gives them. */
   readonly denied_by_override: readonly string[]
 }
 
 /**
  * Effective scopes: `(roles' scopes ∪ grants) − denies` for a user, its own scopes for a key, privileges for an operator.
- * A scope that is not in the catalogue allows nothing, so it is left out.
+ * A scope that is not in the catalogue allows nothing, so the result does not contain it.
  */
 export function effectiveScopes(holdings: Holdings, catalogue: ScopeCatalogue): EffectiveScope[] {
   switch (holdings.kind) {
@@ -81,8 +81,8 @@ function scopesOfUser({ roles, overrides }: HoldingsOf<'user'>, catalogue: Scope
 }
 
 /**
- * Decides: facts and catalogue in, decision out. Pure; the only place where a requirement meets what a principal holds.
- * Several required scopes mean all of them. A scope that does not exist is always missing.
+ * Decides whether a principal holds the required scopes. It is a pure function, and the only code that decides this.
+ * The principal must hold all of them. A scope that does not exist is always missing.
  */
 export function evaluate(required: readonly string[], holdings: Holdings, catalogue: ScopeCatalogue): Decision {
   const missing = required.filter((scope) => !exists(scope, holdings, catalogue) || !holds(holdings, scope))
@@ -109,8 +109,8 @@ function exists(scope: string, { kind }: Holdings, catalogue: ScopeCatalogue): b
 }
 
 /**
- * Whether a principal holds a scope, whether or not the scope exists now. Use it for scopes of the gateway itself, which
- * always exist, and for grants: a scope of an earlier manifest may exist again, and its holders have it then.
+ * Whether a principal holds a scope. The scope does not have to exist now. Use it for scopes of the gateway itself, which
+ * always exist, and for grants: a scope of an earlier manifest can return, and its holders then have it again.
  */
 export function holds(holdings: Holdings, scope: string): boolean {
   switch (holdings.kind) {

@@ -9,14 +9,14 @@ export interface ScopeCatalogue {
   /** Every scope: first those of the gateway itself, then the declared ones in alphabetical order. */
   readonly names: readonly string[]
   readonly has: (text: string) => boolean
-  /** What a scope allows, in words; undefined for a text that is no scope of the catalogue. */
+  /** What a scope allows, in words. Undefined for a text that is not in the catalogue. */
   readonly meaningOf: (text: string) => string | undefined
 }
 
-/** The catalogue of the manifest in force. Another manifest may be in force a moment later. */
+/** Returns the catalogue of the current manifest. A reload of the manifest changes it. */
 export type ScopesNow = () => ScopeCatalogue
 
-/** The catalogue of a manifest that declares these scopes, by their meaning. A declared scope replaces no built-in one. */
+/** Makes the catalogue of a manifest that declares these scopes. A declared scope cannot replace a built-in scope. */
 export function scopeCatalogue(declared: ReadonlyMap<string, string>): ScopeCatalogue {
   const meanings = new Map([...declared, ...Object.entries(SCOPES)])
   const added = [...declared.keys()].filter((scope) => !Object.hasOwn(SCOPES, scope))

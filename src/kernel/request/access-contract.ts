@@ -21,7 +21,7 @@ export function securityOf(access: AccessColumn): Record<string, string[]>[] {
 /** Codes of the hooks and the handler, which every route can return besides the codes of its column. */
 const OF_EVERY_ROUTE: readonly ProblemCode[] = ['validation_failed', 'internal_error', 'service_unavailable']
 
-/** Returns the codes that every route of an access can answer with. A route without a path parameter cannot find one too long. */
+/** Returns the codes that every route of an access can answer with. Only a route with a path parameter can answer `uri_too_long`. */
 export function codesOfAccess(rules: AccessRules, access: AccessColumn, has_parameters: boolean): ProblemCode[] {
   const of_column = rules.refusals(columnOf(access))
   return [...of_column.filter((code) => has_parameters || code !== 'uri_too_long'), ...OF_EVERY_ROUTE]

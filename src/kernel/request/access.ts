@@ -2,7 +2,7 @@ import type { Privilege, Scope } from '../../contract/scopes.js'
 import type { Column } from '../authz/access-rules.js'
 
 /**
- * What a route demands: the one line that drives the guard, the OpenAPI security, the explanations and the tests.
+ * The access that a route requires. This one line drives the checks, the OpenAPI security, the explanations and the tests.
  * Several scopes mean all of them.
  */
 export type Access =
@@ -12,12 +12,12 @@ export type Access =
   | {
       readonly kind: 'tenant'
       readonly scopes: readonly Scope[]
-      /** Whether a ticket for the conversation in the path may stand for the headers; see redeem-ticket.ts. */
+      /** Whether a ticket for the conversation in the path can replace the three headers; see redeem-ticket.ts. */
       readonly takes_ticket?: true
     }
   | { readonly kind: 'operator'; readonly scopes: readonly Privilege[] }
 
-/** As much of an access as says which column of the table its requests pass. The manifest of an upstream has no tickets. */
+/** The part of an access that selects the column of the table. Routes of a manifest never take tickets. */
 export interface AccessColumn {
   readonly kind: Access['kind']
   readonly takes_ticket?: true
@@ -33,19 +33,19 @@ export interface Declared {
   readonly access: Access
 }
 
-/** Anybody; nothing is asked. */
+/** Any client, without credentials. */
 export const open = (): Declared => ({ access: { kind: 'open', scopes: [] } })
 
-/** A signed-in user, in no tenant. */
+/** A user with an access token, in no tenant. */
 export const user = (): Declared => ({ access: { kind: 'user', scopes: [] } })
 
-/** A signed-in user who is an active member of the tenant in the path; without scopes, any member. */
+/** A user with an access token who is an active member of the tenant in the path. Without scopes, any member. */
 export const member = (...scopes: Scope[]): Declared => ({ access: { kind: 'member', scopes } })
 
-/** A tenant key, and a signed-in member unless the key itself holds the scopes. */
+/** A tenant key and the access token of a member. A key that holds the scopes itself needs no access token. */
 export const tenant = (...scopes: Scope[]) => ({ access: { kind: 'tenant', scopes } }) as const satisfies Declared
 
-/** The same for a caller who cannot send headers, as a browser opening a socket: `?token=<ticket>` stands for them. */
+/** As `tenant`, and also for a caller who cannot send headers, such as a browser that opens a socket: `?token=<ticket>` replaces them. */
 export const orTicket = ({ access }: ReturnType<typeof tenant>) =>
   ({ access: { ...access, takes_ticket: true } }) as const satisfies Declared
 

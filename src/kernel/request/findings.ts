@@ -8,50 +8,50 @@ import type { AccessTokenClaims } from '../credentials/access-tokens.js'
 import type { Size } from '../limits/limiter.js'
 import type { Holdings } from '../permissions/evaluate.js'
 
-/** What the Authorization header holds: nothing; something that is no token of ours; one that was good; a good one. */
+/** What the Authorization header contains: nothing, no token of this gateway, an expired token, or a valid token. */
 export type Bearer = 'absent' | 'bad' | 'expired' | AccessTokenClaims
 
 /**
- * What the steps have found out about one request so far. Each step adds its part and reads those before it. A feature
- * that keeps something here declares its own field beside the code that sets it.
+ * What the steps have found out about one request so far. Each step adds its part and reads the earlier ones. A feature
+ * that needs a field declares it in the file that sets it.
  */
 export interface Findings extends Established {
   bearer?: Bearer
-  /** What the caller of a tenant route presents, by headers or by a ticket. */
+  /** The credential of a caller of a tenant route, from the headers or from a ticket. */
   credential?: Credential
-  /** What the facts were read by. */
+  /** The claims by which the facts were read. */
   claims?: Claims
   /** What the rules read besides the facts. */
   caller?: Caller
   facts?: Facts
-  /** When the steps had let it pass, by the clock of this process. */
+  /** The moment at which the request passed the table, by `performance.now()`. */
   let_in_at_ms?: number
-  /** The code of the problem that it was answered with. */
+  /** The code of the problem in the response. */
   problem_code?: string
-  /** The budgets that were used up. */
+  /** The budgets that the request exceeded. */
   violated?: readonly string[]
-  /** Set once the answer was logged and counted. */
+  /** Whether the response was logged and counted. */
   is_observed?: boolean
-  /** The declared route that the request matched, where one route of the router stands for many. */
+  /** The declared route of an upstream that the request matched. For the router, all of them are one route. */
   matched?: MatchedRoute
 }
 
-/** A route that is declared outside of the code: what the pipeline needs to know of it. */
+/** A route that a manifest declares: what the pipeline needs to know of it. */
 export interface MatchedRoute {
   readonly access: Demand
-  /** The template, such as `/training/sessions/:id`; label of logs, metrics and usage. */
+  /** The template, such as `/training/sessions/:id`. Logs, metrics and usage use it as a label. */
   readonly url: string
-  /** A WebSocket has none. */
+  /** Undefined for a WebSocket. */
   readonly method?: string
-  /** What each tenant may spend on this route; undefined: the default budget of such routes. */
+  /** The budget of each tenant on this route. Undefined for the default budget of declared routes. */
   readonly budget?: Size | undefined
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** For the steps of the pipeline; handlers use the getters beside it. */
+    /** For the steps of the pipeline. Handlers use the getters below. */
     findings: Findings
-    /** Who calls. Not there on open routes. */
+    /** Who calls. Open routes have no principal. */
     readonly principal: Principal
     /** What the principal holds in its tenant, or on the platform. */
     readonly holdings: Holdings
@@ -61,8 +61,8 @@ declare module 'fastify' {
 }
 
 /**
- * The getters that handlers use. Each throws when the route's column of the table did not provide the value: a mistake
- * in the code, found by the first test that calls the route.
+ * The getters that handlers use. Each throws if the column of the route does not provide the value. That is a bug of the
+ * gateway, and the first test that calls the route finds it.
  */
 export function requestGetters(
   names: readonly (keyof Findings)[],

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { Origin } from '../store/audit-record.js'
 
-/** Who acts, and from where, for the audit. */
+/** Returns who acts and from where, for the audit. */
 export function originOf(request: FastifyRequest): Origin {
   const { principal } = request.findings ?? {}
   return {

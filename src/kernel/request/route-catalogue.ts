@@ -1,6 +1,6 @@
 import type { Demand } from '../authz/demand.js'
 
-/** A route as callers know it. */
+/** A route as the contract shows it. */
 export interface CataloguedRoute {
   readonly method: string
   /** The template, such as `/v1/customers/:id`. */
@@ -8,12 +8,12 @@ export interface CataloguedRoute {
   readonly access: Demand
 }
 
-/** Every route of the gateway, for whoever explains access. */
+/** Every route of the gateway. Explanations of access read it. */
 export interface RouteCatalogue {
-  /** All routes that demand something, HEAD twins left out. */
+  /** All routes of the contract. A GET route stands for its HEAD route too. */
   list(): readonly CataloguedRoute[]
-  /** The route that a request would take; undefined when none would. */
+  /** The route that matches a request. Undefined if there is none. */
   find(method: string, path: string): CataloguedRoute | undefined
-  /** Routes that somebody with these scopes may take, as far as scopes decide. */
+  /** The routes whose required scopes are all in this set. Other rules can still refuse a request. */
   allowedBy(scopes: ReadonlySet<string>): string[]
 }

@@ -1,10 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Problem, problemBody } from '../problems/problems.js'
 
-/** Sends a problem (RFC 9457). Its members are chosen one by one where it is made, so no schema has to filter them. */
+/** Sends a problem (RFC 9457). No schema filters its members, because the code that throws it names each of them. */
 export function sendProblem(problem: Problem, public_url: string, request: FastifyRequest, reply: FastifyReply) {
   noteProblem(problem, request)
-  // The connection of a handshake that was not accepted is of no more use: nobody parses what follows.
+  // After a refused handshake the connection must close, because the gateway parses no further request on it.
   if (request.ws) reply.header('connection', 'close')
   return reply
     .code(problem.status)

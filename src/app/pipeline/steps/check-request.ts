@@ -5,11 +5,11 @@ import { isDecodable } from '../../../kernel/rest/urls.js'
 import { speaksWebSocket } from '../../../kernel/sockets/web-sockets.js'
 
 const HEADER_LINES_MAX = 100
-/** No identifier is longer. */
+/** Longer than any identifier of the gateway. */
 const PATH_PARAMETER_CHARACTERS_MAX = 100
-/** Headers that say who calls. Two of them would let two parts of a system see two different callers. */
+/** Headers that identify the caller. If one is sent twice, two parts of a system could see two different callers. */
 const SINGLE_HEADERS: ReadonlySet<string> = new Set(['authorization', 'host', 'x-tenant-id', 'x-tenant-api-key'])
-/** A tenant key or refresh token by its prefix, a JWT by its first characters, or a parameter that is meant for one. */
+/** Finds credentials in a URL: a tenant key or refresh token by its prefix, a JWT by its first characters, or a parameter by its name. */
 const CREDENTIAL_IN_URL =
   /gh[kr]_[\w-]{8}|eyJ[A-Za-z0-9_-]{8,}\.|[?&](access_token|refresh_token|api_?key|x-tenant-api-key|password)=/i
 
@@ -21,7 +21,7 @@ type RequestProblem =
   | 'uri_too_long'
   | 'no_web_socket'
 
-/** Refuses what could be read in two ways, and what should never have been sent this way. */
+/** Refuses requests that two parsers could read differently, and credentials in the URL. */
 export const checkRequest: Step<RequestProblem> = (_gate, request) => {
   const lines = request.raw.rawHeaders
   if (lines.length / 2 > HEADER_LINES_MAX) return new Problem('headers_too_large')
@@ -42,18 +42,18 @@ export const checkRequest: Step<RequestProblem> = (_gate, request) => {
   return undefined
 }
 
-/** The versions that are spoken here; from 1.1 on a request names its host (RFC 9112 section 3.2). Node also takes 0.9. */
+/** The supported versions of HTTP. Since 1.1 a request must name its host (RFC 9112 section 3.2). Node also accepts 0.9. */
 function isReadable(version: string, has_host: boolean): boolean {
   return version === '1.0' || (version === '1.1' && has_host)
 }
 
-/** Whether a named part of the path is too long; what follows a wildcard is a path, and no part. */
+/** Whether a parameter of the path is too long. A wildcard matches a path, so it has no limit here. */
 function hasLongParameter({ params }: FastifyRequest): boolean {
   const parts = Object.entries((params ?? {}) as Record<string, string>)
   return parts.some(([name, value]) => name !== '*' && value.length > PATH_PARAMETER_CHARACTERS_MAX)
 }
 
-/** A route that stands for many says itself which of them it is, and whether that one accepts handshakes. */
+/** Whether the route can accept a WebSocket handshake. For the route of all upstreams, the declared route decides later. */
 function mayBeSocket(request: FastifyRequest): boolean {
   return speaksWebSocket(request) || request.routeOptions.config.identify_route !== undefined
 }

@@ -3,7 +3,7 @@ import { addressBucket } from '../../../kernel/limits/address.js'
 import type { Problem } from '../../../kernel/problems/problems.js'
 import type { Gate } from '../../../kernel/request/gate.js'
 
-/** Counts refused credentials against the address that sent them, because they may be a guess. */
+/** Counts refused credentials against the address that sent them, because it may be guessing. */
 export async function countRefusal<P extends Problem>(
   { limiter }: Gate,
   request: FastifyRequest,
@@ -14,8 +14,8 @@ export async function countRefusal<P extends Problem>(
 }
 
 /**
- * The same for a bearer. Only a token that the gateway never signed can be a guess: a server that calls for many users
- * meets expired tokens and revoked sessions all the time.
+ * As above, for an access token. Only a token that the gateway never signed can be a guess. Expired tokens and revoked
+ * sessions are not counted, because a server that calls for many users often sends them.
  */
 export async function countForgery<P extends Problem>(gate: Gate, request: FastifyRequest, problem: P): Promise<P> {
   return request.findings.bearer === 'bad' ? countRefusal(gate, request, problem) : problem

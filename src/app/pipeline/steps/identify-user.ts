@@ -5,7 +5,7 @@ import { demandOf } from '../../../kernel/request/route-of.js'
 import { expiryOf, readBearer } from './bearer.js'
 import { describeCaller } from './describe-caller.js'
 
-/** Reads the bearer of a request without a tenant key, and the facts that it names. */
+/** Reads the access token of a request without a tenant key, and the facts of its user. */
 export const identifyUser: Step<never> = async (gate, request) => {
   const { findings } = request
   const bearer = readBearer(gate, request)
@@ -17,7 +17,7 @@ export const identifyUser: Step<never> = async (gate, request) => {
   return undefined
 }
 
-/** The tenant that the path of a member route names; null for text that is not an id. */
+/** The tenant in the path of a member route. Null for text that is not an id. */
 function tenantOfPath(request: FastifyRequest): string | null {
   if (demandOf(request).kind !== 'member') return null
   const { tenant_id } = request.params as { tenant_id: string }

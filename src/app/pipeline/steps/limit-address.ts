@@ -2,7 +2,7 @@ import { addressBucket } from '../../../kernel/limits/address.js'
 import { rateLimited, setRateLimitHeaders, tryConsume } from '../../../kernel/limits/limiter.js'
 import type { Step } from '../../../kernel/request/gate.js'
 
-/** The budgets of an IP address: all its requests, and its refused credentials. It runs before anything that costs CPU. */
+/** Spends the budget of an IP address, and checks its budget of refused credentials. It runs before any step that costs CPU. */
 export const limitAddress: Step<'rate_limited'> = async ({ limiter }, request, reply) => {
   const bucket = addressBucket(request.ip)
   const over = await tryConsume(limiter, reply, 'address', bucket)

@@ -2,7 +2,7 @@ import { tryConsume } from '../../../kernel/limits/limiter.js'
 import { required } from '../../../kernel/request/findings.js'
 import type { Step } from '../../../kernel/request/gate.js'
 
-/** The budget of a tenant on one route of an upstream, where the manifest gives it one. */
+/** Spends the budget of the tenant on one route of an upstream. */
 export const limitRoute: Step<'rate_limited'> = ({ limiter }, { findings }, reply) => {
   const route = findings.matched
   if (route?.method === undefined) return undefined

@@ -6,7 +6,7 @@ import type { Problem } from '../../../kernel/problems/problems.js'
 import { required } from '../../../kernel/request/findings.js'
 import type { Gate } from '../../../kernel/request/gate.js'
 
-/** Adds to a missing scope the roles of the tenant that grant it. */
+/** Adds the roles of the tenant that grant the missing scopes. */
 export async function nameRoles(_gate: Gate, request: FastifyRequest): Promise<Problem<'insufficient_scope'>> {
   const { caller, holdings, tenant_store } = request.findings
   const { demand, scope_catalogue } = required(caller)

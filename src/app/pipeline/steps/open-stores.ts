@@ -23,12 +23,12 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The store that is bound to the tenant of the request. */
     readonly tenant_store: TenantStore
-    /** The store of the platform: identities and tenants, no tenant's data. */
+    /** The store of the platform: users and tenants, but no data of a tenant. */
     readonly platform_store: PlatformStore
   }
 }
 
-/** Gives the request the store of its tenant, bound for good: nothing in a handler can name another one. */
+/** Gives the request the store of its tenant. No handler can bind it to another tenant. */
 export const openTenantStore: Step<never> = ({ stores }, request) => {
   const { id } = required(request.findings.tenant)
   request.findings.tenant_store = stores.tenant(id, () => originOf(request), preludeOf(request))
@@ -41,7 +41,7 @@ export const openPlatformStore: Step<never> = ({ stores }, request) => {
   return undefined
 }
 
-/** A change claims the Idempotency-Key of its request in its own transaction. */
+/** A write claims the `Idempotency-Key` of its request in its own transaction. */
 function preludeOf(request: FastifyRequest): Prelude {
   return async (scope) => {
     const { idempotency } = request.findings

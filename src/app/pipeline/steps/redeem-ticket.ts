@@ -6,12 +6,12 @@ import type { Gate, Step } from '../../../kernel/request/gate.js'
 import { originOf } from '../../../kernel/request/origin.js'
 import { countRefusal } from './count-refusal.js'
 
-/** What a ticket stands for. Beside it they would say a second time, and maybe differently, who calls. */
+/** The headers that a ticket replaces. A request with both could name two different callers. */
 const HEADERS = ['authorization', 'x-tenant-id', 'x-tenant-api-key'] as const
 
 /**
- * A ticket instead of the headers, on the routes that take one: it is used up here, whatever the later rows say. It only
- * says who calls. Whether they still may is read by the rows below, as if they had sent the headers themselves.
+ * Redeems a ticket, on routes that take one in place of the headers. The ticket is used up even if a later row refuses the
+ * request. It only says who calls. The later rows decide whether they may, as if the caller had sent the headers.
  */
 export const redeemTicket: Step<'malformed_request' | 'invalid_ticket'> = async (gate, request) => {
   const { token } = request.query as { token?: unknown }

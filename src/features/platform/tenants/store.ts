@@ -83,7 +83,7 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
    * @throws Problem `not_found`
    */
   async lockDown(id: string): Promise<Lockdown> {
-    // Whoever makes a key holds the tenant: one that is being made now is ended too.
+    // A transaction that creates a key locks the tenant, so this also ends a key that is being created now.
     await lockTenant(this.scope, id)
     await this.get(id)
     const revoked = await this.scope.queries

@@ -50,7 +50,7 @@ export function checkManifest(
       for (const [number, route] of (upstream[kind] ?? []).entries()) {
         for (const [index, scope] of route.scopes.entries()) {
           if (Object.hasOwn(SCOPES, scope) || scopes.has(scope)) continue
-          complain([...here, kind, number, 'scopes', index], `nobody declares the scope ${scope}`)
+          complain([...here, kind, number, 'scopes', index], `no upstream declares the scope ${scope}`)
         }
       }
     }

@@ -144,8 +144,9 @@ t.test('a poll whose client is gone holds no place', async (t) => {
   for (let round = 0; round < 3; round++) {
     const url = `${gateway.url}/v1/conversations/${id}/messages?after=0&wait=25`
     // Not fetch: an aborted fetch can leave a connection without a request, which the close of the gateway waits for.
-    const polls = Array.from({ length: 40 }, () => request(url, { headers, agent: false }).end())
-    const ends = polls.map((poll) => once(poll.on('error', () => undefined), 'close'))
+    const polls = Array.from({ length: 40 }, () => request(url, { headers, agent: false }))
+    const ends = polls.map((poll) => new Promise((resolve) => poll.on('error', () => undefined).on('close', resolve)))
+    for (const poll of polls) poll.end()
     await once(polls[0] as ClientRequest, 'socket')
     await new Promise((resolve) => setImmediate(resolve))
     for (const poll of polls) poll.destroy()

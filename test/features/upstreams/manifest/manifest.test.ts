@@ -73,7 +73,7 @@ const BROKEN: readonly (readonly [string, string, string])[] = [
   [
     '[training:view] }\n      - { method: POST',
     '[training:see] }\n      - { method: POST',
-    '9: nobody declares the scope training:see',
+    '9: no upstream declares the scope training:see',
   ],
   ['training:run: Start', 'customers:edit: Start', '7: the scope customers:edit exists already and means'],
   ['training:run: Start', 'platform:all: Start', '7: scopes of the platform are for operators'],
