@@ -4,7 +4,7 @@ import { verifyChain } from '../src/features/audit/chain.js'
 
 const USAGE = 'usage: npm run audit -- verify FILE   (an NDJSON export of /v1/tenants/{tenant_id}/audit-events/export)'
 
-/** Checks an export of audit events without the gateway, and says plainly what that does not prove. */
+/** Checks an export of audit events without the gateway, and prints what such a check cannot prove. */
 async function main([command, file, ...more]: string[]): Promise<void> {
   if (command !== 'verify' || file === undefined || more.length > 0) throw new Error(USAGE)
   const verdict = await verifyChain(linesOf(file))
@@ -18,7 +18,7 @@ async function main([command, file, ...more]: string[]): Promise<void> {
   for (const limit of limitsOf(first, last, is_whole)) console.log(`- ${limit}`)
 }
 
-/** What nobody can know from a file alone. */
+/** What a file alone cannot prove. */
 function limitsOf(first: number, last: number, is_whole: boolean): string[] {
   const of_a_piece = [
     `anything about positions 1 to ${first - 1}: the end of the export may have been cut off`,
@@ -27,12 +27,12 @@ function limitsOf(first: number, last: number, is_whole: boolean): string[] {
   return [
     ...(is_whole ? [] : of_a_piece),
     `that nothing follows position ${last}: compare it with the newest position that you noted elsewhere`,
-    'that the chain was not written anew as a whole by whoever owns the database: keep hashes in a place that they do not own',
+    'that the owner of the database did not rewrite the whole chain: keep hashes in a place that the owner of the database cannot change',
     'that what was never recorded did not happen',
   ]
 }
 
-/** The lines of a file, each of which must be whole. */
+/** Reads the lines of a file. Each line must be complete. */
 async function* linesOf(file: string): AsyncGenerator<string> {
   const decoder = new StringDecoder('utf8')
   let rest = ''

@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
 const SUBJECT = /^(?:feat|fix|perf|refactor|test|docs|chore)(?:\(([^)]+)\))?!?: \S.*$/
-/** Subjects that git itself writes, and those of commits that a rebase will fold into others. */
+/** Subjects that git writes itself, and those of commits that a rebase will squash. */
 const WRITTEN_BY_GIT = /^(?:Merge|Revert|fixup!|squash!|amend!) /
 const FOLDERS = ['src', 'src/kernel', 'src/features', 'src/app', 'test']
 
@@ -20,7 +20,7 @@ for (const subject of subjects) {
   process.exitCode = 1
 }
 
-/** The scopes that a commit may name: folders of the project, and the table of docs/contributing.md. */
+/** The allowed scopes: folders of the project, and the table of docs/contributing.md. */
 function scopes() {
   const folders = FOLDERS.flatMap((folder) => readdirSync(folder, { withFileTypes: true }))
     .filter((entry) => entry.isDirectory())
@@ -31,7 +31,7 @@ function scopes() {
   return new Set([...folders, ...listed])
 }
 
-/** What is wrong with a first line; undefined if nothing is. */
+/** Returns what is wrong with a first line. Undefined if it is correct. */
 function mistakeIn(subject) {
   if (WRITTEN_BY_GIT.test(subject)) return undefined
   const match = SUBJECT.exec(subject)

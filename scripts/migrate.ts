@@ -6,7 +6,7 @@ import { migrate } from '../src/kernel/database/migrate.js'
 import { openDatabase } from '../src/kernel/database/open.js'
 import { run, storageOf } from './storage.js'
 
-/** Brings the database to the schema of this release: as the owner of `DATABASE_URL`, or the one in `DATA_DIR`. */
+/** Applies the migrations of this release to the database of `DATABASE_URL`, as its owner, or to the one in `DATA_DIR`. */
 await run(async () => {
   const storage = storageOf(readEnvironment())
   const database = await openDatabase(storage, () => undefined)

@@ -22,7 +22,7 @@ const NO_DATABASE: Database = {
   close: async () => undefined,
 }
 
-/** Writes the contract that the routes declare to openapi.yaml; with `--check`, only says whether it is the same. */
+/** Writes the contract of the routes to openapi.yaml. With `--check` it only compares the two. */
 await run(async () => {
   const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } })
   const generated = await generate()
@@ -36,7 +36,7 @@ await run(async () => {
   } else console.log(`${FILE} is what the routes say`)
 })
 
-/** The routes are all there is to read: nothing listens, and no database is asked. */
+/** Builds the gateway to read its routes. It does not listen, and it queries no database. */
 async function generate(): Promise<string> {
   const { app } = await createGateway({
     config: configure(readEnvironment({ NODE_ENV: 'test' })),

@@ -48,7 +48,7 @@ async function create(given_email: string, given_name: string | undefined): Prom
   if (!EMAIL.test(email) || email.length > EMAIL_CHARACTERS_MAX) {
     throw new ConfigurationError(`--email must be an address\n${USAGE}`)
   }
-  // Opened first: whoever cannot have the database should not have to type a password.
+  // Opened first, so that a database error appears before the person types a password.
   const database = await openDatabase(storageOf(readEnvironment()), () => undefined)
   try {
     await checkPreconditions(database)
@@ -65,7 +65,7 @@ async function create(given_email: string, given_name: string | undefined): Prom
       const made = await platform.write('user.created', (store) =>
         store.users.create({ email, name, password_hash, is_verified: true }),
       )
-      if (made === undefined) throw new ConfigurationError(`${email} was made by somebody else at this moment`)
+      if (made === undefined) throw new ConfigurationError(`another process created ${email} at the same time`)
       await platform.write('operator.created', (store) => store.operators.appoint(made.id, ALL_PRIVILEGES))
       console.log(`${email} is a user now, and an operator with every privilege`)
       return
@@ -91,7 +91,7 @@ async function readPassword(email: string): Promise<string> {
 async function prompt(question: string): Promise<string> {
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
   const lines = createInterface({ input: process.stdin, output: nowhere, terminal: true })
-  // Asked only now: before this line the terminal would still echo what is typed.
+  // The prompt is printed after this line, because before it the terminal would show the typed text.
   process.stderr.write(question)
   lines.on('SIGINT', () => process.exit(130))
   const answer = await new Promise<string>((resolve) => {
@@ -106,7 +106,7 @@ async function prompt(question: string): Promise<string> {
 async function readInput(): Promise<string> {
   const chunks: Buffer[] = []
   for await (const chunk of process.stdin) chunks.push(chunk as Buffer)
-  // A line ends where echo or an editor ended it; that end is no part of the password.
+  // The line break at the end is not part of the password.
   return Buffer.concat(chunks)
     .toString('utf8')
     .replace(/\r?\n$/, '')

@@ -2,14 +2,14 @@ import type { StorageConfig } from '../src/kernel/config/config.js'
 import { ConfigurationError, type Environment } from '../src/kernel/config/env.js'
 import { Problem } from '../src/kernel/problems/problems.js'
 
-/** The database that the environment names, for commands that need nothing else of the configuration. */
+/** The database of the environment, for commands that need no other configuration. */
 export function storageOf({ DATABASE_URL, DATA_DIR }: Environment): StorageConfig {
   return DATABASE_URL === undefined
     ? { engine: 'embedded', data_dir: DATA_DIR }
     : { engine: 'pooled', url: DATABASE_URL, connections_max: 1 }
 }
 
-/** Runs a command. What the person who typed it can mend is one line; anything else comes with its stack. */
+/** Runs a command. Prints one line for an error that the user can correct, and the stack of any other error. */
 export async function run(command: () => Promise<void>): Promise<void> {
   try {
     await command()
@@ -26,7 +26,7 @@ function explain(error: unknown): string {
     return errors?.map(({ pointer, message }) => `${pointer.slice(1)} ${message}`).join('; ') ?? error.detail
   }
   const { code, message } = error as NodeJS.ErrnoException
-  // What the server or the network says; the stack would tell nothing about either.
+  // An error of the server or of the network. The stack would not help.
   if (code !== undefined) return `${code}: ${message}`
   return error instanceof Error ? String(error.stack) : String(error)
 }

@@ -1,7 +1,7 @@
 // Compiles the tests and runs them; the last line that it prints is `N passed, N failed`.
 // Usage: node scripts/test.mjs [--all | --browser | --foreign] [--coverage] [part of a test file's path ...]
-// Without words it runs what needs neither a second process nor an idle machine; --all runs everything but the tests in a
-// browser and those with other programs, which not every machine has.
+// Without arguments it runs the tests that start no processes and do not load the machine. --all runs everything except the
+// tests in a browser and those with other programs, which not every machine has.
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,14 +12,14 @@ const CLAIMS = join(OUTPUT, 'claims')
 const COVERAGE = join(OUTPUT, 'coverage')
 const REPORT = join(OUTPUT, 'coverage-report')
 const KEPT = /^template-\w+\.tar$/
-/** As many as the smallest machine has cores. */
+/** The number of cores of the smallest machine that runs the tests. */
 const WORKERS = 2
 
 const APART = /\/test\/(browser|foreign)\//
-/** They start processes, load the machine as far as it goes, or take long: in --all only. */
+/** They start processes, load the machine fully, or take long. Only --all runs them. */
 const SECOND_TIER =
   /\/test\/(process\/|matrix\/next-request|features\/(auth\/(flood|timing)|conversations\/stream\/storm|upstreams\/forward\/(hostile|interleaved|streams))\.)/
-/** They measure time, or load the machine as far as it goes: nothing else runs meanwhile. */
+/** They measure time, or load the machine fully. No other test runs at the same time. */
 const QUIET = /\/auth\/(timing|flood)\./
 
 const { values: options, positionals: parts } = parseArgs({
@@ -37,7 +37,7 @@ process.stdout.write(`${passed} passed, ${failed} failed\n`)
 
 async function main() {
   clean()
-  // What does not compile is not run: its old output would be.
+  // If the tests do not compile, the output of the last run must not be run.
   if (!compile()) return { passed: 0, failed: 1 }
   const files = chosenFiles()
   if (files.length === 0) {
@@ -48,7 +48,7 @@ async function main() {
   return { passed, failed: failed + (options.coverage && !isCovered() ? 1 : 0) }
 }
 
-/** Removes what an earlier run left, but for the database templates, which name the migrations that they hold. */
+/** Removes the files of an earlier run. Database templates stay, because their names contain the version of the migrations. */
 function clean() {
   if (!existsSync(OUTPUT)) return
   for (const name of readdirSync(OUTPUT)) {
@@ -58,7 +58,7 @@ function clean() {
 
 function compile() {
   if (!succeeds('typescript7/bin/tsc', '-p', 'tsconfig.test.json', '--pretty', 'false')) return false
-  // Compiled files find the migrations where their sources do: two folders up.
+  // Compiled files find the migrations at the same relative path as their sources: two folders up.
   cpSync('migrations', join(OUTPUT, 'migrations'), { recursive: true })
   return true
 }
@@ -75,14 +75,14 @@ function chosenFiles() {
     )
 }
 
-/** Runs the files as subtests of tap's root, which prints and counts what they say. */
+/** Runs the files as subtests of tap's root test, which prints and counts their results. */
 async function run(files) {
   const { t } = await import('tap')
   const work = (files, name, more = {}) => {
-    // By the environment, because tap names folders after the words of a command, and a name has an end.
+    // In the environment and not in arguments: tap names a folder after the arguments, and the length of a name is limited.
     const env = { ...process.env, TEST_FILES: files.join(':'), ...more }
     if (options.coverage) env.NODE_V8_COVERAGE = COVERAGE
-    // tap puts a loader into NODE_OPTIONS of what it spawns, which slows every import down, and takes coverage away.
+    // tap sets a loader in NODE_OPTIONS of its child processes. The loader slows down imports and breaks coverage.
     const words = ['-u', 'NODE_OPTIONS', process.execPath, '--enable-source-maps', '.build/test/runner/worker.js']
     return t.spawn('env', words, { env }, name)
   }
@@ -100,11 +100,11 @@ async function run(files) {
   t.end()
   for (const { fullname, name } of t.lists.fail) process.stdout.write(`failed: ${fullname} > ${name}\n`)
   const { pass, fail } = t.counts
-  // A process may have died although nothing failed before, and a run of nothing proves nothing.
+  // A process can end without a failed test, and a run without a test proves nothing.
   return { passed: pass, failed: t.passing() && pass > 0 ? fail : Math.max(fail, 1) }
 }
 
-/** A signal that ends the run also ends a process of it. */
+/** Ends a child process when a signal ends the run. */
 function endWithThis(child) {
   for (const signal of ['SIGINT', 'SIGTERM']) {
     const end = () => {
@@ -117,8 +117,8 @@ function endWithThis(child) {
 }
 
 /**
- * Whether the tests ran through as much of the code as .c8rc.json asks; prints what they did not. Of no file at all c8 says
- * that everything is covered: the summary tells.
+ * Returns whether the tests covered as much of the code as .c8rc.json requires, and prints uncovered lines. Without any file
+ * c8 reports full coverage, so the summary is checked too.
  */
 function isCovered() {
   if (!succeeds('c8/bin/c8.js', 'report', '--temp-directory', COVERAGE)) return false

@@ -7,7 +7,7 @@ const USAGE = `usage: npm run upstreams -- check FILE
 
 check  says whether FILE can be UPSTREAMS_FILE, as the gateway itself would say it at its start.`
 
-/** Looks at a file of upstreams without starting anything. */
+/** Checks a manifest without starting the gateway. */
 await run(async () => {
   const { positionals } = parseArgs({ allowPositionals: true })
   const [command, file] = positionals

@@ -7,8 +7,8 @@ import { loadSecrets } from '../../src/kernel/config/secrets.js'
 import { openDatabase } from '../../src/kernel/database/open.js'
 
 /**
- * The gateway as main.ts starts it, or, with the argument `uncounted`, with a recorder of usage that does nothing: the
- * two differ in nothing else. The product has no such switch.
+ * Starts the gateway as main.ts does. With the argument `uncounted` its recorder of usage does nothing; nothing else
+ * differs. The product has no such setting.
  */
 const nothing: UsageRecorder = { record: () => undefined, flush: async () => 0, dropped: () => 0 }
 

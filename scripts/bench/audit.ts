@@ -10,7 +10,7 @@ const EVENTS = 1_000_000
 const PAGE = 1_000
 const LIMIT = 50
 
-/** The audit of a tenant with a million events: a page far back must not cost more than the first one. */
+/** Lists the audit of a tenant with a million events. A page far back must not cost more than the first page. */
 export const audit: Suite = {
   name: 'audit',
   needs: 'PostgreSQL',
@@ -48,7 +48,7 @@ export const audit: Suite = {
   },
 }
 
-/** Follows the list, page by page, as a caller would: a cursor that was made up would show nothing. */
+/** Follows the list page by page, as a caller does, because only the gateway can make a cursor. */
 async function pathOfPage(url: string, first: string, headers: Readonly<Record<string, string>>): Promise<string> {
   let path = first
   for (let page = 1; page < PAGE; page += 1) {
@@ -60,7 +60,7 @@ async function pathOfPage(url: string, first: string, headers: Readonly<Record<s
   return path
 }
 
-/** Events of ordinary kinds at the end of the tenant's chain, in one statement as the owner of the tables. */
+/** Appends events of several kinds to the chain of the tenant, in one statement as the owner of the tables. */
 const FILL = `
   with recursive events (n, hash) as (
     select length, hash from audit_chains where tenant_id = $1

@@ -8,8 +8,8 @@ import { pageSchema } from '../../src/kernel/rest/pagination.js'
 import { POOL_MAX } from './servers.js'
 
 /**
- * What the gateway is measured against: the same answers from the same tables by Fastify and pg, written the way that
- * is fastest there. No credentials, no limits, no wall; whoever asks is believed which tenant it is.
+ * The server that the gateway is compared with: the same responses from the same tables with Fastify and pg alone, written
+ * for speed. It has no credentials, no budgets and no row-level security. It believes the tenant header.
  */
 const COLUMNS = 'id, name, email, phone, external_id, tags, metadata, version, created_at, updated_at'
 const LIST = {

@@ -10,11 +10,11 @@ import { buildWorld, type World } from './world.js'
 /** The same request to the gateway and to a bare server. */
 interface Pair extends Wanted {
   readonly name: string
-  /** The least part of the bare server's rate that the gateway must reach. */
+  /** The target: the rate of the gateway divided by the rate of the bare server. */
   readonly at_least?: number
 }
 
-/** Customers, listed, read and made, against Fastify and pg alone. */
+/** Lists, reads and creates customers, compared with Fastify and pg alone. */
 export const customers: Suite = {
   name: 'customers',
   needs: 'PostgreSQL',
@@ -31,7 +31,7 @@ export const customers: Suite = {
           { ...pair, server: gateway },
           { ...pair, server: bare },
         ] as const
-        // Every connection of both pools is open then.
+        // After this, every connection of both pools is open.
         for (const side of sides) await load(side.server.url, side, { ...flags, seconds: 1 }, signal)
         await pinBackends(scratch.owner_url)
         const [ours, theirs] = await sideBySide(sides, flags, signal)
@@ -52,7 +52,7 @@ export const customers: Suite = {
 function pairsOf({ user, integration, customer_id }: World): readonly Pair[] {
   const body = JSON.stringify({ name: 'Ada Adeyemi', tags: ['vip'], metadata: { city: 'Oslo', orders: 3 } })
   const list = '/v1/customers?limit=20'
-  // The writes come last: they would change what the lists are about.
+  // Writes are last, because they add rows to the lists.
   return [
     { name: `GET ${list}`, path: list, headers: user, at_least: 0.45 },
     { name: `GET ${list}, key alone`, path: list, headers: integration },
@@ -61,7 +61,7 @@ function pairsOf({ user, integration, customer_id }: World): readonly Pair[] {
   ]
 }
 
-/** Holds the answers of the two against each other: a rate says nothing when they are not the same. */
+/** Compares the responses of both servers. Rates can only be compared if the responses are equal. */
 async function checkSame(pair: Pair, gateway: Server, bare: Server): Promise<void> {
   const ask = async ({ url }: Server) => {
     const body = (await (await fetch(url + pair.path, { headers: pair.headers })).json()) as { data?: unknown }

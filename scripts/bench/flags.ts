@@ -6,11 +6,11 @@ export const USAGE = `usage: npm run bench -- [all | ${SUITES.map(({ name }) => 
 
 export interface Wish {
   readonly suites: readonly Suite[]
-  /** What was said; the rest is left to the suites. */
+  /** The flags of the command line. Each suite has its own defaults for the others. */
   readonly flags: Partial<Flags>
 }
 
-/** @throws Error when the command line names what is not there. */
+/** @throws Error if the command line has an unknown flag or suite */
 export function readArguments(): Wish {
   const text = { type: 'string' } as const
   const { values, positionals } = parseArgs({

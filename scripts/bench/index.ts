@@ -2,7 +2,7 @@ import { readArguments, USAGE, type Wish } from './flags.js'
 import { pinLoad } from './servers.js'
 import { DEFAULTS, type Flags, isMissed, type Suite, written } from './suite.js'
 
-/** Runs one suite, and prints its rows. @returns how many there were, and the names of those that missed their target. */
+/** Runs one suite and prints its rows. @returns the number of rows, and the names of those that missed their target */
 async function run(suite: Suite, flags: Flags, signal: AbortSignal): Promise<{ rows: number; missed: string[] }> {
   const missed: string[] = []
   let rows = 0
@@ -15,7 +15,7 @@ async function run(suite: Suite, flags: Flags, signal: AbortSignal): Promise<{ r
     }
   } catch (error) {
     signal.throwIfAborted()
-    // The other suites can be run all the same.
+    // The other suites can still run.
     missed.push(suite.name)
     console.error(`bench: ${suite.name}, which needs ${suite.needs}: ${messageOf(error)}`)
   }
@@ -39,7 +39,7 @@ async function main({ suites, flags }: Wish): Promise<void> {
   if (rows === 0) throw new Error(`no row's name holds: ${flags.only}`)
 }
 
-/** A connection that was refused has its reason in a list, and no message. */
+/** The error of a refused connection has no message. Its reasons are in a list. */
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   return error.message === '' && 'code' in error ? String(error.code) : error.message

@@ -1,29 +1,29 @@
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
 
-/** So many handshakes at once: a gateway that starts is met by its clients in turn, not all in the same moment. */
+/** The most handshakes at the same time. After a restart, clients also do not connect all at the same moment. */
 const HANDSHAKES_AT_ONCE = 50
 
-/** One message as it arrived on one socket. */
+/** The arrival of one message on one socket. */
 interface Heard {
   readonly seq: number
   readonly delay_ms: number
 }
 
-/** A conversation, and the headers of somebody who may listen to it and write in it. */
+/** A conversation, and the headers of a user who may read it and write to it. */
 export interface Talk {
   readonly conversation_id: string
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** A socket on a conversation, and what it heard. */
+/** A socket on a conversation, and the messages that it received. */
 export interface Listener {
   readonly conversation_id: string
   readonly heard: readonly Heard[]
   readonly close: () => void
 }
 
-/** Connects so many sockets to each conversation, and waits until all of them are told that they are ready. */
+/** Connects a number of sockets to each conversation. Resolves when all of them have received `ready`. */
 export async function connectAll(
   url: string,
   talks: readonly Talk[],

@@ -1,6 +1,6 @@
 import autocannon from 'autocannon'
 
-/** The request that is sent again and again; with a body it is a POST. */
+/** The request that is repeated. With a body it is a POST. */
 export interface Wanted {
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
@@ -8,15 +8,15 @@ export interface Wanted {
 }
 
 export interface Measured {
-  /** Answers in a second. */
+  /** Responses per second. */
   readonly rate: number
   readonly p50_ms: number
   readonly p99_ms: number
 }
 
 /**
- * Loads a server for some seconds, as fast as it answers.
- * @throws Error when anything but 2xx came back: refusals are quick, and would look like speed.
+ * Loads a server for some seconds. Each connection sends the next request when it has the response.
+ * @throws Error if a response is not 2xx. Refusals are faster, so they would make the rate wrong.
  */
 export async function load(
   url: string,
@@ -44,7 +44,7 @@ export async function load(
   return { rate: requests.total / duration, p50_ms: latency.p50, p99_ms: latency.p99 }
 }
 
-/** The median of each number over the rounds. */
+/** Returns the median of each number over the rounds. */
 export function medianOf(rounds: readonly Measured[]): Measured {
   const median = (name: keyof Measured) => {
     const sorted = rounds.map((round) => round[name]).sort((left, right) => left - right)

@@ -1,4 +1,4 @@
-/** What a suite opened, to be closed in the reverse order, also when the next thing could not be opened. */
+/** The things that a suite opened. They are closed in the reverse order, also if opening the next one fails. */
 export class Opened {
   readonly #parts: { close(): Promise<void> }[] = []
 

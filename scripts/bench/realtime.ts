@@ -14,15 +14,15 @@ const SOCKETS_EACH = 10
 const SOCKETS = CONVERSATIONS * SOCKETS_EACH
 const MESSAGES_A_SECOND = 200
 const IDLE_SECONDS = 5
-/** What runs for the first time, and connections that are opened for it, are no part of what is measured. */
+/** The time before the measurement, in which code runs for the first time and connections open. */
 const WARM_UP_SECONDS = 3
-/** How long the last messages may be on their way before they count as lost. */
+/** The longest wait for the last messages. After it a message counts as lost. */
 const SETTLE_MS_MAX = 10_000
 const LIMITS = { CONNECTIONS_USER: '100000', CONNECTIONS_TENANT: '100000' }
 
 type Headers = Readonly<Record<string, string>>
 
-/** Two thousand sockets on two hundred conversations: how long a message takes to each of them, and what a socket costs. */
+/** Two thousand sockets on two hundred conversations: the time from a write to each socket, and the cost of a socket. */
 export const realtime: Suite = {
   name: 'realtime',
   needs: 'PostgreSQL, and Linux',
@@ -63,7 +63,7 @@ export const realtime: Suite = {
   },
 }
 
-/** Conversations of several tenants, in turn: what one tenant writes is in one audit chain, one after another. */
+/** Conversations of several tenants, in turn, because writes of one tenant wait for each other at its audit chain. */
 async function openTalks(url: string, owner: Headers, dispatcher: Agent): Promise<Talk[]> {
   const talks: Talk[] = []
   for (let number = 0; number < TENANTS; number += 1) {
@@ -77,10 +77,10 @@ async function openTalks(url: string, owner: Headers, dispatcher: Agent): Promis
   return talks
 }
 
-/** How many messages each conversation got. */
+/** The number of messages in each conversation. */
 type Sent = Map<string, number>
 
-/** Sends at a steady pace, whatever the answers do, and adds to what was sent. */
+/** Sends at a steady rate that does not depend on the responses. Counts what it sent. */
 async function speak(
   url: string,
   talks: readonly Talk[],
@@ -94,7 +94,7 @@ async function speak(
   for (let number = 0; number < seconds * MESSAGES_A_SECOND; number += 1) {
     const due_in = began_at + (number * 1000) / MESSAGES_A_SECOND - performance.now()
     if (due_in > 0) await sleep(due_in, undefined, { signal })
-    // The next tenant each time.
+    // Each message goes to the next tenant.
     const index = (number * (CONVERSATIONS / TENANTS) + Math.floor(number / TENANTS)) % talks.length
     const { conversation_id, headers } = talks[index] as Talk
     sent.set(conversation_id, (sent.get(conversation_id) ?? 0) + 1)
@@ -116,7 +116,7 @@ async function post(url: string, headers: Headers, body: object, dispatcher: Age
   return JSON.parse(text)
 }
 
-/** Waits for the last frames; what is not there after a while is lost. */
+/** Waits for the last frames. Frames that do not arrive in time are lost. */
 async function untilHeard(listeners: readonly Listener[], sent: Sent, signal: AbortSignal) {
   const deadline = performance.now() + SETTLE_MS_MAX
   const isMissing = ({ heard, conversation_id }: Listener) => heard.length < (sent.get(conversation_id) ?? 0)
@@ -137,7 +137,7 @@ function* rowsOf(listeners: readonly Listener[], before: Sent, sent: Sent, seen:
     .sort((left, right) => left - right)
   const quantile = (part: number) => delays[Math.floor(delays.length * part)] ?? Number.POSITIVE_INFINITY
   const messages = [...sent.values()].reduce((sum, count) => sum + count, 0)
-  // Every socket heard 1, 2, 3 ... of its conversation: anything else is lost, repeated, or out of order.
+  // Every socket must have received 1, 2, 3 ... of its conversation. Any other sequence has a lost, repeated or misplaced message.
   const wrong = listeners.reduce((sum, { heard, conversation_id }) => {
     const expected = Array.from({ length: sent.get(conversation_id) ?? 0 }, (_, index) => index + 1)
     return (

@@ -4,20 +4,20 @@ import { migrate } from '../../src/kernel/database/migrate.js'
 import { openPooled } from '../../src/kernel/database/pooled.js'
 import { pinBesideLoad } from './servers.js'
 
-/** The server, for one who may make databases and logins in it. */
+/** The URL of the PostgreSQL server, with a login that may create databases and logins. */
 const SERVER =
   process.env.BENCH_DATABASE_URL ?? process.env.TEST_DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/test'
 
-/** A migrated database that is there for one run, and is gone afterwards with the login that was made for it. */
+/** A migrated database and a login, which exist for one run. */
 export interface Scratch {
   /** The login that the gateway uses: it holds the two roles and owns nothing, so row-level security binds it. */
   readonly gateway_url: string
-  /** The owner, who is not bound: the bare server, and whoever fills the tables. */
+  /** The owner of the tables, whom row-level security does not bind. The bare server uses it, and so does the code that fills the tables. */
   readonly owner_url: string
   readonly close: () => Promise<void>
 }
 
-/** Makes the database and the login. */
+/** Creates the database and the login. */
 export async function openScratch(): Promise<Scratch> {
   const name = `gatehouse_bench_${process.pid}_${randomBytes(4).toString('hex')}`
   const password = randomBytes(18).toString('hex')
@@ -39,8 +39,8 @@ export async function openScratch(): Promise<Scratch> {
 }
 
 /**
- * Puts what the database does beside the load, where the database is on this machine: else it would take turns with the
- * server that is measured, on its core or not, as chance has it. For connections that are open already.
+ * Moves the database processes of open connections to the core of the load, if the database is on this machine. Otherwise
+ * they would sometimes run on the core of the server that is measured.
  */
 export async function pinBackends(owner_url: string): Promise<void> {
   const owner = new pg.Client(owner_url)
@@ -55,8 +55,8 @@ export async function pinBackends(owner_url: string): Promise<void> {
 }
 
 /**
- * Statistics now, and no autovacuum for the rest of this run: its workers begin when they like, on the core of the server
- * as well, and a gateway has its database elsewhere.
+ * Collects statistics, and turns autovacuum off for this run. Its workers would start at any moment, also on the core of the
+ * server. In production the database has a machine of its own.
  */
 export async function settle(owner_url: string): Promise<void> {
   const owner = new pg.Client(owner_url)

@@ -11,7 +11,7 @@ const START_MS_MAX = 60_000
 const POLL_MS = 50
 const SERVER_CORE = 0
 const LOAD_CORE = 1
-/** Asked before this process keeps to one of them: afterwards it is told that there is one. */
+/** Read before this process is pinned to one core. After that, Node reports one core. */
 const CORES = availableParallelism()
 
 /** A server in a process of its own. */
@@ -26,8 +26,8 @@ const pathOf = (relative: string) => fileURLToPath(new URL(relative, import.meta
 type Variables = Readonly<Record<string, string>>
 
 /**
- * The gateway as it is deployed, on what was built; its budgets are so wide that they count, but never refuse.
- * `program` is another way to start it: a path beside this file, and arguments of node before it.
+ * Starts the built gateway as in production. Its budgets are so large that they count but never refuse. `program` starts
+ * it in another way: a path in this folder, and arguments of node before it.
  */
 export async function startGateway(
   database_url: string,
@@ -50,20 +50,20 @@ export async function startGateway(
   })
 }
 
-/** A script of this folder that the gateway is measured against; it answers 2xx on `/`. */
+/** Starts a script of this folder that the gateway is compared with. It answers 2xx on `/`. */
 export async function startScript(name: string, env: Variables): Promise<Server> {
   const port = await freePort()
   return start(`http://127.0.0.1:${port}`, '/', programOf(name), { PORT: String(port), ...env })
 }
 
-/** A script of this folder that what is measured speaks to; it shares the core of the load. */
+/** Starts a script of this folder that the measured servers call. It runs on the core of the load. */
 export async function startBehind(name: string, env: Variables): Promise<Server> {
   const port = await freePort()
   const variables = { PORT: String(port), ...env }
   return start(`http://127.0.0.1:${port}`, '/', programOf(name), variables, { core: LOAD_CORE })
 }
 
-/** How node starts a script of this folder. */
+/** The arguments with which node starts a script of this folder. */
 export const programOf = (name: string): readonly string[] => ['--import', 'tsx', pathOf(`./${name}`)]
 
 interface Where {
@@ -84,7 +84,7 @@ export async function start(
   const child = spawn(command, args, {
     env: { ...(PATH !== undefined && { PATH }), NODE_ENV: 'production', ...env },
     stdio: ['ignore', 'inherit', 'inherit'],
-    // Not in our process group: an interrupt at the terminal is ours, and they are stopped after the load.
+    // In a process group of its own: Ctrl-C at the terminal ends this process, which then stops the server after the load.
     detached: true,
   })
   child.on('error', () => undefined)
@@ -95,7 +95,7 @@ export async function start(
     await close()
     throw error
   }
-  // It was on the core of the load, as everything is that this process starts.
+  // Child processes inherit the core of this process, which is the core of the load.
   if (CORES > 1) pin(child.pid as number, core)
   return { url, pid: child.pid as number, close }
 }
@@ -121,15 +121,15 @@ async function stop(child: ChildProcess): Promise<void> {
   await ended
 }
 
-/** Puts a process of somebody else beside the load. */
+/** Moves another process to the core of the load. */
 export const pinBesideLoad = (pid: number): boolean => CORES > 1 && pin(pid, LOAD_CORE)
 
-/** Keeps this process, which is the load, off the core of the servers. @returns whether that can be done here. */
+/** Pins this process, which is the load, to another core than the servers. @returns whether this machine can do that */
 export function pinLoad(): boolean {
   return CORES > 1 && pin(process.pid, LOAD_CORE)
 }
 
-/** Keeps every thread of a process on one core, where the system has the tool for it. */
+/** Pins all threads of a process to one core, if the system has `taskset`. */
 function pin(pid: number, core: number): boolean {
   return spawnSync('taskset', ['-a', '-p', '-c', String(core), String(pid)]).status === 0
 }

@@ -4,12 +4,12 @@ import type { Flags } from './suite.js'
 
 const WARM_UP_SECONDS = 2
 
-/** A request, and who gets it. */
+/** A request and the server that gets it. */
 export interface Side extends Wanted {
   readonly server: Server
 }
 
-/** Loads sides in turn, so that whatever else the machine does meets all of them, and gives the median of each. */
+/** Loads the sides in turn, so that other work on the machine affects all of them. Returns the median of each. */
 export async function sideBySide<Sides extends readonly Side[]>(
   sides: readonly [...Sides],
   flags: Flags,

@@ -1,34 +1,34 @@
-/** How long and how hard a suite measures. A suite may have defaults of its own; what the command line says wins. */
+/** How long and how hard a suite measures. A suite can have its own defaults. The command line overrides them. */
 export interface Flags {
   readonly seconds: number
   readonly rounds: number
   readonly connections: number
-  /** Only the rows whose name holds this text. */
+  /** Only rows whose name contains this text. */
   readonly only: string
 }
 
 export const DEFAULTS: Flags = { seconds: 5, rounds: 5, connections: 16, only: '' }
 
-/** One line of the outcome. */
+/** One row of the result. */
 export interface Row {
   readonly name: string
-  /** What was seen, in words and numbers. */
+  /** The measurements, in words and numbers. */
   readonly measured: string
-  /** The one number that the row is about. */
+  /** The number that the row is about. */
   readonly figure: number
-  /** What the figure is: `ratio` of two things measured side by side, or a unit. */
+  /** The unit of the figure, or `ratio` for two things that were measured side by side. */
   readonly unit: 'ratio' | 'µs' | 'ms' | '/s' | 'KiB' | 'MiB' | '%' | 'deliveries'
-  /** Where the figure has to be; without one, it is only printed. */
+  /** The range in which the figure must be. Without a target, the row is only printed. */
   readonly target?: { readonly at_least?: number; readonly at_most?: number }
 }
 
-/** Rows that belong together. Adding one is a file with a suite, and its line in suites.ts. */
+/** Rows that belong together. A new suite is a file and a line in suites.ts. */
 export interface Suite {
   readonly name: string
-  /** What must be there before it is run: `PostgreSQL`. Whoever has not got it reads this beside the error. */
+  /** What the suite needs, such as `PostgreSQL`. It is printed next to an error. */
   readonly needs: string
   readonly defaults?: Partial<Flags>
-  /** Gives each row as soon as it is measured. Whatever it opened is closed when it ends, however it ends. */
+  /** Yields each row as soon as it is measured. At its end, also after an error, it closes everything that it opened. */
   run(flags: Flags, signal: AbortSignal): AsyncIterable<Row>
 }
 
@@ -37,7 +37,7 @@ export function isMissed({ figure, target = {} }: Row): boolean {
   return !(figure >= at_least && figure <= at_most)
 }
 
-/** `name  what was seen | ratio 0.52 (at least 0.45)` */
+/** Formats a row: `name  measurements | ratio 0.52 (at least 0.45)`. */
 export function written(row: Row): string {
   const { name, measured, figure, unit, target } = row
   const number = figure.toFixed(2)

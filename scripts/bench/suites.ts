@@ -5,5 +5,5 @@ import type { Suite } from './suite.js'
 import { upstream } from './upstream.js'
 import { usage } from './usage.js'
 
-/** Every suite, in the order of `npm run bench -- all`; the first is the one that is run when none is named. */
+/** Every suite, in the order of `npm run bench -- all`. Without a name, the first one runs. */
 export const SUITES: readonly [Suite, ...Suite[]] = [customers, audit, usage, realtime, upstream]

@@ -18,9 +18,9 @@ const PATH = '/bench/items'
 const WARM_UP = { seconds: 1, connections: 16 }
 
 /**
- * One service behind four gateways: ours with all of its checks, the plugin that Fastify offers with none, nginx with
- * none, and express-gateway with its check of a key. All of them get the same request and keep their connections. The
- * fifth is the least that could stand in the place of ours: it says how far the others are within reach at all.
+ * One service behind four gateways: this one with all checks, the proxy plugin of Fastify without checks, nginx without
+ * checks, and express-gateway with its check of a key. All get the same request and keep their connections. The fifth is
+ * the least gateway that reads rights for each request. Its numbers are the limit of what this gateway can reach.
  */
 export const upstream: Suite = {
   name: 'upstream',
@@ -41,7 +41,7 @@ export const upstream: Suite = {
       const least = opened.add(await startScript('proxies/least.ts', variables))
 
       const wanted = { path: PATH, headers: { ...user, ...EXPRESS_GATEWAY_HEADERS } }
-      // Connections to the database are there after that.
+      // After this, the connections to the database are open.
       for (const { url } of [gateway, least]) await load(url, wanted, WARM_UP, signal)
       await pinBackends(scratch.owner_url)
       const side = (server: Server) => ({ ...wanted, server })
@@ -54,7 +54,7 @@ export const upstream: Suite = {
   },
 }
 
-/** Something that was measured, under its name. */
+/** A measurement with its name. */
 type Named = readonly [name: string, measured: Measured]
 
 function* rowsOf(
@@ -72,7 +72,7 @@ function* rowsOf(
   yield row(gateway, express, 8)
   yield row(gateway, ['bare nginx', of_nginx])
   yield row(gateway, least)
-  // What these are is what the targets above can be at most.
+  // The targets above cannot be higher than these numbers.
   yield row(least, bare)
   yield row(least, express)
 }
@@ -87,7 +87,7 @@ function row([name, one]: Named, [other_name, other]: Named, at_least?: number):
   }
 }
 
-/** What the credentials of a caller claim, as the pipeline would take them from its headers. */
+/** The claims of a caller, as the pipeline reads them from its headers. */
 function claimsOf(headers: Readonly<Record<string, string>>): Claims {
   const { sub, sid } = decodeJwt(String(headers.authorization).replace('Bearer ', ''))
   return {
@@ -98,7 +98,7 @@ function claimsOf(headers: Readonly<Record<string, string>>): Claims {
   }
 }
 
-/** The service, as an operator would declare it; the route asks for a scope that the caller's role holds. */
+/** The manifest of the service. The route requires a scope that the role of the caller contains. */
 function writeManifest(origin: string) {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-bench-'))
   const file = join(folder, 'upstreams.yaml')

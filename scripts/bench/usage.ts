@@ -10,11 +10,11 @@ import { buildWorld } from './world.js'
 const RECORDS = 1_000_000
 const ANSWERS = 5_000
 
-/** What it costs that every answer is counted: of the rate, beside a gateway that counts nothing, and by itself. */
+/** The cost of counting responses: the rate compared with a gateway that counts nothing, and the CPU time of counting alone. */
 export const usage: Suite = {
   name: 'usage',
   needs: 'PostgreSQL',
-  // Many short rounds: the difference is smaller than what the machine does meanwhile.
+  // Many short rounds, because the difference is smaller than the noise of the machine.
   defaults: { rounds: 15, seconds: 2 },
   async *run(flags, signal) {
     const rows = [
@@ -31,7 +31,7 @@ async function costInRate(flags: Flags, signal: AbortSignal): Promise<Omit<Row, 
   const opened = new Opened()
   try {
     const scratch = opened.add(await openScratch())
-    // One token is good for both.
+    // Both gateways accept the same token.
     const shared = { JWT_SIGNING_KEYS: generateSigningKeys(), PUBLIC_URL: 'http://bench.example' }
     const started = (...args: string[]) =>
       startGateway(scratch.gateway_url, shared, [...programOf('assembled.ts'), ...args])
@@ -55,12 +55,12 @@ async function costInRate(flags: Flags, signal: AbortSignal): Promise<Omit<Row, 
   }
 }
 
-/** The same answers counted again and again, and as a floor, only looked at; the median of the rounds. */
+/** Counts the same responses again and again, and only iterates over them for comparison. Returns the median of the rounds. */
 function costOfRecording({ rounds }: Flags): Omit<Row, 'name'> {
   const recorder = openUsageRecorder(Date.now, async () => undefined)
   const answers = Array.from({ length: ANSWERS }, (_, number) => answerOf(number))
   const microsecondsOf = (work: (answer: Served) => void) => {
-    // Of the processor, not of the clock: others may run meanwhile.
+    // CPU time and not elapsed time, because other processes also run.
     const began_at = process.cpuUsage()
     for (let number = 0; number < RECORDS; number += 1) work({ ...(answers[number % ANSWERS] as Served) })
     return process.cpuUsage(began_at).user / RECORDS
@@ -77,7 +77,7 @@ function costOfRecording({ rounds }: Flags): Omit<Row, 'name'> {
   return { measured: `${RECORDS} answers a round`, figure: cost, unit: 'µs', target: { at_most: 3 } }
 }
 
-/** Tenants, keys, routes and statuses, as a busy hour has them. */
+/** The tenants, keys, routes and statuses of a busy hour. */
 function answerOf(number: number): Served {
   return {
     tenant_id: `01a21757-e5a2-7182-95cc-${String(number % 100).padStart(12, '0')}`,

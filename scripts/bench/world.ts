@@ -15,20 +15,20 @@ const BENCH = systemOrigin('bench')
 
 type Headers = Readonly<Record<string, string>>
 
-/** Who calls, and what for. */
+/** The credentials of the callers, and the objects that they ask for. */
 export interface World {
-  /** A member with the role Agent: bearer, tenant and a key without scopes. */
+  /** A member with the role Agent: an access token, the tenant, and a key without scopes. */
   readonly user: Headers
-  /** The tenant and a key that holds the scopes itself. */
+  /** The tenant, and a key that holds the scopes itself. */
   readonly integration: Headers
   readonly customer_id: string
   readonly tenant_id: string
-  /** Bearers alone, for the management plane and the platform. */
+  /** Only access tokens, for the management plane and the platform. */
   readonly owner: Headers
   readonly operator: Headers
 }
 
-/** Two tenants with their customers, of which one is asked for; made through the stores, with a real login. */
+/** Creates two tenants with customers through the stores, and logs in. Requests ask for one of the two tenants. */
 export async function buildWorld({ gateway_url, owner_url }: Scratch, url: string): Promise<World> {
   const database = openPooled(gateway_url, 1, () => undefined)
   try {
@@ -81,7 +81,7 @@ export async function buildWorld({ gateway_url, owner_url }: Scratch, url: strin
   }
 }
 
-/** One statement for all, and statistics at once: the planner must not learn of the rows in the middle of a round. */
+/** Inserts all rows in one statement and collects statistics, so that the planner does not change its plan during a round. */
 async function insertCustomers(owner_url: string, tenant_ids: readonly string[]): Promise<string[]> {
   const now = new Date().toISOString()
   const rows = tenant_ids.flatMap((tenant_id) =>

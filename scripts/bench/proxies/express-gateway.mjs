@@ -1,6 +1,6 @@
-// Starts express-gateway from the folder in which it was installed, with one API endpoint that asks for a key.
-// It keeps users and keys in a Redis that it emulates by itself, as in the template it comes with, and so they are
-// made in its own process before it listens.
+// Starts express-gateway from the folder in which it was installed, with one API endpoint that requires a key.
+// As in its own template, it stores users and keys in an emulated Redis in its process. So this script creates them in the
+// same process before it listens.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -23,7 +23,7 @@ write('system.config.json', {
   refreshTokens: { timeToExpiry: 7200000 },
   authorizationCodes: { timeToExpiry: 300000 },
 })
-// A header of its own, so that each of the gateways is sent the same request.
+// The key has a header of its own, so all gateways get the same request.
 const action = { apiKeyHeader: 'x-bench-key', disableHeadersScheme: true, disableQueryParam: true }
 write('gateway.config.json', {
   http: { port: Number(PORT), hostname: '127.0.0.1' },

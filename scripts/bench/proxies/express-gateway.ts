@@ -9,12 +9,12 @@ import { freePort, type Server, start } from '../servers.js'
 const VERSION = '1.16.11'
 const KEY = { id: 'bench', secret: 'lantern-quartz-meadow' }
 
-/** What it asks callers for. */
+/** The header and the value of the key. */
 export const EXPRESS_GATEWAY_HEADERS = { 'x-bench-key': `${KEY.id}:${KEY.secret}` }
 
 /**
- * express-gateway, which this project does not depend on: hundreds of packages that nobody mends any more. They are
- * installed in a folder beside the project, once, without running any of their scripts.
+ * Installs express-gateway once, in a folder next to the project, without running its install scripts. It is not a
+ * dependency of this project, because its hundreds of packages are no longer maintained.
  */
 export async function startExpressGateway(origin: string): Promise<Server> {
   const folder = join(tmpdir(), `gatehouse-bench-express-gateway-${VERSION}`)

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort, type Server, start } from '../servers.js'
 
-/** nginx as a proxy and nothing else: one worker, connections to the origin kept, no log of requests. */
+/** Starts nginx as a plain proxy: one worker, kept connections to the origin, no access log. */
 export async function startNginx(origin: string): Promise<Server> {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-nginx-'))
   const port = await freePort()
@@ -26,7 +26,7 @@ export async function startNginx(origin: string): Promise<Server> {
 }
 
 function configurationOf(folder: string, port: number, host: string): string {
-  // Without a master there is one process, which does the work, and which can be held on its core.
+  // Without a master process there is only one process, which can be pinned to a core.
   return `
 daemon off;
 master_process off;

@@ -1,5 +1,5 @@
 // Starts the training service, and the gateway in front of it on the embedded demo: `npm run demo:upstream`.
-// PORT and DATA_DIR are the gateway's; TRAINING_PORT is another port for the service.
+// The gateway uses PORT and DATA_DIR. The service listens on TRAINING_PORT.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -17,11 +17,11 @@ writeFileSync(
 )
 
 const start = (args, env) => spawn(process.execPath, args, { env: { ...process.env, ...env }, stdio: 'inherit' })
-// The service tells accounts apart by a header; the gateway sets this one, and lets no caller set it.
+// The service identifies accounts by a header. The gateway sets it and removes it from requests of callers.
 const service = start([here('./server.mjs')], { PORT: TRAINING_PORT, ACCOUNT_HEADER: 'x-gatehouse-tenant' })
 const gateway = start(['--enable-source-maps', here('../../../dist/main.js')], { UPSTREAMS_FILE: manifest })
 
-// The one does not go without the other, and both end with this process.
+// If one process ends, the other one and this process end too.
 const ends = [service, gateway].map((child) => new Promise((resolve) => child.once('exit', resolve)))
 const stop = () => [service, gateway].map((child) => child.kill('SIGTERM'))
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, stop)

@@ -1,5 +1,5 @@
-// A service that trains models, as a team of its own would have written it: it knows nothing of any gateway.
-// It believes the header that its operator names, so it must only be reachable from where that header is set.
+// A service that trains models, as another team could have written it. It does not know the gateway.
+// It trusts the header that ACCOUNT_HEADER names, so only the gateway may reach it.
 //
 //   PORT=8700 ACCOUNT_HEADER=x-account node server.mjs
 import { randomUUID } from 'node:crypto'
@@ -15,7 +15,7 @@ const ACCOUNTS_MAX = 1_000
 
 /** @typedef {{ id: string, model: string, epochs: number, started_at: number, stopped_at: number | null }} Session */
 
-/** What each account has trained, newest first. @type {Map<string, Session[]>} */
+/** The sessions of each account, newest first. @type {Map<string, Session[]>} */
 const accounts = new Map()
 
 const ROUTES = {
@@ -58,7 +58,7 @@ function isRunning(session) {
   return session.stopped_at === null && epochOf(session) < session.epochs
 }
 
-/** Nothing is really trained: an epoch passes each second. */
+/** It does not train anything: one epoch passes each second. */
 function epochOf({ started_at, stopped_at, epochs }) {
   return Math.min(epochs, Math.floor(((stopped_at ?? Date.now()) - started_at) / EPOCH_MS))
 }
@@ -117,7 +117,7 @@ const server = createServer(async (request, response) => {
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body))
 })
 
-// GET /live as a WebSocket: the status at once, and again every two seconds.
+// GET /live as a WebSocket: sends the status at once, and then every two seconds.
 const sockets = new WebSocketServer({ noServer: true, maxPayload: 1_024 })
 server.on('upgrade', (request, socket, head) => {
   const account = request.headers[ACCOUNT_HEADER]
