@@ -1,7 +1,7 @@
 // Compiles the tests and runs them; the last line that it prints is `N passed, N failed`.
-// Usage: node scripts/test.mjs [--all | --browser | --foreign] [--coverage] [part of a test file's path ...]
-// Without arguments it runs the tests that start no processes and do not load the machine. --all runs everything except the
-// tests in a browser and those with other programs, which not every machine has.
+// Usage: node scripts/test.mjs [--all] [--browser] [--foreign] [--coverage] [part of a test file's path ...]
+// Without arguments it runs the tests that start no processes and do not load the machine. --all runs these
+// too. --browser and --foreign run the tests in a browser and those with other programs, which not every machine has.
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -64,14 +64,19 @@ function compile() {
 }
 
 function chosenFiles() {
-  const apart = ['browser', 'foreign'].find((name) => options[name])
+  const only_apart = (options.browser || options.foreign) && !options.all
   return readdirSync(join(OUTPUT, 'test'), { recursive: true })
     .filter((name) => name.endsWith('.test.js'))
     .map((name) => join(OUTPUT, 'test', name))
     .sort()
-    .filter((file) => APART.exec(file)?.[1] === apart)
+    .filter((file) => {
+      const apart = APART.exec(file)?.[1]
+      return apart === undefined ? !only_apart : options[apart]
+    })
     .filter((file) =>
-      parts.length > 0 ? parts.some((part) => file.includes(part)) : options.all || apart || !SECOND_TIER.test(file),
+      parts.length > 0
+        ? parts.some((part) => file.includes(part))
+        : options.all || only_apart || !SECOND_TIER.test(file),
     )
 }
 
@@ -93,7 +98,7 @@ async function run(files) {
   // Files that take long are first, so that both workers end at about the same time.
   const shared = files
     .filter((file) => !QUIET.test(file))
-    .sort((left, right) => Number(SECOND_TIER.test(right)) - Number(SECOND_TIER.test(left)))
+    .sort((left, right) => Number(takesLong(right)) - Number(takesLong(left)))
   mkdirSync(CLAIMS)
   const workers = Array.from({ length: Math.min(WORKERS, shared.length) }, (_, index) => `worker ${index + 1}`)
   await Promise.all(workers.map((name) => work(shared, name, { TEST_CLAIMS: CLAIMS })))
@@ -102,6 +107,10 @@ async function run(files) {
   const { pass, fail } = t.counts
   // A process can end without a failed test, and a run without a test proves nothing.
   return { passed: pass, failed: t.passing() && pass > 0 ? fail : Math.max(fail, 1) }
+}
+
+function takesLong(file) {
+  return SECOND_TIER.test(file) || APART.test(file)
 }
 
 /** Ends a child process when a signal ends the run. */
