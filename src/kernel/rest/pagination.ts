@@ -111,7 +111,7 @@ export function sendPage<T extends object>(
   return { data: [...rows], next_cursor }
 }
 
-/** Cuts the one row that was read to see whether there is more. */
+/** Removes the additional row that was read to find out whether there is another page. */
 export function pageOf<T>(rows: readonly T[], limit: number): Rows<T> {
   return { rows: rows.slice(0, limit), has_more: rows.length > limit }
 }
