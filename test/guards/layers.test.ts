@@ -7,7 +7,7 @@ const itself = (file: string) => file
 
 t.test('the guard sees the imports of the tree', (t) => {
   t.ok(imports.length > 900, `${imports.length} imports`)
-  t.ok(imports.some(({ from, to }) => from === 'app/gateway' && to === 'kernel/limits/limiter'))
+  t.ok(imports.some(({ from, to }) => from === 'app/services' && to === 'kernel/limits/limiter'))
   t.ok(
     imports.some(
       ({ from, to }) => from === 'features/upstreams/forward/forwarding' && to === 'kernel/request/findings',
