@@ -4,7 +4,7 @@ import { HOOKS, LIFECYCLE } from '../../src/app/lifecycle.js'
 import { startGateway } from '../helpers/gateway.js'
 import { t } from '../helpers/t.js'
 
-/** The hooks of a request that the whole gateway has, and not a single route. */
+/** The request hooks of the whole gateway, without the hooks of single routes. */
 const GATEWAY_HOOKS = HOOKS.filter((hook) => /^\w+$/.test(hook))
 const OTHERS = ['preSerialization', 'onSend', 'preHandler', 'onError', 'onTimeout', 'onRequestAbort']
 
