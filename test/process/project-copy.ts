@@ -18,7 +18,7 @@ const ENTRIES = [
   'drizzle.config.ts',
 ]
 
-/** The project as a clone would have it, with the packages that are installed. Commands run in it, because they write. */
+/** A copy of the project with the installed packages, for commands that write files. */
 export interface ProjectCopy {
   readonly folder: string
   /** Starts a shell in the folder. */
@@ -30,7 +30,7 @@ export interface ProjectCopy {
   runInOneShell(t: Test, blocks: readonly Block[], env?: Variables): Promise<ReadonlyMap<Block, string>>
 }
 
-/** Makes a copy that is removed at the end of the test. */
+/** Creates a copy that the teardown removes. */
 export function copyOfTheProject(t: Test): ProjectCopy {
   const folder = scratchFolder(t)
   mkdirSync(folder)

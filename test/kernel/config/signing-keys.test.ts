@@ -89,7 +89,7 @@ t.test('the first key signs, the others verify, and each has its own algorithm',
   t.not(generateSigningKeys(), generateSigningKeys(), 'each call generates other keys')
 })
 
-t.test('embedded keys are created once in a file that only its owner can read, or read from a named file', async (t) => {
+t.test('embedded keys are created once in a file that only its owner can read, or read from a file', async (t) => {
   const data_dir = join(t.testdir(), 'data')
   const embedded = { engine: 'embedded', data_dir } as const
   const first = await loadSecrets(readEnvironment({}), embedded)

@@ -110,7 +110,7 @@ t.test(
   },
 )
 
-t.test('a decision needs every required scope, and missing lists exactly the scopes that the principal lacks', async (t) => {
+t.test('a principal needs every required scope, and missing lists exactly those that it lacks', async (t) => {
   always(
     t,
     fc.property(holdings, fc.array(asked), (held, required) => {

@@ -23,7 +23,7 @@ t.test('201 a body of 32 levels, and 400 a body of 33', async (t) => {
   t.equal(JSON_DEPTH_MAX, 32)
   t.equal((await post(nested(32))).status, 201)
   expectProblem(t, await post(nested(33)), 400, 'malformed_json')
-  expectProblem(t, await post('['.repeat(100_000)), 400, 'malformed_json', '100,000 nested arrays, which would overflow a recursive parser')
+  expectProblem(t, await post('['.repeat(100_000)), 400, 'malformed_json', '100,000 nested arrays')
   expectProblem(t, await post(`${'{"a":'.repeat(40_000)}1`), 400, 'malformed_json', '40,000 nested objects')
 })
 
