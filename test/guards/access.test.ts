@@ -109,9 +109,9 @@ async function credentials(): Promise<Caller[]> {
       headers: { ...owner, ...keyHeaders(globex) },
       expects: as_owner('tenant_access_denied'),
     },
-    { name: 'a token that is none', headers: { authorization: 'Bearer x', ...keys }, expects: expects(bad, bad, bad) },
+    { name: 'a malformed token', headers: { authorization: 'Bearer x', ...keys }, expects: expects(bad, bad, bad) },
     {
-      name: 'a token with a broken signature and a key that would do alone',
+      name: 'a token with an invalid signature and a key with scopes',
       headers: {
         authorization: `${token.slice(0, -6)}AAAAAA`,
         ...keyHeaders({ id: acme.id, key: acme.integration_key }),

@@ -23,7 +23,7 @@ const ENVIRONMENTS: Readonly<Record<string, { readonly language: string; readonl
   browser: { language: 'js', test: 'test/browser/realtime.test.ts' },
   verifier: { language: 'js', test: 'test/features/upstreams/manifest/docs.test.ts' },
 }
-/** Languages of blocks that show a response or a file. The block before them is run, or the test of their subject. */
+/** Languages of blocks that show a response or a file. A test compares them with the output of the block before them. */
 const SHOWN = new Set(['json', 'yaml', 'text'])
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Readonly<Record<string, string>> }
 
@@ -105,7 +105,7 @@ t.test('npm run help has one line for each command, and for no other', async (t)
   t.same(lines.sort(), commands.sort())
 })
 
-t.test('the README is short, and every other page can be reached from it', async (t) => {
+t.test('the README is short, and its links lead to every other page', async (t) => {
   const lines = readFileSync('README.md', 'utf8').split('\n').length
   t.ok(lines <= 200, `${lines} lines`)
   const pages = new Map(PAGES.map((page) => [page.path, page]))

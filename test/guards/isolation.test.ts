@@ -67,21 +67,21 @@ t.test('every table has its policy, and the guard and the start refuse a table o
   const bad = {
     'no row-level security': 'create table leaky (tenant_id uuid, name text)',
     'no policy for tenants': 'create table leaky (tenant_id uuid); alter table leaky enable row level security',
-    'a policy that lets everything through':
+    'a policy that allows all rows':
       'create table leaky (tenant_id uuid); alter table leaky enable row level security; create policy tenant_isolation on leaky to gatehouse_tenant using (true)',
-    'a policy for everybody':
+    'a policy for all roles':
       "create table leaky (id uuid); select isolate('leaky', 'select', 'id'); create policy everybody on leaky using (id is not null)",
   }
   for (const [what, statement] of Object.entries(bad)) {
     await sql(statement)
     t.same(await walllessTables(sql), ['leaky'], `the guard: ${what}`)
-    t.same(await tablesWithoutWall(database), ['leaky'], `the boot: ${what}`)
+    t.same(await tablesWithoutWall(database), ['leaky'], `the start: ${what}`)
     await t.rejects(checkPreconditions(database), { message: /row-level security is missing on: leaky/ }, what)
     await sql('drop table leaky')
   }
   await sql('create view leaky as select * from customers')
-  t.same(await walllessTables(sql), ['leaky'], 'the guard: a view, which reads as its owner')
-  t.same(await tablesWithoutWall(database), ['leaky'], 'the boot: a view, which reads as its owner')
+  t.same(await walllessTables(sql), ['leaky'], 'the guard: a view, which reads with the rights of its owner')
+  t.same(await tablesWithoutWall(database), ['leaky'], 'the start: a view, which reads with the rights of its owner')
   await sql('drop view leaky')
 })
 
@@ -142,7 +142,7 @@ t.test("no response of any route holds the marker of the other tenant", async (t
   }
   t.ok(looked > 200, `${looked} responses`)
   const own = await ask(gateway, '/v1/customers?search=MARK', { headers: await world.as('owner') })
-  t.match(own.text, /ACMEMARK/, 'the search finds the own marker')
+  t.match(own.text, /ACMEMARK/, 'the marker of the own tenant')
 })
 
 // Attack: a caller uses conflicts, or a cursor of another tenant, to learn which values and rows that tenant has.
@@ -168,7 +168,7 @@ t.test('without a WHERE, a tenant reads and changes only its own rows, in every 
       `select count(*) filter (where ${column} = '${globex.id}')::int as theirs, count(*) filter (where ${column} = '${acme.id}')::int as mine from ${table}`,
     )
     const [{ theirs, mine } = { theirs: 0, mine: 0 }] = of_both as { theirs: number; mine: number }[]
-    t.ok(theirs > 0 && mine > 0, `${table} has rows of both`)
+    t.ok(theirs > 0 && mine > 0, `${table} has rows of both tenants`)
     const read = await database.readOne(
       { role: 'gatehouse_tenant', tenant_id: acme.id },
       { text: `select ${column} as whose from ${table}`, values: [], row_mode: 'object' },

@@ -15,7 +15,7 @@ const USERS: Readonly<Record<string, readonly [among: readonly Source[], users: 
     sources,
     {
       'src/kernel/store/unit-of-work.ts': 'defines it',
-      'src/kernel/store/stores.ts': 'the factory makes it, with the bus of the process',
+      'src/kernel/store/stores.ts': 'the factory creates it, with the bus of the process',
     },
   ],
   composeStores: [

@@ -9,7 +9,7 @@ export interface TestDatabase {
   readonly sql: (text: string) => Promise<Row[]>
   /** The URL that the gateway logs in with; undefined when embedded. */
   readonly url: string | undefined
-  /** @throws when a table, a role, a setting or another object of the schema differs from what the migrations made. */
+  /** @throws if a table, a role, a setting or another object differs from the state after the migrations */
   readonly close: () => Promise<void>
 }
 

@@ -41,7 +41,7 @@ export type TestGateway = Awaited<ReturnType<typeof startGateway>>
 /** The first gateway of a process compiles the schemas for all later ones. */
 const COMPILERS = sharingCompilers()
 
-/** A route as it was registered, with its completed schema. */
+/** A registered route with its completed schema. */
 export type KnownRoute = RouteOptions
 
 /**

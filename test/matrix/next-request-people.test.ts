@@ -8,7 +8,7 @@ t.teardown(() => replicas.close())
 const { world, operator, outcome, change, logIn, newUser, newMember, byKey, byUser } = replicas
 const NEXT_PASSWORD = 'violet-harbour-candle-93'
 
-// Attack: somebody uses a stolen token after its session was revoked and before the token expires.
+// Attack: an attacker uses a stolen token after its session was revoked and before the token expires.
 t.test('a session: after logout, after another session revoked it, and after a change of the password', async (t) => {
   const { email, headers } = await newMember()
   const [first, second, third] = [await logIn(email), await logIn(email), await logIn(email)]
@@ -29,7 +29,7 @@ t.test('a session: after logout, after another session revoked it, and after a c
   t.equal(await byUser(await logIn(email, NEXT_PASSWORD))(), ALLOWED, 'a login with the new password')
 })
 
-// Attack: somebody with a stolen session keeps it after the user resets the password by mail.
+// Attack: an attacker with a stolen session keeps it after the user resets the password by mail.
 t.test('a password reset by mail revokes every session of the user', async (t) => {
   const { id, email, headers } = await newMember()
   const other = await logIn(email)

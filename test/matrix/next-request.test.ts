@@ -6,7 +6,7 @@ const replicas = await openReplicas()
 t.teardown(() => replicas.close())
 const { gateway, replica, world, owner, of_acme, change, newKey, newMember, byKey, byUser } = replicas
 
-// Attack: somebody uses a revoked key on a replica that still has it in its memory.
+// Attack: an attacker uses a revoked key on a replica that still has it in its memory.
 t.test('a key: after being disabled, enabled, rotated and revoked', async (t) => {
   const { id, key } = await newKey()
   const path = `${of_acme}/keys/${id}`

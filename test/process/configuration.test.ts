@@ -37,7 +37,7 @@ const MISTAKES: readonly (readonly [name: string, env: Variables])[] = [
 
 // Attack: a reader of a ticket finds the database password in the output of a failed start that an operator pasted.
 t.test(
-  'a mistake in the configuration ends the start with one line that names the variable, not its value',
+  'a mistake in the configuration stops the start with one line that names the variable, not its value',
   async (t) => {
     const DATA_DIR = scratchFolder(t)
     const ends = await inPairs(

@@ -23,7 +23,7 @@ t.test('the command creates the first operator with a password from standard inp
   t.same(made, { code: 0, stdout: `${email} is a user now, and an operator with every privilege\n`, stderr: '' })
 })
 
-// Attack: somebody who may run commands makes an operator of an existing user, with the email address but no password.
+// Attack: an attacker who may run commands makes an operator of an existing user, with the email address but no password.
 t.test('an existing user becomes an operator only with their own password', async (t) => {
   const wrong = await operator(['create', '--email', email], { env: { OPERATOR_PASSWORD: 'another-guess-of-mine-12' } })
   t.equal(wrong.code, 1)

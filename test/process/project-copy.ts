@@ -43,7 +43,7 @@ export function copyOfTheProject(t: Test): ProjectCopy {
     folder,
     run,
     async runInOneShell(t, blocks, env) {
-      t.ok(blocks.length > 0, 'there are blocks to run')
+      t.ok(blocks.length > 0, 'the number of blocks')
       const script = blocks.map(({ text }) => `${text}\nprintf '\\n%s\\n' '${MARK}'`)
       const { code, stdout, stderr } = await run(t, ['set -eu', ...script].join('\n'), env).exit
       t.equal(code, 0, code === 0 ? 'each command succeeds' : `${stdout}\n${stderr}`)

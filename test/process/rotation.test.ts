@@ -5,7 +5,7 @@ import { demoFolder, FILE_MS_MAX, readDemo, startGatewayProcess, until } from '.
 
 t.setTimeout(FILE_MS_MAX)
 
-// Attack: somebody signs tokens with a leaked signing key. The operator must be able to replace the key without ending
+// Attack: an attacker signs tokens with a leaked signing key. The operator must be able to replace the key without ending
 // all sessions, and then to remove it, so that its tokens become invalid.
 t.test('after a rotation the new signing key signs, and the old one verifies until it is removed', async (t) => {
   const DATA_DIR = await demoFolder(t)

@@ -33,7 +33,7 @@ const enter = (person: string) =>
   ask(gateway, '/v1/auth/login', { body: { email: demo[`${person}_EMAIL`], password: demo[`${person}_PASSWORD`] } })
 const bearer = async (person: string) => ({ authorization: `Bearer ${(await enter(person)).body.access}` })
 
-// Attack: another user of the machine reads the passwords of the demo, or somebody tries well-known default passwords.
+// Attack: another user of the machine reads the passwords of the demo, or an attacker tries well-known default passwords.
 t.test('only its owner can read the file with the variables, and every secret is random', async (t) => {
   t.same(
     VARIABLES.filter((name) => !demo[name]),
@@ -45,7 +45,7 @@ t.test('only its owner can read the file with the variables, and every secret is
   t.equal(new Set(passwords.map(([, password]) => password)).size, passwords.length)
   t.ok(passwords.every(([, password]) => password.length >= 20))
   const unsafe = Object.values(demo).filter((value) => !/^[A-Za-z0-9@._:/-]+$/.test(value))
-  t.same(unsafe, [], 'a shell can source it')
+  t.same(unsafe, [], 'values that a shell cannot source')
 })
 
 t.test('each demo user can log in and has the roles that the names of the variables announce', async (t) => {
@@ -126,7 +126,7 @@ t.test('a second start seeds nothing and changes no password', async (t) => {
   t.same(await gateway.sql('select count(*) from users'), users)
 })
 
-// Attack: somebody uses the known email addresses of demo users on a gateway that has real users.
+// Attack: an attacker uses the known email addresses of demo users on a gateway that has real users.
 t.test('the gateway does not seed the demo into a database that has users', async (t) => {
   const elsewhere = t.testdir()
   t.equal(await seedDemo(gateway.stores, elsewhere, 'http://localhost:8000'), undefined)

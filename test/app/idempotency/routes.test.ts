@@ -172,7 +172,7 @@ t.test('403 the gateway replays a response only to a caller who still has the sc
   t.equal((await create(key, { name: 'Still may' }, admin)).headers.get('idempotency-replayed'), 'true')
 })
 
-// Attack: somebody reads the database, or a backup of it, to find the secrets of new keys in stored responses.
+// Attack: an attacker reads the database, or a backup of it, to find the secrets of new keys in stored responses.
 t.test('a stored response is encrypted: the database holds no secret in plain text', async (t) => {
   const key = fresh()
   const { body } = await create(key, { name: 'Sealed' })

@@ -12,7 +12,7 @@ const CREDENTIALS: readonly (readonly [what: string, text: string])[] = [
   ['the password of a URL', `postgres://gatehouse:${SECRET}@db.example/gatehouse`],
 ]
 
-// Attack: somebody reads credentials in the log. An unforeseen path to the log is an error of a library that quotes its
+// Attack: an attacker reads credentials in the log. An unforeseen path to the log is an error of a library that quotes its
 // input.
 t.test('the log redacts text in the format of a credential in messages, errors and values', async (t) => {
   for (const [what, text] of CREDENTIALS) {

@@ -84,7 +84,7 @@ const raw = async (status: number, path: string, body: string, headers: Record<s
 t.test(
   'the log, the audit and the errors hold no secret of a password, key, token, link, bad body or header',
   async (t) => {
-    planted('the password of everybody', PASSWORD)
+    planted('the password of all users', PASSWORD)
     const email = emailOf('agent')
     const owner = await world.bearer('owner')
     planted('access token', owner.authorization?.slice('Bearer '.length))

@@ -76,7 +76,7 @@ t.test('401 a token that is forged, altered, or issued for another purpose', asy
   }
 })
 
-// Attack: somebody uses a copied token after its user logged out or was disabled.
+// Attack: an attacker uses a copied token after its user logged out or was disabled.
 t.test('401 a token with a revoked or expired session, of a disabled user, or older than one hour', async (t) => {
   const dead = async (name: string, access: string) => {
     for (const [path, headers] of Object.entries(ROUTES)) {

@@ -133,7 +133,7 @@ t.test('200 the gateway uses the address that a trusted proxy added, and ignores
   t.equal(await left('2001:db8:1:2:ffff::9'), 0, 'IPv6 by /64')
   t.equal(await left('2001:db8:1:3::1'), 1)
   t.equal(await left('::ffff:203.0.113.50'), 1)
-  t.equal(await left('203.0.113.50'), 0, 'IPv4 over IPv6 is IPv4')
+  t.equal(await left('203.0.113.50'), 0, 'an IPv4-mapped IPv6 address')
   t.equal(await left('rubbish-1'), 1)
   t.equal(await left('rubbish-2'), 0, 'all malformed addresses share one budget')
 
@@ -143,6 +143,6 @@ t.test('200 the gateway uses the address that a trusted proxy added, and ignores
   const from = (forwarded: string) =>
     ask(behind, '/v1/customers', { headers: { ...keyHeaders({ id: acme.id, key }), 'x-forwarded-for': forwarded } })
   t.equal((await from('192.0.2.7')).status, 200)
-  expectProblem(t, await from('192.0.2.8, 198.51.100.77'), 403, 'address_not_allowed', 'an address that the client sent')
+  expectProblem(t, await from('192.0.2.8, 198.51.100.77'), 403, 'address_not_allowed', 'an address from the client')
   expectProblem(t, await from('rubbish'), 429, 'rate_limited')
 })

@@ -199,13 +199,7 @@ t.test('rows 1 to 12 refuse before the first byte of the body has arrived', asyn
     head('POST /v1/customers HTTP/1.1', 'Host: x', 'Content-Type: application/json', 'Transfer-Encoding: chunked'),
   )
   expectProblem(t, chunked, 401, 'tenant_credentials_required', 'a body of unknown length')
-  expectProblem(
-    t,
-    await announce('/v1/auth/login', {}),
-    413,
-    'body_too_large',
-    'row 13: the announced length',
-  )
+  expectProblem(t, await announce('/v1/auth/login', {}), 413, 'body_too_large', 'row 13: the announced length')
 })
 
 // The gateway sends 100 Continue only after rows 1 to 12 have passed.

@@ -127,7 +127,7 @@ type RowTakes<Listed extends ProblemCode, Returned extends ProblemCode> = readon
   Step<Returned> extends Step<Listed> ? true : false,
 ]
 
-t.test('a row that returns a code which it does not list does not compile', (t) => {
+t.test('a row that returns an unlisted code does not compile', (t) => {
   const listed: RowTakes<'tenant_suspended' | 'rate_limited', 'rate_limited'> = [true, true]
   const unlisted: RowTakes<'tenant_suspended', 'rate_limited'> = [false, false]
   t.same(

@@ -47,7 +47,7 @@ t.test('403 a tenant whose trial has ended is suspended without an operator', as
   await gateway.sql(`update tenants set trial_ends_at = null where id = '${acme.id}'`)
 })
 
-// Attack: somebody uses a leaked key from another network.
+// Attack: an attacker uses a leaked key from another network.
 t.test('403 a key with allowed networks from an address outside of them', async (t) => {
   const limited = async (...allowed_cidrs: string[]) => {
     const { key } = await acme.store.write('tenant_key.created', (store) =>

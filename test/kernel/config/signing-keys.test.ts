@@ -26,7 +26,7 @@ async function refusal(text: string): Promise<string> {
   throw new Error(`taken: ${text}`)
 }
 
-// Attack: somebody forges tokens, because the signing key is weak, shared, or of an unsuitable kind.
+// Attack: an attacker forges tokens, because the signing key is weak, shared, or of an unsuitable kind.
 t.test('malformed, weak or unsuitable keys stop the start, and the message shows no part of them', async (t) => {
   const rsa = generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey.export({ format: 'jwk' })
   const p384 = await exportJWK((await generateKeyPair('ES384', { extractable: true })).privateKey)

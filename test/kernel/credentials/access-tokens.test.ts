@@ -175,8 +175,8 @@ t.test('401 a session of another user, and an unknown session or user', async (t
   await refuses(t, {
     'sid of another user': forge(header, { ...claims, sid: other_session }),
     'sub of another user': forge(header, { ...claims, sub: world.ids.owner }),
-    'sid of nobody': forge(header, { ...claims, sid: '00000000-0000-4000-8000-000000000000' }),
-    'sub of nobody': forge(header, { ...claims, sub: '00000000-0000-4000-8000-000000000000' }),
+    'an unknown sid': forge(header, { ...claims, sid: '00000000-0000-4000-8000-000000000000' }),
+    'an unknown sub': forge(header, { ...claims, sub: '00000000-0000-4000-8000-000000000000' }),
   })
 })
 
@@ -206,8 +206,8 @@ t.test('401 anything other than one compact JWS', async (t) => {
     'four parts': `${access}.AAAA`,
     'five parts': `${access}.AAAA.AAAA`,
     'an empty part': `${head}..${body}.${signature}`,
-    'a dot before': `.${access}`,
-    'a dot behind': `${access}.`,
+    'a dot before the token': `.${access}`,
+    'a dot after the token': `${access}.`,
     'JWS in JSON': json,
     'JWS in general JSON': JSON.stringify({ payload: body, signatures: [{ protected: head, signature }] }),
     'in braces': `{${access}}`,
@@ -267,7 +267,7 @@ t.test('401 a cached token after it has expired or its session is revoked', asyn
 })
 
 t.test(
-  'keys rotate with overlap: current and previous verify, only the current signs, a removed one is refused',
+  'during a rotation the current and the previous key verify, only the current one signs, a removed one fails',
   async (t) => {
     const { privateKey } = generateKeyPairSync('ed25519')
     const jwkOf = (of: KeyObject) => of.export({ format: 'jwk' })

@@ -169,7 +169,7 @@ t.test('a store that is used inside its own transaction throws', async (t) => {
   t.equal(await countOf(`customers where name = 'Afterwards'`), 1, 'the store works again')
 })
 
-// Attack: somebody reads digests and hashes in the log. The error of the query builder quotes every value of a statement.
+// Attack: an attacker reads digests and hashes in the log. The error of the query builder quotes every value of a statement.
 t.test("an error of the database is the error of the driver, without the values of the statement", async (t) => {
   const failing = unit().read(({ raw }) => raw.scope.queries.execute(query`select ${'secret'}, 1 / ${0}::int`))
   const error = await failing.catch((failure: unknown) => failure as Error & { code?: string })

@@ -101,7 +101,7 @@ t.test('an unresponsive mail server neither fails nor delays a request, and each
 })
 
 t.test(
-  'the mailer drops mails beyond 200 that wait, and a shutdown waits for the others only a limited time',
+  'the mailer drops mails beyond 200 in flight, and a shutdown waits for the others only a limited time',
   async (t) => {
     const sockets: Socket[] = []
     const silent = createServer((socket) => void sockets.push(socket.on('error', () => undefined)))

@@ -89,7 +89,7 @@ t.test('404 for every other path and method on the metrics port, and for /metric
   t.equal((await ask(gateway, '/metrics')).status, 404, '/metrics on the gateway port')
 })
 
-// Attack: somebody who can reach the machine over the network reads the metrics.
+// Attack: an attacker who can reach the machine over the network reads the metrics.
 t.test('the metrics port listens on loopback by default', async (t) => {
   const outer = Object.values(networkInterfaces())
     .flat()

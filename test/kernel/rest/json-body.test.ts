@@ -51,7 +51,7 @@ t.test('400 a body that is ambiguous, or that the gateway cannot store unchanged
     'a trailing comma': '{"name":"A",}',
     'single quotes': "{'name':'A'}",
     'a byte order mark': '\ufeff{"name":"A"}',
-    'something behind the value': '{"name":"A"} {"name":"B"}',
+    'a second value': '{"name":"A"} {"name":"B"}',
     'a raw control character': '{"name":"A\u0001"}',
     'only spaces': '   ',
     'cut off': '{"name":"A"',
@@ -157,7 +157,7 @@ t.test('413 a body of more than 256 KiB, with and without Content-Length', async
   expectProblem(t, answer, 413, 'body_too_large', 'in chunks, without a length')
 })
 
-// Attack: somebody reads the password of a malformed body in the response or in the log.
+// Attack: an attacker reads the password of a malformed body in the response or in the log.
 t.test('neither the response nor the log holds a secret of a malformed body', async (t) => {
   const secret = 'planted-secret-2-quartz'
   const json = { 'content-type': 'application/json' }
