@@ -9,7 +9,7 @@ const { world, operator, outcome, change, logIn, newUser, newMember, byKey, byUs
 const NEXT_PASSWORD = 'violet-harbour-candle-93'
 
 // Attack: an attacker uses a stolen token after its session was revoked and before the token expires.
-t.test('a session: after logout, after another session revoked it, and after a change of the password', async (t) => {
+t.test('a token fails at the next request after logout, a revocation, or a change of the password', async (t) => {
   const { email, headers } = await newMember()
   const [first, second, third] = [await logIn(email), await logIn(email), await logIn(email)]
   await eachInTurn(t, byUser(first), [['logged out', () => change(first, 'POST', '/v1/auth/logout'), BAD_TOKEN]])
@@ -40,7 +40,7 @@ t.test('a password reset by mail revokes every session of the user', async (t) =
   t.equal(await byUser(await logIn(email, NEXT_PASSWORD))(), ALLOWED, 'a login with the new password')
 })
 
-t.test('a user: after being disabled, and after being enabled', async (t) => {
+t.test('the sessions of a user fail at the next request after an operator disables the user', async (t) => {
   const { id, email, headers } = await newMember()
   const user = `/v1/platform/users/${id}`
   const disable = async () => {
@@ -54,7 +54,7 @@ t.test('a user: after being disabled, and after being enabled', async (t) => {
   t.equal(await byUser(await logIn(email))(), ALLOWED, 'enabled, with a new login')
 })
 
-t.test('an operator: after being dismissed, and after being appointed again', async (t) => {
+t.test('the removal and the appointment of an operator hold for the next request', async (t) => {
   const { id, email } = await newUser()
   const path = `/v1/platform/operators/${id}`
   const body = { privileges: ['platform:tenants:view'] }
@@ -68,7 +68,7 @@ t.test('an operator: after being dismissed, and after being appointed again', as
 })
 
 // Attack: a key or a member of a tenant sends requests after an operator suspended the tenant or locked it down.
-t.test('a tenant: after being suspended, activated, locked down and deleted', async (t) => {
+t.test('the suspension, activation, lockdown and deletion of a tenant hold for the next request', async (t) => {
   const { id: user_id, email } = await newUser()
   const body = { name: 'Probed', owner_id: user_id }
   const tenant = await change(operator, 'POST', '/v1/platform/tenants', { body })

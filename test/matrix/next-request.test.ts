@@ -7,7 +7,7 @@ t.teardown(() => replicas.close())
 const { gateway, replica, world, owner, of_acme, change, newKey, newMember, byKey, byUser } = replicas
 
 // Attack: an attacker uses a revoked key on a replica that still has it in its memory.
-t.test('a key: after being disabled, enabled, rotated and revoked', async (t) => {
+t.test('a key that is disabled, enabled, rotated or revoked has its new state at the next request', async (t) => {
   const { id, key } = await newKey()
   const path = `${of_acme}/keys/${id}`
   const set = (disabled: boolean) => () => change(owner, 'PATCH', path, { body: { disabled } })
@@ -35,7 +35,7 @@ t.test('a key: after being disabled, enabled, rotated and revoked', async (t) =>
 })
 
 // Attack: a member sends requests after losing a role, a scope or the membership.
-t.test('a member: after each change of their roles, overrides, state and membership', async (t) => {
+t.test('a change of the roles, overrides, state or membership holds for the next request of a member', async (t) => {
   const { id, path, headers } = await newMember()
   const roles =
     (...names: string[]) =>
@@ -56,7 +56,7 @@ t.test('a member: after each change of their roles, overrides, state and members
   ])
 })
 
-t.test('a custom role: after a change of its scopes, and after its deletion', async (t) => {
+t.test('a change and the deletion of a custom role hold for the next request of a member', async (t) => {
   const body = { name: 'Probed', scopes: ['conversations:view'] }
   const { id } = await change(owner, 'POST', `${of_acme}/roles`, { body })
   const { headers } = await newMember(['Probed'])

@@ -99,7 +99,7 @@ t.test('a second start finds the same tenants, passwords and signing keys', asyn
 })
 
 // Attack: an attacker logs in to a production gateway as a demo user, whose email address is known.
-t.test('production has no demo', async (t) => {
+t.test('the gateway seeds no demo in production', async (t) => {
   const data_dir = scratchFolder(t)
   const gateway = await startGatewayProcess(t, {
     DATA_DIR: data_dir,

@@ -32,7 +32,7 @@ t.test('npm run demo:upstream starts a service behind the gateway, and both stop
     t.match(stdout, /^< \d{3}$/m)
   })
 
-  await t.test('its WebSocket sends the state of the training twice to an owner', async (t) => {
+  await t.test('the WebSocket of the service sends the state of the training twice to an owner', async (t) => {
     const demo = parseEnv(readFileSync(join(DATA_DIR, 'demo.env'), 'utf8')) as Record<string, string>
     const login = await fetch(`http://127.0.0.1:${PORT}/v1/auth/login`, {
       method: 'POST',

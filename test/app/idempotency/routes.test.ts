@@ -58,7 +58,7 @@ t.test('201 a repeated request gets the first response with Idempotency-Replayed
   )
 })
 
-t.test('422 the key with another body or another path, and the response that the key has stays', async (t) => {
+t.test('422 the key with another body or another path, and its stored response stays', async (t) => {
   const key = fresh()
   const first = await create(key, { name: 'First body' })
   const other = await create(key, { name: 'Other body' })

@@ -64,7 +64,7 @@ t.test('an operator route without a privilege stops the start', async (t) => {
   )
 })
 
-t.test('200 a route that declares its access starts, and the pipeline checks its first request', async (t) => {
+t.test('200 the gateway starts if each route declares an access, and checks the first request', async (t) => {
   const schema = { response: { 200: Type.Object({}) } }
   const gateway = await boot(async (app) => {
     app.get('/more/open', { config: open(), schema }, handler)

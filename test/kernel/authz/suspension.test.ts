@@ -29,7 +29,7 @@ function inSql(tenants: readonly object[]): Promise<boolean[]> {
 }
 
 // Requests use the rule in TypeScript. Invitations and origins use the SQL. Both must agree about every tenant.
-t.test('the TypeScript and the SQL of the suspension agree', async (t) => {
+t.test('the rule of suspension has the same result in TypeScript and in SQL', async (t) => {
   let suspended = 0
   await fc.assert(
     fc.asyncProperty(fc.array(tenant, { minLength: 100, maxLength: 200 }), async (tenants) => {

@@ -159,7 +159,7 @@ t.test('the configuration has the values of the variables', (t) => {
   t.end()
 })
 
-t.test('the start accepts any value, or refuses it with the name of the variable and without the value', (t) => {
+t.test('the start accepts a value, or refuses it with the name of the variable and without the value', (t) => {
   const variable = fc.constantFrom(...Object.keys(BAD))
   const value = fc.string({ minLength: 12, maxLength: 40, unit: 'grapheme-ascii' })
   fc.assert(

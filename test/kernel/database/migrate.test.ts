@@ -48,7 +48,7 @@ t.test('processes that migrate one empty database at the same time apply each mi
   t.equal(await pendingMigrations(database), 0)
 })
 
-t.test('a second run changes nothing', async (t) => {
+t.test('a second migration changes nothing', async (t) => {
   const picture = `select table_name, column_name, data_type from information_schema.columns where table_schema = 'public' order by 1, 2`
   const before = [await sql(picture), await sql('select * from gatehouse_migrations order by hash')]
   t.equal(await migrate(database), 0)

@@ -32,7 +32,7 @@ await ask(gateway, '/v1/access', { headers: keyHeaders(acme) })
 await ask(gateway, '/v1/customers?secret=of-somebody', { headers: keyHeaders({ ...acme, key: 'wrong' }) })
 for (const path of ['/v1/nowhere/a', '/v1/nowhere/b', '/%00', '/..%2f']) await ask(gateway, path)
 
-t.test('rate, errors and duration by route template, refusals by code, budgets, pool and event loop', async (t) => {
+t.test('the metrics cover requests by route template, refusals by code, budgets, pool and event loop', async (t) => {
   const page = await samples()
   const requests = (method: string, route: string, status: number) =>
     page.get(`gatehouse_requests_total{method="${method}",route="${route}",status="${status}"}`)

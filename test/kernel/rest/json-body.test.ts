@@ -96,7 +96,7 @@ t.test('400 a missing body, or a body that is no object', async (t) => {
 
 // Attack: mass assignment. The client sends members that it may not set. The gateway must also not silently ignore a
 // member on which the client relies.
-t.test('400 names unknown members and parameters, and the gateway converts no types', async (t) => {
+t.test('400 the response names unknown members and parameters, and the gateway converts no types', async (t) => {
   const refused = async (pointer: string, body: object) => {
     const answer = await post(JSON.stringify(body))
     expectProblem(t, answer, 400, 'validation_failed', JSON.stringify(body))
