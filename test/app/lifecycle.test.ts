@@ -4,7 +4,7 @@ import { HOOKS, LIFECYCLE } from '../../src/app/lifecycle.js'
 import { startGateway } from '../helpers/gateway.js'
 import { t } from '../helpers/t.js'
 
-/** The hooks of a request that the whole gateway has, and not a single route. */
+/** The request hooks of the whole gateway, without the hooks of single routes. */
 const GATEWAY_HOOKS = HOOKS.filter((hook) => /^\w+$/.test(hook))
 const OTHERS = ['preSerialization', 'onSend', 'preHandler', 'onError', 'onTimeout', 'onRequestAbort']
 
@@ -13,7 +13,7 @@ async function addedHooks(): Promise<string[]> {
   const added: string[] = []
   const record = (message: unknown) => {
     const { fastify } = message as { fastify: FastifyInstance }
-    // The helper that starts the gateway adds hooks of its own while it handles this event. They are not recorded.
+    // The helper that starts the gateway adds its own hooks while it handles this event. This test does not record them.
     queueMicrotask(() => {
       const original = fastify.addHook
       const recording = function (this: FastifyInstance, name: string, ...rest: unknown[]) {
@@ -36,7 +36,7 @@ t.test('the list of stages names every hook of the gateway, in the order of thei
   t.same(await addedHooks(), listed)
 })
 
-t.test('each stage has a name of its own, a hook, and a reason for its place', async (t) => {
+t.test('each stage has a unique name, a hook, and a reason for its position', async (t) => {
   t.equal(new Set(LIFECYCLE.map(({ name }) => name)).size, LIFECYCLE.length)
   for (const { name, hooks, place } of LIFECYCLE) {
     t.ok(Object.keys(hooks).length > 0, name)

@@ -6,15 +6,15 @@ import { type Browser, chromium, type Page } from 'playwright-core'
 import type { Test } from 'tap'
 import { BARE } from '../process/gateway-process.js'
 
-/** Debian's place for it; CHROMIUM names another. */
+/** The path of Chromium in Debian. The variable CHROMIUM names another one. */
 const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium'
-/** A start on a machine that has other things to do. */
+/** The time limit of a start on a loaded machine. */
 const START_MS_MAX = 60_000
-/** Every wait in a page: for an answer, or for what a script does with it. */
+/** The time limit of every wait in a page. */
 const WAIT_MS_MAX = 20_000
 
 const ARGUMENTS = [
-  // In a container there is no user namespace for its sandbox, and the pages are our own.
+  // The sandbox needs a user namespace, which a container does not have. The browser opens only pages of the tests.
   '--no-sandbox',
   '--disable-gpu',
   '--disable-quic',
@@ -22,11 +22,11 @@ const ARGUMENTS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
-  // Nothing but this machine exists: a browser that calls home would make a test depend on it.
+  // The browser can reach only this machine, so that no test depends on requests of the browser to its vendor.
   '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE *.localhost',
 ]
 
-/** Starts a real browser with a profile of its own, which ends with the test. There is no test without it. */
+/** Starts a browser with a new profile. The teardown closes it. @throws if there is no Chromium, so no test is skipped */
 export async function openBrowser(t: Test): Promise<Browser> {
   if (!existsSync(EXECUTABLE)) {
     throw new Error(`there is no Chromium at ${EXECUTABLE}: apt-get install chromium, or name it in CHROMIUM`)
@@ -35,7 +35,7 @@ export async function openBrowser(t: Test): Promise<Browser> {
     executablePath: EXECUTABLE,
     headless: true,
     args: ARGUMENTS,
-    // What the test runner adds to the environment is not the browser's business.
+    // The browser does not get the variables that the test runner adds to the environment.
     env: BARE,
     timeout: START_MS_MAX,
   })
@@ -44,10 +44,10 @@ export async function openBrowser(t: Test): Promise<Browser> {
 }
 
 /**
- * Serves a page at `/` of an origin of its own, until the end of the test. Every name below `localhost` is this machine,
- * so `app.acme.localhost` makes another site of it, as another domain would.
+ * Serves a page at `/` of a new origin until the end of the test. Every name below `localhost` is this machine, so
+ * `app.acme.localhost` is another site for the browser, as another domain would be.
  *
- * @returns the origin, as the browser sends it.
+ * @returns the origin as the browser sends it
  */
 export async function servePage(t: Test, html: string, host = '127.0.0.1'): Promise<string> {
   const server = createServer((_request, response) => {
@@ -62,7 +62,7 @@ export async function servePage(t: Test, html: string, host = '127.0.0.1'): Prom
   return `http://${host}:${(server.address() as AddressInfo).port}`
 }
 
-/** Opens what is at an address, with no cookies and no cache of an earlier page. */
+/** Opens a URL without the cookies and the cache of earlier pages. */
 export async function openPage(browser: Browser, url: string): Promise<Page> {
   const context = await browser.newContext()
   context.setDefaultTimeout(WAIT_MS_MAX)

@@ -7,8 +7,8 @@ import { buildWorld, emailOf, keyHeaders, PASSWORD } from '../helpers/world.js'
 import { openBrowser, openPage, servePage } from './chromium.js'
 
 /**
- * The story of a conversation app on two domains: its page logged in, and then got 403 for what was its own, because a
- * cookie does not travel to another domain. Here nothing depends on one: the page sends its bearer and its tenant.
+ * Reproduces a defect of a conversation app on two domains. Its page logged in and then got 403, because the browser did
+ * not send the cookie to the other domain. The gateway uses no cookie: the page sends its bearer token and its tenant.
  */
 const HTML = '<!doctype html><title>An app of its own domain</title>'
 const gateway = await startGateway()
@@ -24,7 +24,7 @@ await listOrigins(acme.id, 'owner', [by_port, by_name])
 await listOrigins(globex.id, 'other_owner', [of_globex])
 await world.createCustomer('acme', { name: 'Ada ACMEMARK' })
 
-/** What a page got, as far as its script may see it; `refused` is all that the browser says otherwise. */
+/** The parts of a response that the script of a page can read, or in `refused` the error of the browser. */
 interface Seen {
   readonly refused?: string
   readonly status?: number
@@ -42,7 +42,7 @@ interface Sent {
   readonly mode?: 'no-cors'
 }
 
-/** Lets a page ask the gateway, by the fetch of the browser. */
+/** Sends a request from a page to the gateway with the fetch of the browser. */
 function fetchIn(page: Page | Frame, path: string, sent: Sent = {}): Promise<Seen> {
   return page.evaluate(
     async ({ url, sent }): Promise<Seen> => {
@@ -100,16 +100,16 @@ for (const origin of [by_port, by_name]) {
       headers: { ...headers, 'Content-Type': 'application/json', 'If-Match': String(shown?.etag) },
       body: '{"tags":["vip"]}',
     })
-    t.match(changed, { status: 200, body: { tags: ['vip'] } }, 'the ETag can be read, and If-Match can be sent')
+    t.match(changed, { status: 200, body: { tags: ['vip'] } }, 'the page can read the ETag and send If-Match')
     t.equal((await fetchIn(page, path, { method: 'DELETE', headers })).status, 204)
 
     const refreshed = await fetchIn(page, '/v1/auth/refresh', json({ refresh: login.body.refresh }))
-    t.equal(refreshed.status, 200, 'the session goes on without a cookie')
-    t.same(await page.context().cookies(), [], 'and there is none')
+    t.equal(refreshed.status, 200, 'the refresh needs no cookie')
+    t.same(await page.context().cookies(), [], 'the cookies of the page')
   })
 }
 
-t.test('403 and 429 are read by the page: which scope is missing, and when to come back', async (t) => {
+t.test('403 and 429 a page can read the missing scope and Retry-After', async (t) => {
   const page = await openPage(browser, by_name)
   const refused = await fetchIn(page, '/v1/customers', { headers: keyHeaders(acme) })
   t.match(refused, {
@@ -140,8 +140,8 @@ t.test('403 and 429 are read by the page: which scope is missing, and when to co
   })
 })
 
-// Attack: a page that nobody listed calls with credentials that it got hold of.
-t.test('an origin that no tenant lists is refused by the browser, before anything is sent', async (t) => {
+// Attack: a page on an origin that no tenant lists sends requests with stolen credentials.
+t.test('the browser sends only preflights for a page whose origin no tenant lists', async (t) => {
   const page = await openPage(browser, unlisted)
   const before = arrived.length
   t.match(await loginIn(page), { refused: /TypeError/ })
@@ -151,16 +151,16 @@ t.test('an origin that no tenant lists is refused by the browser, before anythin
   t.same(
     arrived.slice(before),
     ['OPTIONS /v1/auth/login', 'OPTIONS /v1/customers', 'OPTIONS /v1/customers'],
-    'nothing but preflights arrived',
+    'only preflights',
   )
 
-  // What needs no preflight arrives, but carries no credentials, and its answer stays unread.
+  // A request that needs no preflight arrives, but without credentials, and the page cannot read the response.
   t.match(await fetchIn(page, '/v1/customers'), { refused: /TypeError/ })
   t.match(await fetchIn(page, '/v1/customers', { mode: 'no-cors' }), { status: 0, type: 'opaque', body: '' })
 })
 
-// Attack: a page without an origin, in a sandbox or from a file, says `null` and hopes that it is reflected.
-t.test('a page of no origin is refused', async (t) => {
+// Attack: a page in a sandbox or from a file sends `Origin: null`, for a server that reflects the header.
+t.test('the browser refuses requests of a page with the origin null', async (t) => {
   const sandbox = await servePage(t, '<iframe sandbox="allow-scripts" srcdoc="<title>Nowhere</title>"></iframe>')
   const frame = (await openPage(browser, sandbox)).frames()[1] as Frame
   t.equal(await frame.evaluate('origin'), 'null')
@@ -169,8 +169,8 @@ t.test('a page of no origin is refused', async (t) => {
   t.same(arrived.slice(before), ['OPTIONS /v1/auth/login'])
 })
 
-// Attack: the page of one tenant acts for another, whose key and member it knows.
-t.test('403 a page of another tenant passes the preflight, and is refused by the tenant that it names', async (t) => {
+// Attack: the page of one tenant sends requests to another, with a key and a member of the other.
+t.test('403 for a page of another tenant, although its preflight succeeds', async (t) => {
   const page = await openPage(browser, of_globex)
   const { body } = await loginIn(page)
   const headers = { Authorization: `Bearer ${body.access}`, ...keyHeaders(acme) }
@@ -185,8 +185,8 @@ t.test('403 a page of another tenant passes the preflight, and is refused by the
   t.same(await gateway.sql("select id from customers where name = 'Planted'"), [])
 })
 
-// Attack: whatever the browser holds for this origin goes along, and the page reads what a signed-in person would see.
-t.test('no cookie is set or taken, and a request with credentials is refused by the browser', async (t) => {
+// Attack: a page makes the browser send its cookies for the gateway, to read the data of the logged-in user.
+t.test('the gateway ignores and sets no cookie, and the browser refuses a request with credentials', async (t) => {
   const page = await openPage(browser, by_name)
   await page.context().addCookies([{ name: 'session', value: 'planted', url: gateway.url }])
   const { body } = await loginIn(page)
@@ -194,28 +194,28 @@ t.test('no cookie is set or taken, and a request with credentials is refused by 
   t.match(await fetchIn(page, '/v1/customers', { headers, credentials: 'include' }), { refused: /TypeError/ })
   t.equal((await fetchIn(page, '/v1/customers', { headers })).status, 200)
   const without = await fetchIn(page, '/v1/me', { credentials: 'include' })
-  t.match(without, { refused: /TypeError/ }, 'a cookie signs nobody in, and the answer is not for the page')
-  t.equal((await page.context().cookies()).length, 1, 'the gateway added none')
+  t.match(without, { refused: /TypeError/ }, 'a request with only a cookie')
+  t.equal((await page.context().cookies()).length, 1, 'only the cookie of the test')
 })
 
-t.test('a preflight is asked for once, and a list that changed holds for the next request', async (t) => {
+t.test('the browser caches a preflight, and a changed list of origins holds for the next request', async (t) => {
   const page = await openPage(browser, by_name)
   const { body } = await loginIn(page)
   const headers = { Authorization: `Bearer ${body.access}`, ...keyHeaders(acme) }
   const path = `/v1/customers/${ids.agent}`
   for (let time = 0; time < 3; time += 1) t.equal((await fetchIn(page, path, { headers })).status, 404)
-  t.equal(arrived.filter((line) => line === `OPTIONS ${path}`).length, 1, 'the browser keeps the answer')
+  t.equal(arrived.filter((line) => line === `OPTIONS ${path}`).length, 1, 'one preflight for three requests')
 
   await listOrigins(acme.id, 'owner', [by_port])
   t.match(await fetchIn(page, path, { headers }), { status: 403, body: { code: 'origin_not_allowed' } })
   gateway.clock.advance(ORIGIN_REMEMBERED_MS)
-  t.match(await fetchIn(page, path, { headers }), { refused: /TypeError/ }, 'nobody lists it any more')
+  t.match(await fetchIn(page, path, { headers }), { refused: /TypeError/ }, 'no tenant lists the origin')
   await listOrigins(acme.id, 'owner', [by_port, by_name])
   gateway.clock.advance(ORIGIN_REMEMBERED_MS)
   t.equal((await fetchIn(page, path, { headers })).status, 404, 'listed again')
 })
 
-t.test('204 the preflight names one origin, what may be sent, and for whom a cache may keep it', async (t) => {
+t.test('204 a preflight names one origin, has no wildcard and varies by Origin', async (t) => {
   const answer = await ask(gateway, '/v1/customers', {
     method: 'OPTIONS',
     headers: { origin: by_name, 'access-control-request-method': 'GET', 'access-control-request-headers': 'x-evil' },

@@ -9,7 +9,7 @@ import { t } from '../helpers/t.js'
 import { until } from '../helpers/until.js'
 import { openBrowser, servePage } from './chromium.js'
 
-/** The client of docs/conversations.md, as it is there. */
+/** The source of the browser client in docs/conversations.md. */
 const [{ text: CLIENT = '' } = {}] = blocksRunAs('browser')
 const WAIT_MS_MAX = 20_000
 
@@ -27,24 +27,24 @@ const settings = await ask(gateway, `/v1/tenants/${acme.id}`, {
 })
 if (settings.status !== 200) throw new Error(settings.text)
 
-/** What the page keeps. */
+/** The state that the page records. */
 interface Chat {
   frames: Frame[]
   ended?: { code?: number | string; status?: number }
 }
 
-t.test('the client of the page has twenty lines', async (t) => {
+t.test('the browser client has at most 20 lines', async (t) => {
   t.match(CLIENT, /^async function listen\(url, headers, on, after = 0\) \{$/m)
   t.ok(CLIENT.split('\n').length <= 20, `${CLIENT.split('\n').length} lines`)
 })
 
-t.test('a page gets a ticket, connects, sees what curl sent and who types, and 4403 when it is put out', async (t) => {
+t.test('a page connects with a ticket, gets messages and typing, and 4403 when its member is removed', async (t) => {
   const { id } = await open({ visibility: 'members' })
   await add('lead', id, ids.agent)
   const page = await openChat(id)
   await framesOf(page, 'ready', 1)
 
-  // What is sent by somebody else's program, while the page only listens.
+  // Another program sends the message, and the page only receives.
   const content = 'From curl: <b>5 > 4</b> & "so on" 🙂'
   await curl('lead', id, content)
   const [message] = await framesOf(page, 'chat_message', 1)
@@ -61,9 +61,9 @@ t.test('a page gets a ticket, connects, sees what curl sent and who types, and 4
   t.equal((await chatOf(page)).frames.filter(({ type }) => type === 'chat_message').length, 1)
 })
 
-// Where a proxy lets no socket through, a chat that stays silent looks like one in which nobody speaks.
+// Some proxies block WebSockets. Without a fallback, a chat there would look like one without new messages.
 for (const how of ['without WebSocket', 'with sockets that always break'] as const) {
-  t.test(`${how} the page falls back to polling, and misses nothing`, async (t) => {
+  t.test(`${how} the page falls back to polling and gets every message once`, async (t) => {
     const { id } = await open()
     const page = await openChat(id, async (context) => {
       await context.addInitScript((how) => {
@@ -93,7 +93,7 @@ for (const how of ['without WebSocket', 'with sockets that always break'] as con
   })
 }
 
-t.test('a page that loses its socket goes on where it was, without a gap and without a repeat', async (t) => {
+t.test('a page whose socket breaks reconnects and gets every message once', async (t) => {
   const { id } = await open()
   const page = await openChat(id)
   await framesOf(page, 'ready', 1)
@@ -109,8 +109,8 @@ t.test('a page that loses its socket goes on where it was, without a gap and wit
   )
 })
 
-// Attack: a page of somebody else, with a ticket that it got hold of.
-t.test('a page on an origin that the tenant did not list gets no ticket, and no stream with one', async (t) => {
+// Attack: a foreign page opens a stream with a stolen ticket.
+t.test('a page on an unlisted origin gets no ticket, and 4403 for a stream with a stolen one', async (t) => {
   const { id } = await open()
   const token = await ticket('agent', id)
   const page = await openChat(id, undefined, unlisted)
@@ -118,7 +118,7 @@ t.test('a page on an origin that the tenant did not list gets no ticket, and no 
   t.same((await chatOf(page)).frames, [])
 })
 
-/** Opens a page that listens to a conversation as the agent, with the client of the page. */
+/** Opens a page that receives a conversation as the agent, with the documented client. */
 async function openChat(
   id: string,
   prepare: (context: BrowserContext) => Promise<unknown> = async () => undefined,
@@ -149,7 +149,7 @@ function chatOf(page: Page): Promise<Chat> {
   return page.evaluate(() => (globalThis as unknown as { chat: Chat }).chat)
 }
 
-/** The frames of a type, once there are so many. */
+/** Waits for `count` frames of a type and returns all of them. */
 async function framesOf(page: Page, type: string, count: number): Promise<Frame[]> {
   const filter = { type, count }
   await page.waitForFunction(({ type, count }) => {
@@ -160,10 +160,10 @@ async function framesOf(page: Page, type: string, count: number): Promise<Frame[
 }
 
 function endOf(page: Page) {
-  return until('the page is told that it is over', async () => (await chatOf(page)).ended)
+  return until('the listen function of the page ends', async () => (await chatOf(page)).ended)
 }
 
-/** How a socket of this page, opened with a ticket, is closed. */
+/** Opens a socket with a ticket in this page. @returns how it was closed */
 function endOfPage(page: Page, token: string, id: string) {
   return page.evaluate(
     (url) =>

@@ -19,7 +19,7 @@ const { gateway, world } = await startBehindGateway(t, [
 ])
 const owner = await world.as('owner')
 
-t.test('200 the listing of a folder, with links that lead on', async (t) => {
+t.test('200 the listing of a folder, with links that work through the gateway', async (t) => {
   const listing = await ask(gateway, '/files/', { headers: owner })
   t.equal(listing.status, 200)
   t.match(listing.headers.get('content-type'), 'text/html')
@@ -31,13 +31,13 @@ t.test('200 the listing of a folder, with links that lead on', async (t) => {
   }
 })
 
-t.test('301 a folder without its slash leads to itself, at the gateway', async (t) => {
+t.test('301 a folder without a trailing slash redirects to a path of the gateway', async (t) => {
   const { status, headers } = await ask(gateway, '/files/folder', { headers: owner })
   t.equal(status, 301)
   t.equal(headers.get('location'), '/files/folder/')
 })
 
-t.test('200 a file comes byte by byte, with what caches need', async (t) => {
+t.test('200 a file is unchanged, and has the headers for caches', async (t) => {
   const response = await fetch(`${gateway.url}/files/large.bin`, { headers: owner })
   t.ok(Buffer.from(await response.arrayBuffer()).equals(BYTES))
   t.equal(response.headers.get('content-length'), String(BYTES.length))
@@ -53,7 +53,7 @@ t.test('200 HEAD has the headers of GET and no body', async (t) => {
   t.equal(text, '')
 })
 
-t.test('206 a part of a file, from the front, the middle and the end', async (t) => {
+t.test('206 a range at the start, in the middle and at the end of a file', async (t) => {
   for (const [range, from, to] of [
     ['bytes=0-99', 0, 99],
     ['bytes=1000-1999', 1000, 1999],
@@ -67,7 +67,7 @@ t.test('206 a part of a file, from the front, the middle and the end', async (t)
   }
 })
 
-t.test('206 several parts at once', async (t) => {
+t.test('206 several ranges in one request', async (t) => {
   const { status, headers, text } = await ask(gateway, '/files/readme.txt', {
     headers: { ...owner, range: 'bytes=0-5,10-14' },
   })
@@ -77,14 +77,14 @@ t.test('206 several parts at once', async (t) => {
   t.match(text, `\r\n\r\n${TEXT.slice(10, 15)}\r\n`)
 })
 
-t.test('416 a part that there is not', async (t) => {
+t.test('416 a range beyond the end of the file', async (t) => {
   const { status, headers } = await ask(gateway, '/files/readme.txt', { headers: { ...owner, range: 'bytes=9999-' } })
   t.equal(status, 416)
   t.equal(headers.get('content-range'), `bytes */${TEXT.length}`)
 })
 
-t.test('206 200 If-Range gives the part of the same file, and all of another one', async (t) => {
-  // Packed, it would be another representation, with a weak tag, which no part can be asked of.
+t.test('206 200 If-Range returns the range if the ETag matches, and the whole file if not', async (t) => {
+  // A compressed response has a weak ETag, and If-Range works only with a strong one.
   const plain = { ...owner, 'accept-encoding': 'identity' }
   const etag = String((await ask(gateway, '/files/readme.txt', { headers: plain })).headers.get('etag'))
   const part = { ...plain, range: 'bytes=0-9' }
@@ -94,7 +94,7 @@ t.test('206 200 If-Range gives the part of the same file, and all of another one
   t.match(other, { status: 200, text: TEXT })
 })
 
-t.test('304 what the caller has already is not sent again', async (t) => {
+t.test('304 for If-None-Match and If-Modified-Since, and 412 for If-Match', async (t) => {
   const first = await ask(gateway, '/files/large.bin', { headers: owner })
   const etag = String(first.headers.get('etag'))
   const modified = String(first.headers.get('last-modified'))
@@ -111,7 +111,7 @@ t.test('304 what the caller has already is not sent again', async (t) => {
   t.equal(changed.status, 412)
 })
 
-t.test('200 what is packed stays packed, and is said to be', async (t) => {
+t.test('200 a compressed response stays compressed and keeps its Content-Encoding', async (t) => {
   const answer = await askRaw(gateway, '/files/readme.txt', {
     lines: [...Object.entries(owner).flat(), 'accept-encoding', 'gzip'],
   })
@@ -120,14 +120,14 @@ t.test('200 what is packed stays packed, and is said to be', async (t) => {
   t.equal(await unpacked.text(), TEXT)
 })
 
-t.test('404 what the upstream does not have is said in its words', async (t) => {
+t.test('404 an unknown file gets the response of the upstream', async (t) => {
   const { status, text } = await ask(gateway, '/files/nothing.txt', { headers: owner })
   t.equal(status, 404)
   t.match(text, 'nginx')
 })
 
-// Attack: a path that the gateway reads in one way and the upstream in another.
-t.test('400 a path that could be read in two ways never reaches the upstream', async (t) => {
+// Attack: the client sends a path that the gateway and the upstream read differently.
+t.test('400 an ambiguous path never reaches the upstream', async (t) => {
   const before = nginx.log().length
   const lines = Object.entries(owner).flat()
   for (const path of ['/files/..%2fsecret', '/files/folder/../readme.txt', '/files//readme.txt', '/files/%2e%2e/x']) {
@@ -137,7 +137,7 @@ t.test('400 a path that could be read in two ways never reaches the upstream', a
   t.equal(nginx.log().length, before)
 })
 
-t.test('403 405 401 nothing of it for whoever lacks the scope, or asks otherwise, or is nobody', async (t) => {
+t.test('403 405 401 the gateway forwards no request without scope, declared method or credentials', async (t) => {
   const before = nginx.log().length
   t.match(await ask(gateway, '/files/readme.txt', { headers: await world.as('analyst') }), {
     status: 403,
@@ -149,13 +149,13 @@ t.test('403 405 401 nothing of it for whoever lacks the scope, or asks otherwise
   t.equal(nginx.log().length, before)
 })
 
-t.test('no credential of a caller has reached the upstream, and its tenant has each time', async (t) => {
+t.test('the upstream got no credential of a caller, and the id of the tenant with each request', async (t) => {
   const lines = nginx.log().filter((line) => !line.includes('/ready'))
   t.ok(lines.length > 10)
   for (const line of lines) t.match(line, new RegExp(`"-" "-" "${world.acme.id}"$`))
 })
 
-t.test('200 each of 600 requests, while the upstream closes connections and replaces its workers', async (t) => {
+t.test('200 for each of 600 requests while the upstream closes connections and replaces its workers', async (t) => {
   const statuses = new Map<number, number>()
   let asked = 0
   const work = async () => {

@@ -8,18 +8,18 @@ import { freePort, until } from '../process/gateway-process.js'
 
 export interface Nginx {
   readonly origin: string
-  /** What it logged: a line for each request, with what came of the caller's credentials. */
+  /** The access log: a line for each request, with the credential headers that arrived. */
   log(): string[]
-  /** Replaces its workers, as a new configuration does; those that answer finish first. */
+  /** Replaces the workers, as a new configuration does. The old workers first finish their responses. */
   reload(): void
 }
 
-/** Files that it serves, by path, and what is in them. */
+/** The contents of the served files, by path. */
 export type Files = Readonly<Record<string, string | Buffer>>
 
 /**
- * Debian's nginx, with a listing of folders, compression, and connections that it closes after some requests.
- * @throws Error when there is none: a test that is here is never passed over.
+ * Starts nginx of Debian with directory listings, compression, and connections that it closes after 20 requests.
+ * @throws if there is no nginx, so that no test is skipped
  */
 export async function startNginx(t: Test, files: Files): Promise<Nginx> {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-nginx-'))

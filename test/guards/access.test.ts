@@ -13,7 +13,7 @@ const gateway = await startGateway({
   more: async (app) => {
     app.get('/guard/two-scopes', { config: tenant('audit:view', 'analytics:view') }, async () => ({}))
     await app.register(async (scope) => {
-      // What a careless plugin could do: the line is there, and the guard behind it is gone.
+      // The mistake of a plugin: its routes declare an access, but it removes the hooks that check it.
       scope.addHook('onRoute', (route) => {
         route.onRequest = []
       })
@@ -27,7 +27,7 @@ const every_route = guardedRoutes(gateway.routes)
 const routes = every_route.filter((route) => route.url !== '/guard/unguarded')
 const { acme, globex } = world
 
-/** The roles of the contract, section 6, written down a second time on purpose: the code is held against this. */
+/** The scopes of the system roles. This second copy is on purpose: the test compares the code with it. */
 const HELD: Partial<Record<Person, readonly string[]>> = {
   owner: ALL_SCOPES,
   admin: ALL_SCOPES,
@@ -109,9 +109,9 @@ async function credentials(): Promise<Caller[]> {
       headers: { ...owner, ...keyHeaders(globex) },
       expects: as_owner('tenant_access_denied'),
     },
-    { name: 'a token that is none', headers: { authorization: 'Bearer x', ...keys }, expects: expects(bad, bad, bad) },
+    { name: 'a malformed token', headers: { authorization: 'Bearer x', ...keys }, expects: expects(bad, bad, bad) },
     {
-      name: 'a token with a broken signature and a key that would do alone',
+      name: 'a token with an invalid signature and a key with scopes',
       headers: {
         authorization: `${token.slice(0, -6)}AAAAAA`,
         ...keyHeaders({ id: acme.id, key: acme.integration_key }),
@@ -122,8 +122,8 @@ async function credentials(): Promise<Caller[]> {
   ]
 }
 
-// Stops what every gateway fears most: a route that somebody forgot to close, for one kind of caller out of many.
-t.test('every route answers every caller as its access line demands', async (t) => {
+// Attack: a caller of one kind calls a route whose developer forgot the check for this kind.
+t.test('every route gives every kind of caller the result that its access requires', async (t) => {
   const callers = [...(await people()), ...(await credentials())]
   const { violations, asked } = await accessViolations(gateway, routes, callers, acme.id)
   t.same(violations, [])
@@ -133,8 +133,8 @@ t.test('every route answers every caller as its access line demands', async (t) 
   t.same([...kinds].sort(), ['member', 'open', 'operator', 'tenant', 'user'])
 })
 
-// Stops a requirement of several scopes from being read as any of them.
-t.test('every required scope is required: all but one of them is 403 that names it', async (t) => {
+// Attack: a caller with one of several required scopes calls a route that accepts any of them by mistake.
+t.test('a caller who lacks one required scope gets 403 with the name of that scope', async (t) => {
   const required = [...new Set(routes.flatMap((route) => [...route.access.scopes] as string[]))]
   const scopes = required.filter((scope) => (ALL_SCOPES as string[]).includes(scope))
   const privileges = required.filter((scope) => (ALL_PRIVILEGES as string[]).includes(scope))
@@ -158,7 +158,7 @@ t.test('every required scope is required: all but one of them is 403 that names 
         expects: expects('authentication_required', 'authentication_required', held),
       },
       {
-        // A key never adds to what its user holds.
+        // A key never adds scopes to its user.
         name: `member without ${scope}, with a key that holds it`,
         headers: { ...wanting, ...keyHeaders({ id: acme.id, key: acme.integration_key }) },
         expects: expects('passes', held, held),
@@ -193,19 +193,19 @@ async function userWithCustomRole(): Promise<Record<string, string>> {
   return { authorization: `Bearer ${answer.body.access}` }
 }
 
-// Stops a route from hiding behind `hide: true`: what the contract does not show may only say 405.
-t.test('405 is all that a hidden route says', async (t) => {
+// Attack: a client calls a route that `hide: true` excludes from the contract and from the other guards.
+t.test('405 for every request to a hidden route', async (t) => {
   const hidden = hiddenRoutes(gateway.routes)
   t.ok(hidden.length > 50, `${hidden.length} hidden routes`)
   const lines = Object.entries(await world.as('owner')).flat()
   for (const { method, url } of hidden) {
-    // Not fetch, which does not send every method.
+    // fetch cannot send every method.
     const answer = await askRaw(gateway, pathOf(url, fillers(acme.id)), { method, lines })
     if (answer.status !== 405 || answer.headers.get('allow') === null) t.fail(`${method} ${url}: ${answer.status}`)
   }
 })
 
-t.test('the guard sees a route that lost its guard', async (t) => {
+t.test('the guard finds a route whose hooks were removed', async (t) => {
   const bad = every_route.filter((route) => route.url === '/guard/unguarded')
   const callers = await credentials()
   const { violations } = await accessViolations(gateway, bad, callers, acme.id)
@@ -213,7 +213,7 @@ t.test('the guard sees a route that lost its guard', async (t) => {
   t.ok(violations.some((each) => each.startsWith('GET /guard/unguarded as nobody: passes')))
 })
 
-t.test('a route that declares no access, or one that cannot work, stops the boot', async (t) => {
+t.test('a route that declares no access, or an incomplete one, stops the start', async (t) => {
   const on = gateway.test_database
   const none = startGateway({ on, more: async (app) => void app.get('/bad', async () => ({})) })
   await t.rejects(none, { message: /GET \/bad declares no access/ })

@@ -4,7 +4,7 @@ import type { TestGateway } from '../helpers/gateway.js'
 import { ask } from '../helpers/requests.js'
 import { type GuardedRoute, pathOf } from './route-table.js'
 
-/** What happens: the request passes every check of access, or the code of its refusal. */
+/** The result of a request: it passes every check of access, or it gets this code. */
 export type Outcome =
   | 'passes'
   | 'authentication_required'
@@ -14,7 +14,7 @@ export type Outcome =
   | 'tenant_access_denied'
   | 'platform_access_denied'
 
-/** Whoever calls, and what each kind of access answers. A list is what they hold there: the scopes decide. */
+/** A caller, and the expected result for each kind of access. A list holds their scopes, which then decide. */
 export interface Caller {
   readonly name: string
   readonly headers: Readonly<Record<string, string>>
@@ -31,7 +31,7 @@ const STATUS_OF: Readonly<Record<string, number>> = {
   insufficient_scope: 403,
 }
 
-/** Parameters of a shape that each route takes; nothing in the database has them but the tenant. */
+/** Well-formed values for the path parameters. Only the tenant exists in the database. */
 export const fillers = (tenant_id: string): Record<string, string> => ({
   tenant_id,
   key_id: 'AAAAAAAAAAAA',
@@ -47,10 +47,10 @@ export const fillers = (tenant_id: string): Record<string, string> => ({
 })
 
 /**
- * Asks each route as each caller, and says where the answer is not what the access line demands.
+ * Sends a request to each route as each caller. @returns where the response is not the one that the access requires
  *
- * Every request carries a query parameter that no route knows. The check of the query comes after every check of
- * access, so `400 validation_failed` says that the caller was let in, and nothing is ever changed.
+ * Every request carries an unknown query parameter. The gateway validates the query after every check of access. So
+ * `400 validation_failed` means that the caller passed, and no request changes anything.
  */
 export async function accessViolations(
   gateway: TestGateway,
@@ -77,7 +77,7 @@ export async function accessViolations(
     violations.push(`${where}: ${got} (${missing}), not ${expected.code} (${expected.missing})`)
   }
   for (const route of routes) {
-    // All callers of a route at once: callers do not change each other's answers, and the guard is done sooner.
+    // The callers of a route run concurrently to save time. They do not affect each other's responses.
     await Promise.all(callers.map((caller) => check(route, caller)))
   }
   return { violations, asked }

@@ -18,7 +18,7 @@ const gateway = await startGateway({
   on: test_database,
   env: { ALLOW_REGISTRATION: 'true' },
   more: async (app) => {
-    // Three ways to forget the audit: a write that says nothing, one that says two things, and one around the store.
+    // The mistakes: a write without an event, a write with two events, one around the store, and one that throws.
     app.post('/guard/silent', { config: tenant('customers:edit'), schema: answers('silent') }, (request) =>
       request.tenant_store.write('customer.created', async () => ({})),
     )
@@ -51,16 +51,16 @@ const writes = guardedRoutes(gateway.routes).filter(isWriting)
 const real = writes.filter((route) => !route.url.startsWith('/guard/'))
 const examples = examplesOf(gateway, world)
 
-// Stops a change that nobody can be asked about afterwards.
+// A change without an event cannot be traced to its actor.
 t.test(
-  'every write leaves exactly one event: who, what, whose, from where, under which request, and no secret',
+  'every write records exactly one event with actor, action, target, tenant, address and request, and no secret',
   async (t) => {
     t.ok(real.length >= 45, `${real.length} writing routes`)
     t.same(await auditViolations(gateway, real, examples), [])
   },
 )
 
-t.test('a key that writes is the actor, not the person who made it', async (t) => {
+t.test('the actor of a write by a key is the key, and not the user who created it', async (t) => {
   const route = real.find((each) => each.operation_id === 'createCustomer')
   if (route === undefined) throw new Error('there is no such route')
   const { answer, request_id } = await askExample(gateway, route, {
@@ -73,8 +73,8 @@ t.test('a key that writes is the actor, not the person who made it', async (t) =
   t.same(others, [])
 })
 
-// Stops an audit that tells of what never happened.
-t.test('no event tells of a change that was refused', async (t) => {
+// An event for a refused request would report a change that did not happen.
+t.test('a refused request records no event of a change', async (t) => {
   let refused = 0
   for (const route of real) {
     const example = await examples[route.operation_id]?.()
@@ -94,8 +94,8 @@ t.test('no event tells of a change that was refused', async (t) => {
   t.ok(refused > real.length, `${refused} refusals`)
 })
 
-t.test('an unchanged wish leaves no event', async (t) => {
-  // What the second request is answered with; who ended the own session or key is not let in again.
+t.test('a second request that changes nothing records no event', async (t) => {
+  // The status of the second request. After logout and revokeOwnKey the credential of the caller is no longer valid.
   const again: Record<string, number> = {
     activateTenant: 200,
     disableUser: 200,
@@ -124,8 +124,8 @@ t.test('an unchanged wish leaves no event', async (t) => {
   }
 })
 
-// Stops a change that is kept without its event, and an event that is kept without its change.
-t.test('500 a write that names no event, or two, or breaks after its change, is rolled back as a whole', async (t) => {
+// A change must not be committed without its event, and an event not without its change.
+t.test('500 a write that makes no event or two, or throws after its change, is rolled back', async (t) => {
   for (const path of ['/guard/silent', '/guard/twice', '/guard/breaks']) {
     const changes = () => gateway.sql(`select count(*)::int as events from audit_events where ${OF_CHANGES}`)
     const before = await changes()
@@ -137,14 +137,14 @@ t.test('500 a write that names no event, or two, or breaks after its change, is 
   }
 })
 
-t.test('the event and the change are one transaction: an event that cannot be written undoes the change', async (t) => {
+t.test('a change is rolled back if its event cannot be written, because both are one transaction', async (t) => {
   const unwritable = gateway.stores.platform(() => systemOrigin('\u0000'))
   const [before] = await gateway.sql(`select name from users where id = '${world.ids.agent}'`)
   await t.rejects(unwritable.write('user.updated', (store) => store.users.rename(world.ids.agent, 'Renamed')))
   t.same(await gateway.sql(`select name from users where id = '${world.ids.agent}'`), [before])
 })
 
-t.test('the guard sees a write without an event, and a route without an example', async (t) => {
+t.test('the guard finds a write without an event, and a route without an example', async (t) => {
   const bad = writes.filter((route) => ['around', 'silent', 'breaks'].includes(route.operation_id))
   const event = { action: 'customer.created', actor_kind: 'user', actor_id: null, target_kind: 'customer' } as const
   const violations = await auditViolations(gateway, bad, {

@@ -7,10 +7,10 @@ import type { Example, Examples, ExpectedEvent } from './examples.js'
 import { type GuardedRoute, pathOf } from './route-table.js'
 
 const AGENT = 'guard/1.0'
-/** Nothing that looks like a credential, or like what one is kept as, may stand in an audit event. */
+/** Credentials, and the stored forms of credentials. An audit event must not hold any of them. */
 const SECRETS = /gh[kr]_|eyJ[\w-]{8,}|\$argon2|quartz-lantern|digest|password|"key"|"refresh"|"access"/i
 
-/** A question that is too long for a URL. */
+/** A POST that reads: its input is too long for a URL. */
 const ASKING = 'explainAccess'
 
 /** Whether a route may change something. */
@@ -18,15 +18,15 @@ export function isWriting({ method, operation_id }: GuardedRoute): boolean {
   return method !== 'GET' && operation_id !== ASKING
 }
 
-/** Holds for events of changes. Refusals are told too, sampled and whenever they are next written out. */
+/** The SQL condition for events of changes. The gateway also records refusals, but samples them and writes them later. */
 export const OF_CHANGES = `action not in ('request.refused', 'login.failed', 'budget.exceeded')`
 
-/** The events of changes that a request left, by its request id. */
+/** The events of changes that a request recorded, by its request id. */
 export function eventsOf(gateway: TestGateway, request_id: string): Promise<Row[]> {
   return gateway.sql(`select * from audit_events where request_id = '${request_id}' and ${OF_CHANGES} order by seq`)
 }
 
-/** Sends an example under a request id of its own. */
+/** Sends an example with a unique request id. */
 export async function askExample(
   gateway: TestGateway,
   route: GuardedRoute,
@@ -41,7 +41,7 @@ export async function askExample(
   return { answer, request_id }
 }
 
-/** The events of a request; some are written just after the answer, so that its time says nothing. */
+/** Waits for the events of a request. The gateway writes some after the response, so that response times reveal nothing. */
 async function eventsOnceThere(gateway: TestGateway, request_id: string): Promise<Row[]> {
   const deadline = Date.now() + 2_000
   for (;;) {
@@ -51,7 +51,7 @@ async function eventsOnceThere(gateway: TestGateway, request_id: string): Promis
   }
 }
 
-/** Performs every write once, and says which of them did not leave exactly the event that tells of it. */
+/** Sends every write once. @returns which of them did not record exactly the expected event */
 export async function auditViolations(
   gateway: TestGateway,
   routes: readonly GuardedRoute[],

@@ -26,7 +26,7 @@ t.test('each commit that only this branch has follows the rules', async (t) => {
   const [added] = git('log', '--diff-filter=A', '--format=%H', '--', PAGE).slice(-1)
   const [branch = ''] = git('branch', '--show-current')
   const elsewhere = ['--not', '--remotes', ...(branch === '' ? [] : [`--exclude=${branch}`]), '--branches']
-  // Without git, in a tarball or in a clone without history, there are none.
+  // In a tarball, or in a clone without history, git returns no commits.
   const subjects = added === undefined ? [] : git('log', '--format=%s', `${added}..HEAD`, ...elsewhere)
   t.equal(check(subjects), '', `${subjects.length} commits`)
 })

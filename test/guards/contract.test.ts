@@ -11,29 +11,29 @@ t.teardown(() => gateway.close())
 const routes = guardedRoutes(gateway.routes)
 const document = (await ask(gateway, '/openapi.json')).body as Document
 
-t.test('openapi.yaml is what the routes say today: run npm run openapi', async (t) => {
+t.test('the committed openapi.yaml is generated from the current routes: run npm run openapi', async (t) => {
   const generated = (await ask(gateway, '/openapi.yaml')).text
   t.ok(generated.length > 20_000)
-  // Not t.equal: a difference of thousands of lines would hide the one that matters.
+  // t.equal would print thousands of lines. The first line that differs is enough.
   const committed = readFileSync('openapi.yaml', 'utf8').split('\n')
   const first = generated.split('\n').findIndex((line, number) => line !== committed[number])
   t.equal(first, -1, `line ${first + 1} is "${generated.split('\n')[first]}", committed "${committed[first]}"`)
   t.equal(committed.length, generated.split('\n').length)
 })
 
-t.test('what is served is what is committed', async (t) => {
+t.test('GET /openapi.yaml returns the committed file', async (t) => {
   const answer = await ask(gateway, '/openapi.yaml')
   t.equal(answer.status, 200)
   t.ok(answer.text === readFileSync('openapi.yaml', 'utf8'))
 })
 
-// Stops a contract that promises another lock than the one on the door.
-t.test('security, scopes, statuses and problems of every operation follow its access line', async (t) => {
+// A client that is generated from the contract must get the security and the statuses that the routes have.
+t.test('security, scopes, statuses and problems of every operation follow from its access', async (t) => {
   t.ok(routes.length >= 30, `${routes.length} routes`)
   t.same(contractViolations(routes, document), [])
 })
 
-t.test('the document shows nothing that is no route', async (t) => {
+t.test('every operation of the document is a route', async (t) => {
   const known = new Set(routes.map((route) => `${route.method} ${route.url.replaceAll(/:([a-z_]+)/g, '{$1}')}`))
   const shown = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
@@ -45,7 +45,7 @@ t.test('the document shows nothing that is no route', async (t) => {
   )
 })
 
-t.test('the guard sees a double operationId, a missing success, and a document of other routes', async (t) => {
+t.test('the guard finds a duplicate operationId, a missing success status, and missing routes', async (t) => {
   const loose = await startGateway({
     on: gateway.test_database,
     more: async (app) => {
@@ -66,8 +66,9 @@ t.test('the guard sees a double operationId, a missing success, and a document o
   await loose.close()
 })
 
-// Stops an answer that no schema filters: whatever its handler holds would go out, secrets included.
-t.test('a status that a route did not declare fails the file that saw it', async (t) => {
+// The gateway filters a response by the schema of its status. With an undeclared status it would send every member of
+// the object, including secrets.
+t.test('a response with an undeclared status makes its test file fail', async (t) => {
   const loose = await startGateway({
     on: gateway.test_database,
     more: async (app) => {

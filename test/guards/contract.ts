@@ -1,7 +1,7 @@
 import type { AccessKind } from '../../src/kernel/authz/demand.js'
 import { type GuardedRoute, parametersOf } from './route-table.js'
 
-/** As much of an OpenAPI document as the guard looks at. */
+/** The parts of an OpenAPI document that the guard reads. */
 export interface Document {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
 }
@@ -19,7 +19,7 @@ interface Response {
   readonly content?: Readonly<Record<string, { readonly schema?: { readonly $ref?: string } }>>
 }
 
-/** What each access asks for, in the words of OpenAPI: any one of the lists is enough. */
+/** The security requirements of each access, as OpenAPI names them. A caller must satisfy one of the lists. */
 const SECURITY: Readonly<Record<AccessKind, readonly (readonly string[])[]>> = {
   open: [],
   user: [['access_token']],
@@ -31,7 +31,7 @@ const SECURITY: Readonly<Record<AccessKind, readonly (readonly string[])[]>> = {
   operator: [['access_token']],
 }
 
-/** Statuses that each access can answer before a handler runs; whoever generates a client needs them. */
+/** The statuses that each access can return before a handler runs. A generated client needs them. */
 const OF_ACCESS: Readonly<Record<AccessKind, readonly number[]>> = {
   open: [],
   user: [401],
@@ -41,7 +41,7 @@ const OF_ACCESS: Readonly<Record<AccessKind, readonly number[]>> = {
 }
 const OF_EVERY_ROUTE = [400, 429, 431, 500, 503]
 
-/** Says where the document does not tell the truth about the routes. */
+/** Returns the differences between the document and the routes. */
 export function contractViolations(routes: readonly GuardedRoute[], document: Document): string[] {
   const violations: string[] = []
   const operation_ids = new Map<string, string>()

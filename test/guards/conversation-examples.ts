@@ -25,7 +25,7 @@ export function conversationExamples(gateway: TestGateway, world: World, side: S
     )
     return { id, message_id: message.id }
   }
-  /** Somebody else's message: the moderator does not see reports about their own. */
+  /** Creates a report about a message of another user. A moderator does not see reports about their own messages. */
   const report = async () => {
     const { id, message_id } = await say()
     await gateway.sql(`update messages set author_id = '${randomUUID()}' where id = '${message_id}'`)

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Row } from '../../src/kernel/database/database.js'
 
-/** One row in each table of conversations, around the stores: of a tenant, its Owner, and with its marker as text. */
+/** Inserts one row into each table of conversations with SQL, for a tenant and its Owner, with the marker as text. */
 export async function plantConversation(
   sql: (text: string) => Promise<Row[]>,
   tenant_id: string,

@@ -10,7 +10,7 @@ import { SYSTEM_ROLES } from '../../src/kernel/permissions/roles.js'
 import { BLOCKS, blocksRunAs, environmentOf, PAGES } from '../helpers/docs.js'
 import { t } from '../helpers/t.js'
 
-/** Which test runs the blocks of an environment, and in which language they are. */
+/** The language of the blocks of an environment, and the test that runs them. */
 const ENVIRONMENTS: Readonly<Record<string, { readonly language: string; readonly test: string }>> = {
   demo: { language: 'sh', test: 'test/process/docs.test.ts' },
   start: { language: 'sh', test: 'test/process/docs.test.ts' },
@@ -23,11 +23,11 @@ const ENVIRONMENTS: Readonly<Record<string, { readonly language: string; readonl
   browser: { language: 'js', test: 'test/browser/realtime.test.ts' },
   verifier: { language: 'js', test: 'test/features/upstreams/manifest/docs.test.ts' },
 }
-/** Blocks that show a response or a file. They are held against the block before them, or by the test of their subject. */
+/** Languages of blocks that show a response or a file. A test compares them with the output of the block before them. */
 const SHOWN = new Set(['json', 'yaml', 'text'])
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Readonly<Record<string, string>> }
 
-t.test('each block of each page is run, quoted from a file, or says why it is not run', async (t) => {
+t.test('each block of each page is run by a test, quoted from a file, or names why it is not run', async (t) => {
   t.ok(BLOCKS.length > 40, `${BLOCKS.length} blocks`)
   for (const block of BLOCKS) {
     const { page, line, language, marker } = block
@@ -43,7 +43,7 @@ t.test('each block of each page is run, quoted from a file, or says why it is no
   }
 })
 
-t.test('a block that is not run is at least valid', async (t) => {
+t.test('a shell block that no test runs has valid syntax', async (t) => {
   for (const { page, line, language, text, marker } of BLOCKS) {
     if (marker?.kind !== 'not run' || language !== 'sh') continue
     const { status, stderr } = spawnSync('sh', ['-n', '-c', text], { encoding: 'utf8' })
@@ -105,7 +105,7 @@ t.test('npm run help has one line for each command, and for no other', async (t)
   t.same(lines.sort(), commands.sort())
 })
 
-t.test('the README is short, and every other page can be reached from it', async (t) => {
+t.test('the README is short, and its links lead to every other page', async (t) => {
   const lines = readFileSync('README.md', 'utf8').split('\n').length
   t.ok(lines <= 200, `${lines} lines`)
   const pages = new Map(PAGES.map((page) => [page.path, page]))
@@ -190,7 +190,7 @@ t.test('the pages and the contract list each frame and each close code of a stre
   t.ok(frames.size > 8, `${frames.size} frames`)
   for (const text of [readFileSync('docs/conversations.md', 'utf8'), STREAM_DESCRIPTION]) {
     for (const type of frames) t.match(text, new RegExp(`\`${type}\`|"type":"${type}"`))
-    // Those below 4000 are of the protocol itself; only some of them end a stream.
+    // Codes below 4000 belong to the WebSocket protocol. The gateway closes a stream with only some of them.
     for (const code of Object.values(CLOSE_CODES)) if (code >= 4000) t.match(text, String(code))
   }
 })
@@ -199,7 +199,7 @@ t.test('the messages in the table of symptoms are those of the code', async (t) 
   const page = readFileSync('docs/operations.md', 'utf8')
   const section = page.slice(page.indexOf('\n## When something goes wrong'), page.indexOf('\n## Known limits'))
   const code = sources('src').join('\n')
-  // `...` stands for the part that differs each time.
+  // `...` is the part of a message that varies.
   const parts = [...section.matchAll(/^\| `([^`]+)` .*\|/gm)].flatMap(([, message = '']) => message.split('...'))
   t.ok(parts.length > 6, `${parts.length} parts`)
   for (const part of parts) t.ok(code.includes(part.trim()), part)

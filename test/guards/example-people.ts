@@ -7,14 +7,14 @@ import { makeUser } from './examples.js'
 
 export type Side = 'acme' | 'globex'
 
-/** Somebody made for one example, who is signed in. */
+/** Creates a user for one example and logs them in. */
 export async function signedIn(gateway: TestGateway, world: World) {
   const { id, email } = await makeUser(gateway, world)
   const { body } = await ask(gateway, '/v1/auth/login', { body: { email, password: PASSWORD } })
   return { id, email, headers: { authorization: `Bearer ${body.access}` } }
 }
 
-/** The Owner of a side, by name, id, and what the stores ask for. */
+/** The Owner of a side: name, id, and the holdings that the stores require of a caller. */
 export function ownerOf(world: World, side: Side) {
   const person: Person = side === 'acme' ? 'owner' : 'other_owner'
   const id = world.ids[person]
@@ -22,7 +22,7 @@ export function ownerOf(world: World, side: Side) {
   return { person, id, holdings: { kind: 'user', id, roles, overrides: [] } as const }
 }
 
-/** A user who was made a member of the side's tenant. */
+/** Creates a user who is a member of the side's tenant. @returns the user id */
 export async function makeMember(gateway: TestGateway, world: World, side: Side): Promise<string> {
   const { id } = await makeUser(gateway, world)
   const { holdings } = ownerOf(world, side)

@@ -10,7 +10,7 @@ import { serviceExamples } from './service-examples.js'
 import { tenantExamples } from './tenant-examples.js'
 import { userExamples } from './user-examples.js'
 
-/** A request that succeeds, and what a write must leave in the audit. */
+/** A request that succeeds, and the event that it must record if it is a write. */
 export interface Example {
   readonly headers: Readonly<Record<string, string>>
   readonly params?: Readonly<Record<string, string>>
@@ -23,18 +23,18 @@ export interface ExpectedEvent {
   readonly actor_kind: 'user' | 'key' | 'operator' | 'anonymous'
   readonly actor_id: string | null
   readonly target_kind: string
-  /** Undefined when the answer tells it. */
+  /** Undefined if the response holds the id. */
   readonly target_id?: string
-  /** Undefined for the tenant that the answer tells. */
+  /** Undefined if the response holds the id of the tenant. */
   readonly tenant_id?: string | null
-  /** It names nobody, and no place. */
+  /** Whether the event records no address and no user agent. */
   readonly is_confidential?: boolean
 }
 
-/** Arranges what its request needs, so that it can be asked for again and again. */
+/** By operation id, functions that create the rows which the request needs. Each can be called many times. */
 export type Examples = Readonly<Record<string, () => Promise<Example>>>
 
-/** A user made for one example, with the password of everybody. */
+/** Creates a user for one example, with the password of all test users. */
 export async function makeUser(gateway: TestGateway, world: World): Promise<{ id: string; email: string }> {
   const email = `user-${randomBytes(6).toString('hex')}@people.example`
   const [row] = await gateway.sql(`select password_hash from users where id = '${world.ids.owner}'`)
@@ -45,8 +45,8 @@ export async function makeUser(gateway: TestGateway, world: World): Promise<{ id
 }
 
 /**
- * One request of each route that succeeds, by operation id. The guards fail for a route that has none here: they could
- * not see what it does.
+ * One request that succeeds for each route, by operation id. The guards fail for a route without an example, because
+ * they could not test it.
  */
 export function examplesOf(gateway: TestGateway, world: World, side: Side = 'acme'): Examples {
   const own = world[side]

@@ -4,7 +4,7 @@ import { t } from '../helpers/t.js'
 
 const ROOT = 'src/features'
 
-/** What breaks the layout of a feature: a second file of routes in a folder, or a schema outside of schema.ts. */
+/** Returns the violations of the layout: a second file of routes in a folder, or a schema outside of schema.ts. */
 function misplaced(file: string, text: string): string[] {
   const name = basename(file)
   return [
@@ -24,7 +24,7 @@ t.test('each folder of a feature has one file of routes and one file of schemas'
   )
 })
 
-t.test('a planted file of routes and a planted schema are found', async (t) => {
+t.test('the guard finds a planted file of routes and a planted schema', async (t) => {
   t.same(misplaced('keys/lifecycle-routes.ts', '').length, 1)
   t.same(misplaced('keys/routes.ts', "import { Type } from 'typebox'\n").length, 1)
   t.same(misplaced('keys/store.ts', "import type { Static } from 'typebox'\n"), [])

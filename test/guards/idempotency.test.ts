@@ -13,45 +13,45 @@ const examples = examplesOf(gateway, world)
 const posts = guardedRoutes(gateway.routes).filter(({ method }) => method === 'POST')
 const creating = posts.filter(({ schema }) => '201' in (schema.response as object))
 
-/** POSTs that create nothing that a second sending would make twice, each with the reason. The list only shrinks. */
+/** The POSTs that need no Idempotency-Key, each with the reason. Do not add a POST that can take one. */
 const NOT_CREATING: Readonly<Record<string, string>> = {
-  login: 'a second session is what a second login is',
+  login: 'a second login is a second session',
   refresh: 'within ten seconds the same token gives the same successor',
-  logout: 'ends, and ending twice is ending once',
-  register: 'the answer is the same however often, and the account is one by its address',
-  requestPasswordReset: 'a newer link ends the older one',
-  requestEmailVerification: 'a newer link ends the older one',
+  logout: 'a session that is revoked twice is revoked',
+  register: 'the response is always the same, and an email address has at most one user',
+  requestPasswordReset: 'a newer link revokes the older one',
+  requestEmailVerification: 'a newer link revokes the older one',
   acceptInvitation: 'a link works once',
   declineInvitation: 'a link works once',
-  resendInvitation: 'a newer link ends the older one',
-  explainAccess: 'a question',
-  suspendTenant: 'a state',
-  activateTenant: 'a state',
-  lockDownTenant: 'a state',
-  disableUser: 'a state',
-  enableUser: 'a state',
-  unlockUser: 'a state',
-  handOffConversation: 'a state',
-  reviewReport: 'decided once; a second decision is refused',
-  dismissReport: 'decided once; a second decision is refused',
+  resendInvitation: 'a newer link revokes the older one',
+  explainAccess: 'it changes nothing',
+  suspendTenant: 'it sets a state',
+  activateTenant: 'it sets a state',
+  lockDownTenant: 'it sets a state',
+  disableUser: 'it sets a state',
+  enableUser: 'it sets a state',
+  unlockUser: 'it sets a state',
+  handOffConversation: 'it sets a state',
+  reviewReport: 'the gateway refuses a second decision',
+  dismissReport: 'the gateway refuses a second decision',
 }
 
-t.test('every POST takes an Idempotency-Key, or says why it needs none', async (t) => {
+t.test('every POST takes an Idempotency-Key, or the list above gives the reason why it needs none', async (t) => {
   const without = posts.filter((route) => !creating.includes(route)).map(({ operation_id }) => operation_id)
   t.same(
     without.filter((operation_id) => NOT_CREATING[operation_id] === undefined),
     [],
-    'a POST that creates answers 201; one that does not is listed here with the reason',
+    'POSTs without a 201 response that the list does not name',
   )
   t.same(
     Object.keys(NOT_CREATING).filter((operation_id) => !without.includes(operation_id)),
     [],
-    'nothing is excused that is not there',
+    'entries of the list without such a POST',
   )
 })
 
-// Stops a lost answer from being a second key, member, role, invitation, user, tenant or customer.
-t.test('every creating POST replays its answer, makes nothing twice, and refuses another body', async (t) => {
+// A client that lost the response sends the POST again. It must not create a second resource.
+t.test('every creating POST replays its response, creates nothing twice, and refuses another body', async (t) => {
   t.ok(creating.length >= 10, `${creating.length} creating routes`)
   let mismatches = 0
   for (const route of creating) {
@@ -64,17 +64,17 @@ t.test('every creating POST replays its answer, makes nothing twice, and refuses
     t.same([again.status, again.headers.get('idempotency-replayed')], [201, 'true'], route.name)
     t.equal(again.text, first.text, route.name)
     t.equal((await eventsOf(gateway, `${key}-1`)).length, 1)
-    t.same(await eventsOf(gateway, `${key}-2`), [], `${route.name}: a replay changes nothing`)
+    t.same(await eventsOf(gateway, `${key}-2`), [], `${route.name}: events of the replay`)
     const body = anotherBody(example.body)
     if (body === undefined) continue
     const other = await send(route, { ...example, body }, key, `${key}-3`)
     t.match(other, { status: 422, body: { code: 'idempotency_mismatch' } }, route.name)
     mismatches += 1
   }
-  t.ok(mismatches >= 10, `${mismatches} of them were sent another body`)
+  t.ok(mismatches >= 10, `${mismatches} routes received another body`)
 })
 
-t.test('the document says so of each of them, and of no other route', async (t) => {
+t.test('the contract documents Idempotency-Key for each creating POST, and for no other route', async (t) => {
   const { paths } = (await ask(gateway, '/openapi.json')).body
   for (const route of guardedRoutes(gateway.routes)) {
     const operation = paths[route.url.replaceAll(/:([a-z_]+)/g, '{$1}')]?.[route.method.toLowerCase()]
@@ -97,7 +97,7 @@ function send(route: GuardedRoute, { headers, params, body }: Example, key: stri
   })
 }
 
-/** Another body that the route takes as well; undefined for one of which nothing here can be changed. */
+/** Returns another valid body for the route, or undefined if the body has no member that this function can change. */
 function anotherBody(body: unknown): unknown {
   const given = { ...(body as Record<string, unknown>) }
   if (typeof given.name === 'string') return { ...given, name: `${given.name} too` }

@@ -30,7 +30,7 @@ const { acme, globex, ids } = world
 const every_route = guardedRoutes(gateway.routes)
 const routes = every_route.filter((route) => !route.url.startsWith('/guard/'))
 
-/** Every table of a tenant has rows of both, each with its marker where there is text to carry one. */
+// Every table of tenants gets rows of both tenants. Text columns hold the marker of the tenant.
 const phones = { acme: '+4915112345678', globex: '+4915112345679' }
 const rows_of = {
   acme: await world.createCustomer('acme', { phone: phones.acme, tags: ['shared'] }),
@@ -58,8 +58,8 @@ const talks = {
 }
 const tables = await tenantTables(sql)
 
-// Stops a new table from being born without a wall: nobody would notice until a tenant reads another's rows.
-t.test('every table has its policy, and a table without one is seen and refuses the boot', async (t) => {
+// Attack: a tenant reads the rows of another tenant in a new table that was created without row-level security.
+t.test('every table has its policy, and the guard and the start refuse a table or a view without one', async (t) => {
   t.ok(tables.length >= 8, tables.map(({ table }) => table).join())
   t.same(await walllessTables(sql), [])
   t.same(await tablesWithoutWall(database), [])
@@ -67,26 +67,26 @@ t.test('every table has its policy, and a table without one is seen and refuses 
   const bad = {
     'no row-level security': 'create table leaky (tenant_id uuid, name text)',
     'no policy for tenants': 'create table leaky (tenant_id uuid); alter table leaky enable row level security',
-    'a policy that lets everything through':
+    'a policy that allows all rows':
       'create table leaky (tenant_id uuid); alter table leaky enable row level security; create policy tenant_isolation on leaky to gatehouse_tenant using (true)',
-    'a policy for everybody':
+    'a policy for all roles':
       "create table leaky (id uuid); select isolate('leaky', 'select', 'id'); create policy everybody on leaky using (id is not null)",
   }
   for (const [what, statement] of Object.entries(bad)) {
     await sql(statement)
     t.same(await walllessTables(sql), ['leaky'], `the guard: ${what}`)
-    t.same(await tablesWithoutWall(database), ['leaky'], `the boot: ${what}`)
+    t.same(await tablesWithoutWall(database), ['leaky'], `the start: ${what}`)
     await t.rejects(checkPreconditions(database), { message: /row-level security is missing on: leaky/ }, what)
     await sql('drop table leaky')
   }
   await sql('create view leaky as select * from customers')
-  t.same(await walllessTables(sql), ['leaky'], 'the guard: a view, which reads as its owner')
-  t.same(await tablesWithoutWall(database), ['leaky'], 'the boot: a view, which reads as its owner')
+  t.same(await walllessTables(sql), ['leaky'], 'the guard: a view, which reads with the rights of its owner')
+  t.same(await tablesWithoutWall(database), ['leaky'], 'the start: a view, which reads with the rights of its owner')
   await sql('drop view leaky')
 })
 
-// Stops the walk through ids: 403, or another text, or a longer answer would say that the object exists.
-t.test("404 or 403, another tenant's id is answered exactly like one that names nothing", async (t) => {
+// Attack: a caller tries ids of other tenants. A different status, text or length would reveal that the object exists.
+t.test("404 or 403 an id of another tenant gets the response of an unknown id", async (t) => {
   const [key] = await sql(`select id from tenant_keys where tenant_id = '${globex.id}' limit 1`)
   const [role] = await sql(`select id from roles where tenant_id = '${globex.id}' limit 1`)
   const [invitation] = await sql(`select id from invitations where tenant_id = '${globex.id}' limit 1`)
@@ -101,12 +101,12 @@ t.test("404 or 403, another tenant's id is answered exactly like one that names 
   const bad = every_route.filter((route) => route.operation_id === 'leak')
   const headers = await world.as('owner')
   const leak = await foreignIdViolations(gateway, bad, { leak: async () => ({ headers }) }, foreign_ids)
-  t.equal(leak.violations.length, 1, 'the guard sees an answer that tells the two apart')
+  t.equal(leak.violations.length, 1, 'the guard finds a response that differs')
   t.match(leak.violations[0], /not yours.* is not .*no such customer/)
 })
 
-// Stops every leak that nobody thought of: the marker of the other tenant is looked for in everything that goes out.
-t.test("no answer of any route carries the other tenant's marker", async (t) => {
+// Attack: a caller finds an unforeseen leak. The test searches every response for the marker of the other tenant.
+t.test("no response of any route holds the marker of the other tenant", async (t) => {
   let looked = 0
   for (const [side, mark, other] of [
     ['acme', 'GLOBEXMARK', globex],
@@ -133,20 +133,20 @@ t.test("no answer of any route carries the other tenant's marker", async (t) => 
         if (query === '' && answer.status >= 300 && route.operation_id !== 'register')
           t.fail(`${route.name}: ${answer.status} ${answer.text}`)
         const said = answer.text + JSON.stringify([...answer.headers])
-        // A caller may be told what was sent, but only that.
+        // The response may repeat the query of the request.
         if (said.replaceAll(query, '').includes(mark)) t.fail(`${route.name}${query}: ${answer.text}`)
         if (said.includes(other.id) || said.includes(rows_of[other_side].id)) t.fail(`${route.name}${query}: an id`)
         looked += 1
       }
     }
   }
-  t.ok(looked > 200, `${looked} answers`)
+  t.ok(looked > 200, `${looked} responses`)
   const own = await ask(gateway, '/v1/customers?search=MARK', { headers: await world.as('owner') })
-  t.match(own.text, /ACMEMARK/, 'there is something to find')
+  t.match(own.text, /ACMEMARK/, 'the marker of the own tenant')
 })
 
-// Stops a conflict, or a cursor of another tenant, from telling what the other tenant holds.
-t.test('a value of the other tenant is no conflict, and its cursor is no place', async (t) => {
+// Attack: a caller uses conflicts, or a cursor of another tenant, to learn which values and rows that tenant has.
+t.test('a value of another tenant causes no conflict, and a cursor of another tenant is invalid', async (t) => {
   const wish = { name: 'Same phone', phone: phones.globex }
   const answer = await ask(gateway, '/v1/customers', { headers: await world.as('owner'), body: wish })
   t.equal(answer.status, 201, answer.text)
@@ -159,8 +159,8 @@ t.test('a value of the other tenant is no conflict, and its cursor is no place',
   t.match(taken.body, { status: 400, code: 'invalid_cursor' })
 })
 
-// Stops the forgotten WHERE: with it taken out, the second wall stands alone.
-t.test('without any WHERE, a tenant reads and changes its own rows only, in every table', async (t) => {
+// Attack: a query lacks its WHERE on the tenant. Row-level security alone must hide and protect the other rows.
+t.test('without a WHERE, a tenant reads and changes only its own rows, in every table', async (t) => {
   const theirRows = () => sql(`select * from customers where tenant_id = '${globex.id}' order by id`)
   const before = await theirRows()
   for (const { table, column } of tables) {
@@ -168,12 +168,12 @@ t.test('without any WHERE, a tenant reads and changes its own rows only, in ever
       `select count(*) filter (where ${column} = '${globex.id}')::int as theirs, count(*) filter (where ${column} = '${acme.id}')::int as mine from ${table}`,
     )
     const [{ theirs, mine } = { theirs: 0, mine: 0 }] = of_both as { theirs: number; mine: number }[]
-    t.ok(theirs > 0 && mine > 0, `${table} has rows of both`)
+    t.ok(theirs > 0 && mine > 0, `${table} has rows of both tenants`)
     const read = await database.readOne(
       { role: 'gatehouse_tenant', tenant_id: acme.id },
       { text: `select ${column} as whose from ${table}`, values: [], row_mode: 'object' },
     )
-    t.equal(read.length, mine, `${table}: exactly its own`)
+    t.equal(read.length, mine, `${table}: the number of its own rows`)
     t.ok((read as { whose: string }[]).every(({ whose }) => whose === acme.id))
     const statements = [
       `delete from ${table} returning ${column} as whose`,
@@ -181,16 +181,16 @@ t.test('without any WHERE, a tenant reads and changes its own rows only, in ever
     ]
     for (const statement of statements) {
       const outcome = await tried(database, acme.id, statement)
-      // Not permitted at all, stopped by a reference of its own rows, or its own rows only.
+      // The statement is forbidden, a foreign key prevents it, or it changes only the tenant's own rows.
       if (typeof outcome === 'string') t.match(outcome, /^(42501|23503|428C9)$/, statement)
       else t.ok(outcome.length === mine && outcome.every(({ whose }) => whose === acme.id), statement)
     }
-    t.equal(await tried(database, acme.id, `update ${table} set ${column} = '${globex.id}'`), '42501', 'moved across')
+    t.equal(await tried(database, acme.id, `update ${table} set ${column} = '${globex.id}'`), '42501', `${table}: move`)
   }
   t.same(await theirRows(), before)
 })
 
-// Stops a row from being planted with another tenant.
+// Attack: a statement of one tenant inserts a row for another tenant.
 t.test('the database refuses to insert a row of another tenant, in every table', async (t) => {
   for (const { table, column } of tables) {
     const columns = await sql(
@@ -202,8 +202,8 @@ t.test('the database refuses to insert a row of another tenant, in every table',
   }
 })
 
-// Stops a row from pointing across the wall, whoever writes it: not even the owner of the database can.
-t.test('a foreign key cannot cross from one tenant into another', async (t) => {
+// Attack: a statement, even of the owner of the database, makes a row of one tenant refer to a row of another.
+t.test('a foreign key of one tenant cannot refer to a row of another', async (t) => {
   const [role] = await sql(`select id from roles where tenant_id = '${globex.id}' and system_role = 'owner'`)
   const crossing = [
     `insert into membership_roles values ('${acme.id}', '${ids.agent}', '${role?.id}')`,
@@ -220,8 +220,9 @@ t.test('a foreign key cannot cross from one tenant into another', async (t) => {
   for (const statement of crossing) await t.rejects(sql(statement), { code: '23503' }, statement)
 })
 
-// Stops a statement that was never bound: silence would look like an empty tenant.
-t.test('unbound, nothing can be read', async (t) => {
+// Attack: a statement runs in a transaction without a tenant, or with a forged tenant id. An empty result instead of an
+// error would look like a tenant without rows.
+t.test('a statement without a valid tenant fails and reads nothing', async (t) => {
   for (const { table } of tables) {
     const statement = { text: `select * from ${table}`, values: [], row_mode: 'array' } as const
     await t.rejects(database.readOne({ role: 'gatehouse_tenant', tenant_id: '' }, statement), { code: '42501' }, table)
@@ -233,8 +234,8 @@ t.test('unbound, nothing can be read', async (t) => {
   await t.rejects(database.readOne(forged, statement))
 })
 
-// Stops a statement of one role from reading what belongs to the other: hashes and sessions here, customers there.
-t.test('each role reads no more than it needs, and neither rewrites the audit', async (t) => {
+// Attack: a statement of the tenant role reads password hashes and sessions, or one of the platform role reads customers.
+t.test('each database role reads no more than it needs, and neither can change the audit', async (t) => {
   for (const text of [
     'select password_hash from users',
     'select * from users',
@@ -274,8 +275,9 @@ t.test('each role reads no more than it needs, and neither rewrites the audit', 
   t.ok(Array.isArray(members) && members.length > 0 && members.every(({ id }) => id !== ids.other_owner))
 })
 
-// Stops the tenant header from being believed: whose key and whose membership it is decides, both of them.
-t.test('a member of both tenants is in one of them at a time', async (t) => {
+// Attack: a member of two tenants sends the id of one with the key of the other. The key and the membership must both
+// belong to the tenant.
+t.test('a member of two tenants acts in the tenant of the key, and cannot mix the credentials of both', async (t) => {
   await sql(`insert into memberships values ('${globex.id}', '${ids.agent}', 'active', now());
     insert into membership_roles select '${globex.id}', '${ids.agent}', id from roles where tenant_id = '${globex.id}' and system_role = 'analyst'`)
   const here = await ask(gateway, '/v1/access', { headers: await world.as('agent') })

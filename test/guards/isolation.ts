@@ -7,7 +7,7 @@ import { type GuardedRoute, parametersOf, pathOf } from './route-table.js'
 
 type Sql = (text: string) => Promise<Row[]>
 
-/** The tables of one tenant each, with the column that says whose a row is; the catalogue of the database knows. */
+/** The tables with rows of tenants, and the column that holds the tenant id, from the catalogue of the database. */
 export async function tenantTables(sql: Sql): Promise<{ table: string; column: string }[]> {
   const rows = await sql(`
     select c.relname as "table", a.attname as "column" from pg_class c
@@ -17,7 +17,7 @@ export async function tenantTables(sql: Sql): Promise<{ table: string; column: s
   return rows as { table: string; column: string }[]
 }
 
-/** Says which relations have no wall: written apart from the check at boot, which this is held against. */
+/** The relations without row-level security. The test compares this independent query with the check at the start. */
 export async function walllessTables(sql: Sql): Promise<string[]> {
   const tables = await sql(`
     select relname as name, relkind::text as kind, relrowsecurity as is_secured from pg_class
@@ -35,21 +35,21 @@ export async function walllessTables(sql: Sql): Promise<string[]> {
     .map(({ name }) => String(name))
 }
 
-/** Everything of an answer that may not tell two refusals apart. */
+/** The parts of a response that must be equal for two refusals. */
 export function fingerprint({ status, headers, body, text }: Answer): string {
   const shown = [...headers].filter(([name]) => !/^(date|x-request-id|ratelimit|ratelimit-policy)$/.test(name))
   const { request_id: _request_id, ...rest } = body ?? {}
   return JSON.stringify([status, shown.sort(), body === undefined ? text : rest, Object.keys(body ?? {})])
 }
 
-/** An id of the same shape that names nothing. */
+/** Returns an unknown id in the same format. */
 export function randomLike(id: string): string {
   return id.length === 12 ? randomBytes(9).toString('hex').slice(0, 12) : randomUUID()
 }
 
 /**
- * Asks each route with ids of another tenant in place of the caller's own, one parameter at a time and any kind of id
- * in any place, and says where the answer differs from that for an id that names nothing.
+ * Sends requests to each route with ids of another tenant, one path parameter at a time and each kind of id in each
+ * parameter. @returns where the response differs from the one for an unknown id
  */
 export async function foreignIdViolations(
   gateway: TestGateway,
@@ -72,7 +72,7 @@ export async function foreignIdViolations(
         body: example.body,
       })
     for (const parameter of parametersOf(route.url)) {
-      // Ids of one shape that name nothing are answered alike, so one of them is asked for.
+      // All unknown ids of one format get the same response, so one request for each format is enough.
       const missing_by_shape = new Map<number, Answer>()
       for (const id of foreign_ids) {
         const foreign = await send({ ...example.params, [parameter]: id })
@@ -91,7 +91,7 @@ export async function foreignIdViolations(
   return { violations, asked }
 }
 
-/** Runs a statement as the role of a tenant, and takes it back; an error is returned as its SQLSTATE. */
+/** Runs a statement in a tenant's transaction and rolls it back. @returns its rows, or the SQLSTATE of its error */
 export async function tried(database: Database, tenant_id: string, text: string): Promise<Row[] | string> {
   let rows: Row[] = []
   try {

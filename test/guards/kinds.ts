@@ -10,8 +10,9 @@ const COMPARISONS: ReadonlySet<ts.SyntaxKind> = new Set([
 ])
 
 /**
- * The places of a file that decide by the kind of a principal, an actor or an author in a way that compiles with a new
- * kind as well: a comparison, or a `switch` whose default is not `unreachable`. The kind of an access is another notion.
+ * The places of a file that decide by the kind of a principal, an actor or an author, and that still compile after a
+ * new kind is added: a comparison, or a `switch` whose default is not `unreachable`. The kind of an access is not one
+ * of these kinds.
  */
 export function openDecisions(file: string, text: string): string[] {
   const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true)

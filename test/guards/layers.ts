@@ -2,13 +2,13 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import ts from 'typescript'
 
-/** One import of a file of `src` by another one; type imports and `declare module` count too. Paths are without ending. */
+/** One import between files of `src`, also a type import or a `declare module`. The paths have no extension. */
 export interface Import {
   readonly from: string
   readonly to: string
 }
 
-/** The floors, from the lowest to the highest: a file imports its own floor and those below it. */
+/** The layers, from the lowest to the highest. A file may import its own layer and lower layers. */
 const FLOORS: readonly string[] = ['contract', 'kernel', 'features', 'app', 'main']
 
 /** Which other features a feature may import. Everything else goes through the kernel. */
@@ -47,7 +47,7 @@ function floorOf(file: string): number {
   return FLOORS.indexOf(file.split('/')[0] ?? '')
 }
 
-/** Imports that point upwards, or from a feature to one that its line in the list does not name. */
+/** Imports of a higher layer, or of a feature that the list does not allow. */
 export function forbiddenImports(imports: readonly Import[]): string[] {
   return imports.filter((each) => !isAllowed(each)).map(({ from, to }) => `${from} imports ${to}`)
 }

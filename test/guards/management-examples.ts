@@ -8,7 +8,7 @@ import type { Example, Examples } from './examples.js'
 
 const NAMES = { acme: 'Acme ACMEMARK', globex: 'Globex GLOBEXMARK' }
 
-/** Examples of what Owners and Admins do with their tenant, and a key with itself. */
+/** Examples of requests of Owners and Admins for their tenant, and of a key for itself. */
 export function managementExamples(gateway: TestGateway, world: World, side: Side): Examples {
   const own = world[side]
   const owner = ownerOf(world, side)

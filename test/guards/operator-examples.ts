@@ -5,7 +5,7 @@ import { PASSWORD, type World } from '../helpers/world.js'
 import { ownerOf, type Side } from './example-people.js'
 import { type Example, type Examples, makeUser } from './examples.js'
 
-/** Examples of what operators do. */
+/** Examples of requests of operators. */
 export function operatorExamples(gateway: TestGateway, world: World, side: Side): Examples {
   const read = (params?: Record<string, string>) => async () => ({ headers: await world.bearer('operator'), params })
   const as_operator = { actor_kind: 'operator', actor_id: world.ids.operator, tenant_id: null } as const

@@ -11,12 +11,12 @@ export interface GuardedRoute {
   readonly schema: Readonly<Record<string, unknown>>
 }
 
-/** Twins and siblings that Fastify or the gateway derive from a route; the route itself is guarded. */
+/** Methods that Fastify or the gateway derive from a route. The guards test the route itself. */
 const DERIVED_METHODS = ['HEAD', 'OPTIONS']
 
 /**
- * Every route of the product, by rule: all that was registered, but derived methods and what is hidden from the
- * contract. What is hidden is held to its own rule, see `hiddenRoutes`.
+ * Every registered route without derived methods and without the routes that the contract hides. For those see
+ * `hiddenRoutes`.
  */
 export function guardedRoutes(routes: readonly KnownRoute[]): GuardedRoute[] {
   return routes
@@ -36,7 +36,7 @@ export function guardedRoutes(routes: readonly KnownRoute[]): GuardedRoute[] {
     })
 }
 
-/** Hidden routes outside of the documentation page: each of them may only say 405. */
+/** Hidden routes outside of the documentation page. Each of them may only answer 405. */
 export function hiddenRoutes(routes: readonly KnownRoute[]): { method: string; url: string }[] {
   return routes
     .filter((route) => isHidden(route) && !route.url.startsWith('/docs'))

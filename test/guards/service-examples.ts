@@ -4,7 +4,7 @@ import { emailOf, login, PASSWORD, type World } from '../helpers/world.js'
 import { ownerOf, type Side } from './example-people.js'
 import type { Example, Examples } from './examples.js'
 
-/** Examples of the service itself, of logging in and out, and of the own profile. */
+/** Examples of the service itself, of login and logout, and of the caller's own profile. */
 export function serviceExamples(gateway: TestGateway, world: World, side: Side): Examples {
   const { person: owner, id: owner_id } = ownerOf(world, side)
   const open = async (): Promise<Example> => ({ headers: {} })

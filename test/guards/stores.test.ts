@@ -5,17 +5,17 @@ import { composeStores } from '../../src/kernel/store/stores.js'
 import { t } from '../helpers/t.js'
 import { filesThatUse, type Source, sourcesOf } from './names-used.js'
 
-// Guards name what they look for.
+// The guards contain the names that they search for, so their own files are excluded.
 const sources = sourcesOf(['src', 'scripts', 'test']).filter(({ file }) => !file.startsWith('test/guards/'))
 const product = sources.filter(({ file }) => file.startsWith('src/'))
 
-/** The files that may use what makes a store, or writes around the audit, and why. A new user is added here or refused. */
+/** The files that may create a store or write without an audit record, and why. The test refuses every other file. */
 const USERS: Readonly<Record<string, readonly [among: readonly Source[], users: Readonly<Record<string, string>>]>> = {
   UnitOfWork: [
     sources,
     {
       'src/kernel/store/unit-of-work.ts': 'defines it',
-      'src/kernel/store/stores.ts': 'the factory makes it, with the bus of the process',
+      'src/kernel/store/stores.ts': 'the factory creates it, with the bus of the process',
     },
   ],
   composeStores: [
@@ -61,7 +61,7 @@ for (const [name, [among, users]] of Object.entries(USERS)) {
   })
 }
 
-t.test('the guard sees a new user of a name, and no user in a type or a comment', async (t) => {
+t.test('the guard finds a new use of a name, and ignores types and comments', async (t) => {
   const planted = (text: string) => filesThatUse('UnitOfWork', [{ file: 'planted.ts', text }])
   for (const text of [
     `import { UnitOfWork } from './unit-of-work.js'`,
@@ -85,7 +85,7 @@ t.test('every folder of features is in the list of features', async (t) => {
   t.same(Object.keys(FEATURES).sort(), readdirSync('src/features').sort())
 })
 
-t.test('the process does not start if two features bring one name to the same kind of store', async (t) => {
+t.test('the process does not start if two features add the same name to the same kind of store', async (t) => {
   class Customers {}
   const brings = { ...NO_STORE_PARTS, tenant_readers: { customers: Customers } }
   t.throws(() => composeStores({ first: brings, second: brings }), {

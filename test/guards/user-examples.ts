@@ -8,7 +8,7 @@ import { type Example, type Examples, makeUser } from './examples.js'
 
 const ANOTHER = 'walnut-harbour-crystal-93'
 
-/** Examples of what a user does with their own data. */
+/** Examples of requests of a user for their own data. */
 export function userExamples(gateway: TestGateway, world: World, side: Side): Examples {
   const own = world[side]
   const { person, holdings } = ownerOf(world, side)

@@ -1,4 +1,4 @@
-/** A clock that starts now. It runs until it is stopped, and moves when it is told to. */
+/** Returns a clock that starts now and runs until `stop`. `advance` moves it forward. */
 export function movableClock() {
   let ahead_ms = 0
   let stopped_at: number | undefined
@@ -7,7 +7,7 @@ export function movableClock() {
     advance: (milliseconds: number) => {
       ahead_ms += milliseconds
     },
-    /** For what must happen within a time, however slow the machine is. */
+    /** Stops the clock, for code that must finish within a time limit even on a slow machine. */
     stop: () => {
       stopped_at = Date.now()
     },

@@ -2,7 +2,7 @@ import type { TestGateway } from './gateway.js'
 import { type Answer, ask } from './requests.js'
 import { keyHeaders, type Person, type World } from './world.js'
 
-/** Calls of the conversations of Acme, over real sockets, as somebody. */
+/** Functions that call the conversation routes of Acme over real sockets, as a person or with given headers. */
 export function conversationCalls(gateway: TestGateway, world: World) {
   const { acme } = world
   const call = async (
@@ -22,7 +22,7 @@ export function conversationCalls(gateway: TestGateway, world: World) {
   }
   return {
     call,
-    /** Opens a conversation, as the lead if nobody is named. */
+    /** Opens a conversation, as the lead by default. */
     open: (wish: object = {}, who: Person | Record<string, string> = 'lead') =>
       made(call(who, 'POST', '/v1/conversations', { title: 'Talk', ...wish })),
     get: (who: Person | Record<string, string>, id: string) => call(who, 'GET', `/v1/conversations/${id}`),
@@ -36,7 +36,7 @@ export function conversationCalls(gateway: TestGateway, world: World) {
       call(who, 'DELETE', `/v1/conversations/${id}/members/${user_id}`),
     setRole: (who: Person | Record<string, string>, id: string, user_id: string, role: string) =>
       call(who, 'PATCH', `/v1/conversations/${id}/members/${user_id}`, { role }),
-    /** Headers of a key of Acme, alone, with scopes. */
+    /** Creates a key of Acme with these scopes. @returns its headers, without a user */
     async keyWith(...scopes: string[]): Promise<Record<string, string> & { key_id: string }> {
       const { key, record } = await acme.store.write('tenant_key.created', (store) =>
         store.keys.create({ name: 'Integration', scopes }),

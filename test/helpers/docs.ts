@@ -30,7 +30,7 @@ export interface Page {
 /** A `sh` block without a marker runs on the demo. */
 export const DEMO = 'demo'
 
-/** Every page that people read, in a stable order. */
+/** Every Markdown page of the project, sorted by path. */
 export const PAGES: readonly Page[] = [
   ...readdirSync('.').filter((name) => name.endsWith('.md')),
   ...readdirSync('docs', { recursive: true })

@@ -14,19 +14,20 @@ interface Engine {
   readonly pristine: ReadonlySet<string>
 }
 
-/** The database that a worker keeps from one test file to the next, while no file has it. */
+/** The database that a worker keeps for its next test file. Undefined while a file uses it. */
 let idle: Engine | undefined
 let is_kept = false
 let open_count = 0
 
-/** How many databases tests have open: none between two test files. */
+/** The number of databases that tests have open. It is 0 between two test files. */
 export function openDatabases(): number {
   return open_count
 }
 
 /** Runs `work` in a process that keeps its database from one test file to the next. */
 export async function keepingDatabase(work: () => Promise<void>): Promise<void> {
-  // On a server few files open an embedded database. A kept one has a timer, which would look like one that a file left.
+  // On a server few files open an embedded database. A kept database has a timer, which the check for leftovers would
+  // attribute to the next file.
   is_kept = process.env.TEST_DATABASE_URL === undefined
   try {
     await work()
@@ -36,7 +37,7 @@ export async function keepingDatabase(work: () => Promise<void>): Promise<void> 
   }
 }
 
-/** Opens the database that the process keeps, or another one while that is in use. */
+/** Returns the database that the process keeps, or opens another one while the first is in use. */
 export async function openEmbeddedTest(): Promise<TestDatabase> {
   const engine = idle ?? (await startEngine())
   if (engine === idle) idle = undefined
@@ -63,7 +64,7 @@ async function giveBack(engine: Engine): Promise<void> {
   if (left.length > 0) throw new Error(`the test left changes in the database: ${left.join('; ')}`)
 }
 
-/** A database that refuses everything once its test has closed it, so that what comes late fails where it came from. */
+/** Wraps a database. After `end` every call throws, so that a late query fails with the stack of its caller. */
 function untilEnd(engine: Database): { database: Database; end: () => boolean } {
   let is_open = true
   const whileOpen = <T extends unknown[], R>(work: (...parts: T) => Promise<R>) =>
@@ -91,18 +92,18 @@ async function startEngine(): Promise<Engine> {
   return { database, pristine: await pictureOf((text) => database.owner.query(text)) }
 }
 
-/** A dump of a migrated database, made once for these migrations: opening it takes a fifth of making it. */
+/** A dump of a migrated database, created once for these migrations. Opening it takes a fifth of the time to create it. */
 export async function templateDump(): Promise<Uint8Array<ArrayBuffer>> {
   const file = join('.build', `template-${migrationsVersion()}.tar`)
   mkdirSync('.build', { recursive: true })
   if (!existsSync(file) && !(await makeAlone(file)))
-    await until('another process makes it', () => existsSync(file), WAIT)
+    await until('another process creates the dump', () => existsSync(file), WAIT)
   return new Uint8Array(readFileSync(file))
 }
 
 const WAIT = { within_ms: 120_000, every_ms: 100 }
 
-/** Makes the dump, unless another process is making it. */
+/** Creates the dump. @returns false if another process is creating it */
 async function makeAlone(file: string): Promise<boolean> {
   const lock = `${file}.lock`
   try {

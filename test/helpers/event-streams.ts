@@ -7,7 +7,7 @@ export interface StreamEvent extends Frame {
   readonly id: string | undefined
 }
 
-/** A stream of server-sent events that keeps what it was sent, as `curl -N` would show it. */
+/** Opens a stream of server-sent events and records every event and the text that `curl -N` would show. */
 export function openEvents(gateway: Pick<TestGateway, 'url'>, path: string, headers: Record<string, string> = {}) {
   const events: StreamEvent[] = []
   const listeners: ((event: StreamEvent) => void)[] = []
@@ -37,10 +37,10 @@ export function openEvents(gateway: Pick<TestGateway, 'url'>, path: string, head
   return {
     events,
     state,
-    response: () => until(`${path} answers`, () => state.response),
+    response: () => until(`a response of ${path}`, () => state.response),
     event: (type: string) => until(`an event ${type} on ${path}`, () => events.find((event) => event.type === type)),
     closed: (within_ms?: number) => until(`${path} is closed`, () => state.is_closed, { within_ms }),
-    /** Is called with each event from now on. */
+    /** Registers a listener for each later event. */
     onEvent: (listener: (event: StreamEvent) => void) => void listeners.push(listener),
     close: () => outgoing.destroy(),
   }

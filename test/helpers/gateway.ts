@@ -12,7 +12,7 @@ import { openTestDatabase, type TestDatabase } from './database.js'
 
 export const PUBLIC_URL = 'http://gateway.test'
 
-/** The budgets that a test would otherwise run into; a test of a budget sets it itself. */
+/** Budgets so large that no test exceeds them. A test of a budget sets its own value. */
 const WIDE = {
   BUDGET_ADDRESS: '1000000/60',
   BUDGET_REFUSED: '1000000/60',
@@ -27,7 +27,7 @@ const WIDE = {
 }
 
 export interface GatewayOptions {
-  /** Environment variables beside the wide budgets. */
+  /** Environment variables in addition to the large budgets. */
   readonly env?: Record<string, string>
   readonly more?: Parts['more']
   readonly table?: Parts['table']
@@ -38,17 +38,17 @@ export interface GatewayOptions {
 
 export type TestGateway = Awaited<ReturnType<typeof startGateway>>
 
-/** The first gateway of a process compiles the schemas for all. */
+/** The first gateway of a process compiles the schemas for all later ones. */
 const COMPILERS = sharingCompilers()
 
-/** A route as it was registered, with its completed schema. */
+/** A registered route with its completed schema. */
 export type KnownRoute = RouteOptions
 
 /**
- * Starts the whole gateway on a fresh database and a free port, with a clock that can be moved.
+ * Starts the whole gateway on an empty database and a free port, with a clock that tests can move.
  *
- * Every answer that it gives is held against its route's schema: a status that the route did not declare would go out
- * unfiltered, so it fails the test file (see `undeclared`).
+ * The helper compares the status of every response with the schema of its route. The gateway would send a response with
+ * an undeclared status unfiltered, so `close` then throws (see `undeclared`).
  */
 export async function startGateway(options: GatewayOptions = {}) {
   const test_database = options.on ?? (await openTestDatabase())
@@ -81,17 +81,17 @@ export async function startGateway(options: GatewayOptions = {}) {
 
   return {
     app,
-    /** Every write through these stores reaches the connections of this gateway. */
+    /** Writes through these stores publish events to the connections of this gateway. */
     stores,
     bus,
     url,
     config,
     clock,
-    /** Everything that was logged, a JSON line each. */
+    /** The lines of the log, each as JSON. */
     lines,
-    /** Answers whose status the route did not declare; closing with one fails the file. */
+    /** Responses whose status the route did not declare. `close` throws if there is one. */
     undeclared,
-    /** Every route that was registered. */
+    /** Every registered route. */
     routes,
     draining,
     upstreams,
@@ -111,7 +111,7 @@ function observeAnswers(fastify: FastifyInstance, routes: KnownRoute[], undeclar
   fastify.addHook('onRoute', (route) => void routes.push(route))
   fastify.addHook('onResponse', (request, reply, done) => {
     const { url, schema } = request.routeOptions
-    // Requests that no route took, and routes that only say 405, have no schema to hold.
+    // Unknown paths, and routes that only answer 405, have no response schema.
     if (url !== undefined && url !== '*' && schema?.response !== undefined && !url.startsWith('/docs')) {
       const declared = Object.keys(schema.response as object)
       const is_other_method = reply.statusCode === 405

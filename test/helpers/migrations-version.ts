@@ -1,6 +1,6 @@
 import { readMigrationFiles } from 'drizzle-orm/migrator'
 
-/** Names the migrations, so that a template is made once for them. */
+/** Returns a name for the current migrations, so that one template is created for them. */
 export function migrationsVersion(): string {
   return readMigrationFiles({ migrationsFolder: 'migrations' })
     .map(({ hash }) => hash.slice(0, 4))

@@ -5,7 +5,7 @@ type Sql = (text: string) => Promise<Row[]>
 const JOURNAL = 'gatehouse_migrations'
 const OWN = `relnamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace, 'pg_toast'::regnamespace)`
 
-/** Removes the rows of every table but the journal of migrations, and what a session has set. */
+/** Deletes the rows of every table except the journal of migrations, and resets the settings of the session. */
 export async function removeRows(sql: Sql): Promise<void> {
   await sql('discard all')
   await sql(`do $$ declare tables text; begin
@@ -16,8 +16,8 @@ export async function removeRows(sql: Sql): Promise<void> {
 }
 
 /**
- * Everything that a database of tests is made of when it is empty, a line each: objects and who may use them, roles,
- * settings, sequences, tables with rows, and the journal of migrations.
+ * Returns the state of a test database, a line for each part: objects and their grants, roles, settings, sequences,
+ * tables with rows, and the journal of migrations.
  */
 export async function pictureOf(sql: Sql): Promise<ReadonlySet<string>> {
   const rows = await sql(`
@@ -49,7 +49,7 @@ export async function pictureOf(sql: Sql): Promise<ReadonlySet<string>> {
   return new Set(rows.map(({ line }) => String(line)))
 }
 
-/** What is in one picture and not in the other. */
+/** The lines that are in only one of the two states. */
 export function differences(before: ReadonlySet<string>, after: ReadonlySet<string>): string[] {
   return [
     ...[...after].filter((line) => !before.has(line)).map((line) => `+ ${line}`),

@@ -1,8 +1,8 @@
 import type { Test } from 'tap'
 
 /**
- * Numbers from 0 to below 1 that look random and follow from a seed. The output of the test names the seed; RANDOM_SEED
- * repeats a run with it.
+ * Returns a generator of pseudo-random numbers in [0, 1). The output of the test shows the seed. Set RANDOM_SEED to
+ * repeat a run.
  */
 export function seededRandom(t: Test): () => number {
   const seed = Number(process.env.RANDOM_SEED ?? Date.now() % 2 ** 32)

@@ -10,7 +10,7 @@ class RawWriter {
   constructor(readonly scope: WriteScope) {}
 }
 
-/** Stores whose only part hands out the scope of its transaction: for tests of what every store does. */
+/** Stores whose only part exposes the scope of its transaction, for tests of the behaviour that all stores share. */
 export const openRawStores = composeStores({
   raw: { ...NO_STORE_PARTS, tenant_readers: { raw: RawReader }, tenant_writers: { raw: RawWriter } },
 })

@@ -33,7 +33,7 @@ export async function ask(
   return { status: response.status, headers: response.headers, body: parsed(text), text }
 }
 
-/** What a stream of events says first; it would go on for as long as somebody reads. */
+/** Returns the first chunk of an event stream and cancels it, because the stream itself does not end. */
 async function firstEvents(response: Response): Promise<string> {
   const reader = response.body?.getReader()
   const chunk = await reader?.read()
@@ -41,7 +41,7 @@ async function firstEvents(response: Response): Promise<string> {
   return new TextDecoder().decode(chunk?.value)
 }
 
-/** Sends exactly these header lines, duplicates and all, which fetch would not. */
+/** Sends exactly these header lines, also duplicates, which fetch would merge. */
 export function askRaw(
   gateway: Pick<TestGateway, 'url'>,
   path: string,

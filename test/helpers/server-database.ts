@@ -6,11 +6,11 @@ import { openPooled } from '../../src/kernel/database/pooled.js'
 import type { TestDatabase } from './database.js'
 import { migrationsVersion } from './migrations-version.js'
 
-/** The login that tests give the gateway: it holds the two roles and owns nothing. */
+/** The database login of the gateway in tests: a member of the two roles that owns no object. */
 const GATEWAY_LOGIN = 'gatehouse_test'
 const TEMPLATE_LOCK = 727_002
 
-/** Opens a copy of the template; closing drops it. */
+/** Creates a copy of the template and opens it. `close` drops it. */
 export async function openServerTest(server: string): Promise<TestDatabase> {
   const template = `gatehouse_template_${migrationsVersion()}`
   const name = `gatehouse_${process.pid}_${randomBytes(4).toString('hex')}`

@@ -5,12 +5,12 @@ type Sql = (text: string) => Promise<Row[]>
 const TABLES = `select oid::regclass::text as name from pg_class
   where relkind = 'r' and relnamespace = 'public'::regnamespace and relname <> 'gatehouse_migrations'`
 
-/** Whether no table has a row, but for the journal of migrations. */
+/** Whether every table except the journal of migrations is empty. */
 export async function isEmpty(sql: Sql): Promise<boolean> {
   return (await rowsOf(sql)).length === 0
 }
 
-/** The statements that bring the rows of this moment into an empty database. */
+/** Returns the statements that insert the current rows into an empty database. */
 export async function snapshotOf(sql: Sql): Promise<string> {
   const inserts = (await rowsOf(sql)).map(
     ({ name, rows }) =>
@@ -19,7 +19,7 @@ export async function snapshotOf(sql: Sql): Promise<string> {
   const sequences = (
     await sql('select sequencename as name, last_value from pg_sequences where last_value is not null')
   ).map(({ name, last_value }) => `select setval('${name}', ${last_value})`)
-  // Rows come a table at a time, so foreign keys cannot be checked on the way.
+  // The statements insert one table after another, so foreign keys hold only after the last one.
   return ['set session_replication_role = replica', ...inserts, ...sequences, 'reset session_replication_role'].join(
     ';\n',
   )

@@ -13,7 +13,7 @@ export interface Closed {
   readonly reason: string
 }
 
-/** A WebSocket to the gateway that keeps what it was sent. */
+/** Opens a WebSocket to the gateway and records every frame that it receives. */
 export function openSocket(gateway: Pick<TestGateway, 'url'>, path: string, options: ClientOptions = {}) {
   const socket = new WebSocket(gateway.url.replace(/^http/, 'ws') + path, options)
   const frames: Frame[] = []
@@ -22,7 +22,7 @@ export function openSocket(gateway: Pick<TestGateway, 'url'>, path: string, opti
   socket.on('close', (code, reason) => {
     state.closed = { code, reason: String(reason) }
   })
-  // A refusal over HTTP, and a connection that breaks: what is asserted is how it closed.
+  // An HTTP refusal or a broken connection also emits error. Tests assert the close code or the status.
   socket.on('error', () => undefined)
   socket.on('unexpected-response', (_request, response) => {
     state.status = response.statusCode ?? 0
@@ -34,18 +34,18 @@ export function openSocket(gateway: Pick<TestGateway, 'url'>, path: string, opti
   return {
     socket,
     frames,
-    /** The status and body of an answer that was no upgrade. */
+    /** The status and body of a response that is no upgrade. */
     answer: () =>
-      until('an answer over HTTP', () =>
+      until('a response over HTTP', () =>
         state.closed !== undefined && state.status !== undefined ? state : undefined,
       ),
     closed: (within_ms?: number) => until(`${path} is closed`, () => state.closed, { within_ms }),
-    /** How it was closed, as `code reason`; undefined while it is open. */
+    /** The close code and reason, as `code reason`. Undefined while the socket is open. */
     refusal: () => (state.closed === undefined ? undefined : `${state.closed.code} ${state.closed.reason}`),
-    /** Whether it is open and nobody has begun to close it. */
+    /** Whether the socket is open and neither side has started to close it. */
     isOpen: () => socket.readyState === WebSocket.OPEN,
     send: (frame: unknown) => socket.send(typeof frame === 'string' ? frame : JSON.stringify(frame)),
-    /** The first frame of a type, once it is there; `from` skips those before a position. */
+    /** Waits for the first frame of a type. `from` skips the frames before this position. */
     frame: (type: string, from = 0) =>
       until(`a frame ${type} on ${path}`, () => frames.slice(from).find((frame) => frame.type === type)),
     opened: () => until(`${path} is open`, () => socket.readyState === WebSocket.OPEN),

@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface Patience {
   readonly within_ms?: number | undefined
-  /** More than the default where asking itself is counted. */
+  /** Larger than the default if each call of `ask` is itself counted, for example by a budget. */
   readonly every_ms?: number
 }
 
-/** Asks again until the answer is true-like; throws when it takes too long. */
+/** Calls `ask` until it returns a truthy value. @throws if this takes longer than `within_ms` */
 export async function until<T>(
   what: string,
   ask: () => T | Promise<T>,

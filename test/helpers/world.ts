@@ -12,7 +12,7 @@ import { isEmpty, snapshotOf } from './snapshot.js'
 export const PASSWORD = 'quartz-lantern-meadow-47'
 const TEST = systemOrigin('test')
 
-/** Everybody whom the tests know, by what they are. */
+/** The users of the tests, each named by their role or state. */
 export const PEOPLE = [
   'owner',
   'admin',
@@ -38,13 +38,13 @@ const ROLE_OF: Partial<Record<Person, string>> = {
 
 export type World = Awaited<ReturnType<typeof buildWorld>>
 
-/** What the stores made, and the statements that make it again. */
+/** The users and tenants of the first database, and the statements that insert their rows again. */
 let made_before: { readonly people: People; readonly snapshot: string } | undefined
 
 /**
- * Two tenants, Acme and Globex, and everybody who could call: made through the stores, with real passwords and keys, once
- * a process; later databases of the process get the same rows. Rows of each tenant carry its marker word, so that one
- * tenant's row in another's answer is found by looking for it.
+ * Creates two tenants, Acme and Globex, and one user of each kind, with real passwords and keys. The stores create them
+ * in the first database of a process, and later databases get copies of the rows. Rows of a tenant contain its marker
+ * word, so that tests can search a response for rows of the other tenant.
  */
 export async function buildWorld(gateway: TestGateway) {
   const { ids, ...tenants } = await people(gateway)
@@ -57,11 +57,11 @@ export async function buildWorld(gateway: TestGateway) {
   const tokens = new Map<Person, string>()
   let issuer: Promise<AccessTokens> | undefined
 
-  /** Starts a session as a login would, but for the password, and signs its token as the gateway does. */
+  /** Starts a session without checking a password, and signs its token as the gateway does. */
   async function issue(person: Person): Promise<string> {
     const { clock, config, signing_keys } = gateway
     issuer ??= accessTokens(fastify(), signing_keys, config.public_url, config.access_token_seconds, clock.now)
-    // A store of its own: several sessions may start at once.
+    // Each call opens its own store, because several sessions may start at the same time.
     const { session_id } = await gateway.stores
       .platform(() => TEST)
       .write('session.started', (store) =>
@@ -80,28 +80,28 @@ export async function buildWorld(gateway: TestGateway) {
     acme,
     globex: { ...tenants.globex, store: stores.globex },
     platform,
-    /** The access token of a person, of a session of their own, kept for the file. */
+    /** The access token of a person. Their session starts with the first call and stays for the whole file. */
     async token(person: Person): Promise<string> {
       const token = tokens.get(person) ?? (await issue(person))
       tokens.set(person, token)
       return token
     },
-    /** Headers of a request of a person in Acme: bearer, tenant and key. */
+    /** The headers of a person in a tenant (Acme by default): bearer token, tenant id and key. */
     async as(person: Person, tenant: { id: string; key: string } = acme): Promise<Record<string, string>> {
       return { authorization: `Bearer ${await this.token(person)}`, ...keyHeaders(tenant) }
     },
-    /** Headers of a bearer alone. */
+    /** The header with the bearer token of a person, without a tenant. */
     async bearer(person: Person): Promise<Record<string, string>> {
       return { authorization: `Bearer ${await this.token(person)}` }
     },
-    /** Makes a customer of Acme; its name carries the marker. */
+    /** Creates a customer of a tenant (Acme by default). Its name contains the marker. */
     createCustomer(tenant: 'acme' | 'globex' = 'acme', wish: Partial<Parameters<typeof customerOf>[1]> = {}) {
       return stores[tenant].write('customer.created', (store) => store.customers.create(customerOf(tenant, wish)))
     },
   }
 }
 
-/** Who is in a database: made in the first one that has no rows, copied into those that follow. */
+/** Creates the users and tenants in the first empty database, and copies their rows into later ones. */
 async function people(gateway: TestGateway): Promise<People> {
   const { sql } = gateway
   if (!(await isEmpty(sql))) return makePeople(gateway)
@@ -177,12 +177,12 @@ export function emailOf(person: Person): string {
   return `${person}@people.example`
 }
 
-/** The two headers of a tenant. */
+/** The two headers of the tenant credentials. */
 export function keyHeaders(tenant: { id: string; key: string }): Record<string, string> {
   return { 'x-tenant-id': tenant.id, 'x-tenant-api-key': tenant.key }
 }
 
-/** A real login; throws when it fails. */
+/** Logs a person in over HTTP. @throws if the gateway refuses */
 export async function login(gateway: TestGateway, person: Person): Promise<{ access: string; refresh: string }> {
   const answer = await ask(gateway, '/v1/auth/login', { body: { email: emailOf(person), password: PASSWORD } })
   if (answer.status !== 200) throw new Error(`login of ${person}: ${answer.text}`)

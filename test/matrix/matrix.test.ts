@@ -50,14 +50,15 @@ async function everybody(): Promise<MatrixCallers> {
 
 const callers = await everybody()
 
-t.test('every operation has its line in the policy, and every line its operation', async (t) => {
+t.test('every operation has a line in the policy, and every line has an operation', async (t) => {
   t.same(unmatchedLines(routes, POLICY), [])
   const { getMe: _getMe, ...without } = POLICY
   t.same(unmatchedLines(routes, { ...without, eraseAll: [] }), ['getMe has no line', 'eraseAll is no operation'])
 })
 
-// Stops a route that is declared wrongly: the guards believe the declaration, this believes the contract.
-t.test('every route lets in those whom the contract lets in, and refuses everybody else as it says', async (t) => {
+// Attack: a caller uses a route whose declared access is wrong. The guards test routes against their own declarations.
+// This test compares them with the policy, which people wrote by hand.
+t.test('every route allows the callers of the policy, and refuses all others with the expected code', async (t) => {
   const changes = () =>
     gateway.sql(
       `select count(*)::int as n from audit_events where action not in ('request.refused', 'login.failed', 'budget.exceeded')`,
@@ -68,11 +69,11 @@ t.test('every route lets in those whom the contract lets in, and refuses everybo
   const reads = routes.filter((route) => route.method === 'GET').length
   t.equal(checks, (routes.length + reads) * CALLERS.length, `${checks} checks`)
   t.ok(routes.length >= 80 && checks >= 1_500, `${routes.length} routes, ${checks} checks`)
-  t.same(await changes(), before, 'to ask changed nothing')
+  t.same(await changes(), before, 'the requests changed nothing')
   t.comment(`${routes.length} routes x ${CALLERS.length} callers: ${checks} checks`)
 })
 
-t.test('the matrix sees a route that lets in too many, or too few', async (t) => {
+t.test('the matrix finds a route that allows too many callers, or too few', async (t) => {
   const some = routes.filter((route) => ['listKeys', 'getAccess', 'deleteTenant'].includes(route.operation_id))
   const wrong = {
     listKeys: ['admin', 'owner', 'analyst'],

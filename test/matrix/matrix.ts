@@ -4,7 +4,7 @@ import type { TestGateway } from '../helpers/gateway.js'
 import { type Answer, ask } from '../helpers/requests.js'
 import { CALLERS, type CallerName, planeOf, REFUSED, REFUSED_BY_OPERATION } from './policy.js'
 
-/** A caller with the tenant that they are asking for. */
+/** The headers of a caller, and the tenant in the paths of their requests. */
 export interface MatrixCaller {
   readonly headers: Readonly<Record<string, string>>
   readonly tenant_id: string
@@ -13,10 +13,10 @@ export interface MatrixCaller {
 export type MatrixCallers = Readonly<Record<CallerName, MatrixCaller>>
 export type Policy = Readonly<Record<string, readonly CallerName[]>>
 
-/** Whoever the pipeline lets into a tenant, whatever their scopes. */
+/** The callers that are active members of the tenant, with any scopes. */
 const INSIDE: readonly CallerName[] = ['analyst', 'agent', 'lead', 'admin', 'owner']
 const PASSES = 'passes'
-/** Comes after every check of access, so what it stops was let in, and nothing is changed. */
+/** An unknown parameter. The gateway refuses it after every check of access, so a request that passes changes nothing. */
 const STOP = '?no_such_parameter=1'
 
 /** Operations without a line, and lines without an operation. */
@@ -30,7 +30,7 @@ export function unmatchedLines(routes: readonly GuardedRoute[], policy: Policy):
   ]
 }
 
-/** Asks every route as every caller, and says where the answer is not that of the policy. */
+/** Sends a request to every route as every caller. @returns where the response differs from the policy */
 export async function matrixViolations(
   gateway: TestGateway,
   routes: readonly GuardedRoute[],
@@ -42,7 +42,7 @@ export async function matrixViolations(
   const check = async (route: GuardedRoute, name: CallerName) => {
     const { headers, tenant_id } = callers[name]
     const expected = expectedOf(route, name, policy)
-    // Only a request that is not stopped reaches an operation that refuses by itself.
+    // Without the unknown parameter the request reaches the operation, which then refuses it.
     const stop = expected === REFUSED_BY_OPERATION[route.operation_id] ? '' : STOP
     const path = pathOf(route.url, fillers(tenant_id)) + stop
     const send = (method: string) =>
@@ -72,7 +72,7 @@ function outcomeOf({ status, body }: Answer): string {
   return String(body?.code ?? status)
 }
 
-/** A rotation needs a body to come as far as its refusal. */
+/** The body of a request. A rotation without a body would fail the validation before the operation refuses it. */
 function bodyOf(route: GuardedRoute): unknown {
   return route.operation_id === 'rotateOwnKey' ? { overlap_seconds: 0 } : undefined
 }

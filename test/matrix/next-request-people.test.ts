@@ -8,8 +8,8 @@ t.teardown(() => replicas.close())
 const { world, operator, outcome, change, logIn, newUser, newMember, byKey, byUser } = replicas
 const NEXT_PASSWORD = 'violet-harbour-candle-93'
 
-// Stops a stolen token from being good for the rest of its hour.
-t.test('a session: logged out, ended from another one, ended by a new password', async (t) => {
+// Attack: an attacker uses a stolen token after its session was revoked and before the token expires.
+t.test('a token fails at the next request after logout, a revocation, or a change of the password', async (t) => {
   const { email, headers } = await newMember()
   const [first, second, third] = [await logIn(email), await logIn(email), await logIn(email)]
   await eachInTurn(t, byUser(first), [['logged out', () => change(first, 'POST', '/v1/auth/logout'), BAD_TOKEN]])
@@ -24,23 +24,23 @@ t.test('a session: logged out, ended from another one, ended by a new password',
   const body = { current_password: PASSWORD, new_password: NEXT_PASSWORD }
   const changed = () => change(headers, 'PUT', '/v1/me/password', { body })
   await eachInTurn(t, byUser(third), [['password changed elsewhere', changed, BAD_TOKEN]])
-  t.equal(await byUser(headers)(), ALLOWED, 'the session that changed it goes on')
-  await t.rejects(logIn(email), { message: /401.*invalid_credentials/ }, 'the old password is no login')
-  t.equal(await byUser(await logIn(email, NEXT_PASSWORD))(), ALLOWED, 'the new one is')
+  t.equal(await byUser(headers)(), ALLOWED, 'the session that changed the password')
+  await t.rejects(logIn(email), { message: /401.*invalid_credentials/ }, 'a login with the old password')
+  t.equal(await byUser(await logIn(email, NEXT_PASSWORD))(), ALLOWED, 'a login with the new password')
 })
 
-// Stops whoever has a session from keeping it when its user takes the account back by mail.
-t.test('a password that is set by a link ends every session', async (t) => {
+// Attack: an attacker with a stolen session keeps it after the user resets the password by mail.
+t.test('a password reset by mail revokes every session of the user', async (t) => {
   const { id, email, headers } = await newMember()
   const other = await logIn(email)
   const token = await world.platform.write('user.password_reset_sent', (store) => store.password_resets.issue(id))
   const reset = () => change({}, 'PUT', `/v1/auth/password-resets/${token}`, { body: { password: NEXT_PASSWORD } })
   await eachInTurn(t, byUser(headers), [['password reset', reset, BAD_TOKEN]])
-  t.equal(await byUser(other)(), BAD_TOKEN, 'and the other session too')
-  t.equal(await byUser(await logIn(email, NEXT_PASSWORD))(), ALLOWED, 'the new password is a login')
+  t.equal(await byUser(other)(), BAD_TOKEN, 'the other session')
+  t.equal(await byUser(await logIn(email, NEXT_PASSWORD))(), ALLOWED, 'a login with the new password')
 })
 
-t.test('a user: disabled, and enabled for a new login', async (t) => {
+t.test('the sessions of a user fail at the next request after an operator disables the user', async (t) => {
   const { id, email, headers } = await newMember()
   const user = `/v1/platform/users/${id}`
   const disable = async () => {
@@ -49,12 +49,12 @@ t.test('a user: disabled, and enabled for a new login', async (t) => {
   }
   await eachInTurn(t, byUser(headers), [
     ['disabled', disable, BAD_TOKEN],
-    ['enabled: a session that ended stays ended', () => change(operator, 'POST', `${user}/enable`), BAD_TOKEN],
+    ['enabled, with a revoked session', () => change(operator, 'POST', `${user}/enable`), BAD_TOKEN],
   ])
-  t.equal(await byUser(await logIn(email))(), ALLOWED, 'a new login is let in')
+  t.equal(await byUser(await logIn(email))(), ALLOWED, 'enabled, with a new login')
 })
 
-t.test('an operator: dismissed, and appointed again', async (t) => {
+t.test('the removal and the appointment of an operator hold for the next request', async (t) => {
   const { id, email } = await newUser()
   const path = `/v1/platform/operators/${id}`
   const body = { privileges: ['platform:tenants:view'] }
@@ -67,8 +67,8 @@ t.test('an operator: dismissed, and appointed again', async (t) => {
   ])
 })
 
-// Stops a tenant from going on after the operator ended it, by the key, by the member, or on the management plane.
-t.test('a tenant: suspended, activated, locked down', async (t) => {
+// Attack: a key or a member of a tenant sends requests after an operator suspended the tenant or locked it down.
+t.test('the suspension, activation, lockdown and deletion of a tenant hold for the next request', async (t) => {
   const { id: user_id, email } = await newUser()
   const body = { name: 'Probed', owner_id: user_id }
   const tenant = await change(operator, 'POST', '/v1/platform/tenants', { body })
@@ -91,7 +91,7 @@ t.test('a tenant: suspended, activated, locked down', async (t) => {
   for (const [probe, by, refusal] of probes) t.equal(await probe(), refusal, `locked down, ${by}`)
   const again = await logIn(email)
   const made = await change(again, 'POST', `${path}/keys`, { body: wish })
-  t.equal(await byKey(made.key, tenant.id)(), ALLOWED, 'the owner starts anew, with a login and a key')
+  t.equal(await byKey(made.key, tenant.id)(), ALLOWED, 'locked down, with a new login and a new key')
   await change(again, 'DELETE', path)
   t.equal(await byKey(made.key, tenant.id)(), BAD_KEY, 'deleted, by the key')
   t.equal(await outcome(path, again), DENIED, 'deleted, by the owner')

@@ -6,8 +6,8 @@ const replicas = await openReplicas()
 t.teardown(() => replicas.close())
 const { gateway, replica, world, owner, of_acme, change, newKey, newMember, byKey, byUser } = replicas
 
-// Stops a key that was taken away from working on where a replica remembers it.
-t.test('a key: disabled, enabled, past its overlap, revoked', async (t) => {
+// Attack: an attacker uses a revoked key on a replica that still has it in its memory.
+t.test('a key that is disabled, enabled, rotated or revoked has its new state at the next request', async (t) => {
   const { id, key } = await newKey()
   const path = `${of_acme}/keys/${id}`
   const set = (disabled: boolean) => () => change(owner, 'PATCH', path, { body: { disabled } })
@@ -34,8 +34,8 @@ t.test('a key: disabled, enabled, past its overlap, revoked', async (t) => {
   await eachInTurn(t, byKey(own.key), [['replaced by itself, without overlap', replace, BAD_KEY]])
 })
 
-// Stops rights from outliving the decision that took them away.
-t.test('a member: role, override, state, membership', async (t) => {
+// Attack: a member sends requests after losing a role, a scope or the membership.
+t.test('a change of the roles, overrides, state or membership holds for the next request of a member', async (t) => {
   const { id, path, headers } = await newMember()
   const roles =
     (...names: string[]) =>
@@ -56,7 +56,7 @@ t.test('a member: role, override, state, membership', async (t) => {
   ])
 })
 
-t.test('a custom role: its scopes, and its end', async (t) => {
+t.test('a change and the deletion of a custom role hold for the next request of a member', async (t) => {
   const body = { name: 'Probed', scopes: ['conversations:view'] }
   const { id } = await change(owner, 'POST', `${of_acme}/roles`, { body })
   const { headers } = await newMember(['Probed'])

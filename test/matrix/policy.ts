@@ -1,4 +1,4 @@
-/** Everybody who asks for every route. */
+/** The callers that send a request to every route. */
 export const CALLERS = [
   'nobody',
   'key_alone',
@@ -26,8 +26,8 @@ const LEADS = ['lead', 'admin', 'owner'] as const
 const OPERATOR = ['operator'] as const
 
 /**
- * Who passes each operation: the contract's sections 1, 5 and 6 read by a person and written down by hand. Nothing here
- * comes from the code, so a route that is declared wrongly is wrong here too, and not wrong on both sides alike.
+ * The callers that may use each operation, written by hand from the requirements. Nothing here comes from the code, so a
+ * wrong declaration of a route differs from this list.
  */
 export const POLICY: Readonly<Record<string, readonly CallerName[]>> = {
   getLiveness: ANYBODY,
@@ -150,10 +150,10 @@ export const POLICY: Readonly<Record<string, readonly CallerName[]>> = {
   listPlatformAuditEvents: OPERATOR,
 }
 
-/** The planes of the contract, told apart by the path, as a caller does. */
+/** The planes of the API. The path of a route decides its plane. */
 export type Plane = 'open' | 'own' | 'management' | 'data' | 'platform'
 
-/** How whoever does not pass is refused on each plane, by the order of checks in the contract's section 2. */
+/** The code that a caller without access gets on each plane. It follows from the order of the checks. */
 export const REFUSED: Readonly<Record<CallerName, Readonly<Partial<Record<Plane, string>>>>> = {
   nobody: {
     own: 'authentication_required',
@@ -180,7 +180,7 @@ export const REFUSED: Readonly<Record<CallerName, Readonly<Partial<Record<Plane,
   owner: outsider('insufficient_scope'),
 }
 
-/** What no scope can say: members whom the pipeline lets in are refused by the operation itself, with this code. */
+/** Conditions that no scope expresses: the operation itself refuses members with this code, after the pipeline. */
 export const REFUSED_BY_OPERATION: Readonly<Record<string, string>> = {
   deleteTenant: 'owner_required',
   getOwnKey: 'key_required',
@@ -192,9 +192,9 @@ function outsider(in_tenant: string) {
   return { management: in_tenant, data: in_tenant, platform: 'platform_access_denied' }
 }
 
-/** Which plane a path is on. */
+/** Returns the plane of a path. */
 export function planeOf(url: string): Plane {
-  // What tests declare as an upstream.
+  // The upstream that tests declare.
   if (url.startsWith('/training/')) return 'data'
   if (url.startsWith('/v1/platform/')) return 'platform'
   if (url.startsWith('/v1/tenants/:tenant_id')) return 'management'

@@ -15,7 +15,7 @@ export const ALLOWED = 'allowed'
 type Headers = Record<string, string>
 export type Probe = () => Promise<string>
 
-/** Two replicas on one database: what is changed on the first is asked for on both. */
+/** Opens two replicas on one database. `change` uses the first one, and `outcome` sends a request to both. */
 export async function openReplicas() {
   const signing_keys = generateSigningKeys()
   const gateway = await startGateway({ signing_keys })
@@ -25,14 +25,14 @@ export async function openReplicas() {
   const owner = await world.bearer('owner')
   const of_acme = `/v1/tenants/${acme.id}`
 
-  /** Asks both replicas; the outcome of both, or both outcomes when they differ. */
+  /** Sends a request to both replicas. @returns their common outcome, or both outcomes if they differ */
   async function outcome(path: string, headers: Headers): Promise<string> {
     const answers = await Promise.all([gateway, replica].map((each) => ask(each, path, { headers })))
     const [one, other] = answers.map(({ status, body }) => (status < 300 ? ALLOWED : `${status} ${body?.code}`))
     return one === other ? String(one) : `${one} | ${other}`
   }
 
-  /** Changes something; throws when that is refused. */
+  /** Sends a change to the first replica. @throws if the replica refuses it */
   async function change(headers: Headers, method: string, path: string, more: Ask = {}) {
     const answer = await ask(gateway, path, { ...more, method, headers: { ...headers, ...more.headers } })
     if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`)
@@ -55,10 +55,10 @@ export async function openReplicas() {
     change,
     logIn,
     newUser: () => makeUser(gateway, world),
-    /** A key of Acme that may read customers. */
+    /** Creates a key of Acme that may read customers. */
     newKey: async (): Promise<{ id: string; key: string }> =>
       change(owner, 'POST', `${of_acme}/keys`, { body: { name: 'Probed', scopes: ['conversations:view'] } }),
-    /** A signed-in member of Acme. */
+    /** Creates a member of Acme and logs them in. */
     async newMember(roles = ['Agent']) {
       const user = await makeUser(gateway, world)
       await change(owner, 'POST', `${of_acme}/members`, { body: { user_id: user.id, roles } })
@@ -76,7 +76,7 @@ export async function openReplicas() {
   }
 }
 
-/** Nothing is waited for between a change and the probe: the very next request tells. */
+/** Runs each step and then the probe, without a pause, so that the next request must show the effect of the step. */
 export async function eachInTurn(
   t: Test,
   probe: Probe,

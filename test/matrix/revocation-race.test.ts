@@ -7,8 +7,8 @@ const replicas = await openReplicas()
 t.teardown(() => replicas.close())
 const { gateway, replica, world, owner, of_acme, change, newKey, byKey } = replicas
 
-// Stops a use that was under way from bringing a key back that is revoked at the same moment.
-t.test('200 uses beside 200 revocations: each key is refused at the end, and nothing breaks', async (t) => {
+// Attack: a client uses a key at the moment of its revocation, so that the write of its use makes it valid again.
+t.test('each of 200 keys that is used during its revocation is refused afterwards, and no use fails', async (t) => {
   const seen: Record<string, number> = {}
   const after: string[] = []
   const ids: string[] = []
@@ -16,7 +16,7 @@ t.test('200 uses beside 200 revocations: each key is refused at the end, and not
     const { id, key } = await newKey()
     ids.push(id)
     let is_revoked = false
-    // Used without a pause until the revocation is answered, so that some use meets its very moment.
+    // The loop uses the key without a pause until the revocation is answered, so that some uses run at the same time.
     const use = async (on: { url: string }) => {
       do {
         const { status } = await ask(on, '/v1/access', { headers: keyHeaders({ id: world.acme.id, key }) })
@@ -44,7 +44,7 @@ t.test('200 uses beside 200 revocations: each key is refused at the end, and not
     [],
     JSON.stringify(seen),
   )
-  // The counts of the uses are written late; they must not write more than counts.
+  // The gateway writes the counts of the uses later. That write must not change the state of the key.
   await change(owner, 'GET', `${of_acme}/keys/${ids[0]}`)
   const living = await gateway.sql(
     `select id from tenant_keys where id in ('${ids.join("','")}') and revoked_at is null`,

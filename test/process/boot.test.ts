@@ -24,7 +24,7 @@ const DATA_DIR = scratchFolder(t)
 const modeOf = (file: string) => statSync(join(DATA_DIR, file)).mode & 0o777
 const first: { demo: Record<string, string>; keys: string } = { demo: {}, keys: '' }
 
-t.test('npm start on an empty folder prints four commands, and each of them works as printed', async (t) => {
+t.test('npm start on an empty folder prints four commands that work as printed', async (t) => {
   const port = await freePort()
   const npm = startProgram(t, 'npm', ['start'], { ...WIDE, DATA_DIR, PORT: port })
   await whenReady(npm, port)
@@ -44,17 +44,17 @@ t.test('npm start on an empty folder prints four commands, and each of them work
     t.ok(stdout.includes(says), stdout)
   }
 
-  t.test('npm start passes the signal on, and the gateway stops in good order', async (t) => {
+  t.test('npm start forwards the signal, and the gateway shuts down gracefully', async (t) => {
     process.kill(npm.child.pid as number, 'SIGTERM')
     const { code, stdout } = await npm.exit
     t.equal(code, 0)
     t.match(stdout, /"msg":"stopped"/)
-    t.notOk(existsSync(`${DATA_DIR}.lock`), 'the folder is given back')
+    t.notOk(existsSync(`${DATA_DIR}.lock`), 'the lock of the folder is removed')
   })
 })
 
-// Attack: another user of the machine reads passwords and keys, or signs tokens.
-t.test('what is secret in the folder is readable by its owner alone', async (t) => {
+// Attack: another user of the machine reads passwords and keys, or signs tokens with the signing key.
+t.test('only the owner of the folder can read its secrets', async (t) => {
   first.demo = readDemo(DATA_DIR)
   first.keys = readFileSync(join(DATA_DIR, 'signing-keys.json'), 'utf8')
   for (const name of VARIABLES.split(' ')) t.ok(first.demo[name], `${name} is in demo.env`)
@@ -67,22 +67,22 @@ t.test('a second start finds the same tenants, passwords and signing keys', asyn
   const gateway = await startGatewayProcess(t, { DATA_DIR })
   await until(() => gateway.stdout().includes('# log in'))
   const demo = readDemo(DATA_DIR)
-  t.same(demo, { ...first.demo, GATEWAY_URL: `http://localhost:${gateway.port}` }, 'only the port is another one')
+  t.same(demo, { ...first.demo, GATEWAY_URL: `http://localhost:${gateway.port}` }, 'all but the port is equal')
   t.equal(modeOf('demo.env'), 0o600)
   t.equal(readFileSync(join(DATA_DIR, 'signing-keys.json'), 'utf8'), first.keys)
 
-  // Attack: two processes on one folder overwrite each other, and acknowledged rows are gone.
-  t.test('a second process on the same folder is refused with one line', async (t) => {
+  // If two processes used one folder, they would overwrite each other and lose committed rows.
+  t.test('a second process on the same folder ends with one line on stderr', async (t) => {
     const second = await startScript(t, 'src/main', [], { DATA_DIR, PORT: await freePort() }).exit
     t.equal(second.code, 1)
     t.equal(
       second.stderr,
       `gatehouse: DATA_DIR: ${DATA_DIR} is in use by process ${gateway.child.pid}; stop it, or start this one with another DATA_DIR\n`,
     )
-    t.equal((await fetch(`${gateway.url}/readyz`)).status, 200, 'and the first goes on')
+    t.equal((await fetch(`${gateway.url}/readyz`)).status, 200, 'the first process')
   })
 
-  t.test('a command on the folder of a running gateway is refused with one line', async (t) => {
+  t.test('a command on the folder of a running gateway ends with one line on stderr', async (t) => {
     const operator = await startScript(t, 'scripts/operator', ['create', '--email', 'a@b.example'], { DATA_DIR }).exit
     t.equal(operator.code, 1)
     t.match(operator.stderr, /^DATA_DIR: .* is in use by process \d+; stop it.*\n$/)
@@ -98,8 +98,8 @@ t.test('a second start finds the same tenants, passwords and signing keys', asyn
   })
 })
 
-// Attack: well-known people in a production database. The passwords are random, and yet nobody asked for them.
-t.test('production has no demo', async (t) => {
+// Attack: an attacker logs in to a production gateway as a demo user, whose email address is known.
+t.test('the gateway seeds no demo in production', async (t) => {
   const data_dir = scratchFolder(t)
   const gateway = await startGatewayProcess(t, {
     DATA_DIR: data_dir,
@@ -119,8 +119,8 @@ t.test('production has no demo', async (t) => {
   t.equal(answer.status, 401)
 })
 
-// A demo that was broken off has users whose passwords nobody knows: it is said, not served.
-t.test('a demo that was never finished refuses the start and says what to do', async (t) => {
+// If the seeding of the demo was interrupted, the database has users whose passwords were not written to the file.
+t.test('an unfinished demo stops the start, and the message says what to do', async (t) => {
   writeFileSync(join(DATA_DIR, 'demo.env.unfinished'), '')
   rmSync(join(DATA_DIR, 'demo.env'))
   const { code, stderr } = await startScript(t, 'src/main', [], { DATA_DIR, PORT: await freePort() }).exit

@@ -14,7 +14,7 @@ t.setTimeout(FILE_MS_MAX)
 const VALUE = 'planted-8c41d07e'
 const POSTGRES = `postgres://gatehouse:${VALUE}@127.0.0.1:1/none`
 
-/** What is set, and the variable that the one line must name. */
+/** The variable that the message must name, and the environment with the mistake. */
 const MISTAKES: readonly (readonly [name: string, env: Variables])[] = [
   ['PORT', { PORT: VALUE }],
   ['DATABASE_URL', { DATABASE_URL: `mysql://root:${VALUE}@127.0.0.1/x` }],
@@ -35,9 +35,9 @@ const MISTAKES: readonly (readonly [name: string, env: Variables])[] = [
   ['BUDGET_TENNANT', { BUDGET_TENNANT: '10/60' }],
 ]
 
-// Attack: the log of a failed start, which somebody pastes into a ticket with the password of the database in it.
+// Attack: a reader of a ticket finds the database password in the output of a failed start that an operator pasted.
 t.test(
-  'a mistake in the configuration ends the start with one line that names the variable, not its value',
+  'a mistake in the configuration stops the start with one line that names the variable, not its value',
   async (t) => {
     const DATA_DIR = scratchFolder(t)
     const ends = await inPairs(
@@ -56,7 +56,7 @@ t.test(
   },
 )
 
-t.test('what the system says to a start is one line too', async (t) => {
+t.test('a system error at the start is one line on stderr', async (t) => {
   const unreachable = await startScript(t, 'src/main', [], {
     DATABASE_URL: POSTGRES,
     JWT_SIGNING_KEYS: generateSigningKeys(),
@@ -73,7 +73,7 @@ t.test('what the system says to a start is one line too', async (t) => {
   )
 })
 
-/** Two at once: one core each on a small machine. */
+/** Runs two functions at a time, because a small machine has two cores. */
 async function inPairs<T>(works: readonly (() => Promise<T>)[]): Promise<T[]> {
   const results: T[] = []
   for (let at = 0; at < works.length; at += 2) {

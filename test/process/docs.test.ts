@@ -7,13 +7,13 @@ import { copyOfTheProject } from './project-copy.js'
 
 t.setTimeout(FILE_MS_MAX)
 
-/** Members of a shown response that must be exactly what the gateway sends. Of others only the type must be right. */
+/** Members whose value in a page must equal the value that the gateway sends. Of other members only the type must match. */
 const EXACT = new Set(
   'allowed code denied_by_override detail granted_by_roles missing refused_before required status title'.split(' '),
 )
 const { folder: COPY, run, runInOneShell } = copyOfTheProject(t)
 
-t.test('the two commands of the README, then each page on the demo that they start', async (t) => {
+t.test('the two commands of the README start the demo, and the commands of each page work on it', async (t) => {
   const [start, ...others] = blocksRunAs('start')
   t.same(others, [])
   t.equal(start?.text, 'npm ci && npm start')
@@ -26,7 +26,7 @@ t.test('the two commands of the README, then each page on the demo that they sta
   const pages = PAGES.filter(({ blocks }) => blocks.some((block) => environmentOf(block) === DEMO))
   t.ok(pages.length >= 4, `${pages.length} pages`)
   for (const { path, blocks } of pages) {
-    await t.test(`${path}: each command succeeds, each response is as shown`, async (t) => {
+    await t.test(`${path}: each command succeeds and prints the response that the page shows`, async (t) => {
       const outputs = await runInOneShell(
         t,
         blocks.filter((block) => environmentOf(block) === DEMO),
@@ -66,28 +66,28 @@ t.test('secrets: .env has what compose.yaml requires, and only its owner can rea
   t.equal(JSON.parse(readFileSync(both, 'utf8')).keys.length, 2)
 })
 
-t.test('Docker: the commands name what exists', async (t) => {
+t.test('Docker: the commands name existing services and scripts', async (t) => {
   const [docker] = BLOCKS.filter(({ text }) => text.startsWith('docker compose up'))
   t.match(docker?.text, /^docker compose up .* gateway\ndocker compose exec gateway node scripts\/operator\.js create/)
   t.match(readFileSync('compose.yaml', 'utf8'), /^ {2}gateway:$/m)
   t.ok(existsSync('scripts/operator.ts') && existsSync('scripts/roles.sql') && existsSync('Dockerfile'))
 })
 
-t.test('recipes: the commands of the recipes make migrations and the contract', async (t) => {
+t.test('recipes: the commands create a migration and the contract', async (t) => {
   const before = readdirSync(join(COPY, 'migrations')).length
   const output = [...(await runInOneShell(t, blocksRunAs('recipe'))).values()].join('\n')
-  // No table is new in the copy, so the first command finds nothing to do.
+  // The copy has no new table, so the first command finds no change.
   t.match(output, 'No schema changes')
   t.equal(readdirSync(join(COPY, 'migrations')).length, before + 1)
   t.match(output, /^openapi\.yaml is /m)
 })
 
-t.test('npm test ends with what passed and what failed', async (t) => {
-  // All tests would run this one again, so one small file replaces them.
+t.test('npm test ends with the numbers of passed and failed assertions', async (t) => {
+  // The full suite contains this test and would never end, so one small file replaces all tests.
   for (const name of readdirSync(join(COPY, 'test'), { recursive: true })) {
     if (String(name).endsWith('.test.ts')) rmSync(join(COPY, 'test', String(name)))
   }
-  // It covers little.
+  // The small file does not reach the required coverage.
   const coverage = JSON.parse(readFileSync('.c8rc.json', 'utf8'))
   writeFileSync(join(COPY, '.c8rc.json'), JSON.stringify({ ...coverage, 'check-coverage': false }))
   const test = (body: string) =>
@@ -112,7 +112,7 @@ t.test('npm test ends with what passed and what failed', async (t) => {
   t.match(broken.stdout, /small\.test\.ts\(3,7\): error TS2322.*\n0 passed, 1 failed\n$/s)
 })
 
-/** A value with its exact members as they are, and of everything else the type; the first item stands for a list. */
+/** Returns a value with the members of EXACT, and the types of all others. Of a list it keeps only the first item. */
 function pick(value: unknown): unknown {
   if (Array.isArray(value)) return value.slice(0, 1).map(pick)
   if (typeof value !== 'object' || value === null) return typeof value

@@ -7,18 +7,18 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 
-/** Compiled tests start the compiled gateway; a test that is run from its source starts the source. */
+/** Whether this file is compiled. Compiled tests start the compiled gateway, and other tests start its source. */
 const COMPILED = import.meta.url.endsWith('.js')
 const here = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 const nodeArguments = (path: string) => (COMPILED ? [here(`${path}.js`)] : ['--import', 'tsx', here(`${path}.ts`)])
 
 const START_MS_MAX = 120_000
-/** Processes that start one after another, on a machine that may have other things to do. */
+/** The time limit of a test file that starts several processes one after another on a loaded machine. */
 export const FILE_MS_MAX = 280_000
 
 export type Variables = Record<string, string>
 
-/** Nothing of the environment of the tests reaches a process but what it needs to run at all. */
+/** The variables of the test environment that each process needs to run. It gets no others. */
 export const BARE: Variables = Object.fromEntries(
   ['PATH', 'HOME', 'TMPDIR', 'LANG'].flatMap((name) => {
     const value = process.env[name]
@@ -26,7 +26,7 @@ export const BARE: Variables = Object.fromEntries(
   }),
 )
 
-/** Budgets that a test of something else would run into. */
+/** Budgets so large that only a test of a budget exceeds them. */
 export const WIDE: Variables = {
   BUDGET_LOGIN_ADDRESS: '1000/60',
   BUDGET_REFUSED: '100000/60',
@@ -42,7 +42,7 @@ export interface Finished {
 export interface RunningProcess {
   readonly child: ChildProcess
   readonly exit: Promise<Finished>
-  /** What it has written so far. */
+  /** The output of the process until now. */
   stdout(): string
   stderr(): string
 }
@@ -55,8 +55,8 @@ export function startProgram(
   env: Variables,
   { cwd = '.', input = '' } = {},
 ): RunningProcess {
-  // By way of env -i, because the test runner adds variables to whatever is spawned, which load its own hooks there.
-  // A group of its own, so that what npm or a shell started ends with it.
+  // The test runner adds variables to each child process, which would load its hooks. `env -i` removes them. The child
+  // gets its own process group, so that the teardown also ends the processes that npm or a shell started.
   const variables = Object.entries({ ...BARE, ...env }).map(([name, value]) => `${name}=${value}`)
   const child = spawn('env', ['-i', ...variables, command, ...args], { cwd, detached: true, stdio: 'pipe' })
   let stdout = ''
@@ -73,14 +73,14 @@ export function startProgram(
     try {
       process.kill(-(child.pid as number), 'SIGKILL')
     } catch {
-      // It is gone already.
+      // The process has already ended.
     }
     await exit
   })
   return { child, exit, stdout: () => stdout, stderr: () => stderr }
 }
 
-/** Runs a program to its end. */
+/** Runs a program and waits until it ends. */
 export function runProgram(
   t: Test,
   command: string,
@@ -91,7 +91,7 @@ export function runProgram(
   return startProgram(t, command, args, env, options).exit
 }
 
-/** Starts a script of the project: `src/main`, `scripts/operator`. */
+/** Starts a script of the project, for example `src/main` or `scripts/operator`. */
 export function startScript(
   t: Test,
   path: string,
@@ -115,7 +115,7 @@ export async function startGatewayProcess(t: Test, env: Variables): Promise<Gate
   return { ...running, url: `http://127.0.0.1:${port}`, port }
 }
 
-/** Resolves when `/readyz` says so. */
+/** Resolves when `/readyz` returns 200. @throws if the process ends before that */
 export async function whenReady({ child, stdout, stderr }: RunningProcess, port: string): Promise<void> {
   const url = `http://127.0.0.1:${port}/readyz`
   await until(async () => {
@@ -124,7 +124,7 @@ export async function whenReady({ child, stdout, stderr }: RunningProcess, port:
   })
 }
 
-/** Asks again and again, without a pause that would have to be long enough. */
+/** Calls `isTrue` every 20 ms until it returns true. @throws after `milliseconds_max` */
 export async function until(isTrue: () => boolean | Promise<boolean>, milliseconds_max = START_MS_MAX): Promise<void> {
   const give_up_at = Date.now() + milliseconds_max
   while (!(await isTrue())) {
@@ -133,7 +133,7 @@ export async function until(isTrue: () => boolean | Promise<boolean>, millisecon
   }
 }
 
-/** A port that nobody listens on. */
+/** Returns a port on which no process listens. */
 export async function freePort(): Promise<string> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -143,7 +143,7 @@ export async function freePort(): Promise<string> {
   return String(port)
 }
 
-/** A folder that is removed with the test, and a name in it that does not exist yet. */
+/** Creates a temporary folder that the teardown removes. @returns a path in it that does not exist yet */
 export function scratchFolder(t: Test): string {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-'))
   t.teardown(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }))
@@ -153,8 +153,8 @@ export function scratchFolder(t: Test): string {
 const DEMO_FOLDER = '.build/demo-folder'
 
 /**
- * A data folder as a first start leaves it, removed with the test. It is a copy: making it is most of a first start, and
- * a test of something else need not wait for that.
+ * Returns a data folder with the demo, as a first start leaves it. The teardown removes it. It is a copy of one folder,
+ * because creating the demo takes most of the time of a first start.
  */
 export async function demoFolder(t: Test): Promise<string> {
   if (!existsSync(DEMO_FOLDER)) await makeDemoFolder(t)
@@ -163,7 +163,7 @@ export async function demoFolder(t: Test): Promise<string> {
   return folder
 }
 
-/** Makes it beside its place, and moves it there whole: another test file may be at it too, and then theirs is as good. */
+/** Creates the folder under another name and renames it. If another test file was faster, its folder is used. */
 async function makeDemoFolder(t: Test): Promise<void> {
   const unfinished = `${DEMO_FOLDER}.${process.pid}`
   const { child, exit } = await startGatewayProcess(t, { DATA_DIR: unfinished })
@@ -176,7 +176,7 @@ async function makeDemoFolder(t: Test): Promise<void> {
   }
 }
 
-/** The variables of a demo. */
+/** The variables in the demo.env of a data folder. */
 export function readDemo(data_dir: string): Variables {
   const lines = readFileSync(join(data_dir, 'demo.env'), 'utf8').trim().split('\n')
   return Object.fromEntries(lines.map((line) => line.split(/=(.*)/s).slice(0, 2) as [string, string]))

@@ -7,7 +7,7 @@ t.setTimeout(FILE_MS_MAX)
 const PASSWORD = 'quartz-lantern-meadow-47'
 const email = 'first@people.example'
 
-// The command runs on the database of a test, on PostgreSQL with the login of the gateway; embedded, on a folder.
+// With PostgreSQL the command uses a test database and the login of the gateway. Embedded, it uses a data folder.
 const gateway = process.env.TEST_DATABASE_URL === undefined ? undefined : await startGateway()
 t.teardown(() => gateway?.close())
 const DATA_DIR = scratchFolder(t)
@@ -16,15 +16,15 @@ const database: Variables = gateway === undefined ? { DATA_DIR } : { DATABASE_UR
 const operator = (args: readonly string[], { env = {}, input = '' }: { env?: Variables; input?: string } = {}) =>
   startScript(t, 'scripts/operator', args, { ...database, ...env }, input).exit
 
-t.test('the first operator is made, by a password from standard input', async (t) => {
+t.test('the command creates the first operator with a password from standard input', async (t) => {
   const made = await operator(['create', '--email', 'First@People.Example', '--name', 'The First'], {
     input: `${PASSWORD}\n`,
   })
   t.same(made, { code: 0, stdout: `${email} is a user now, and an operator with every privilege\n`, stderr: '' })
 })
 
-// Attack: whoever may run commands, but not read passwords, makes an operator of a user whose address they know.
-t.test('somebody who exists becomes an operator only with their own password', async (t) => {
+// Attack: an attacker who may run commands makes an operator of an existing user, with the email address but no password.
+t.test('an existing user becomes an operator only with their own password', async (t) => {
   const wrong = await operator(['create', '--email', email], { env: { OPERATOR_PASSWORD: 'another-guess-of-mine-12' } })
   t.equal(wrong.code, 1)
   t.equal(wrong.stderr, `${email} exists, and this is not their password: nothing was changed\n`)
@@ -32,7 +32,7 @@ t.test('somebody who exists becomes an operator only with their own password', a
   t.same(right, { code: 0, stdout: `${email} is an operator with every privilege\n`, stderr: '' })
 })
 
-t.test('what cannot be is refused in a line, and nothing is made', async (t) => {
+t.test('the command refuses invalid input with a message and creates nothing', async (t) => {
   const common = { OPERATOR_PASSWORD: 'password1234567' }
   for (const [args, env, says] of [
     [['create', '--email', 'other@people.example'], common, /^password is common or easy to guess[^\n]*\n$/],
@@ -55,7 +55,7 @@ t.test('signing-key prints a new private key each time, and nothing else', async
   t.not(one.stdout, other.stdout)
 })
 
-t.test('200 the operator signs in, sees the platform, and both changes are in the audit', async (t) => {
+t.test('200 the operator logs in and lists the users, and the audit holds the changes of the command', async (t) => {
   const url = gateway === undefined ? (await startGatewayProcess(t, { DATA_DIR })).url : gateway.url
   const login = await ask({ url }, '/v1/auth/login', { body: { email, password: PASSWORD } })
   t.match(login.body, { user: { email, name: 'The First', is_operator: true } })
@@ -65,7 +65,7 @@ t.test('200 the operator signs in, sees the platform, and both changes are in th
   t.same(
     users.body.data.map((user: { email: string }) => user.email),
     [email],
-    'no demo beside somebody who was there before',
+    'no demo in a database with a user',
   )
   if (gateway === undefined) return
   const events = await gateway.sql(

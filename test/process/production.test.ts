@@ -8,10 +8,10 @@ import { copyOfTheProject } from './project-copy.js'
 
 t.setTimeout(FILE_MS_MAX)
 
-/** The commands need a server; the embedded database has no roles that log in. */
+/** The commands need a PostgreSQL server, because the embedded database has no login roles. */
 const SERVER = process.env.TEST_DATABASE_URL
 
-t.test('production: the last command becomes the gateway', async (t) => {
+t.test('production: the last command starts the gateway', async (t) => {
   t.match(blocksRunAs('production').at(-1)?.text, /^node [^\n]*$/m)
 })
 
@@ -24,7 +24,7 @@ if (SERVER !== undefined) {
     const port = await freePort()
     const script = ['set -eu', ...blocksRunAs('production').map(({ text }) => text)].join('\n')
     const environment = { ADMIN_DATABASE_URL: admin_url, DATABASE: database, OPERATOR_PASSWORD: password, PORT: port }
-    // The script ends by becoming the gateway.
+    // With exec, the shell process becomes the gateway.
     const gateway = run(
       t,
       script.replace(/\n(?=node [^\n]*$)/, '\necho "passwords $OWNER_PASSWORD $GATEWAY_PASSWORD"\nexec '),
@@ -41,7 +41,7 @@ if (SERVER !== undefined) {
     t.match(await login.json(), { user: { is_operator: true } })
     t.equal(statSync(join(COPY, 'signing-keys.json')).mode & 0o777, 0o600)
 
-    // Attack: a gateway that logs in with a role that row-level security does not bind.
+    // Attack: a query reads rows of all tenants, because the gateway logs in as a role that bypasses row-level security.
     const [, owner_password = '', gateway_password = ''] = /^passwords (\w+) (\w+)$/m.exec(gateway.stdout()) ?? []
     for (const url of [`postgres://gatehouse_owner:${owner_password}@${database}`, admin_url]) {
       const env = { DATABASE_URL: url, JWT_SIGNING_KEYS: 'signing-keys.json', PORT: await freePort() }
@@ -50,7 +50,7 @@ if (SERVER !== undefined) {
       t.match(refused.stderr, /^gatehouse: DATABASE_URL: this login could bypass row-level security; [^\n]+\n$/)
     }
 
-    await t.test('a dump can be restored into a second database', async (t) => {
+    await t.test('the documented commands restore a dump into a second database', async (t) => {
       const second = await createSecond()
       const roles = { OWNER_PASSWORD: owner_password, GATEWAY_PASSWORD: gateway_password }
       const prepared = await run(t, `psql "${second.admin_url}" -f scripts/roles.sql`, roles).exit
@@ -63,7 +63,7 @@ if (SERVER !== undefined) {
   })
 }
 
-/** An empty database. Its roles belong to the whole server, so only one test at a time may set their passwords. */
+/** Creates an empty database. Roles belong to the whole server, so only one test at a time may set their passwords. */
 async function scratchDatabase(server: string) {
   const names = [`gatehouse_docs_${process.pid}`, `gatehouse_docs_${process.pid}_restored`] as const
   const admin = new pg.Client(server)

@@ -18,7 +18,7 @@ const ENTRIES = [
   'drizzle.config.ts',
 ]
 
-/** The project as a clone would have it, with the packages that are installed. Commands run in it, because they write. */
+/** A copy of the project with the installed packages, for commands that write files. */
 export interface ProjectCopy {
   readonly folder: string
   /** Starts a shell in the folder. */
@@ -30,7 +30,7 @@ export interface ProjectCopy {
   runInOneShell(t: Test, blocks: readonly Block[], env?: Variables): Promise<ReadonlyMap<Block, string>>
 }
 
-/** Makes a copy that is removed at the end of the test. */
+/** Creates a copy that the teardown removes. */
 export function copyOfTheProject(t: Test): ProjectCopy {
   const folder = scratchFolder(t)
   mkdirSync(folder)
@@ -43,7 +43,7 @@ export function copyOfTheProject(t: Test): ProjectCopy {
     folder,
     run,
     async runInOneShell(t, blocks, env) {
-      t.ok(blocks.length > 0, 'there are blocks to run')
+      t.ok(blocks.length > 0, 'the number of blocks')
       const script = blocks.map(({ text }) => `${text}\nprintf '\\n%s\\n' '${MARK}'`)
       const { code, stdout, stderr } = await run(t, ['set -eu', ...script].join('\n'), env).exit
       t.equal(code, 0, code === 0 ? 'each command succeeds' : `${stdout}\n${stderr}`)

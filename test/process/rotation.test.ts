@@ -5,16 +5,16 @@ import { demoFolder, FILE_MS_MAX, readDemo, startGatewayProcess, until } from '.
 
 t.setTimeout(FILE_MS_MAX)
 
-// Attack: a signing key that leaked. It must be possible to replace it without signing everybody out, and then to
-// take it away, so that what was signed with it is worth nothing.
-t.test('signing keys rotate: the new one signs, the old one verifies until it is taken away', async (t) => {
+// Attack: an attacker signs tokens with a leaked signing key. The operator must be able to replace the key without ending
+// all sessions, and then to remove it, so that its tokens become invalid.
+t.test('after a rotation the new signing key signs, and the old one verifies until it is removed', async (t) => {
   const DATA_DIR = await demoFolder(t)
   const file = `${DATA_DIR}-keys.json`
   const [old_key] = JSON.parse(generateSigningKeys()).keys
   const [new_key] = JSON.parse(generateSigningKeys()).keys
   const keys = (...list: object[]) => JSON.stringify({ keys: list })
   const start = async (JWT_SIGNING_KEYS: string) => {
-    // The issuer names the port, so it stays the same.
+    // The default issuer contains the port, which differs for each process. PUBLIC_URL keeps the issuer the same.
     const gateway = await startGatewayProcess(t, { DATA_DIR, JWT_SIGNING_KEYS, PUBLIC_URL: 'http://gateway.test' })
     const get = (path: string, access?: string) =>
       fetch(gateway.url + path, access === undefined ? {} : { headers: { authorization: `Bearer ${access}` } })

@@ -27,15 +27,15 @@ t.setTimeout(FILE_MS_MAX)
 const DATA_DIR = await demoFolder(t)
 let demo: Variables = {}
 
-t.test('a folder to start from', async (t) => {
+t.test('SIGINT ends the process with exit code 0', async (t) => {
   const gateway = await startGatewayProcess(t, { DATA_DIR })
   demo = readDemo(DATA_DIR)
   gateway.child.kill('SIGINT')
   t.equal((await gateway.exit).code, 0)
 })
 
-// Attack: none, but what loses requests at every deployment.
-t.test('on SIGTERM readiness fails first, requests in flight finish, and the process ends well', async (t) => {
+// Without a graceful shutdown every deployment would lose requests.
+t.test('on SIGTERM readiness fails first, requests in flight finish, and the exit code is 0', async (t) => {
   const gateway = await startGatewayProcess(t, { DATA_DIR, ...PRODUCTION })
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   t.teardown(() => agent.destroy())
@@ -53,7 +53,7 @@ t.test('on SIGTERM readiness fails first, requests in flight finish, and the pro
   })
   t.match(JSON.parse(seen.text), { code: 'service_unavailable', checks: { draining: true } })
   t.match(seen.headers['retry-after'], /^\d+$/)
-  t.equal((await fetch(`${gateway.url}/livez`)).status, 200, 'whoever has not noticed yet is still answered')
+  t.equal((await fetch(`${gateway.url}/livez`)).status, 200, 'a new request while readiness fails')
   t.equal((await finishPost(one)).status, 201, 'a request in flight while readiness fails')
 
   await until(async () => (await fetch(`${gateway.url}/livez`).catch(() => undefined)) === undefined)
@@ -65,14 +65,14 @@ t.test('on SIGTERM readiness fails first, requests in flight finish, and the pro
   t.ok(Date.now() - signalled_at < STOP_MS_MAX)
 })
 
-// Attack: a client that drips its body for ever, so that a deployment never ends, or ends with a kill.
-t.test('a client that never finishes cannot hold the process', async (t) => {
+// Attack: a client sends its body endlessly, so that the shutdown does not end before the supervisor sends SIGKILL.
+t.test('a client that never finishes its request cannot delay the exit beyond 10 s', async (t) => {
   const gateway = await startGatewayProcess(t, { DATA_DIR })
   const dripping = await beginPost(gateway)
   const cut = once(dripping, 'error')
   const signalled_at = Date.now()
   gateway.child.kill('SIGTERM')
-  // As a terminal and npm do: the second signal must not cut the stop short.
+  // A terminal and npm can both send a signal. The second one must not shorten the shutdown.
   gateway.child.kill('SIGINT')
   const { code, stdout } = await gateway.exit
   t.equal(code, 0)
@@ -81,8 +81,8 @@ t.test('a client that never finishes cannot hold the process', async (t) => {
   await cut
 })
 
-// Listeners never finish by themselves: a deployment must not wait for them, and they must know where they stand.
-t.test('whoever listens is told that the gateway goes down, whichever way, and the process ends well', async (t) => {
+// Streams do not end by themselves. The shutdown must not wait for them, and must tell their clients to reconnect.
+t.test('on SIGTERM sockets, event streams and long polls get a 503 or 1012, and the exit code is 0', async (t) => {
   const gateway = await startGatewayProcess(t, { DATA_DIR })
   const login = { email: demo.AGENT_EMAIL, password: demo.AGENT_PASSWORD }
   const { access } = (await send(gateway, '/v1/auth/login', {}, login)) as { access: string }
@@ -99,7 +99,8 @@ t.test('whoever listens is told that the gateway goes down, whichever way, and t
   const events = openEvents(gateway, `${path}/stream`, headers)
   await events.event('ready')
   const polled = fetch(`${gateway.url}${path}/messages?after=${last_seq}&wait=25`, { headers })
-  // That one is on its way before this one is, and the door stays open a moment after the signal.
+  // After the response to this later request, the gateway has probably received the poll. It also accepts connections for
+  // a moment after the signal.
   await send(gateway, '/v1/me', { authorization: headers.authorization })
 
   const signalled_at = Date.now()
@@ -120,7 +121,7 @@ t.test('whoever listens is told that the gateway goes down, whichever way, and t
   t.ok(Date.now() - signalled_at < STOP_MS_MAX, `${Date.now() - signalled_at} ms`)
 })
 
-/** Sends the head and the first half of a body, and returns when the gateway has taken them. */
+/** Sends the head and a part of the body. Returns after the gateway has accepted the head with 100 Continue. */
 async function beginPost(gateway: GatewayProcess): Promise<ClientRequest> {
   const outgoing = request(`${gateway.url}/v1/customers`, {
     method: 'POST',
@@ -139,7 +140,7 @@ async function beginPost(gateway: GatewayProcess): Promise<ClientRequest> {
   return outgoing
 }
 
-/** A request that is answered with JSON: a GET, or a POST of a body. */
+/** Sends a GET, or a POST if there is a body. @returns the JSON of the response */
 async function send({ url }: GatewayProcess, path: string, headers: Record<string, string>, body?: object) {
   const type = { 'content-type': 'application/json' }
   const init = body === undefined ? { headers } : { method: 'POST', headers: type, body: JSON.stringify(body) }

@@ -17,7 +17,7 @@ import {
 
 t.setTimeout(FILE_MS_MAX)
 
-t.test('npm run demo:upstream starts a foreign service behind the gateway, and stops with it', async (t) => {
+t.test('npm run demo:upstream starts a service behind the gateway, and both stop together', async (t) => {
   const DATA_DIR = scratchFolder(t)
   const [PORT, TRAINING_PORT] = [await freePort(), await freePort()]
   const npm = startProgram(t, 'npm', ['run', 'demo:upstream'], { ...WIDE, DATA_DIR, PORT, TRAINING_PORT })
@@ -32,7 +32,7 @@ t.test('npm run demo:upstream starts a foreign service behind the gateway, and s
     t.match(stdout, /^< \d{3}$/m)
   })
 
-  await t.test('its socket says twice how the training stands, to whoever may see it', async (t) => {
+  await t.test('the WebSocket of the service sends the state of the training twice to an owner', async (t) => {
     const demo = parseEnv(readFileSync(join(DATA_DIR, 'demo.env'), 'utf8')) as Record<string, string>
     const login = await fetch(`http://127.0.0.1:${PORT}/v1/auth/login`, {
       method: 'POST',
@@ -56,6 +56,6 @@ t.test('npm run demo:upstream starts a foreign service behind the gateway, and s
   process.kill(-(npm.child.pid as number), 'SIGTERM')
   await npm.exit
   for (const port of [PORT, TRAINING_PORT]) {
-    await t.rejects(fetch(`http://127.0.0.1:${port}/`), `nobody listens on ${port} any more`)
+    await t.rejects(fetch(`http://127.0.0.1:${port}/`), `no process listens on ${port}`)
   }
 })

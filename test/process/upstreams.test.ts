@@ -27,7 +27,7 @@ const GOOD = `upstreams:
 const BAD = GOOD.replace('origin', 'orign').replace('audit:view', 'audit:see')
 const MORE = GOOD.replace('routes: [', 'routes: [{ method: GET, path: /two, scopes: [] }, ')
 
-t.test('a manifest that is not good: the command and the start say the same, and nothing is left behind', async (t) => {
+t.test('an invalid manifest gets the same messages from the command and the start', async (t) => {
   const folder = t.testdir({ 'good.yaml': GOOD, 'bad.yaml': BAD })
   const check = (file: string) => startScript(t, 'scripts/upstreams', ['check', join(folder, file)], {}).exit
   t.match(await check('good.yaml'), { code: 0, stdout: /good\.yaml is good: 1 upstreams, 1 routes, 0 scopes/ })
@@ -40,11 +40,11 @@ t.test('a manifest that is not good: the command and the start say the same, and
   const started = await startScript(t, 'src/main', [], variables).exit
   t.equal(started.code, 1)
   t.equal(started.stderr, `gatehouse: ${checked.stderr}`)
-  t.notOk(existsSync(data_dir), 'no database was made')
+  t.notOk(existsSync(data_dir), 'no data folder')
   t.equal((await startScript(t, 'scripts/upstreams', ['chek'], {}).exit).code, 1)
 })
 
-t.test('SIGHUP reads the manifest again while it runs', async (t) => {
+t.test('SIGHUP reloads the manifest, and an invalid one changes nothing', async (t) => {
   const file = join(t.testdir({ 'upstreams.yaml': GOOD }), 'upstreams.yaml')
   const running = await startGatewayProcess(t, { UPSTREAMS_FILE: file, DATA_DIR: await demoFolder(t) })
   const status = async (path: string) => (await fetch(running.url + path)).status
@@ -64,8 +64,8 @@ t.test('SIGHUP reads the manifest again while it runs', async (t) => {
   t.equal((await running.exit).code, 0)
 })
 
-// Attack: none, but what an operator fears of a change at noon: requests that fail because the file was read.
-t.test('SIGHUP under load: no request fails, whatever the change', async (t) => {
+// A reload at the busiest time of the day must not make requests fail.
+t.test('SIGHUP under load makes no request fail, for each kind of change', async (t) => {
   const origins = [await startService(t), await startService(t)]
   const manifest = (origin: string, more = '') => `upstreams:
   - name: files
@@ -105,7 +105,7 @@ t.test('SIGHUP under load: no request fails, whatever the change', async (t) => 
   const callers = Array.from({ length: 12 }, (_, number) => caller(number))
   for (let round = 0; round < HANG_UPS; round += 1) {
     const [before, said] = [answered(), running.stdout().length]
-    // In the middle of things, each time.
+    // Each reload happens while requests are in flight.
     await until(() => answered() >= before + 30)
     writeFileSync(file, changes[round % changes.length] as string)
     running.child.kill('SIGHUP')
@@ -117,7 +117,7 @@ t.test('SIGHUP under load: no request fails, whatever the change', async (t) => 
   t.ok(answered() >= HANG_UPS * 30, `${answered()} requests through ${HANG_UPS} changes`)
 })
 
-/** A service that takes its time, so that there is always something under way. */
+/** Starts a service that responds after 15 ms, so that requests are always in flight. */
 async function startService(t: Test): Promise<string> {
   const server = createServer((request, response) => {
     request.resume().on('end', () => setTimeout(() => response.end('served'), 15))

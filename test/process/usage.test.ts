@@ -3,8 +3,8 @@ import { demoFolder, FILE_MS_MAX, readDemo, startGatewayProcess } from './gatewa
 
 t.setTimeout(FILE_MS_MAX)
 
-// Stops each deployment from losing what was counted since the last writing: use, refusals, and when a key was used.
-t.test('what was counted is written on SIGTERM, and is there after the next start', async (t) => {
+// Without this write every deployment would lose the counts since the last interval: usage, refusals, and uses of keys.
+t.test('the gateway writes its counters on SIGTERM, and returns them after the next start', async (t) => {
   const DATA_DIR = await demoFolder(t)
   const first = await startGatewayProcess(t, { DATA_DIR })
   const demo = readDemo(DATA_DIR)

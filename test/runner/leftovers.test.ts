@@ -5,11 +5,11 @@ import { differences, pictureOf } from '../helpers/pristine.js'
 import { t } from '../helpers/t.js'
 import { leftovers, stateOfProcess } from './leftovers.js'
 
-// Test files share a process and its database. What one of them leaves behind would make another one red, or green.
+// Test files share a process and its database. State that one file leaves could make another one fail or pass.
 
 const TENANT = `insert into tenants (id, name, created_at) values (gen_random_uuid(), 'T', now())`
 
-t.test('the next file has no row, setting, prepared statement or number of a sequence of the one before', async (t) => {
+t.test('the next file gets no row, setting, prepared statement or sequence value of the file before', async (t) => {
   const first = await openEmbeddedTest()
   const empty = async (sql: typeof first.sql) => {
     const [row] = await sql(`select (select count(*)::int from tenants) as tenants,
@@ -28,13 +28,13 @@ t.test('the next file has no row, setting, prepared statement or number of a seq
   const second = await openEmbeddedTest()
   t.teardown(() => second.close())
   t.same(await empty(second.sql), before)
-  await t.rejects(first.sql('select 1'), { message: /closed/ }, 'what comes late fails where it came from')
+  await t.rejects(first.sql('select 1'), { message: /closed/ }, 'a query after the close')
   await t.rejects(
     first.database.readOne({ role: 'gatehouse_platform' }, { text: 'select 1', values: [], row_mode: 'object' }),
   )
 })
 
-t.test('a change of the schema fails the file that made it, and no other file sees it', async (t) => {
+t.test('a change of the schema fails the file that made it, and the next file gets a clean database', async (t) => {
   const changes: Record<string, RegExp> = {
     'create table leaky (id int)': /\+ relation leaky/,
     'alter table tenants add column leaky int': /\+ column tenants leaky/,
@@ -63,7 +63,7 @@ t.test('a change of the schema fails the file that made it, and no other file se
   await second.close()
 })
 
-t.test('what a file leaves behind in the process is found, and what it closes in time is not', async (t) => {
+t.test('leftovers finds open resources and changed globals of a file, and ignores what the file closed', async (t) => {
   const before = stateOfProcess()
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openDatabases } from '../helpers/embedded-database.js'
 
-/** Long enough for a socket to notice that its other end has closed, also on a loaded machine. A clean file does not wait. */
+/** Time for a socket to close after its peer has closed, even on a loaded machine. A clean file does not wait. */
 const SETTLED_WITHIN_MS = 30_000
-/** What tests put something else in the place of. */
+/** The globals that tests replace. */
 const REPLACED = ['setTimeout', 'setInterval', 'setImmediate', 'fetch', 'Date'] as const
 const original = new Map(REPLACED.map((name) => [name, globalThis[name]]))
 
-/** What a test file could leave to the next one in the same process: how many there are of each. */
+/** Counts the resources and changes that a test file could leave for the next file in the same process. */
 export function stateOfProcess(): ReadonlyMap<string, number> {
   const found = [
-    // Timers, sockets, servers and child processes that keep the process alive.
+    // Timers, sockets, servers and child processes that keep the process running.
     ...process.getActiveResourcesInfo().map((resource) => `open: ${resource}`),
     ...Object.entries(process.env).map(([name, value]) => `environment: ${name}=${value}`),
     ...process.eventNames().flatMap((name) => process.listeners(name as 'exit').map(() => `listener: ${String(name)}`)),
@@ -22,7 +22,7 @@ export function stateOfProcess(): ReadonlyMap<string, number> {
   return counts
 }
 
-/** What there is more of than in an earlier state, once the event loop has had time to close what is being closed. */
+/** Returns what exceeds an earlier state, after waiting up to `within_ms` for resources that are being closed. */
 export async function leftovers(before: ReadonlyMap<string, number>, within_ms = SETTLED_WITHIN_MS): Promise<string[]> {
   const deadline = Date.now() + within_ms
   for (;;) {

@@ -1,7 +1,7 @@
-// Runs compiled test files one after another in one process: what a gateway needs is then loaded and compiled once, and
-// one database serves all of them. Each file is a subtest with its own hooks, and ends before the next one is imported.
-// Several workers share the files of TEST_FILES: each claims the next file that no other has claimed, by making a file of
-// that number in the folder TEST_CLAIMS.
+// Runs compiled test files one after another in one process, so that modules and schemas are loaded and compiled once and
+// all files use one database. Each file is a subtest with its own hooks, and ends before the next one is imported.
+// Several workers share the files of TEST_FILES. Each worker claims the next unclaimed file: it creates a file with the
+// number of the test file in the folder TEST_CLAIMS.
 import { closeSync, openSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { PassThrough } from 'node:stream'
@@ -12,14 +12,14 @@ import { keepingDatabase } from '../helpers/embedded-database.js'
 import { t as root, setFileTest } from '../helpers/t.js'
 import { leftovers, stateOfProcess } from './leftovers.js'
 
-/** The longest that one file may take, in milliseconds. */
+/** The time limit of one file, in milliseconds. */
 const FILE_MS_MAX = 300_000
 
 const { TEST_FILES = '', TEST_CLAIMS } = process.env
 const t = root
 t.setTimeout(0)
 withoutDomain(t)
-// tap would follow promises again for a root that is piped to the standard output itself.
+// If the root were piped to the standard output directly, tap would track promises again (see withoutDomain).
 const output = new PassThrough()
 output.pipe(process.stdout)
 t.pipe(output)
@@ -27,13 +27,13 @@ let current = t
 process.on('uncaughtException', (error) => current.threw(error))
 
 await keepingDatabase(async () => {
-  // Before the first file, so that only a file can be what made a difference.
+  // The database starts before the first state is recorded, so that every later difference comes from a file.
   await (await openTestDatabase()).close()
   let before = stateOfProcess()
   for (const [number, file] of TEST_FILES.split(':').entries()) {
     if (!claim(number)) continue
     await run(file, before)
-    // What this file left fails this file, and not every later one as well.
+    // The leftovers of this file must fail only this file, and not every later one as well.
     before = atLeast(before, stateOfProcess())
   }
 })
@@ -53,7 +53,7 @@ async function run(file: string, before: ReturnType<typeof stateOfProcess>): Pro
   process.stderr.write(`${((performance.now() - began) / 1000).toFixed(1)} s ${file}\n`)
 }
 
-/** For each name the larger of both numbers. */
+/** Returns the largest number for each name. */
 function atLeast(...states: ReadonlyMap<string, number>[]): ReadonlyMap<string, number> {
   const largest = new Map<string, number>()
   for (const [name, number] of states.flatMap((state) => [...state])) {
@@ -74,8 +74,8 @@ function claim(number: number): boolean {
 }
 
 /**
- * tap follows every promise to the test that made it, to know whose an uncaught error is. That takes a quarter of the
- * time, and here files run one at a time: an uncaught error is of the file that runs.
+ * Removes the domain of a test. tap tracks every promise, to find the test that caused an uncaught error. That takes a
+ * quarter of the time. Here files run one at a time, so an uncaught error belongs to the file that is running.
  */
 function withoutDomain(test: Test): void {
   test.hookDomain.destroy()

@@ -12,7 +12,7 @@ const gateway = await startGateway()
 t.teardown(() => gateway.close())
 const JOB = systemOrigin('test')
 
-/** The kinds of the events that a piece of work publishes. */
+/** Runs the work. @returns the kinds of the events that the bus delivered in that time */
 async function publishedBy(bus: Bus, work: () => Promise<unknown>): Promise<Set<string>> {
   const kinds = new Set<string>()
   const stop = bus.subscribe(({ kind }) => void kinds.add(kind))

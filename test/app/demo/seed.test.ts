@@ -33,8 +33,8 @@ const enter = (person: string) =>
   ask(gateway, '/v1/auth/login', { body: { email: demo[`${person}_EMAIL`], password: demo[`${person}_PASSWORD`] } })
 const bearer = async (person: string) => ({ authorization: `Bearer ${(await enter(person)).body.access}` })
 
-// Stops the passwords of the demo from being read by others on the machine, or guessed: they are nobody's defaults.
-t.test('every variable is written to a file for its owner alone, and every secret is random', async (t) => {
+// Attack: another user of the machine reads the passwords of the demo, or an attacker tries well-known default passwords.
+t.test('only its owner can read the file with the variables, and every secret is random', async (t) => {
   t.same(
     VARIABLES.filter((name) => !demo[name]),
     [],
@@ -45,10 +45,10 @@ t.test('every variable is written to a file for its owner alone, and every secre
   t.equal(new Set(passwords.map(([, password]) => password)).size, passwords.length)
   t.ok(passwords.every(([, password]) => password.length >= 20))
   const unsafe = Object.values(demo).filter((value) => !/^[A-Za-z0-9@._:/-]+$/.test(value))
-  t.same(unsafe, [], 'a shell can source it')
+  t.same(unsafe, [], 'values that a shell cannot source')
 })
 
-t.test('everybody can log in, and is what the name says', async (t) => {
+t.test('each demo user can log in and has the roles that the names of the variables announce', async (t) => {
   const expected = { OPERATOR: [], OWNER: ['Owner'], AGENT: ['Agent'], ANALYST: ['Analyst'], STRANGER: [] }
   for (const [person, roles] of Object.entries(expected)) {
     const entered = await enter(person)
@@ -66,7 +66,7 @@ t.test('everybody can log in, and is what the name says', async (t) => {
   t.same(tenants.body.data.map(({ name }: { name: string }) => name).sort(), ['Acme', 'Globex'])
 })
 
-t.test('each kind of credential of the demo gets the response that the first start announces', async (t) => {
+t.test('each kind of credential of the demo gets the status that the first start announces', async (t) => {
   const agent = { ...(await bearer('AGENT')), ...keyHeaders(acme) }
   t.equal((await ask(gateway, '/v1/customers', { headers: agent })).status, 200)
   const alone = await ask(gateway, '/v1/customers', { headers: keyHeaders(acme) })
@@ -83,7 +83,7 @@ t.test('each kind of credential of the demo gets the response that the first sta
   await gateway.sql(`delete from customers where id = '${created.body.id}'`)
 })
 
-t.test('120 customers of Acme look real, and their phones can exist', async (t) => {
+t.test('Acme has 120 customers, with valid phone numbers and domains that receive no mail', async (t) => {
   const [count] = await gateway.sql(`select count(*)::int as count from customers where tenant_id = '${acme.id}'`)
   t.same(count, { count: 120 })
   const people = demoCustomers(120, 'ACME')
@@ -98,11 +98,11 @@ t.test('120 customers of Acme look real, and their phones can exist', async (t) 
   t.ok(new Set(people.map(({ name }) => name)).size > 100)
   t.ok(
     people.every(({ email }) => /@example\.(com|org|net)$/.test(String(email))),
-    'mail to them reaches nobody',
+    'no mail server receives mail for these domains',
   )
 })
 
-t.test('the agent finds conversations to answer, one of them among colleagues', async (t) => {
+t.test('the agent sees four conversations, and a key does not see the one that is only for members', async (t) => {
   const agent = { ...(await bearer('AGENT')), ...keyHeaders(acme) }
   const { status, body } = await ask(gateway, '/v1/conversations?mine=true', { headers: agent })
   t.equal(status, 200)
@@ -112,10 +112,10 @@ t.test('the agent finds conversations to answer, one of them among colleagues', 
     last_message: { author: { kind: 'customer' } },
   })
   t.equal(body.data.length, 4)
-  t.ok(new Set(body.data.map((each: { status: string }) => each.status)).size >= 3, 'in different states')
+  t.ok(new Set(body.data.map((each: { status: string }) => each.status)).size >= 3, 'with different statuses')
   const integration = keyHeaders({ id: acme.id, key: demo.INTEGRATION_API_KEY as string })
   const alone = await ask(gateway, '/v1/conversations', { headers: integration })
-  t.equal(alone.body.data.length, 3, 'what only members see is not there for a key')
+  t.equal(alone.body.data.length, 3, 'a key does not see the conversation that is only for members')
 })
 
 t.test('a second start seeds nothing and changes no password', async (t) => {
@@ -126,8 +126,8 @@ t.test('a second start seeds nothing and changes no password', async (t) => {
   t.same(await gateway.sql('select count(*) from users'), users)
 })
 
-// Stops demo users with known names from appearing beside real ones.
-t.test('a database that holds anybody gets no demo', async (t) => {
+// Attack: an attacker uses the known email addresses of demo users on a gateway that has real users.
+t.test('the gateway does not seed the demo into a database that has users', async (t) => {
   const elsewhere = t.testdir()
   t.equal(await seedDemo(gateway.stores, elsewhere, 'http://localhost:8000'), undefined)
   t.notOk(existsSync(join(elsewhere, 'demo.env')))

@@ -26,7 +26,7 @@ const allowed = async (origin: string, path?: string) =>
 const list = (tenant_id: string, origins: string[]) =>
   gateway.sql(`update tenants set allowed_origins = '{${origins}}' where id = '${tenant_id}'`)
 
-t.test('204 a preflight of an origin that some tenant or CORS_ORIGINS lists, with or without a route', async (t) => {
+t.test('204 a preflight from an origin that CORS_ORIGINS or any tenant lists, also for an unknown path', async (t) => {
   for (const origin of ['https://acme.example', 'https://globex.example', CONFIGURED, 'http://localhost:5173']) {
     for (const path of ['/v1/customers', '/v1/auth/login', '/v1/platform/tenants', '/nowhere']) {
       const { status, text, headers } = await preflight(origin, path)
@@ -44,14 +44,15 @@ t.test('204 a preflight of an origin that some tenant or CORS_ORIGINS lists, wit
         'if-match',
       ])
         t.ok(names.includes(name), name)
-      t.notOk(names.includes('x-evil'), 'what is asked for is not reflected')
+      t.notOk(names.includes('x-evil'), 'a requested header that is not in the list')
     }
   }
 })
 
-// Attack: any page reads the answers that a signed-in person's browser gets (reflection, wildcard, null).
+// Attack: any web page reads the responses that the browser of a logged-in user gets. The page counts on a server that
+// reflects the Origin header, or that sends a wildcard or null.
 t.test(
-  'an origin that nobody lists is not allowed, in no spelling, and nothing is ever allowed with credentials',
+  'the gateway allows no unlisted origin in any spelling, and it never sends Access-Control-Allow-Credentials',
   async (t) => {
     const origins = [
       'https://evil.example',
@@ -79,7 +80,7 @@ t.test(
           [],
           origin,
         )
-        t.equal(each.get('vary'), 'Origin', 'a cache must not mix the answers')
+        t.equal(each.get('vary'), 'Origin', 'a cache must not serve the response for another origin')
       }
     }
     for (const origin of ['https://acme.example', CONFIGURED]) {
@@ -89,12 +90,12 @@ t.test(
       }
     }
     const silent = await ask(gateway, '/livez')
-    t.notOk(silent.headers.has('access-control-allow-origin'), 'nobody asked')
+    t.notOk(silent.headers.has('access-control-allow-origin'), 'a request without Origin')
     t.equal(silent.headers.get('vary'), 'Origin')
   },
 )
 
-t.test('a page may read every answer, refusals too, and the headers that it needs', async (t) => {
+t.test('a page of a listed origin may read every response, also a refusal, and the exposed headers', async (t) => {
   const origin = 'https://acme.example'
   const answers = [
     await ask(gateway, '/v1/customers', { headers: { ...integration, origin } }),
@@ -115,8 +116,8 @@ t.test('a page may read every answer, refusals too, and the headers that it need
   }
 })
 
-// Attack: the preflight is answered for any tenant's page, so one tenant's page tries to act for another.
-t.test('403 whatever the preflight said, the request is held to the list of the tenant that it names', async (t) => {
+// Attack: a preflight succeeds for the pages of all tenants. A page of one tenant then sends a request to another tenant.
+t.test('403 a request from an origin that the named tenant does not list, even after a 204 preflight', async (t) => {
   for (const origin of ['https://globex.example', CONFIGURED]) {
     t.equal((await preflight(origin)).status, 204)
     const answer = await ask(gateway, '/v1/customers', { headers: { ...integration, origin } })
@@ -124,26 +125,26 @@ t.test('403 whatever the preflight said, the request is held to the list of the 
   }
 })
 
-t.test('a list that changed holds at once for requests, and within five seconds for preflights', async (t) => {
+t.test('a changed list of origins holds for the next request, and for preflights after at most 5 s', async (t) => {
   t.equal(ORIGIN_REMEMBERED_MS, 5000)
   const origin = 'https://new.example'
   const request = async () => (await ask(gateway, '/v1/access', { headers: { ...keyHeaders(globex), origin } })).status
   t.equal(await allowed(origin), null)
   await list(globex.id, [origin])
-  t.equal(await request(), 200, 'listed: the next request passes')
+  t.equal(await request(), 200, 'the next request after the origin was added')
   gateway.clock.advance(2500)
-  t.equal(await allowed(origin), null, 'the memory is used')
+  t.equal(await allowed(origin), null, 'the cached list is 2.5 s old')
   gateway.clock.advance(2500)
-  t.equal(await allowed(origin), origin, 'and no longer than it may be')
+  t.equal(await allowed(origin), origin, 'the cached list has expired after 5 s')
   await list(globex.id, [])
-  t.equal(await request(), 403, 'no longer listed: the next request is refused')
+  t.equal(await request(), 403, 'the next request after the origin was removed')
   gateway.clock.advance(2500)
   t.equal(await allowed(origin), origin)
   gateway.clock.advance(2500)
   t.equal(await allowed(origin), null)
 })
 
-t.test('a tenant that is gone or suspended lists nothing', async (t) => {
+t.test('the gateway allows no origin of a deleted or suspended tenant, or of one whose trial has ended', async (t) => {
   const origin = 'https://short-lived.example'
   const { tenant } = await world.platform.write('tenant.created', (store) =>
     store.tenants.create({ name: 'Short', owner_id: world.ids.owner, allowed_origins: [origin] }),
@@ -160,10 +161,10 @@ t.test('a tenant that is gone or suspended lists nothing', async (t) => {
   const until = new Date(gateway.clock.now() + 3_000).toISOString()
   await world.platform.write('tenant.suspended', (store) => store.platform_tenants.suspend(tenant.id, 'test', until))
   gateway.clock.advance(ORIGIN_REMEMBERED_MS)
-  t.equal(await allowed(origin), origin, 'the suspension has ended by itself')
+  t.equal(await allowed(origin), origin, 'the end time of the suspension has passed')
   await gateway.sql(`update tenants set trial_ends_at = created_at where id = '${tenant.id}'`)
   gateway.clock.advance(ORIGIN_REMEMBERED_MS)
-  t.equal(await allowed(origin), null, 'the trial is over')
+  t.equal(await allowed(origin), null, 'the trial has ended')
   await gateway.sql(`update tenants set trial_ends_at = null where id = '${tenant.id}'`)
   gateway.clock.advance(ORIGIN_REMEMBERED_MS)
   t.equal(await allowed(origin), origin)
@@ -172,8 +173,8 @@ t.test('a tenant that is gone or suspended lists nothing', async (t) => {
   t.equal(await allowed(origin), null, 'deleted')
 })
 
-// Attack: preflights cost a look-up each, and need no credentials.
-t.test('429 preflights spend the budget of the address, before anything is looked up', async (t) => {
+// Attack: a client without credentials floods the gateway with preflights, which each cost a query.
+t.test('429 preflights count against the budget of the client address', async (t) => {
   const small = await startGateway({ on: gateway.test_database, env: { BUDGET_ADDRESS: '1/60' } })
   t.teardown(() => small.close())
   t.equal((await preflight('https://acme.example', '/v1/customers', small)).status, 204)

@@ -9,7 +9,7 @@ import { buildWorld, keyHeaders } from '../../helpers/world.js'
 import { expectProblem } from '../pipeline/expect-problem.js'
 
 const SECRET = 'planted-secret-4'
-/** Secrets of the forms that are known: each must be caught wherever it stands in an error. */
+/** Secrets in the formats that the log redacts: each must be redacted in every part of an error. */
 const CREDENTIALS = [
   'ghk_0123456789AB_0123456789012345678901234567890123456789ABCDEFGHI',
   'ghr_0123456789012345678901234567890123456789012',
@@ -34,8 +34,8 @@ const gateway = await startGateway({
 t.teardown(() => gateway.close())
 const world = await buildWorld(gateway)
 
-// Attack: provoking errors to read statements, paths, versions and secrets from them.
-t.test('500 an error that nobody expected says its code and the request id, and nothing else', async (t) => {
+// Attack: the client provokes errors to read SQL statements, paths, versions and secrets from the responses.
+t.test('500 an unexpected error reveals only the texts of the catalogue and the request id', async (t) => {
   for (const kind of ['plain', 'status', 'coded', 'text', 'other']) {
     const answer = await ask(gateway, `/boom/${kind}`, { headers: { 'x-request-id': `boom-${kind}` } })
     expectProblem(t, answer, 500, 'internal_error', kind)
@@ -53,11 +53,11 @@ t.test('500 an error that nobody expected says its code and the request id, and 
   t.match(log, /select \* from users|inner/, 'the log names the cause')
   t.match(log, /boom-plain/)
   for (const credential of [...CREDENTIALS.slice(0, 3), 'planted-secret-5']) {
-    t.notOk(log.includes(credential), `${credential.slice(0, 12)} is in no line of the log`)
+    t.notOk(log.includes(credential), `${credential.slice(0, 12)} in the log`)
   }
 })
 
-/** One answer of each kind that there is. */
+/** One response of each kind. */
 async function everyKind(): Promise<Record<string, Answer>> {
   const owner = await world.as('owner')
   return {
@@ -82,15 +82,15 @@ async function everyKind(): Promise<Record<string, Answer>> {
   }
 }
 
-t.test('every kind of answer carries the headers that protect its reader', async (t) => {
+t.test('every kind of response carries the security headers', async (t) => {
   for (const [name, { status, headers }] of Object.entries(await everyKind())) {
-    t.match(name, new RegExp(status === 200 ? '' : `^${status}`), `${name} is what it should be`)
+    t.match(name, new RegExp(status === 200 ? '' : `^${status}`), `the status of ${name}`)
     t.equal(headers.get('x-content-type-options'), 'nosniff', name)
     t.equal(headers.get('referrer-policy'), 'no-referrer', name)
     t.match(headers.get('x-request-id'), /^[A-Za-z0-9._-]{1,128}$/, name)
-    t.notOk(headers.has('x-powered-by') || headers.has('server'), `${name} names no product`)
-    t.notOk(headers.has('set-cookie'), `${name} sets no cookie`)
-    t.notOk(headers.has('strict-transport-security'), `${name}: no HSTS without TLS`)
+    t.notOk(headers.has('x-powered-by') || headers.has('server'), `${name}: a header that names the product`)
+    t.notOk(headers.has('set-cookie'), `${name}: a cookie`)
+    t.notOk(headers.has('strict-transport-security'), `${name}: HSTS without TLS`)
     const is_page = name.includes('documentation')
     const policy = headers.get('content-security-policy') ?? ''
     if (is_page) t.match(policy, /default-src 'self'.*frame-ancestors 'self'/, name)
@@ -104,24 +104,25 @@ t.test('every kind of answer carries the headers that protect its reader', async
   }
 })
 
-// Attack: a client claims TLS, or somebody in the middle pins a host that has none.
-t.test('HSTS is sent behind a trusted proxy that spoke TLS, and nowhere else', async (t) => {
+// Attack: a client or a man in the middle sends X-Forwarded-Proto: https, so that browsers require TLS of a host that
+// has none.
+t.test('the gateway sends HSTS only behind a trusted proxy that received the request over TLS', async (t) => {
   const hsts = async (env: Record<string, string>, proto: string) => {
     const other = await startGateway({ on: gateway.test_database, env })
     t.teardown(() => other.close())
     const of_path = async (path: string) =>
       (await ask(other, path, { headers: { 'x-forwarded-proto': proto } })).headers.get('strict-transport-security')
     const [good, missing] = [await of_path('/livez'), await of_path('/nowhere')]
-    t.equal(good, missing, 'on refusals as well')
+    t.equal(good, missing, 'the same header on a refusal')
     return good
   }
   t.equal(await hsts({ TRUST_PROXY: '127.0.0.1' }, 'https'), 'max-age=31536000; includeSubDomains')
   t.equal(await hsts({ TRUST_PROXY: '127.0.0.1' }, 'http'), null)
-  t.equal(await hsts({}, 'https'), null, 'nobody is trusted')
-  t.equal(await hsts({ TRUST_PROXY: '10.0.0.1' }, 'https'), null, 'somebody else is trusted')
+  t.equal(await hsts({}, 'https'), null, 'no trusted proxy is configured')
+  t.equal(await hsts({ TRUST_PROXY: '10.0.0.1' }, 'https'), null, 'another address is trusted')
 })
 
-t.test('a request id is kept when it is plain, replaced when it is not, and echoed always', async (t) => {
+t.test('the gateway keeps a well-formed request id, replaces any other one, and always returns it', async (t) => {
   const sent = (id: string, path = '/nowhere') => ask(gateway, path, { headers: { 'x-request-id': id } })
   const plain = fc.stringMatching(/^[A-Za-z0-9._-]{1,128}$/)
   await fc.assert(
@@ -138,15 +139,15 @@ t.test('a request id is kept when it is plain, replaced when it is not, and echo
     t.equal(body.request_id, headers.get('x-request-id'))
   }
   const twice = await askRaw(gateway, '/nowhere', { lines: ['X-Request-ID', 'one', 'X-Request-ID', 'two'] })
-  t.match(twice.headers.get('x-request-id'), /^[0-9a-f-]{36}$/, 'two ids are none')
+  t.match(twice.headers.get('x-request-id'), /^[0-9a-f-]{36}$/, 'two ids are replaced by a new one')
   t.equal((await sent('kept-on-success', '/livez')).headers.get('x-request-id'), 'kept-on-success')
   t.ok(
     gateway.lines.some((line) => JSON.parse(line).request_id === 'kept-on-success'),
-    'and logged',
+    'the request id in the log',
   )
 })
 
-t.test('every code of the catalogue has a page, and no other path under it', async (t) => {
+t.test('every code of the catalogue has a page below /problems, and any other name there gets 404', async (t) => {
   const codes = Object.keys(PROBLEMS) as ProblemCode[]
   t.ok(codes.length > 30)
   for (const code of codes) {

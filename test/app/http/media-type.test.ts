@@ -16,8 +16,8 @@ const post = (...types: string[]) => {
   return sendBytes(gateway, request + body)
 }
 
-// Attack: a media type that the guard reads as one thing and the parser as another skips the validation.
-t.test('415 a body that does not say that it is JSON is not read', async (t) => {
+// Attack: the client sends a media type that the gateway and the parser understand differently, to skip the validation.
+t.test('415 a body whose Content-Type is not application/json', async (t) => {
   expectProblem(t, await post(), 415, 'unsupported_media_type', 'no media type')
   const others = [
     ' ',
@@ -41,7 +41,7 @@ t.test('415 a body that does not say that it is JSON is not read', async (t) => 
   for (const type of others) expectProblem(t, await post(type), 415, 'unsupported_media_type', type)
 })
 
-t.test('201 JSON in its ways to be written', async (t) => {
+t.test('201 application/json in each allowed spelling', async (t) => {
   for (const type of [
     ' application/json',
     ' application/json; charset=utf-8',
@@ -53,7 +53,7 @@ t.test('201 JSON in its ways to be written', async (t) => {
   }
 })
 
-t.test('415 a media type is asked of every route that takes a body, and only of those who may send it', async (t) => {
+t.test('415 on every route that takes a body, but only after the caller is authorised', async (t) => {
   const text = { 'content-type': 'text/plain' }
   const login = await ask(gateway, '/v1/auth/login', { method: 'POST', headers: text })
   expectProblem(t, login, 415, 'unsupported_media_type')
@@ -61,8 +61,8 @@ t.test('415 a media type is asked of every route that takes a body, and only of 
   expectProblem(t, stranger, 401, 'tenant_credentials_required', 'row 3 before row 13')
 })
 
-// Attack: a body that the guard reads as it is, and something behind it reads unpacked.
-t.test('415 a body that says that it is compressed is not read as if it were not', async (t) => {
+// Attack: the client sends a compressed body. The gateway checks the bytes, and a server behind it decompresses them.
+t.test('415 a body with Content-Encoding: gzip', async (t) => {
   const headers = { ...(await world.as('owner')), 'content-encoding': 'gzip' }
   expectProblem(t, await ask(gateway, '/v1/customers', { headers, body: { name: 'A' } }), 415, 'unsupported_media_type')
   const plain = { ...headers, 'content-encoding': 'identity' }

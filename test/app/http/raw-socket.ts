@@ -2,12 +2,12 @@ import { connect } from 'node:net'
 import type { TestGateway } from '../../helpers/gateway.js'
 import type { Answer } from '../../helpers/requests.js'
 
-/** Long enough for a loaded machine; an answer that does not come is a failed test, never a hanging one. */
+/** Long enough for a loaded machine. A missing response makes the test fail after this time, so that it cannot hang. */
 const ANSWER_TIMEOUT_MS = 8_000
 
 /**
- * Sends exactly these bytes and reads one answer: what no HTTP client would send, or would finish sending.
- * The connection stays open on our side until the answer is there.
+ * Sends exactly these bytes and reads one response, for requests that an HTTP client cannot send or would complete.
+ * The socket stays open until the whole response has arrived.
  */
 export function sendBytes(gateway: Pick<TestGateway, 'url'>, bytes: string | Buffer): Promise<Answer> {
   const { hostname, port } = new URL(gateway.url)
@@ -31,12 +31,12 @@ export function sendBytes(gateway: Pick<TestGateway, 'url'>, bytes: string | Buf
   })
 }
 
-/** Joins lines as HTTP wants them, with the empty line at the end of the head. */
+/** Joins the lines with CRLF and adds the empty line that ends the head of a request. */
 export function head(...lines: string[]): string {
   return `${lines.join('\r\n')}\r\n\r\n`
 }
 
-/** The first final answer in the bytes, once all of its body is there. */
+/** The first final response in the bytes, or undefined until its whole body has arrived. */
 function parseAnswer(bytes: Buffer): Answer | undefined {
   const text = bytes.toString('utf8')
   const end = text.indexOf('\r\n\r\n')

@@ -38,30 +38,30 @@ function send(text: string) {
   return socket
 }
 
-// Attack: two requests at once, and away while the first is under way. The second was never told that nobody waits for
-// it, and kept what it had taken: connections of an upstream, places of listeners, room for the mails of others.
-t.test('an answer behind another one is told when its connection is gone, once', async (t) => {
+// Attack: the client pipelines two requests and disconnects while the first one runs. The response of the second request
+// once got no close event. It kept its resources: upstream connections, places of subscribers, room in the mail queue.
+t.test('the response of a pipelined second request emits close once when the connection closes', async (t) => {
   for (let round = 1; round <= ROUNDS; round += 1) {
     const socket = send(line('/v1/slow') + line('/v1/behind'))
-    await until('both are under way', () => slow === round && asked === round)
+    await until('both handlers run', () => slow === round && asked === round)
     socket.resetAndDestroy()
-    await until('it is told', () => told === round)
+    await until('the second response emits close', () => told === round)
     answer()
   }
   t.equal(told, ROUNDS)
 })
 
-t.test('200 one whose turn comes is told at its end, once, like any other', async (t) => {
+t.test('200 the response of a pipelined second request emits close once when it ends', async (t) => {
   const before = { slow, told, asked }
   const socket = send(line('/v1/slow') + line('/v1/behind'))
   let text = ''
   socket.on('data', (chunk) => {
     text += chunk
   })
-  await until('both are under way', () => slow === before.slow + 1 && asked === before.asked + 1)
+  await until('both handlers run', () => slow === before.slow + 1 && asked === before.asked + 1)
   answer()
-  await until('both are answered', () => text.match(/200 OK/g)?.length === 2)
-  await until('it is told', () => told === before.told + 1)
+  await until('both responses arrive', () => text.match(/200 OK/g)?.length === 2)
+  await until('the second response emits close', () => told === before.told + 1)
   socket.destroy()
   t.equal(told, before.told + 1)
 })

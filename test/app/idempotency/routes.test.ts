@@ -29,8 +29,8 @@ const keysNamed = async (name: string) =>
   (await gateway.sql(`select id from tenant_keys where name = '${name}' order by id`)).length
 const recordsOf = (key: string) => gateway.sql(`select * from idempotency_records where key = '${key}'`)
 
-// Stops a client that lost the answer from making everything twice by asking again.
-t.test('201 the same request again gets the same answer, with Idempotency-Replayed, and makes nothing', async (t) => {
+// A client that lost the response sends the request again. It must not create the resource twice.
+t.test('201 a repeated request gets the first response with Idempotency-Replayed and creates nothing', async (t) => {
   const key = fresh()
   const first = await create(key, { name: 'Replayed', scopes: ['agents:view'] })
   t.equal(first.status, 201)
@@ -38,7 +38,7 @@ t.test('201 the same request again gets the same answer, with Idempotency-Replay
   // The same JSON value in another spelling is the same request.
   const again = await create(key, { scopes: ['agents:view'], name: 'Replayed' })
   t.equal(again.status, 201)
-  t.equal(again.text, first.text, 'byte for byte, the key that is shown once included')
+  t.equal(again.text, first.text, 'byte for byte, with the secret that is shown once')
   t.equal(again.headers.get('idempotency-replayed'), 'true')
   t.equal(again.headers.get('content-type'), first.headers.get('content-type'))
   t.not(again.headers.get('x-request-id'), first.headers.get('x-request-id'))
@@ -54,11 +54,11 @@ t.test('201 the same request again gets the same answer, with Idempotency-Replay
       [201, '"1"'],
       [201, '"1"'],
     ],
-    'the same key on another route is another key, and an ETag is part of the answer',
+    'the same key on another route is another key, and a replay repeats the ETag',
   )
 })
 
-t.test('422 the key with another body or another path is refused, and what it stands for stays', async (t) => {
+t.test('422 the key with another body or another path, and its stored response stays', async (t) => {
   const key = fresh()
   const first = await create(key, { name: 'First body' })
   const other = await create(key, { name: 'Other body' })
@@ -66,12 +66,12 @@ t.test('422 the key with another body or another path is refused, and what it st
   t.equal(await keysNamed('Other body'), 0)
   const rotate = (id: string) => post(`${keys_of_acme}/${id}/rotate`, `${key}-rotate`, { overlap_seconds: 60 })
   t.equal((await rotate(first.body.id)).status, 201)
-  t.match(await rotate(acme.integration_key_id), { status: 422 }, 'the template is the same, the path is not')
+  t.match(await rotate(acme.integration_key_id), { status: 422 }, 'the same route with another path')
   t.equal((await create(key, { name: 'First body' })).text, first.text)
 })
 
-// Stops two sendings at once, of which a proxy made the second, from both creating.
-t.test('409 while the first is under way, and of thirty at once one creates', async (t) => {
+// A proxy can send a request a second time while the first one runs. Only one of them may create the resource.
+t.test('409 while the first request runs, and one of thirty concurrent requests creates the resource', async (t) => {
   const key = fresh()
   const answers = await Promise.all(Array.from({ length: 30 }, () => create(key, { name: 'Raced' })))
   t.equal(await keysNamed('Raced'), 1)
@@ -82,13 +82,13 @@ t.test('409 while the first is under way, and of thirty at once one creates', as
     t.match(answer, { status: 409, body: { code: 'idempotency_in_progress' } })
     t.equal(answer.headers.get('retry-after'), '1')
   }
-  t.equal((await create(key, { name: 'Raced' })).text, made[0]?.text, 'afterwards all get the answer')
+  t.equal((await create(key, { name: 'Raced' })).text, made[0]?.text, 'a later request gets the response')
 })
 
-t.test('409 a change whose answer was lost is not made again, and is not waited for in vain', async (t) => {
+t.test('409 a committed change whose response was lost is not repeated, and after 60 s its code says so', async (t) => {
   const key = fresh()
   await create(key, { name: 'Lost' })
-  // As after a kill between the commit and the keeping of the answer.
+  // The state after a SIGKILL between the commit and the storing of the response.
   await gateway.sql(`update idempotency_records set answer = null, status = null where key = '${key}'`)
   t.match(await create(key, { name: 'Lost' }), { status: 409, body: { code: 'idempotency_in_progress' } })
   gateway.clock.advance(60_000)
@@ -96,14 +96,14 @@ t.test('409 a change whose answer was lost is not made again, and is not waited 
   t.equal(await keysNamed('Lost'), 1)
 })
 
-t.test('a key is kept for 24 hours, then it is free, and what is over is cleared away', async (t) => {
+t.test('an idempotency key is free again after 24 hours, and the sweep deletes its expired record', async (t) => {
   const key = fresh()
   const first = await create(key, { name: 'For a day' })
   gateway.clock.advance(DAY_MS - 600_000)
   const headers = { authorization: `Bearer ${(await fresh_login()).access}` }
   t.equal((await create(key, { name: 'For a day' }, headers)).text, first.text)
   gateway.clock.advance(600_000)
-  t.equal((await create(key, { name: 'The next day' }, headers)).status, 201, 'another body even')
+  t.equal((await create(key, { name: 'The next day' }, headers)).status, 201, 'even with another body')
   t.equal((await recordsOf(key)).length, 1)
   gateway.clock.advance(DAY_MS + 1)
   await sweepSessions(gateway.stores)
@@ -116,8 +116,8 @@ async function fresh_login(): Promise<{ access: string }> {
   return (await ask(gateway, '/v1/auth/login', { body })).body
 }
 
-// Stops one caller from reading, by guessing a key, the answer that another one got: it may hold a secret.
-t.test('the key of another principal and of another tenant is another key', async (t) => {
+// Attack: a caller guesses the idempotency key of another caller to read their response, which may hold a secret.
+t.test('the same idempotency key of another principal or in another tenant is another key', async (t) => {
   const key = fresh()
   const by_owner = await create(key, { name: 'Apart' })
   const by_admin = await create(key, { name: 'Apart' }, await world.bearer('admin'))
@@ -127,7 +127,7 @@ t.test('the key of another principal and of another tenant is another key', asyn
   const other = await post(`/v1/tenants/${globex.id}/keys`, key, { name: 'Apart' }, await world.bearer('other_owner'))
   t.equal(other.status, 201)
   t.notOk(other.headers.has('idempotency-replayed'))
-  // One user in two tenants, and one tenant by a user and by two keys.
+  // The callers: one user in two tenants, and two keys of the first tenant.
   await globex.store.write('member.added', (store) =>
     store.members.add({ user_id: world.ids.owner }, ['Admin'], holdings_of_owner, BUILT_IN_SCOPES),
   )
@@ -160,7 +160,7 @@ const holdings_of_owner = {
   overrides: [],
 }
 
-t.test('403 a replay is an answer to a caller who still may ask', async (t) => {
+t.test('403 the gateway replays a response only to a caller who still has the scopes of the route', async (t) => {
   const key = fresh()
   const admin = await world.bearer('admin')
   t.equal((await create(key, { name: 'Still may' }, admin)).status, 201)
@@ -172,8 +172,8 @@ t.test('403 a replay is an answer to a caller who still may ask', async (t) => {
   t.equal((await create(key, { name: 'Still may' }, admin)).headers.get('idempotency-replayed'), 'true')
 })
 
-// Stops whoever reads the database, or a backup of it, from finding the secrets of new keys in it.
-t.test('a kept answer is sealed: no secret of it can be read where it is kept', async (t) => {
+// Attack: an attacker reads the database, or a backup of it, to find the secrets of new keys in stored responses.
+t.test('a stored response is encrypted: the database holds no secret in plain text', async (t) => {
   const key = fresh()
   const { body } = await create(key, { name: 'Sealed' })
   const [record] = await recordsOf(key)
@@ -186,7 +186,8 @@ t.test('a kept answer is sealed: no secret of it can be read where it is kept', 
   const again = await create(key, { name: 'Sealed' })
   t.notSame(kept, Buffer.alloc(kept.length))
   t.equal(again.body.key, body.key)
-  // Sealed by a key that is gone, or altered: the change stays, its answer cannot be told, and nothing is made anew.
+  // If the encryption key is missing or the stored bytes are altered, the gateway cannot replay the response. The change
+  // stays, and a repeated request creates nothing.
   const stranger = await startGateway({ on: test_database })
   t.teardown(() => stranger.close())
   const login = { email: 'owner@people.example', password: 'quartz-lantern-meadow-47' }
@@ -200,7 +201,7 @@ t.test('a kept answer is sealed: no secret of it can be read where it is kept', 
   t.equal(await keysNamed('Sealed'), 1)
 })
 
-t.test('another replica that has the signing keys replays the answer', async (t) => {
+t.test('another replica with the same signing keys replays the response', async (t) => {
   const replica = await startGateway({ on: test_database, signing_keys })
   t.teardown(() => replica.close())
   const key = fresh()
@@ -211,8 +212,8 @@ t.test('another replica that has the signing keys replays the answer', async (t)
   t.equal(again.headers.get('idempotency-replayed'), 'true')
 })
 
-// Stops a mistake, or a conflict that is over, from being answered for a day.
-t.test('a refusal is not remembered: the same key works once what was wrong is right', async (t) => {
+// A stored refusal would be replayed for a day, although the client has corrected the request.
+t.test('the gateway does not store refusals: the same key works after the client corrects the request', async (t) => {
   const key = fresh()
   t.equal((await create(key, { name: '' })).status, 400)
   t.equal((await create(key, { name: 'x', scopes: ['no:scope'] })).status, 400)
@@ -226,12 +227,12 @@ t.test('a refusal is not remembered: the same key works once what was wrong is r
   const missing = { ...wish, roles: ['No Such Role'] }
   t.equal((await post(members, key, missing)).status, 400)
   t.equal((await post(members, key, { ...wish, user_id: world.ids.agent })).status, 409)
-  t.same(await gateway.sql(`select 1 from idempotency_records where route like '%members'`), [], 'rolled back with it')
+  t.same(await gateway.sql(`select 1 from idempotency_records where route like '%members'`), [], 'no record')
   t.equal((await post(members, key, wish)).status, 201)
 })
 
-// The refusal used to come after the commit, and to leave the claim of the key behind: "still in progress", for ever.
-t.test('409 an email that is taken is told each time, and the key is free for another one', async (t) => {
+// The gateway used to refuse after the commit of the record, so that the key answered idempotency_in_progress for ever.
+t.test('409 already_exists for each request with a taken email, and the key is free for another email', async (t) => {
   const key = fresh()
   const operator = await world.bearer('operator')
   const body = { email: 'owner@people.example', name: 'Twice', password: 'walnut-harbour-crystal-93' }
@@ -243,7 +244,7 @@ t.test('409 an email that is taken is told each time, and the key is free for an
   t.equal((await post('/v1/platform/users', key, { ...body, email: 'once@people.example' }, operator)).status, 201)
 })
 
-t.test('400 a key of another form is refused before anything is made', async (t) => {
+t.test('400 a malformed idempotency key, before the gateway creates anything', async (t) => {
   const wrong = ['', ' ', 'a b', 'x'.repeat(256), '\u00e9', 'a, b', 'tab\tinside']
   for (const key of wrong) {
     const answer = await create(key, { name: 'Malformed' })

@@ -12,8 +12,9 @@ const CREDENTIALS: readonly (readonly [what: string, text: string])[] = [
   ['the password of a URL', `postgres://gatehouse:${SECRET}@db.example/gatehouse`],
 ]
 
-// Stops a credential from reaching the log by a way that nobody thought of: an error of a library that quotes its input.
-t.test('whatever looks like a credential is in no line, wherever it stands', async (t) => {
+// Attack: an attacker reads credentials in the log. An unforeseen path to the log is an error of a library that quotes its
+// input.
+t.test('the log redacts text in the format of a credential in messages, errors and values', async (t) => {
   for (const [what, text] of CREDENTIALS) {
     const lines: string[] = []
     const log = pino(logOptions('trace'), { write: (line: string) => void lines.push(line) })

@@ -12,7 +12,7 @@ import { readMails } from '../../kernel/mail/read-mails.js'
 const DATA_DIR = t.testdir()
 const test_database = await openTestDatabase()
 const failing = { is: false }
-/** A database that, when it is told to, fails like a driver that quotes what it was given. */
+/** A database that can be switched to fail like a driver whose error quotes the values of the statement. */
 const database: Database = {
   ...test_database.database,
   readOne: (binding, statement) =>
@@ -31,7 +31,7 @@ const database: Database = {
 }
 function failingOr<T>(values: readonly unknown[], work: () => Promise<T>): Promise<T> {
   if (!failing.is) return work()
-  // The statement's values are on the error as drivers put them there, beside its message.
+  // Drivers put the values of the statement into members of the error, in addition to its message.
   return Promise.reject(
     Object.assign(new Error('invalid input'), { code: '22P02', parameters: values, detail: values.join() }),
   )
@@ -52,13 +52,13 @@ t.teardown(async () => {
 const world = await buildWorld(gateway)
 const { acme } = world
 
-/** What was planted, by where. */
+/** Each planted secret, by the name of its place. */
 const secrets = new Map<string, string>()
 const planted = (where: string, secret = `${where.replaceAll(' ', '')}${randomBytes(9).toString('hex')}`) => {
   secrets.set(where, secret)
   return secret
 }
-/** Answers that refuse or break, and those that may hold what they just made. */
+/** The responses with a status of 400 or higher. */
 const refusals: Answer[] = []
 let sent = 0
 const send = async (status: number, path: string, init: Parameters<typeof ask>[2] = {}) => {
@@ -80,11 +80,11 @@ const raw = async (status: number, path: string, body: string, headers: Record<s
   refusals.push({ status, headers: response.headers, body: JSON.parse(text), text })
 }
 
-// Attack: whoever may read the log, the audit or an error takes over what stands in it: an account, a key, a session.
+// Attack: a reader of the log, of the audit or of an error takes over a user, a key or a session with a secret from it.
 t.test(
-  'what is planted in a password, key, token, link, bad body or header is in no log, audit or error',
+  'the log, the audit and the errors hold no secret of a password, key, token, link, bad body or header',
   async (t) => {
-    planted('the password of everybody', PASSWORD)
+    planted('the password of all users', PASSWORD)
     const email = emailOf('agent')
     const owner = await world.bearer('owner')
     planted('access token', owner.authorization?.slice('Bearer '.length))
@@ -93,7 +93,7 @@ t.test(
     const agent = { authorization: `Bearer ${planted('another access token', login.body.access)}` }
     await send(200, '/v1/auth/refresh', { body: { refresh: login.body.refresh } })
 
-    // Passwords: wrong, new, weak, and where none belongs.
+    // Passwords: wrong, new, weak, and in the wrong member.
     await send(401, '/v1/auth/login', { body: { email, password: planted('wrong password') } })
     await send(400, '/v1/auth/login', {
       body: { email, password: planted('password beside'), other: planted('other field') },
@@ -121,7 +121,7 @@ t.test(
       body: { email: 'made@people.example', name: 'Made', password: planted('password by the operator') },
     })
 
-    // Keys and tokens: made, rotated, wrong, in a URL, in the wrong header.
+    // Keys and tokens: created, rotated, wrong, in a URL, in the wrong header.
     const key = await send(201, `/v1/tenants/${acme.id}/keys`, { headers: owner, body: { name: 'Planted' } })
     planted('key', key.body.key)
     const rotated = await send(201, `/v1/tenants/${acme.id}/keys/${key.body.id}/rotate`, {
@@ -139,7 +139,7 @@ t.test(
     await send(400, `/v1/customers?api_key=${key.body.key}`)
     await send(400, `/v1/me?access_token=${login.body.access}`)
 
-    // Links of mails, in a mail and in a path, right and wrong.
+    // The secrets of mail links, in the mail and in a path, valid and invalid.
     await send(202, '/v1/auth/password-resets', { body: { email: emailOf('lead') } })
     await send(201, `/v1/tenants/${acme.id}/invitations`, {
       headers: owner,
@@ -166,7 +166,7 @@ t.test(
     await send(403, `/v1/invitations/${invited}/accept`, { method: 'POST', headers: await world.bearer('stranger') })
     await send(405, `/v1/invitations/${invited}/accept`)
 
-    // Bodies that cannot be read, headers that nobody knows, and what breaks.
+    // Bodies that cannot be parsed, unknown headers, and errors in handlers and in the database.
     await raw(400, '/v1/auth/login', `{"email":"${email}","password":"${planted('cut off body')}`)
     await raw(400, '/v1/auth/login', `{"${planted('double name')}":1,"${secrets.get('double name')}":2}`)
     await raw(400, '/v1/auth/login', `{"password":"${planted('unstorable body')}\\u0000"}`)
@@ -192,7 +192,7 @@ t.test(
     failing.is = false
 
     await until(
-      'every line is there',
+      'the log holds a line for each request',
       () => gateway.lines.filter((line) => line.includes('"msg":"request"')).length >= sent,
     )
     await gateway.app.close()
@@ -206,14 +206,14 @@ t.test(
     t.ok(refusals.length >= 25, `${refusals.length} refusals`)
     t.ok(
       events.some(({ action }) => action === 'request.refused'),
-      'refusals are in the audit too',
+      'a refusal in the audit',
     )
     t.ok(
       gateway.lines.some((line) => line.includes('"level":"error"')),
-      'and what broke is in the log',
+      'an error in the log',
     )
     for (const [place, text] of Object.entries(places)) {
-      t.ok(text.length > 5_000, `${place} says something`)
+      t.ok(text.length > 5_000, `the length of the ${place}`)
       for (const [where, secret] of secrets) {
         for (const written of [secret, encodeURIComponent(secret), Buffer.from(secret).toString('base64url')]) {
           t.notOk(text.includes(written), `${where} is not in the ${place}`)

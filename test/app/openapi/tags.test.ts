@@ -2,7 +2,7 @@ import fastify from 'fastify'
 import { checkTags, TAGS } from '../../../src/app/openapi/tags.js'
 import { t } from '../../helpers/t.js'
 
-t.test('a route whose tag no feature brings stops the start', async (t) => {
+t.test('a route whose tag no feature declares stops the start', async (t) => {
   const app = fastify()
   checkTags(app)
   app.get('/known', { schema: { tags: TAGS.map(({ name }) => name) } }, async () => 'known')
@@ -13,7 +13,7 @@ t.test('a route whose tag no feature brings stops the start', async (t) => {
   await app.close()
 })
 
-t.test('each tag of the contract is brought once', async (t) => {
+t.test('each tag of the contract is declared once', async (t) => {
   const names = TAGS.map(({ name }) => name)
   t.same(names, [...new Set(names)])
 })

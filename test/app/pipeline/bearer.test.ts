@@ -11,7 +11,7 @@ const world = await buildWorld(gateway)
 const { acme } = world
 const integration = keyHeaders({ id: acme.id, key: acme.integration_key })
 
-/** One route of each access that takes a bearer; the key of the data plane holds the scope by itself. */
+/** One route of each access that takes a bearer token. On the data plane, the key alone has the scope of the route. */
 const ROUTES: Record<string, Record<string, string>> = {
   '/v1/me': {},
   [`/v1/tenants/${acme.id}`]: {},
@@ -19,11 +19,11 @@ const ROUTES: Record<string, Record<string, string>> = {
   '/v1/customers': integration,
 }
 
-t.test('401 no bearer where one is needed: the challenge carries no error', async (t) => {
+t.test('401 a missing bearer token: the challenge carries no error', async (t) => {
   for (const [path, headers] of Object.entries(ROUTES)) {
     const answer = await ask(gateway, path, { headers })
     if (path === '/v1/customers') {
-      t.equal(answer.status, 200, 'this key needs no user')
+      t.equal(answer.status, 200, 'this key has the scope without a user')
       continue
     }
     expectProblem(t, answer, 401, 'authentication_required', path)
@@ -31,8 +31,8 @@ t.test('401 no bearer where one is needed: the challenge carries no error', asyn
   }
 })
 
-// Attack: a stolen key sends a broken token, hoping that the gateway shrugs and takes the key alone.
-t.test('401 a bearer that is present but bad never falls back to the key', async (t) => {
+// Attack: the holder of a stolen key sends a broken token, so that the gateway uses the scopes of the key alone.
+t.test('401 an invalid bearer token never falls back to the key', async (t) => {
   const good = await world.token('owner')
   const forms: Record<string, string> = {
     empty: '',
@@ -56,12 +56,12 @@ t.test('401 a bearer that is present but bad never falls back to the key', async
     }
   }
   for (const authorization of [`Bearer ${good}`, `bearer ${good}`, `BEARER   ${good}`]) {
-    t.equal((await ask(gateway, '/v1/me', { headers: { authorization } })).status, 200, 'the scheme knows no case')
+    t.equal((await ask(gateway, '/v1/me', { headers: { authorization } })).status, 200, 'the scheme in any case')
   }
 })
 
-// Attack: forging a token, or bending a real one (RFC 8725).
-t.test('401 a token that is forged, bent, or meant for something else', async (t) => {
+// Attack: the client forges a token, or alters a valid one (RFC 8725).
+t.test('401 a token that is forged, altered, or issued for another purpose', async (t) => {
   const forged = Object.entries(await forgedTokens(gateway, await world.token('owner')))
   const [[check, valid], ...others] = forged as [[string, string], ...[string, string][]]
   const answer = await ask(gateway, '/v1/me', { headers: { authorization: `Bearer ${valid}` } })
@@ -76,8 +76,8 @@ t.test('401 a token that is forged, bent, or meant for something else', async (t
   }
 })
 
-// Attack: a token that was copied is used after its owner signed out, or after the user was thrown out.
-t.test('401 a token outlives neither its session, nor its user, nor its hour', async (t) => {
+// Attack: an attacker uses a copied token after its user logged out or was disabled.
+t.test('401 a token with a revoked or expired session, of a disabled user, or older than one hour', async (t) => {
   const dead = async (name: string, access: string) => {
     for (const [path, headers] of Object.entries(ROUTES)) {
       const answer = await ask(gateway, path, { headers: { ...headers, authorization: `Bearer ${access}` } })
@@ -94,18 +94,18 @@ t.test('401 a token outlives neither its session, nor its user, nor its hour', a
   t.equal(signed_out.status, 204)
   await dead('signed out', ended)
   const own = (access: string) => ask(gateway, '/v1/me', { headers: { authorization: `Bearer ${access}` } })
-  t.equal((await own(other)).status, 200, 'the other session lives')
+  t.equal((await own(other)).status, 200, 'the other session stays active')
 
   const { access: of_disabled } = await login(gateway, 'lead')
   await world.platform.write('user.disabled', (store) => store.platform_users.disable(world.ids.lead))
   await dead('user disabled', of_disabled)
   const { access: of_marked } = await login(gateway, 'admin')
   await gateway.sql(`update users set disabled_at = now() where id = '${world.ids.admin}'`)
-  await dead('user disabled, session left as it was', of_marked)
+  await dead('user disabled, session not revoked', of_marked)
 
   gateway.clock.advance(3600_000)
   await dead('older than an hour', other)
   const { access: next } = await login(gateway, 'agent')
   await gateway.sql(`update sessions set expires_at = created_at where user_id = '${world.ids.agent}'`)
-  await dead('session over', next)
+  await dead('session expired', next)
 })

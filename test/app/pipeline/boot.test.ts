@@ -11,8 +11,8 @@ t.teardown(() => database.close())
 const boot = (more: (app: FastifyInstance) => Promise<void>) => startGateway({ on: database, more })
 const handler = async () => ({})
 
-// Attack: somebody adds a route in a hurry, and it is open to the world.
-t.test('a route that declares no access does not boot, and the message says what to do', async (t) => {
+// Attack: a client calls a route to which its developer forgot to give an access.
+t.test('a route that declares no access stops the start, and the message says what to do', async (t) => {
   await t.rejects(
     boot(async (app) => void app.get('/forgotten', handler)),
     { message: /GET \/forgotten declares no access: give it config: open\(\), user\(\), member\(\)/ },
@@ -40,12 +40,12 @@ t.test('a route that declares no access does not boot, and the message says what
   )
 })
 
-t.test('an access of no kind that the table knows does not boot', async (t) => {
+t.test('an access of an unknown kind stops the start', async (t) => {
   const access = { kind: 'everybody', scopes: [] } as never
   await t.rejects(boot(async (app) => void app.get('/odd', { config: { access } }, handler)))
 })
 
-t.test('a member route whose path names no tenant does not boot', async (t) => {
+t.test('a member route whose path names no tenant stops the start', async (t) => {
   await t.rejects(
     boot(async (app) => void app.get('/v1/mine', { config: member() }, handler)),
     {
@@ -54,8 +54,8 @@ t.test('a member route whose path names no tenant does not boot', async (t) => {
   )
 })
 
-// Attack: a platform route that any operator may call, however few privileges they hold.
-t.test('an operator route without a privilege does not boot', async (t) => {
+// Attack: an operator without privileges calls a platform route that requires none.
+t.test('an operator route without a privilege stops the start', async (t) => {
   await t.rejects(
     boot(async (app) => void app.get('/v1/platform/all', { config: operator() }, handler)),
     {
@@ -64,7 +64,7 @@ t.test('an operator route without a privilege does not boot', async (t) => {
   )
 })
 
-t.test('200 a route that declares its access boots, and is guarded from its first request on', async (t) => {
+t.test('200 the gateway starts if each route declares an access, and checks the first request', async (t) => {
   const schema = { response: { 200: Type.Object({}) } }
   const gateway = await boot(async (app) => {
     app.get('/more/open', { config: open(), schema }, handler)

@@ -3,7 +3,7 @@ import type { ProblemCode } from '../../../src/contract/problems/catalogue.js'
 import { PUBLIC_URL } from '../../helpers/gateway.js'
 import type { Answer } from '../../helpers/requests.js'
 
-/** Holds an answer against the one shape that every refusal has. */
+/** Asserts that the response is the problem with this status and code. */
 export function expectProblem(t: Test, answer: Answer, status: number, code: ProblemCode, name = code as string): void {
   const { body, headers } = answer
   t.match(
@@ -24,13 +24,13 @@ export function expectProblem(t: Test, answer: Answer, status: number, code: Pro
   )
 }
 
-/** The challenge of RFC 6750 for a request that carried no bearer. */
+/** The challenge of RFC 6750 for a request without a bearer token. */
 export const CHALLENGE = 'Bearer realm="gateway"'
-/** The challenge for a bearer that is no good. */
+/** The challenge for an invalid bearer token. */
 export const CHALLENGE_INVALID = 'Bearer realm="gateway", error="invalid_token"'
 export const CHALLENGE_TENANT = 'TenantKey realm="gateway"'
 
-/** The quota and the rest of one budget in the RateLimit headers of an answer. */
+/** The quota and the remaining requests of one budget in the RateLimit headers of a response. */
 export function budgetOf(answer: Answer, name: string): { quota: number; window: number; left: number; reset: number } {
   const [, quota, window] = /q=(\d+);w=(\d+)/.exec(memberOf(answer.headers.get('ratelimit-policy'), name)) ?? []
   const [, left, reset] = /r=(\d+);t=(\d+)/.exec(memberOf(answer.headers.get('ratelimit'), name)) ?? []

@@ -15,8 +15,8 @@ import { t } from '../../helpers/t.js'
 import { buildWorld, keyHeaders } from '../../helpers/world.js'
 
 /**
- * A row that the product does not have: each user must have a second factor. Its fact is this set. Nothing but the row
- * is added to the gateway, and every reader of the table must apply it.
+ * The test adds one row that the product does not have: each user must have a second factor. This set holds the users
+ * without one. Every part of the gateway that reads the table must apply the row.
  */
 const without_factor = new Set<string>()
 /** A code that no other row returns. */
@@ -48,7 +48,7 @@ const tenant = `/v1/tenants/${acme.id}`
 const owner = await world.as('owner')
 const CONCERNS_ALL = { kind: 'rights_changed', tenant_id: null, user_id: null, conversation_id: null } as const
 
-/** Takes the second factor of a user away while a test runs. */
+/** Removes the second factor of a user while the function runs. */
 async function withoutFactor(user_id: string, run: () => Promise<void>): Promise<void> {
   without_factor.add(user_id)
   try {
@@ -58,7 +58,7 @@ async function withoutFactor(user_id: string, run: () => Promise<void>): Promise
   }
 }
 
-t.test('403 over HTTP, for every access that takes a user; a key alone has no user', async (t) => {
+t.test('403 over HTTP, for every access that takes a user, and not for a key alone', async (t) => {
   const paths = [
     ['/v1/me', owner],
     [`${tenant}/members`, owner],
@@ -91,7 +91,7 @@ t.test('403 after a slow body, although the headers were accepted', async (t) =>
   socket.write(`POST /v1/customers HTTP/1.1\r\n${lines.join('')}\r\n`)
   const [first] = await once(socket, 'data')
   t.match(String(first), /^HTTP\/1\.1 100 /)
-  // The age of the facts is what the gateway measures; they may be 250 ms old.
+  // The gateway loads the facts again only if they are older than 250 ms.
   await sleep(300)
   await withoutFactor(ids.owner, async () => {
     socket.write(body)
@@ -101,7 +101,7 @@ t.test('403 after a slow body, although the headers were accepted', async (t) =>
   })
 })
 
-t.test('4403 at an open socket and a relay, and an open event stream ends', async (t) => {
+t.test('4403 closes an open WebSocket and a relay, and an open event stream ends', async (t) => {
   const opened = await ask(gateway, '/v1/conversations', { headers: owner, body: { title: 'Talk' } })
   t.equal(opened.status, 201, opened.text)
   const stream = `/v1/conversations/${opened.body.id}/stream`
@@ -136,7 +136,7 @@ t.test('200 the contract lists the code for every route that takes a user, and f
   }
 })
 
-t.test('200 access/explain names the code as what refuses a member before scopes, and not for a key', async (t) => {
+t.test('200 access/explain returns the code in refused_before for a member, and not for a key', async (t) => {
   const explain = async (who: object, method: string, path: string) =>
     (await ask(gateway, `${tenant}/access/explain`, { headers: owner, body: { ...who, method, path } })).body
   await withoutFactor(ids.agent, async () => {

@@ -6,7 +6,7 @@ import { PUBLIC_URL, type TestGateway } from '../../helpers/gateway.js'
 
 const HOUR_SECONDS = 3600
 
-/** Tokens that are wrong in one way each, made with the gateway's own key where the key is not what is wrong. */
+/** Tokens that are each invalid in one way. The gateway's own key signs each token whose defect is not its signature. */
 export async function forgedTokens(gateway: TestGateway, good: string): Promise<Record<string, string>> {
   const key = gateway.signing_keys[0]
   const stranger = (await parseSigningKeys(generateSigningKeys()))[0]
@@ -25,19 +25,19 @@ export async function forgedTokens(gateway: TestGateway, good: string): Promise<
     return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`
   }
   return {
-    'a good one, as a check of this list': await sign({}),
+    'a valid token, as a check of this list': await sign({}),
     'algorithm none': `${encode({ ...header, alg: 'none' })}.${encode(claims)}.`,
     'algorithm none with a signature': `${encode({ ...header, alg: 'none' })}.${encode(claims)}.${signature}`,
     'algorithm nOnE': `${encode({ ...header, alg: 'nOnE' })}.${encode(claims)}.${signature}`,
     'algorithm es256': `${encode({ ...header, alg: 'es256' })}.${body}.${signature}`,
     'HMAC with the public key': hmac(key.public_pem),
-    'HMAC with nothing': hmac(''),
-    'signed by a stranger under our kid': await sign({}, {}, stranger.private_pem),
-    'signed by a stranger under their kid': await sign({}, { kid: stranger.kid }, stranger.private_pem),
+    'HMAC with an empty secret': hmac(''),
+    'signed by another key under the kid of the gateway': await sign({}, {}, stranger.private_pem),
+    'signed by another key under its own kid': await sign({}, { kid: stranger.kid }, stranger.private_pem),
     'a key in the token itself': await sign({}, { kid: 'x', jwk: stranger.public_jwk }, stranger.private_pem),
     'no kid': await sign({}, { kid: undefined }),
-    'a kid that is no text': `${encode({ ...header, kid: [key.kid] })}.${body}.${signature}`,
-    'a kid of every object': `${encode({ ...header, kid: '__proto__' })}.${body}.${signature}`,
+    'a kid that is no string': `${encode({ ...header, kid: [key.kid] })}.${body}.${signature}`,
+    'a kid that is a property of every object': `${encode({ ...header, kid: '__proto__' })}.${body}.${signature}`,
     'another payload': `${head}.${encode({ ...claims, sub: uuidv4() })}.${signature}`,
     'no signature': `${head}.${body}.`,
     'a damaged signature': `${head}.${body}.${signature.slice(0, -4)}AAAA`,
@@ -51,8 +51,8 @@ export async function forgedTokens(gateway: TestGateway, good: string): Promise<
     'without audience': await sign({ aud: undefined }),
     'without issuer': await sign({ iss: undefined }),
     'without session': await sign({ sid: undefined }),
-    'of a session that never was': await sign({ sid: uuidv4() }),
-    'of a session of somebody else': await sign({ sub: uuidv4() }),
+    'of an unknown session': await sign({ sid: uuidv4() }),
+    'of a session of another user': await sign({ sub: uuidv4() }),
     'whose subject is no id': await sign({ sub: "' or 1=1" }),
     'in JSON form': JSON.stringify({ payload: body, protected: head, signature }),
     'in quotes': `"${good}"`,

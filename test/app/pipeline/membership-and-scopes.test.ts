@@ -11,8 +11,8 @@ const world = await buildWorld(gateway)
 const { acme, globex } = world
 const challenge = (scope: string) => `Bearer realm="gateway", error="insufficient_scope", scope="${scope}"`
 
-// Attack: a good key in the hands of a user who has no business in the tenant.
-t.test('403 a user who is no active member, and the key does not help', async (t) => {
+// Attack: a user who is no member of the tenant sends a valid key of it.
+t.test('403 a user who is no active member, even with a valid key', async (t) => {
   const integration = { id: acme.id, key: acme.integration_key }
   for (const person of ['stranger', 'pending', 'disabled', 'other_owner', 'operator'] as Person[]) {
     for (const path of ['/v1/customers', '/v1/access']) {
@@ -27,8 +27,8 @@ t.test('403 a user who is no active member, and the key does not help', async (t
   }
 })
 
-// Attack: finding out which tenants exist.
-t.test('403 a tenant that does not exist looks like one that I am no member of', async (t) => {
+// Attack: the client tries ids to learn which tenants exist.
+t.test('403 an unknown tenant gets the response of a tenant of which the caller is no member', async (t) => {
   const headers = await world.bearer('owner')
   const seen = new Set<string>()
   const deleted = '019a0000-0000-7000-8000-00000000dead'
@@ -43,7 +43,7 @@ t.test('403 a tenant that does not exist looks like one that I am no member of',
   t.equal(seen.size, 1)
 })
 
-t.test('403 a missing scope is named, with who would grant it and the challenge of RFC 6750', async (t) => {
+t.test('403 with the missing scope, the roles that grant it, and the challenge of RFC 6750', async (t) => {
   const analyst = await ask(gateway, '/v1/customers', { headers: await world.as('analyst') })
   expectProblem(t, analyst, 403, 'insufficient_scope')
   t.match(analyst.body, {
@@ -66,8 +66,8 @@ t.test('403 a missing scope is named, with who would grant it and the challenge 
   t.match(member.body, { required: ['keys:manage'], granted_by_roles: ['Owner', 'Admin'] })
 })
 
-// Attack: the scopes of the key are added to those of its user, and the weaker of two callers wins.
-t.test('403 the key never adds to the scopes of its user, and a deny beats the Owner', async (t) => {
+// Attack: a user without a scope sends a key that has it, so that the gateway adds the scopes of both.
+t.test('403 the key never adds scopes to its user, and a deny override also holds for the Owner', async (t) => {
   const integration = { id: acme.id, key: acme.integration_key }
   const analyst = await ask(gateway, '/v1/customers', { headers: await world.as('analyst', integration) })
   expectProblem(t, analyst, 403, 'insufficient_scope')
@@ -82,8 +82,8 @@ t.test('403 the key never adds to the scopes of its user, and a deny beats the O
   t.match(denied.body.detail, /override/)
 })
 
-// Attack: the all-powerful of one world reaches into the other.
-t.test('403 the worlds of tenants and of the platform are disjoint in both directions', async (t) => {
+// Attack: the Owner of a tenant calls the platform, and an operator calls a tenant.
+t.test('403 an Owner has no access to the platform, and an operator has no access to a tenant', async (t) => {
   const platform = ['/v1/platform/tenants', `/v1/platform/tenants/${acme.id}`, '/v1/platform/users']
   for (const person of ['owner', 'admin', 'stranger'] as Person[]) {
     for (const path of platform) {
@@ -93,7 +93,7 @@ t.test('403 the worlds of tenants and of the platform are disjoint in both direc
     }
   }
   const key_alone = await ask(gateway, platform[0] as string, { headers: keyHeaders(acme) })
-  expectProblem(t, key_alone, 401, 'authentication_required', 'a tenant key is nobody on the platform')
+  expectProblem(t, key_alone, 401, 'authentication_required', 'a tenant key on the platform')
 
   const operator = await world.bearer('operator')
   for (const path of platform) t.equal((await ask(gateway, path, { headers: operator })).status, 200, path)
@@ -102,7 +102,7 @@ t.test('403 the worlds of tenants and of the platform are disjoint in both direc
   expectProblem(t, await ask(gateway, `/v1/tenants/${acme.id}`, { headers: operator }), 403, 'tenant_access_denied')
 })
 
-t.test('403 an operator lacks a privilege, and nothing but that one counts', async (t) => {
+t.test('403 an operator without the required privilege, although all other privileges are present', async (t) => {
   const privileges = (list: readonly string[]) =>
     gateway.sql(`update operators set privileges = '{${list}}' where user_id = '${world.ids.operator}'`)
   const headers = await world.bearer('operator')
@@ -117,7 +117,7 @@ t.test('403 an operator lacks a privilege, and nothing but that one counts', asy
   t.equal((await ask(gateway, '/v1/platform/users', { headers })).status, 200)
 })
 
-t.test('429 the budget of an operator, and only of an operator', async (t) => {
+t.test('429 the budget of an operator, which counts only operator routes', async (t) => {
   const small = await startGateway({ on: gateway.test_database, env: { BUDGET_OPERATOR: '2/60' } })
   t.teardown(() => small.close())
   const access = async (person: Person) => {
@@ -131,6 +131,6 @@ t.test('429 the budget of an operator, and only of an operator', async (t) => {
   const over = await ask(small, '/v1/platform/users', { headers: operator })
   expectProblem(t, over, 429, 'rate_limited')
   t.same(over.body.violated_policies, ['operator'])
-  t.equal((await ask(small, '/v1/me', { headers: operator })).status, 200, 'other routes go on')
+  t.equal((await ask(small, '/v1/me', { headers: operator })).status, 200, 'another route')
   expectProblem(t, await ask(small, '/v1/platform/users', { headers: owner }), 403, 'platform_access_denied')
 })

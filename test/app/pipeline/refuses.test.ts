@@ -11,10 +11,10 @@ import { t } from '../../helpers/t.js'
 import { buildWorld, keyHeaders } from '../../helpers/world.js'
 import { head, sendBytes } from '../http/raw-socket.js'
 
-/** The codes that each row of the table has returned, by its place in the table. */
+/** The codes that each row has returned, by the position of the row in the table. */
 const returned = TABLE.map(() => new Set<ProblemCode>())
 
-/** The table, with an ear at each row. */
+/** Returns the table with rows that record the codes which they return. */
 function watched(table: readonly Row[]): readonly Row[] {
   return table.map((row, position) => watchedRow(row, (code) => void returned[position]?.add(code)))
 }
@@ -121,13 +121,13 @@ t.test('each row refuses with each code that it lists', async (t) => {
   }
 })
 
-/** Whether a row that lists one code takes a rule, or a step, that returns another one. */
+/** Whether a row that lists some codes accepts a rule, or a step, that returns other codes. */
 type RowTakes<Listed extends ProblemCode, Returned extends ProblemCode> = readonly [
   Rule<Returned> extends Rule<Listed> ? true : false,
   Step<Returned> extends Step<Listed> ? true : false,
 ]
 
-t.test('a row that returns a code which it does not list does not compile', (t) => {
+t.test('a row that returns an unlisted code does not compile', (t) => {
   const listed: RowTakes<'tenant_suspended' | 'rate_limited', 'rate_limited'> = [true, true]
   const unlisted: RowTakes<'tenant_suspended', 'rate_limited'> = [false, false]
   t.same(

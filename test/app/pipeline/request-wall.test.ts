@@ -10,8 +10,8 @@ t.teardown(() => gateway.close())
 const world = await buildWorld(gateway)
 const numbered = (count: number) => Array.from({ length: count }, (_, position) => `X-${position}: a`)
 
-// Attack: with very many lines Node drops later ones in silence, so the header that decides could be one of those.
-t.test('431 more than 100 header lines, whoever sends them and wherever to', async (t) => {
+// Attack: the client sends so many header lines that Node silently drops the later ones, with the header that decides.
+t.test('431 more than 100 header lines, on every route', async (t) => {
   const fitting = await sendBytes(gateway, head('GET /livez HTTP/1.1', 'Host: x', ...numbered(99)))
   t.equal(fitting.status, 200, '100 lines pass')
   for (const path of ['/livez', '/v1/customers', '/nowhere']) {
@@ -22,8 +22,8 @@ t.test('431 more than 100 header lines, whoever sends them and wherever to', asy
   expectProblem(t, many, 431, 'headers_too_large', '1201 lines')
 })
 
-// Attack: a proxy checks the first of two headers, the gateway acts on the second.
-t.test('400 two lines of a header that names the caller or the host', async (t) => {
+// Attack: the client sends a header twice. A proxy checks the first line, and the gateway uses the second.
+t.test('400 a second line of a header that identifies the caller or the host', async (t) => {
   const { authorization, ...tenant } = await world.as('owner')
   const good = Object.entries({ ...tenant, authorization, host: 'gateway.test' })
   for (const [name, value] of good as [string, string][]) {
@@ -38,7 +38,7 @@ t.test('400 two lines of a header that names the caller or the host', async (t) 
       expectProblem(t, answer, 400, 'duplicate_header', `${first} and ${second}`)
     }
     const single = await askRaw(gateway, '/v1/customers', { lines: good.flat() as string[] })
-    t.equal(single.status, 200, 'each once is fine')
+    t.equal(single.status, 200, 'each header once')
     for (const path of ['/livez', '/nowhere', '/docs']) {
       const lines = [name, value, name, 'another']
       expectProblem(t, await askRaw(gateway, path, { lines }), 400, 'duplicate_header', `${name} to ${path}`)
@@ -46,8 +46,8 @@ t.test('400 two lines of a header that names the caller or the host', async (t) 
   }
 })
 
-// Attack: none needed; URLs are kept by every hop, so a credential in one is a leak that must be noticed at once.
-t.test('400 credentials in the URL, in whichever form, and none of them is logged or repeated', async (t) => {
+// Each proxy on the way logs URLs. A credential in a URL has leaked, so the gateway refuses it and the client notices.
+t.test('400 a credential in the URL, and neither the log nor the response holds it', async (t) => {
   const token = await world.token('owner')
   const urls = [
     `/v1/customers?search=${world.acme.key}`,
@@ -67,11 +67,11 @@ t.test('400 credentials in the URL, in whichever form, and none of them is logge
   }
   const log = gateway.lines.join('')
   for (const secret of ['planted-secret-1', token, world.acme.key]) t.notOk(log.includes(secret), 'not in the log')
-  t.match(log, 'credentials_in_url', 'the log was looked at')
+  t.match(log, 'credentials_in_url', 'the refusals in the log')
 })
 
-// Attack: a flood from one address, with credentials or without, to routes that exist or not.
-t.test('429 beyond the budget of the address, whatever is asked', async (t) => {
+// Attack: a client floods the gateway from one address, with and without credentials, on known and unknown routes.
+t.test('429 over the budget of the address, on every route', async (t) => {
   const small = await startGateway({ on: gateway.test_database, env: { BUDGET_ADDRESS: '6/60' } })
   t.teardown(() => small.close())
   const good = keyHeaders({ id: world.acme.id, key: world.acme.integration_key })
@@ -90,7 +90,7 @@ t.test('429 beyond the budget of the address, whatever is asked', async (t) => {
     t.equal(budgetOf(answer, 'address').left, 0)
     t.equal(answer.headers.get('retry-after'), String(budgetOf(answer, 'address').reset))
   }
-  // Row 1 comes first: what cannot be read in one way is not counted for anybody.
+  // Row 1 comes first: no budget counts a malformed or ambiguous request.
   const crowded = head('GET /livez HTTP/1.1', 'Host: x', ...numbered(100))
   expectProblem(t, await sendBytes(small, crowded), 431, 'headers_too_large', 'row 1 before row 2')
   expectProblem(t, await sendBytes(small, head('GET /%zz HTTP/1.1', 'Host: x')), 400, 'malformed_request')

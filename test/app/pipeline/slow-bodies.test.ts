@@ -7,7 +7,7 @@ import { ask } from '../../helpers/requests.js'
 import { t } from '../../helpers/t.js'
 import { buildWorld, keyHeaders, PASSWORD } from '../../helpers/world.js'
 
-/** What is known of a caller may be a quarter of a second old. */
+/** The gateway loads the facts of a caller again after a body that took longer than 250 ms. */
 const OLDER_MS = 300
 
 const gateway = await startGateway()
@@ -17,7 +17,7 @@ const { acme, ids } = world
 const owner = await world.as('owner')
 const tenant = `/v1/tenants/${acme.id}`
 
-/** Sends the head of a request and half of its body. @returns sends the rest, and gives the status and what was said. */
+/** Sends the head and the start of a body. @returns a function that sends the rest and returns status and response */
 async function begin(method: string, path: string, headers: Record<string, string>, body: object) {
   const { hostname, port } = new URL(gateway.url)
   const whole = JSON.stringify(body)
@@ -30,7 +30,7 @@ async function begin(method: string, path: string, headers: Record<string, strin
   const lines = Object.entries({ ...headers, ...more }).map((line) => `${line.join(': ')}\r\n`)
   const socket = connect(Number(port), hostname)
   socket.write(`${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n${whole.slice(0, 5)}`)
-  // The age of what is known is what this is about.
+  // The facts must become too old while the body arrives.
   await sleep(OLDER_MS)
   return async () => {
     socket.write(whole.slice(5))
@@ -53,8 +53,8 @@ async function newKey() {
   return { headers: keyHeaders({ id: acme.id, key: made.key }), path: `${tenant}/keys/${made.id}` }
 }
 
-// Attack: begins a request that gives a right, loses all rights, and finishes it then.
-t.test('403 who was removed while their request was on its way does not let themselves in again', async (t) => {
+// Attack: an admin starts a request that makes them a member, is removed, and then sends the rest of the body.
+t.test('403 an admin who is removed while the body arrives cannot add themselves again', async (t) => {
   const admin = await newAdmin()
   const finish = await begin('POST', `${tenant}/members`, admin.headers, { user_id: admin.id, roles: ['Admin'] })
   t.equal((await ask(gateway, `${tenant}/members/${admin.id}`, { method: 'DELETE', headers: owner })).status, 204)
@@ -64,7 +64,7 @@ t.test('403 who was removed while their request was on its way does not let them
   t.same(await gateway.sql(`select 1 from memberships where user_id = '${admin.id}'`), [])
 })
 
-t.test('401 a key that is made while its maker is signed out is not made', async (t) => {
+t.test('401 the gateway creates no key for a user whose session is revoked while the body arrives', async (t) => {
   const admin = await newAdmin()
   const finish = await begin('POST', `${tenant}/keys`, admin.headers, { name: 'Made too late', scopes: [] })
   await ask(gateway, '/v1/auth/logout', { method: 'POST', headers: admin.headers })
@@ -73,7 +73,7 @@ t.test('401 a key that is made while its maker is signed out is not made', async
   t.same(await gateway.sql(`select 1 from tenant_keys where name = 'Made too late'`), [])
 })
 
-t.test('401 403 on the data plane too: a key that was revoked, a scope that was denied', async (t) => {
+t.test('401 a key that is revoked while the body arrives, and 403 a scope that is denied in that time', async (t) => {
   const { headers, path } = await newKey()
   const finish = await begin('POST', '/v1/customers', headers, { name: 'Ada' })
   await ask(gateway, path, { method: 'DELETE', headers: owner })
@@ -87,7 +87,7 @@ t.test('401 403 on the data plane too: a key that was revoked, a scope that was 
   await ask(gateway, override, { method: 'DELETE', headers: owner })
 })
 
-t.test('403 an operator who was dismissed does not appoint themselves', async (t) => {
+t.test('403 an operator who is removed while the body arrives cannot appoint themselves again', async (t) => {
   const user = await makeUser(gateway, world)
   const operator = await world.bearer('operator')
   const privileges = ['platform:operators:manage']
@@ -102,10 +102,10 @@ t.test('403 an operator who was dismissed does not appoint themselves', async (t
   t.same(await gateway.sql(`select 1 from operators where user_id = '${user.id}'`), [])
 })
 
-t.test('201 whoever keeps their rights takes the time that they need; a key is counted once', async (t) => {
+t.test('201 a slow body of a caller who keeps their rights, and the budget counts its request once', async (t) => {
   const { headers } = await newKey()
   const finish = await begin('POST', '/v1/customers', headers, { name: 'Ada Adeyemi' })
   t.equal((await finish()).status, 201)
   const { body } = await ask(gateway, '/v1/key', { headers })
-  t.equal(body.secrets[0].requests, 2, 'it, and this one')
+  t.equal(body.secrets[0].requests, 2, 'the slow request and this one')
 })

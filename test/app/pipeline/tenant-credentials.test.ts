@@ -12,7 +12,7 @@ const world = await buildWorld(gateway)
 const { acme, globex } = world
 const HOUR_MS = 3_600_000
 
-t.test('401 tenant headers missing, one or both, empty or not: sent back to send them', async (t) => {
+t.test('401 one or both tenant headers are missing or empty: the challenge asks for both', async (t) => {
   const { 'x-tenant-id': id, 'x-tenant-api-key': key } = keyHeaders(acme) as Record<string, string>
   const variants: Record<string, string>[] = [
     {},
@@ -33,8 +33,8 @@ t.test('401 tenant headers missing, one or both, empty or not: sent back to send
   }
 })
 
-// Attack: telling from the answer which tenants and keys exist, which were revoked, and which belong together.
-t.test('401 whatever is wrong with the tenant credentials is one answer', async (t) => {
+// Attack: the client compares responses to learn which tenants and keys exist, and which key belongs to which tenant.
+t.test('401 all invalid tenant credentials get the same response', async (t) => {
   const wish = (name: string, more = {}) =>
     acme.store.write('tenant_key.created', (store) => store.keys.create({ name, scopes: [], ...more }))
   const revoked = await wish('Revoked')
@@ -87,12 +87,12 @@ t.test('401 whatever is wrong with the tenant credentials is one answer', async 
   }
   t.equal(seen.size, 1, `byte for byte the same, headers too: ${[...seen].join('\n')}`)
   const good = await ask(gateway, '/v1/access', { headers: keyHeaders(acme) })
-  t.equal(good.status, 200, 'the credentials that the variants start from are good')
+  t.equal(good.status, 200, 'the credentials from which the variants are made')
   const upper = await ask(gateway, '/v1/access', { headers: keyHeaders({ ...acme, id: acme.id.toUpperCase() }) })
   t.equal(upper.status, 200, 'a UUID is the same in either case (RFC 9562 section 4)')
 })
 
-/** Everything of an answer but what differs between two equal requests: its id, the time, and what is left. */
+/** A response without the request id, the date and the remaining budget, which differ between equal requests. */
 function sameness({ text, body, headers }: Answer): string {
   const kept = [...headers].filter(([name]) => !['x-request-id', 'date', 'ratelimit'].includes(name))
   return JSON.stringify([text.replaceAll(body.request_id, ''), kept])
@@ -102,7 +102,7 @@ function flipLast(key: string): string {
   return key.slice(0, -1) + (key.endsWith('0') ? '1' : '0')
 }
 
-/** The checksum as the written form defines it: CRC-32 in six characters of base62. */
+/** Appends the checksum of a tenant key: CRC-32 in six characters of base62. */
 function withChecksum(body: string): string {
   const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
   let rest = crc32(body)

@@ -13,7 +13,7 @@ const integration = { id: acme.id, key: acme.integration_key }
 const customers = (headers: Record<string, string>, on: Pick<TestGateway, 'url'> = gateway) =>
   ask(on, '/v1/customers', { headers })
 
-t.test('403 a right key of a suspended tenant says so, until the suspension ends', async (t) => {
+t.test('403 tenant_suspended for a valid key of a suspended tenant, until the suspension ends', async (t) => {
   const suspend = (until?: string) =>
     world.platform.write('tenant.suspended', (store) => store.platform_tenants.suspend(acme.id, 'unpaid', until))
   const activate = () => world.platform.write('tenant.activated', (store) => store.platform_tenants.activate(acme.id))
@@ -21,23 +21,23 @@ t.test('403 a right key of a suspended tenant says so, until the suspension ends
 
   await suspend()
   expectProblem(t, await customers(keyHeaders(integration)), 403, 'tenant_suspended', 'without end')
-  t.notMatch((await customers(keyHeaders(integration))).text, /unpaid/, 'the reason is the operator’s')
+  t.notMatch((await customers(keyHeaders(integration))).text, /unpaid/, 'the reason is only for operators')
   const member = await ask(gateway, `/v1/tenants/${acme.id}`, { headers: await world.bearer('owner') })
   expectProblem(t, member, 403, 'tenant_suspended', 'a member in the management plane')
-  t.equal((await customers(keyHeaders(globex))).body.code, 'insufficient_scope', 'the other tenant goes on')
+  t.equal((await customers(keyHeaders(globex))).body.code, 'insufficient_scope', 'the other tenant is not suspended')
   const wrong = await customers(keyHeaders({ id: acme.id, key: globex.key }))
-  expectProblem(t, wrong, 401, 'invalid_tenant_credentials', 'a wrong key learns nothing')
+  expectProblem(t, wrong, 401, 'invalid_tenant_credentials', 'a wrong key does not reveal the suspension')
   await activate()
-  t.equal((await customers(keyHeaders(integration))).status, 200, 'activated: the next request passes')
+  t.equal((await customers(keyHeaders(integration))).status, 200, 'the next request after the activation')
 
   await suspend(new Date(gateway.clock.now() + 10 * MINUTE_MS).toISOString())
   expectProblem(t, await customers(keyHeaders(integration)), 403, 'tenant_suspended', 'with an end')
   gateway.clock.advance(10 * MINUTE_MS)
-  t.equal((await customers(keyHeaders(integration))).status, 200, 'until has passed')
+  t.equal((await customers(keyHeaders(integration))).status, 200, 'the end time has passed')
   await activate()
 })
 
-t.test('403 a tenant whose trial is over is suspended by itself', async (t) => {
+t.test('403 a tenant whose trial has ended is suspended without an operator', async (t) => {
   const until = (at_ms: number) =>
     gateway.sql(`update tenants set trial_ends_at = '${new Date(at_ms).toISOString()}' where id = '${acme.id}'`)
   await until(gateway.clock.now() + 5 * MINUTE_MS)
@@ -47,8 +47,8 @@ t.test('403 a tenant whose trial is over is suspended by itself', async (t) => {
   await gateway.sql(`update tenants set trial_ends_at = null where id = '${acme.id}'`)
 })
 
-// Attack: a key that leaked is used from elsewhere.
-t.test('403 a key with networks works from inside of them only', async (t) => {
+// Attack: an attacker uses a leaked key from another network.
+t.test('403 a key with allowed networks from an address outside of them', async (t) => {
   const limited = async (...allowed_cidrs: string[]) => {
     const { key } = await acme.store.write('tenant_key.created', (store) =>
       store.keys.create({ name: 'Limited', scopes: ['conversations:view'], allowed_cidrs }),
@@ -63,10 +63,10 @@ t.test('403 a key with networks works from inside of them only', async (t) => {
   }
 })
 
-t.test('200 an IPv4 caller on a socket that speaks both is its IPv4 address', async (t) => {
+t.test('200 the address of an IPv4 client on a dual-stack socket is its IPv4 address', async (t) => {
   const both = await startGateway({ on: gateway.test_database, env: { BUDGET_TENANT: '1000/60' } })
   t.teardown(() => both.close())
-  // Listening on :: shows IPv4 callers as ::ffff:127.0.0.1, which must not slip past a list of IPv4 networks.
+  // A socket that listens on :: reports IPv4 clients as ::ffff:127.0.0.1. A list of IPv4 networks must still match them.
   await new Promise<void>((resolve) => both.app.server.close(() => resolve()))
   await new Promise<void>((resolve) => both.app.server.listen({ host: '::', port: 0 }, resolve))
   const address = both.app.server.address() as { port: number }
@@ -79,11 +79,11 @@ t.test('200 an IPv4 caller on a socket that speaks both is its IPv4 address', as
   }
   t.equal((await key('127.0.0.1/32')).status, 200)
   expectProblem(t, await key('127.0.0.2/32'), 403, 'address_not_allowed')
-  expectProblem(t, await key('::/0'), 403, 'address_not_allowed', 'no IPv6 network holds it')
+  expectProblem(t, await key('::/0'), 403, 'address_not_allowed', 'an IPv6 network does not contain it')
 })
 
-// Attack: a page of somebody else makes the browser of a signed-in person call.
-t.test('403 a page calls only from an origin that this very tenant lists', async (t) => {
+// Attack: a foreign web page makes the browser of a logged-in user send requests.
+t.test('403 a request from a page whose origin this tenant does not list', async (t) => {
   const from = (origin: string, tenant = integration) => customers({ ...keyHeaders(tenant), origin })
   const listed = await from('https://acme.example')
   t.equal(listed.status, 200)
@@ -102,7 +102,7 @@ t.test('403 a page calls only from an origin that this very tenant lists', async
   ]
   for (const origin of others) expectProblem(t, await from(origin), 403, 'origin_not_allowed', origin)
   const with_user = await customers({ ...(await world.as('owner')), origin: 'https://globex.example' })
-  expectProblem(t, with_user, 403, 'origin_not_allowed', 'a signed-in user changes nothing')
+  expectProblem(t, with_user, 403, 'origin_not_allowed', 'a logged-in user')
 })
 
 t.test('429 the budgets of the key and of the tenant, and never 401', async (t) => {
@@ -124,24 +124,24 @@ t.test('429 the budgets of the key and of the tenant, and never 401', async (t) 
   t.notOk(over_key.headers.has('www-authenticate'))
 
   const other_key = keyHeaders(globex)
-  t.equal((await customers(other_key, small)).status, 403, 'a key over its budget spends nothing of the tenant’s')
+  t.equal((await customers(other_key, small)).status, 403, 'a refused key consumes no budget of the tenant')
   t.equal((await customers(other_key, small)).status, 403)
   const over_tenant = await customers(other_key, small)
   expectProblem(t, over_tenant, 429, 'rate_limited', 'the tenant')
   t.same(over_tenant.body.violated_policies, ['tenant'])
   t.equal(budgetOf(over_tenant, 'tenant').left, 0)
-  t.equal((await customers(keyHeaders(integration), small)).status, 200, 'the other tenant has its own')
+  t.equal((await customers(keyHeaders(integration), small)).status, 200, 'the other tenant has its own budget')
 
   await gateway.sql(`update tenants set requests_per_minute = 9 where id = '${globex.id}'`)
-  t.match(budgetOf(await customers(other_key, small), 'tenant'), { quota: 9, left: 3 }, 'the plan beats BUDGET_TENANT')
+  t.match(budgetOf(await customers(other_key, small), 'tenant'), { quota: 9, left: 3 }, 'the plan of the tenant wins')
   small.clock.advance(MINUTE_MS)
   t.equal((await customers(slow, small)).status, 200, 'a new window')
 })
 
-t.test('429 BUDGET_KEY holds each key that has no budget of its own', async (t) => {
+t.test('429 BUDGET_KEY limits each key without its own budget', async (t) => {
   const small = await startGateway({ on: gateway.test_database, env: { BUDGET_KEY: '1/60' } })
   t.teardown(() => small.close())
   t.equal((await customers(keyHeaders(integration), small)).status, 200)
   expectProblem(t, await customers(keyHeaders(integration), small), 429, 'rate_limited')
-  t.equal((await customers(keyHeaders(acme), small)).status, 403, 'another key has its own')
+  t.equal((await customers(keyHeaders(acme), small)).status, 403, 'another key has its own budget')
 })

@@ -12,7 +12,7 @@ const tenant = `/v1/tenants/${acme.id}`
 const explain = async (body: unknown, person: Person = 'owner', tenant_id = acme.id) =>
   ask(gateway, `/v1/tenants/${tenant_id}/access/explain`, { headers: await world.bearer(person), body })
 
-/** Routes whose refusal comes before anything is changed, and whose scopes differ. */
+/** Routes with different scopes that refuse a request before they change anything. */
 const ROUTES = [
   ['GET', '/v1/customers'],
   ['GET', '/v1/customers/00000000-0000-4000-8000-000000000000?x=1'],
@@ -30,7 +30,7 @@ const ROUTES = [
 ] as const
 const EXPLAINED = ['required', 'missing', 'principal', 'denied_by_override', 'granted_by_roles', 'detail'] as const
 
-/** What really happens: a body that no route takes, so that whoever is let in changes nothing. */
+/** Sends the real request. No route accepts its body, so an authorised request changes nothing. */
 const really = async (method: string, path: string, headers: Record<string, string>) =>
   ask(gateway, path.replace('?x=1', ''), {
     method,
@@ -39,7 +39,7 @@ const really = async (method: string, path: string, headers: Record<string, stri
   })
 
 for (const person of ['owner', 'admin', 'lead', 'agent', 'analyst', 'disabled', 'pending'] as const) {
-  t.test(`what is explained to be so of ${person} is so`, async (t) => {
+  t.test(`the explanation for ${person} is the decision that the request gets`, async (t) => {
     await gateway.sql(`insert into overrides values ('${acme.id}', '${ids.lead}', 'customers:edit', 'deny', 'test', now()),
       ('${acme.id}', '${ids.agent}', 'audit:view', 'grant', 'test', now()) on conflict do nothing`)
     for (const [method, path] of ROUTES) {
@@ -57,7 +57,7 @@ for (const person of ['owner', 'admin', 'lead', 'agent', 'analyst', 'disabled', 
   })
 }
 
-t.test('what is explained to be so of a key is so, alone and whatever became of it', async (t) => {
+t.test('the explanation for a key is the decision that its request gets, also if the key is not active', async (t) => {
   const headers = await world.bearer('owner')
   const create = async (scopes: string[]) =>
     (await ask(gateway, `${tenant}/keys`, { headers, body: { name: 'Explained', scopes } })).body as {
@@ -87,8 +87,8 @@ t.test('what is explained to be so of a key is so, alone and whatever became of 
   }
 })
 
-// An explanation that says "allowed" of what is refused sends people to look in the wrong place.
-t.test('a disabled user, and a path in another tenant, are explained as they are refused', async (t) => {
+// An explanation that says `allowed` for a refused request would mislead its reader.
+t.test('the explanation for a disabled user, and for a path of another tenant, is the real refusal', async (t) => {
   const path = `${tenant}/keys`
   const elsewhere = `/v1/tenants/${globex.id}/keys`
   const foreign = await explain({ user_id: ids.owner, method: 'GET', path: elsewhere })
@@ -107,10 +107,10 @@ t.test('a disabled user, and a path in another tenant, are explained as they are
   await gateway.sql(`update users set disabled_at = null where id = '${ids.admin}'`)
 })
 
-/** Refusals of the tests before are written whenever the recorder flushes. */
+/** The recorder can flush refusals of earlier tests at any time, so they are not counted. */
 const CHANGES_MADE = `select count(*)::int as count from audit_events where action <> 'request.refused'`
 
-t.test('an explanation acts on nothing, and names the roles that would help', async (t) => {
+t.test('200 an explanation changes nothing, and names the roles that grant the scope', async (t) => {
   const before = await gateway.sql(CHANGES_MADE)
   const { id } = await world.createCustomer()
   const body = { user_id: ids.lead, method: 'DELETE', path: `/v1/customers/${id}` }
@@ -128,11 +128,11 @@ t.test('an explanation acts on nothing, and names the roles that would help', as
   })
   t.equal((await gateway.sql(`select from customers where id = '${id}'`)).length, 1)
   const after = await gateway.sql(CHANGES_MADE)
-  t.equal(Number(after[0]?.count), Number(before[0]?.count) + 1, 'the customer that was made')
+  t.equal(Number(after[0]?.count), Number(before[0]?.count) + 1, 'only the creation of the customer')
 })
 
-// Stops the walk through the users and keys of other tenants by asking about them.
-t.test('404 a path that no route takes, and whoever is not of this tenant', async (t) => {
+// Attack: asks for explanations to find users and keys of other tenants.
+t.test('404 an unknown path, and a user or key that does not belong to the tenant', async (t) => {
   for (const [method, path] of [
     ['GET', '/v1/nothing'],
     ['PUT', '/v1/customers'],
@@ -163,7 +163,7 @@ t.test('404 a path that no route takes, and whoever is not of this tenant', asyn
     t.match(answer, { status: 404, body: { code: 'not_found' } })
     texts.add(answer.text.replace(answer.body.request_id, ''))
   }
-  t.equal(texts.size, 1, 'one answer')
+  t.equal(texts.size, 1, 'all have the same response')
   t.match(await explain({ user_id: ids.agent, method: 'GET', path }, 'agent'), {
     status: 403,
     body: { missing: ['users:manage'] },
@@ -186,25 +186,22 @@ t.test('404 a path that no route takes, and whoever is not of this tenant', asyn
   for (const body of wrong) t.equal((await explain(body)).status, 400, JSON.stringify(body).slice(0, 60))
 })
 
-t.test(
-  '200 the catalogue says of every scope what it means, where it is asked for, and which roles give it',
-  async (t) => {
-    const headers = await world.bearer('owner')
-    await ask(gateway, `${tenant}/roles`, { headers, body: { name: 'Clerk', scopes: ['customers:edit'] } })
-    const answer = await ask(gateway, `${tenant}/scopes`, { headers: await world.bearer('analyst') })
-    t.strictSame(
-      answer.body.data.map(({ scope }: { scope: string }) => scope),
-      ALL_SCOPES,
-    )
-    const of = (scope: string) => answer.body.data.find((each: { scope: string }) => each.scope === scope)
-    t.strictSame(of('customers:edit'), {
-      scope: 'customers:edit',
-      meaning: 'Create, change and delete customers',
-      is_known: true,
-      routes: ['POST /v1/customers', 'PATCH /v1/customers/:id', 'DELETE /v1/customers/:id'],
-      roles: ['Owner', 'Admin', 'Support Lead', 'Agent', 'Clerk'],
-    })
-    t.match(of('audit:view').roles, ['Owner', 'Admin', 'Analyst'])
-    t.match(await ask(gateway, `${tenant}/scopes`, { headers: await world.bearer('stranger') }), { status: 403 })
-  },
-)
+t.test('200 the catalogue lists for every scope its meaning, its routes and its roles', async (t) => {
+  const headers = await world.bearer('owner')
+  await ask(gateway, `${tenant}/roles`, { headers, body: { name: 'Clerk', scopes: ['customers:edit'] } })
+  const answer = await ask(gateway, `${tenant}/scopes`, { headers: await world.bearer('analyst') })
+  t.strictSame(
+    answer.body.data.map(({ scope }: { scope: string }) => scope),
+    ALL_SCOPES,
+  )
+  const of = (scope: string) => answer.body.data.find((each: { scope: string }) => each.scope === scope)
+  t.strictSame(of('customers:edit'), {
+    scope: 'customers:edit',
+    meaning: 'Create, change and delete customers',
+    is_known: true,
+    routes: ['POST /v1/customers', 'PATCH /v1/customers/:id', 'DELETE /v1/customers/:id'],
+    roles: ['Owner', 'Admin', 'Support Lead', 'Agent', 'Clerk'],
+  })
+  t.match(of('audit:view').roles, ['Owner', 'Admin', 'Analyst'])
+  t.match(await ask(gateway, `${tenant}/scopes`, { headers: await world.bearer('stranger') }), { status: 403 })
+})

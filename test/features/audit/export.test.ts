@@ -9,12 +9,12 @@ import { t } from '../../helpers/t.js'
 import { until } from '../../helpers/until.js'
 import { buildWorld } from '../../helpers/world.js'
 
-/** Events that an export reads at once. */
+/** The number of events that an export reads in one query. */
 const BATCH = 500
 const MANY = 12 * BATCH + 1
 const test_database = await openTestDatabase()
 const signing_keys = generateSigningKeys()
-/** Counts the reads of events, and breaks one of them when it is told to. */
+/** Counts the reads of events, and fails the read with the number `fail_at`. */
 const reads = { events: 0, fail_at: Number.POSITIVE_INFINITY }
 const counted: Database = {
   ...test_database.database,
@@ -42,7 +42,7 @@ const path = `/v1/tenants/${acme.id}/audit-events/export`
 const of_globex = `/v1/tenants/${globex.id}/audit-events/export`
 const fresh = (fail_at = Number.POSITIVE_INFINITY) => Object.assign(reads, { events: 0, fail_at })
 
-// Globex gets more events than the buffers between here and the gateway hold.
+// Globex gets more events than the buffers between the database and the client hold.
 await gateway.sql(`insert into audit_events (id, tenant_id, action, actor_kind, target_kind, target_id, changes,
   created_at, chain_seq, digest, hash)
   select gen_random_uuid(), tenant_id, 'customer.created', 'system', 'customer', n::text,
@@ -50,7 +50,7 @@ await gateway.sql(`insert into audit_events (id, tenant_id, action, actor_kind, 
   from audit_chains, generate_series(1, ${MANY}) n where tenant_id = '${globex.id}';
   update audit_chains set length = length + ${MANY} where tenant_id = '${globex.id}'`)
 
-t.test('200 an NDJSON export is every event of the list, newest first, one a line', async (t) => {
+t.test('200 an NDJSON export has every event of the list, newest first, one per line', async (t) => {
   const listed = (await ask(gateway, `/v1/tenants/${acme.id}/audit-events?limit=100`, { headers: owner })).body.data
   const answer = await ask(gateway, path, { headers: owner })
   t.equal(answer.headers.get('content-type'), 'application/x-ndjson; charset=utf-8')
@@ -78,8 +78,8 @@ t.test('200 an NDJSON export is every event of the list, newest first, one a lin
   t.equal((await ask(gateway, path, { headers: await world.bearer('agent') })).status, 403)
 })
 
-// Attack: a name or a user agent that a spreadsheet would run as a formula.
-t.test('200 a CSV export has a header, quotes what must be, and holds no formula', async (t) => {
+// Attack: writes a name or a user agent that a spreadsheet would run as a formula.
+t.test('200 a CSV export has a header, quotes its cells, and contains no formula', async (t) => {
   const agent = '=HYPERLINK("http://evil.example","click")'
   const name = 'Comma, "quote"; =1+1'
   const headers = { ...owner, 'user-agent': agent }
@@ -89,12 +89,12 @@ t.test('200 a CSV export has a header, quotes what must be, and holds no formula
   const [head = '', first = '', ...rest] = answer.text.split('\n')
   t.equal(head.split(',').length, 14)
   t.match(head, /^chain_seq,created_at,tenant_id,action,/)
-  t.equal(rest.pop(), '', 'ends with a whole line')
+  t.equal(rest.pop(), '', 'the last line is complete')
   const cells = parseCsvLine(first)
   t.equal(cells.length, 14)
   const column = (of: string) => cells[head.split(',').indexOf(of)] as string
   t.equal(column('user_agent'), `'${agent}`)
-  t.equal(JSON.parse(column('changes')).after.name, name, 'and JSON survives the quoting')
+  t.equal(JSON.parse(column('changes')).after.name, name, 'the JSON in the cell is unchanged')
   t.equal(column('action'), 'tenant_key.created')
   for (const line of [first, ...rest]) for (const cell of parseCsvLine(line)) t.notMatch(cell, /^[=+@\t\r-]/)
 })
@@ -115,7 +115,7 @@ t.test('200 an export of many batches has each event once', async (t) => {
   t.ok(reads.events >= 12, `${reads.events} reads`)
 })
 
-/** Begins an export and reads its first piece. */
+/** Starts an export and waits for its first chunk. */
 async function begun(): Promise<IncomingMessage> {
   const [response] = (await once(httpGet(gateway.url + of_globex, { headers: other_owner }), 'response')) as [
     IncomingMessage,
@@ -125,8 +125,8 @@ async function begun(): Promise<IncomingMessage> {
   return response
 }
 
-// Attack: begin exports and go away, until the database has no connection left.
-t.test('a reader who goes away half way leaves no query, no connection and no error behind', async (t) => {
+// Attack: starts exports and disconnects, to use up the database connections.
+t.test('a client that disconnects during an export leaves no query, no busy connection and no error', async (t) => {
   for (let round = 0; round < 12; round += 1) {
     fresh()
     const response = await begun()
@@ -137,20 +137,20 @@ t.test('a reader who goes away half way leaves no query, no connection and no er
   }
   const after = reads.events
   t.ok(after <= 12, `${after} reads of ${MANY / BATCH} batches`)
-  t.equal((await ask(gateway, `${path}`, { headers: owner })).status, 200, 'and the next one is served')
+  t.equal((await ask(gateway, `${path}`, { headers: owner })).status, 200, 'the next export')
   t.same(
     gateway.lines.filter((line) => /"level":"(error|fatal)"/.test(line) && !/terminated/.test(line)),
     [],
   )
 })
 
-t.test('a reader who does not read is not read for: what waits is bounded', async (t) => {
+t.test('backpressure: an export stops reading when its client does not read', async (t) => {
   fresh()
   const response = await begun()
   let last = -1
   let polls_without_a_read = 0
-  // It stops by itself when the buffers are full; nothing but the reader makes it go on.
-  await until('it stops', () => {
+  // The export stops when the buffers are full, and continues only when the client reads.
+  await until('the export stops reading', () => {
     polls_without_a_read = reads.events === last ? polls_without_a_read + 1 : 0
     last = reads.events
     return polls_without_a_read === 50
@@ -160,13 +160,13 @@ t.test('a reader who does not read is not read for: what waits is bounded', asyn
   await once(response, 'close')
 })
 
-// Stops half an audit from being taken for a whole one.
-t.test('a database that fails half way breaks the connection, and fails at once as a 503', async (t) => {
+// A client must not take half an export for a complete one.
+t.test('503 a database failure before the first event; a later failure breaks the connection', async (t) => {
   for (const format of ['ndjson', 'csv']) {
     fresh(4)
     const response = await fetch(`${gateway.url}${of_globex}?format=${format}`, { headers: other_owner })
     t.equal(response.status, 200)
-    await t.rejects(response.text(), 'the body has no end')
+    await t.rejects(response.text(), 'the body is cut off')
     fresh(1)
     const refused = await ask(gateway, `${of_globex}?format=${format}`, { headers: other_owner })
     t.match(refused, { status: 503, body: { code: 'service_unavailable' } })
@@ -177,7 +177,7 @@ t.test('a database that fails half way breaks the connection, and fails at once 
   t.equal((await ask(gateway, path, { headers: owner })).status, 200)
 })
 
-t.test('200 HEAD says what GET would, and reads no events', async (t) => {
+t.test('200 HEAD has the headers of GET, and reads no events', async (t) => {
   fresh()
   const answer = await ask(gateway, of_globex, { method: 'HEAD', headers: other_owner })
   t.equal(answer.status, 200)
@@ -185,12 +185,12 @@ t.test('200 HEAD says what GET would, and reads no events', async (t) => {
   t.equal(reads.events, 0)
 })
 
-t.test('an export may go on for longer than any other answer', async (t) => {
+t.test('an export may run for at least 10 minutes', async (t) => {
   const route = gateway.routes.find(({ url, method }) => url.endsWith('/audit-events/export') && method === 'GET')
   t.ok((route?.config?.handler_ms_max ?? 0) >= 600_000)
 })
 
-/** One line of CSV (RFC 4180) without line breaks in its cells. */
+/** Parses one line of CSV (RFC 4180) without line breaks in its cells. */
 function parseCsvLine(line: string): string[] {
   return [...line.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(
     ([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain ?? '',

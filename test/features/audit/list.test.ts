@@ -27,7 +27,7 @@ await globex.store.write('tenant_key.created', (store) => store.keys.create({ na
 // biome-ignore lint/suspicious/noExplicitAny: events are looked into as JSON
 type Event = any
 const actionsOf = (events: Event[]) => events.map(({ action }) => action)
-/** Follows next_cursor to the end. */
+/** Follows `next_cursor` to the last page. */
 async function everyPage(query: string, at = path, headers = owner): Promise<Event[]> {
   const events: Event[] = []
   let cursor = ''
@@ -40,7 +40,7 @@ async function everyPage(query: string, at = path, headers = owner): Promise<Eve
   return events
 }
 
-t.test('200 events come newest first, say who did what from where, and are of this tenant alone', async (t) => {
+t.test('200 events are newest first, record who did what from where, and belong to this tenant only', async (t) => {
   const { body, text } = await get('?limit=100')
   t.same(actionsOf(body.data).slice(0, 3), ['tenant_key.revoked', 'tenant_key.updated', 'tenant_key.created'])
   t.match(body.data[1], {
@@ -64,7 +64,7 @@ t.test('200 events come newest first, say who did what from where, and are of th
   )
 })
 
-t.test('200 filters fit all of them or nothing', async (t) => {
+t.test('200 all filters of a query must match', async (t) => {
   const all = (await get('?limit=100')).body.data as Event[]
   const [revoked, updated, created] = all
   const found = async (query: string) => (await get(`?limit=100&${query}`)).body.data.map(({ id }: Event) => id)
@@ -84,21 +84,21 @@ t.test('200 filters fit all of them or nothing', async (t) => {
   t.equal((await get('?actor_id=%00')).status, 400)
 })
 
-t.test('200 pages have each event once, also while others are written, and with filters', async (t) => {
+t.test('200 pages contain each event once, also with filters and while new events are written', async (t) => {
   const all = (await get('?limit=100')).body.data as Event[]
   t.same(await everyPage('limit=2'), all)
   t.same(await everyPage(`limit=1&target_id=${key.id}`), all.slice(0, 3))
   const first = await get('?limit=3')
   await change('POST', '/keys', { name: 'Between two pages' })
   const next = await get(`?limit=100&cursor=${first.body.next_cursor}`)
-  t.same([...first.body.data, ...next.body.data], all, 'what is new stands before the first page')
+  t.same([...first.body.data, ...next.body.data], all, 'new events come before the first page')
   const link = first.headers.get('link') ?? ''
   t.match(link, /rel="next"/)
   t.same((await get('', /<([^>]+)>/.exec(link)?.[1])).body.data, all.slice(3, 6))
 })
 
-// Stops a place in the list of one tenant from being used in that of another, or with other filters.
-t.test('400 a cursor belongs to its tenant, its filters and its list', async (t) => {
+// Attack: uses the cursor of one tenant in the list of another, or with other filters.
+t.test('400 a cursor is valid only for its tenant, its filters and its list', async (t) => {
   const { next_cursor } = (await get('?limit=1')).body
   const foreign = `/v1/tenants/${globex.id}/audit-events`
   const bad = { status: 400, body: { code: 'invalid_cursor' } }
@@ -122,8 +122,8 @@ t.test('200 an operator sees the events of every tenant and of the platform', as
   t.same([...new Set(actionsOf(logins))], ['session.started'])
 })
 
-// Stops whoever took over the gateway, with any of its roles, from hiding what they did.
-t.test('42501 no role of the running gateway rewrites the audit, or the ends of its chains', async (t) => {
+// Attack: takes over the gateway and changes the audit log with a database role of the gateway.
+t.test('42501 no database role of the running gateway can change audit events or chains', async (t) => {
   const bindings = [{ role: 'gatehouse_tenant', tenant_id: acme.id }, { role: 'gatehouse_platform' }] as const
   const before = await gateway.sql('select * from audit_events order by seq')
   for (const binding of bindings) {

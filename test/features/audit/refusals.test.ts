@@ -17,14 +17,14 @@ t.teardown(() => first.close())
 const world = await buildWorld(first)
 const { acme, ids } = world
 let seen = 0
-/** The refusals that were written since the last look, oldest first. */
+/** Returns the refusals that were written since the last call, oldest first. */
 const written = async () => {
   const rows = await first.sql(`select * from audit_events where seq > ${seen} and ${REFUSALS} order by seq`)
   seen = Number(rows.at(-1)?.seq ?? seen)
   return rows as Record<string, unknown>[]
 }
 
-t.test('denials, failed logins and limit hits are told, of the right tenant and caller', async (t) => {
+t.test('denials, failed logins and exceeded budgets are recorded with the right tenant and caller', async (t) => {
   const gateway = await start({ BUDGET_KEY: '2/60' })
   const from = (address: string) => ({ 'x-forwarded-for': address, 'user-agent': 'refused/1.0' })
   const agent = { ...(await world.as('agent')), ...from('203.0.113.1') }
@@ -36,10 +36,10 @@ t.test('denials, failed logins and limit hits are told, of the right tenant and 
     body: { email: emailOf('agent'), password: 'not-the-right-one-at-all' },
   })
   await ask(gateway, '/v1/customers', { headers: { ...(await world.as('stranger')), ...from('203.0.113.5') } })
-  // The third request with the key of Acme.
+  // This is the third request with this key, and the first over its budget.
   await ask(gateway, '/v1/customers', { headers: { ...keyHeaders(acme), ...from('203.0.113.6') } })
   await ask(gateway, '/v1/customers', { headers: { ...keyHeaders(acme), ...from('203.0.113.6') } })
-  // What is no matter of credentials, rights or budgets is none of the audit's.
+  // The audit log records only refusals by credentials, scopes or budgets.
   await ask(gateway, '/v1/nothing')
   await ask(gateway, '/v1/auth/login', { body: {} })
   await gateway.close()
@@ -66,14 +66,15 @@ t.test('denials, failed logins and limit hits are told, of the right tenant and 
       1,
     ],
     [refused, acme.id, 'user', ids.stranger, 'request', '203.0.113.5', 'tenant_access_denied', customers, 1],
-    // A key alone without scopes, and then without budget.
+    // The first request of the key fails for its scopes, the second for its budget.
     [refused, acme.id, 'key', acme.key.slice(4, 16), 'request', '203.0.113.6', 'insufficient_scope', customers, 1],
     ['budget.exceeded', acme.id, 'anonymous', null, 'request', '203.0.113.6', 'rate_limited', customers, 1],
   ])
 })
 
-// A leaked key that is used from elsewhere is what its tenant must see; the answer came before the tenant was known.
-t.test('a good key from outside of its networks, and one of a suspended tenant, are told to the tenant', async (t) => {
+// A tenant must see that its leaked key is used elsewhere, even though the refusal comes before the tenant is
+// identified.
+t.test('403 a valid key from outside its networks, or of a suspended tenant, is recorded for its tenant', async (t) => {
   const gateway = await start()
   const made = await acme.store.write('tenant_key.created', (store) =>
     store.keys.create({ name: 'At home', scopes: [], allowed_cidrs: ['192.0.2.0/24'] }),
@@ -93,11 +94,11 @@ t.test('a good key from outside of its networks, and one of a suspended tenant, 
     and code in ('address_not_allowed', 'tenant_suspended') order by code`)
   t.match(usage, [{ code: 'address_not_allowed' }, { code: 'tenant_suspended' }])
   const [key] = await first.sql(`select secret_requests from tenant_keys where id = '${made.record.id}'`)
-  t.same(Number(key?.secret_requests), 0, 'a use that was refused is none')
+  t.same(Number(key?.secret_requests), 0, 'a refused request does not count as a use')
 })
 
-// Attack: a flood of refusals that fills the disk, or buries what matters.
-t.test('a flood of one caller is one event a writing, and every refusal is counted in one', async (t) => {
+// Attack: floods the audit log with refusals to fill the disk or to hide an event.
+t.test('a flood of one caller makes one event per flush, and each refusal is counted in one event', async (t) => {
   const gateway = await start()
   const headers = { 'x-forwarded-for': '203.0.113.9' }
   for (let round = 0; round < 10; round += 1) {
@@ -115,13 +116,13 @@ t.test('a flood of one caller is one event a writing, and every refusal is count
   const events = await written()
   const sum = (of: typeof events) => of.reduce((count, { changes }) => count + (changes as SampledRefusal).count, 0)
   const of_one = events.filter(({ address }) => address === '203.0.113.9')
-  // One a writing, and there is one every ten seconds, of which a slow machine may see some.
-  t.ok(of_one.length < 10, `${of_one.length} events stand for all of them`)
+  // The recorder flushes every 10 s, so a slow machine can need several flushes.
+  t.ok(of_one.length < 10, `${of_one.length} events for all refusals of one address`)
   t.equal(sum(of_one), 100)
-  t.equal(sum(events), 250, 'and every single one is counted')
+  t.equal(sum(events), 250, 'every refusal is counted')
 })
 
-t.test('what is written is bounded whatever comes, and what cannot be written is kept', async (t) => {
+t.test('the number of events per flush is bounded, and a failed flush loses no refusal', async (t) => {
   let written_: SampledRefusal[] = []
   let is_down = false
   const recorder = openRefusalRecorder(Date.now, async (refusal) => {
@@ -145,7 +146,7 @@ t.test('what is written is bounded whatever comes, and what cannot be written is
   await recorder.flush()
   t.ok(written_.length <= 103, `${written_.length}`)
   t.equal(total(), 100_000)
-  t.same(new Set(written_.slice(-3).map(({ code }) => code)), new Set(CODES), 'one event a code for those beyond')
+  t.same(new Set(written_.slice(-3).map(({ code }) => code)), new Set(CODES), 'one further event per code')
   t.equal(await recorder.flush(), 0)
 
   written_ = []
@@ -155,6 +156,6 @@ t.test('what is written is bounded whatever comes, and what cannot be written is
   flood(500)
   is_down = false
   await recorder.flush()
-  t.equal(total(), 1_500, 'none is lost, and none is counted twice')
+  t.equal(total(), 1_500, 'each refusal is counted exactly once')
   t.ok(written_.length <= 206, `${written_.length} events after an outage`)
 })

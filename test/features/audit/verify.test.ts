@@ -12,7 +12,7 @@ t.teardown(() => gateway.close())
 const world = await buildWorld(gateway)
 const headers = await world.bearer('owner')
 const path = `/v1/tenants/${world.acme.id}/audit-events/export`
-// Text of every kind, for the digest is made from it here and there.
+// Unicode of many kinds, because PostgreSQL and the verifier both compute the digest from this text.
 for (const name of ['Zoë 🦊', 'مفتاح', '\u2028 "quoted" \\ back', '1e21']) {
   const body = { name, expires_at: '2030-01-01T00:00:00.5Z' }
   await ask(gateway, `/v1/tenants/${world.acme.id}/keys`, { headers: { ...headers, 'user-agent': 'caf\u00e9' }, body })
@@ -25,23 +25,23 @@ async function* from(given: readonly string[]) {
   yield* given
 }
 const verdictOf = (given: readonly string[]) => verifyChain(from(given))
-/** The lines with one of them changed as an object and written as an export writes it. */
+/** Returns the lines with one event changed and serialised as in an export. */
 const changed = (at: number, change: (event: Record<string, unknown>) => object) =>
   lines.map((line, position) => (position === at ? JSON.stringify(change(JSON.parse(line))) : line))
 const without = (from_: number, count = 1) => lines.toSpliced(from_, count)
 const swapped = (one: number, other: number) =>
   lines.map((line, position) => lines[position === one ? other : position === other ? one : position] ?? line)
 
-t.test('an export is intact as it is, and a piece of it as a piece', async (t) => {
+t.test('a complete export is intact, and a part of it is intact as a part', async (t) => {
   t.ok(LAST > 10)
   t.same(await verdictOf(lines), { ok: true, events: LAST, first: 1, last: LAST, is_whole: true })
-  t.match(await verdictOf(lines.slice(3)), { ok: true, last: LAST - 3, is_whole: true }, 'newer ones came later')
+  t.match(await verdictOf(lines.slice(3)), { ok: true, last: LAST - 3, is_whole: true }, 'without its newest events')
   t.match(await verdictOf(lines.slice(2, 7)), { ok: true, events: 5, first: LAST - 6, is_whole: false })
   t.match(await verdictOf(lines.slice(0, 1)), { ok: true, events: 1, first: LAST, is_whole: false })
 })
 
-// Stops whoever can change rows, or a file on its way, from changing what is said to have happened.
-t.test('a change anywhere is found, at its line', async (t) => {
+// Attack: changes rows in the database, or an exported file, to falsify the audit log.
+t.test('a change of any event is detected at its line', async (t) => {
   const fields = Object.keys(JSON.parse(lines[0] as string)).filter((name) => name !== 'chain_seq')
   t.equal(fields.length, 13)
   for (const at of [0, 4, LAST - 1]) {
@@ -65,7 +65,7 @@ t.test('a change anywhere is found, at its line', async (t) => {
   t.match(await verdictOf(rewritten), { ok: false, line: 5, reason: /hash/ })
 })
 
-t.test('a line that is missing, twice, out of order, inserted or renumbered is found', async (t) => {
+t.test('a missing, repeated, reordered, inserted or renumbered line is detected', async (t) => {
   t.match(await verdictOf(without(4)), { ok: false, line: 5, reason: /are missing before it/ })
   t.match(await verdictOf(without(1, 5)), { ok: false, line: 2, reason: /are missing before it/ })
   t.match(await verdictOf(lines.toSpliced(4, 0, lines[4] as string)), { ok: false, line: 6, reason: /twice/ })
@@ -76,9 +76,9 @@ t.test('a line that is missing, twice, out of order, inserted or renumbered is f
     const event = JSON.parse(line)
     return position < 4 ? JSON.stringify({ ...event, chain_seq: event.chain_seq - 1 }) : line
   })
-  t.match(await verdictOf(renumbered), { ok: false, line: 4, reason: /hash/ }, 'a gap that was closed by numbers')
+  t.match(await verdictOf(renumbered), { ok: false, line: 4, reason: /hash/ }, 'a gap closed by renumbering')
   const inserted = JSON.stringify({ ...JSON.parse(lines[4] as string), chain_seq: LAST + 1 })
-  t.match(await verdictOf([inserted, ...lines]), { ok: false, line: 1 }, 'an event put on top')
+  t.match(await verdictOf([inserted, ...lines]), { ok: false, line: 1 }, 'an event inserted before the newest')
   const foreign = (
     await ask(gateway, `/v1/tenants/${world.globex.id}/audit-events/export`, {
       headers: await world.bearer('other_owner'),
@@ -87,8 +87,8 @@ t.test('a line that is missing, twice, out of order, inserted or renumbered is f
   t.match(await verdictOf([...lines, foreign]), { ok: false, reason: /another tenant/ })
 })
 
-// Stops a line that two readers read in two ways.
-t.test('what no export wrote is no line of one', async (t) => {
+// Attack: writes a line that two JSON parsers read differently.
+t.test('a line that no export writes is not accepted as an event', async (t) => {
   const first = lines[0] as string
   for (const line of [
     '',
@@ -115,7 +115,7 @@ t.test('what no export wrote is no line of one', async (t) => {
   t.match(await verdictOf([]), { ok: false, line: 0, reason: /no events/ })
 })
 
-t.test('npm run audit -- verify says what it found, and plainly what that does not prove', async (t) => {
+t.test('npm run audit -- verify reports the result, and what the result does not prove', async (t) => {
   const folder = t.testdir()
   const run = async (content: string | undefined, args = ['verify', join(folder, 'export.ndjson')]) => {
     if (content !== undefined) writeFileSync(join(folder, 'export.ndjson'), content)
@@ -126,7 +126,7 @@ t.test('npm run audit -- verify says what it found, and plainly what that does n
   t.match(whole.stdout, new RegExp(`^intact, from the first event on: ${LAST} events, positions 1 to ${LAST}`))
   t.match(whole.stdout, /does not prove:\n- that nothing follows position \d+.*\n- that the owner of the database did not rewrite the whole chain/)
   t.match(whole.stdout, /what was never recorded did not happen\n$/)
-  // Cut off exactly between two lines nothing is wrong with what is left, so it is said what is not known.
+  // An export that is cut off between two lines is intact, so the script must report what it does not know.
   const piece = await run(`${lines.slice(0, 5).join('\n')}\n`)
   t.equal(piece.code, 0)
   t.match(piece.stdout, new RegExp(`positions ${LAST - 4} to ${LAST}`))

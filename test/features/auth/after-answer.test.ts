@@ -30,7 +30,7 @@ const registered = (at: { url: string }, email: string) =>
 const tokensOf = async (id: string) =>
   (await plain.sql(`select digest from one_time_tokens where user_id = '${id}'`)).length
 
-/** The database with its transactions stopped at a gate, or failing; reads go on. */
+/** The database with a hook before each transaction, which waits or throws. Reads run normally. */
 function gated(before: () => Promise<void>): NonNullable<GatewayOptions['on']> {
   const database: Database = {
     ...test_database.database,
@@ -42,7 +42,7 @@ function gated(before: () => Promise<void>): NonNullable<GatewayOptions['on']> {
   return { ...test_database, database }
 }
 
-t.test('202 an answer waits for no link and no account, and both come after it', async (t) => {
+t.test('202 the response does not wait for the link or the new user: both are created after it', async (t) => {
   const gate = deferred()
   const DATA_DIR = t.testdir()
   const gateway = await start(
@@ -57,16 +57,16 @@ t.test('202 an answer waits for no link and no account, and both come after it',
   t.same(
     (await readMails(DATA_DIR, 2)).map(({ to }) => to),
     [email, 'waits@people.example'],
-    'in the order in which they were asked for',
+    'in the order of the requests',
   )
   await gateway.close()
   const events = await plain.sql(`select address, request_id from audit_events where target_id = '${id}'
     and action = 'user.password_reset_sent'`)
-  t.match(events, [{ address: '127.0.0.1', request_id: /./ }], 'and the audit still knows who asked')
+  t.match(events, [{ address: '127.0.0.1', request_id: /./ }], 'the audit event still names the client of the request')
 })
 
-// Stops a mail that was promised from being forgotten by a restart, and a database from being used after its end.
-t.test('what follows an answer is done before the gateway is closed', async (t) => {
+// A restart must not lose a promised mail, and no task may use the database after it is closed.
+t.test('all after-response tasks finish before the gateway is closed', async (t) => {
   const DATA_DIR = t.testdir()
   const gateway = await start(DATA_DIR)
   const people = [await user(), await user(), await user()]
@@ -78,8 +78,9 @@ t.test('what follows an answer is done before the gateway is closed', async (t) 
   t.notMatch(gateway.lines.join('\n'), /still running|failed/)
 })
 
-// Stops a flood of resets from piling up work that nobody waits for; what is refused says nothing about the address.
-t.test('503 beyond a hundred that wait nobody is promised more, whether or not the address is known', async (t) => {
+// Attack: floods the reset route to fill the queue of after-response tasks. The refusal must not reveal whether the
+// address is known.
+t.test('503 above 100 queued tasks the gateway refuses a request, whether or not the address is known', async (t) => {
   const gate = deferred()
   const DATA_DIR = t.testdir()
   const gateway = await start(
@@ -88,7 +89,7 @@ t.test('503 beyond a hundred that wait nobody is promised more, whether or not t
   )
   const { id, email } = await user()
   const statuses: number[] = []
-  // One after another: whoever is asked at the same moment may pass the same last place.
+  // The requests are sequential: concurrent requests could pass the check of the last slot together.
   for (let number = 0; number < TASKS_MAX + 5; number += 1) statuses.push((await asked(gateway, email)).status)
   t.same(statuses, [...Array(TASKS_MAX).fill(202), ...Array(5).fill(503)])
   const refused = [await asked(gateway, 'nobody@people.example'), await asked(gateway, emailOf('agent'))]
@@ -96,17 +97,17 @@ t.test('503 beyond a hundred that wait nobody is promised more, whether or not t
     t.match({ status, code: body.code }, { status: 503, code: 'service_unavailable' })
     t.ok(Number(headers.get('retry-after')) >= 1)
   }
-  t.equal((await ask(gateway, '/v1/me', { headers: await world.bearer('agent') })).status, 200, 'others do not notice')
+  t.equal((await ask(gateway, '/v1/me', { headers: await world.bearer('agent') })).status, 200, 'another route')
   gate.resolve()
   const folder = join(DATA_DIR, 'mail')
   const written = () => existsSync(folder) && readdirSync(folder).filter((name) => name.endsWith('.eml')).length
-  await until('the mails', () => written() === TASKS_MAX, { within_ms: 60_000 })
-  t.equal(await tokensOf(id), 1, 'the newest link is the only one')
-  t.equal((await asked(gateway, email)).status, 202, 'there is room again')
+  await until('the mails are written', () => written() === TASKS_MAX, { within_ms: 60_000 })
+  t.equal(await tokensOf(id), 1, 'only the newest link is stored')
+  t.equal((await asked(gateway, email)).status, 202, 'the queue has room again')
   await gateway.close()
 })
 
-t.test('what fails after an answer is told to the log, without secrets, and stops nothing that follows', async (t) => {
+t.test('a failed after-response task is logged without secrets, and the next task runs', async (t) => {
   let failures = 1
   const DATA_DIR = t.testdir()
   const gateway = await start(

@@ -14,7 +14,7 @@ await gateway.sql(`update users set disabled_at = now() where id = '${world.ids.
 
 const login = (email: unknown, password: unknown) => ask(gateway, '/v1/auth/login', { body: { email, password } })
 
-t.test('200 a login answers the pair, and whose it is', async (t) => {
+t.test('200 a login returns the token pair and the user', async (t) => {
   const answer = await login(emailOf('agent'), PASSWORD)
   t.equal(answer.status, 200)
   t.strictSame(Object.keys(answer.body).sort(), ['access', 'expires_in', 'refresh', 'token_type', 'user'])
@@ -26,12 +26,12 @@ t.test('200 a login answers the pair, and whose it is', async (t) => {
     is_operator: false,
   })
   t.match(answer.headers.get('cache-control'), 'no-store')
-  t.equal(answer.headers.get('set-cookie'), null, 'there are no cookies')
+  t.equal(answer.headers.get('set-cookie'), null, 'the gateway sets no cookie')
   t.equal((await login(emailOf('operator'), PASSWORD)).body.user.is_operator, true)
 })
 
-// A difference in code, text, headers or length tells who has an account.
-t.test('401 unknown, wrong and disabled are one answer, byte for byte', async (t) => {
+// Attack: finds out which addresses have a user, from a difference in code, text, headers or length.
+t.test('401 an unknown user, a wrong password and a disabled user get the same response, byte for byte', async (t) => {
   const tries = {
     unknown: ['nobody@people.example', PASSWORD],
     'unknown and odd': ["x' or 1=1 --", PASSWORD],
@@ -55,8 +55,8 @@ t.test('401 unknown, wrong and disabled are one answer, byte for byte', async (t
   t.equal(seen.size, 1)
 })
 
-// Answering an unknown address without a password hash is 17 ms faster, and so a list of customers.
-t.test('unknown, wrong and disabled take the same time', async (t) => {
+// Attack: measures response times. Without a hash, the response for an unknown address is 17 ms faster.
+t.test('401 an unknown user, a wrong password and a disabled user take the same time', async (t) => {
   const kinds = { unknown: 'nobody@people.example', wrong: emailOf('agent'), disabled: emailOf('stranger') }
   const times: Record<string, number[]> = { unknown: [], wrong: [], disabled: [] }
   for (let round = 0; round < 21; round += 1) {
@@ -68,10 +68,10 @@ t.test('unknown, wrong and disabled take the same time', async (t) => {
   }
   const medians = Object.values(times).map((all) => all.sort((a, b) => a - b)[10] as number)
   const ratio = Math.max(...medians) / Math.min(...medians)
-  t.ok(ratio < 1.5, `medians within ${ratio.toFixed(2)} of each other`)
+  t.ok(ratio < 1.5, `largest median / smallest median = ${ratio.toFixed(2)}`)
 })
 
-t.test('an address is one however it is typed', async (t) => {
+t.test('200 an email address is the same in any case, with outer spaces and in any Unicode form', async (t) => {
   const { platform } = world
   const password_hash = await (await openPasswords()).hash(PASSWORD)
   const email = normaliseEmail('ren\u00e9@people.example')
@@ -84,26 +84,26 @@ t.test('an address is one however it is typed', async (t) => {
   for (const typed of [emailOf('agent').toUpperCase(), `  ${emailOf('agent')}  `]) {
     t.equal((await login(typed, PASSWORD)).status, 200, typed)
   }
-  t.equal((await login('rene@people.example', PASSWORD)).status, 401, 'another letter is another address')
+  t.equal((await login('rene@people.example', PASSWORD)).status, 401, 'another letter makes another address')
   const odd = ['\u0130\u0323@x', 'A\u030a\u212b@x', '\u1e9e@x', ' \ufeffX@Y \u00a0', '\u03a3\u03a3@x']
-  for (const each of odd) t.equal(normaliseEmail(normaliseEmail(each)), normaliseEmail(each), 'a fixed point')
+  for (const each of odd) t.equal(normaliseEmail(normaliseEmail(each)), normaliseEmail(each), 'idempotent')
 })
 
-// The same password on a Mac and on Windows comes as two sequences of code points (NIST SP 800-63B 5.1.1.2).
-t.test('a password is one however its accents are composed, and no other text is it', async (t) => {
+// A Mac and Windows send one password as two sequences of code points (NIST SP 800-63B section 5.1.1.2).
+t.test('a password is the same in any Unicode composition, and no other text matches it', async (t) => {
   const passwords = await openPasswords()
   const hash = await passwords.hash('caf\u00e9-lantern-meadow-47')
   t.ok(await passwords.verify('cafe\u0301-lantern-meadow-47', hash))
   t.notOk(await passwords.verify('cafe-lantern-meadow-47', hash))
-  t.notOk(await passwords.verify('\uff43af\u00e9-lantern-meadow-47', hash), 'full width is not folded')
+  t.notOk(await passwords.verify('\uff43af\u00e9-lantern-meadow-47', hash), 'full-width characters stay different')
   const long = `${'a'.repeat(100)}x`
   const of_long = await passwords.hash(long)
-  t.notOk(await passwords.verify(`${'a'.repeat(100)}y`, of_long), 'nothing is cut off at 72 bytes')
+  t.notOk(await passwords.verify(`${'a'.repeat(100)}y`, of_long), 'bcrypt would ignore bytes after the 72nd')
   t.notOk(await passwords.verify('', of_long))
-  t.notOk(await passwords.verify(long, undefined), 'nobody has no password')
+  t.notOk(await passwords.verify(long, undefined), 'a user without a password hash')
 })
 
-t.test('a stored password is argon2id with at least the parameters of OWASP, and salted', async (t) => {
+t.test('a stored password is a salted argon2id hash with at least the parameters of OWASP', async (t) => {
   const rows = await gateway.sql('select password_hash from users')
   t.ok(rows.length > 0)
   for (const { password_hash } of rows) {
@@ -112,12 +112,12 @@ t.test('a stored password is argon2id with at least the parameters of OWASP, and
     t.ok(Buffer.from(parts?.[4] ?? '', 'base64').length >= 16, 'salt of 128 bits')
     t.ok(Buffer.from(parts?.[5] ?? '', 'base64').length >= 32, 'hash of 256 bits')
   }
-  t.ok(await argon2.verify(String(rows[0]?.password_hash), PASSWORD), 'by an independent call')
+  t.ok(await argon2.verify(String(rows[0]?.password_hash), PASSWORD), 'verified by the argon2 library')
   const passwords = await openPasswords()
   t.not(await passwords.hash(PASSWORD), await passwords.hash(PASSWORD))
 })
 
-t.test('400 what is no email and password is refused before any work', async (t) => {
+t.test('400 an invalid email or password is refused before any hashing', async (t) => {
   const wrong: [unknown, string][] = [
     [{ email: emailOf('agent') }, '/password'],
     [{ password: PASSWORD }, '/email'],
@@ -136,7 +136,7 @@ t.test('400 what is no email and password is refused before any work', async (t)
   t.match(await login(emailOf('agent'), 'a\u0000b'), { status: 400, body: { code: 'malformed_json' } })
 })
 
-t.test('no password, right or wrong, is in the log, the audit or an answer', async (t) => {
+t.test('no password, right or wrong, is in the log, the audit log or a response', async (t) => {
   await login(emailOf('agent'), 'wrong-PLANTED-password-1')
   await ask(gateway, '/v1/auth/login', { method: 'POST', headers: { 'content-type': 'application/json' } })
   const { text } = await login(7, 'wrong-PLANTED-password-2')

@@ -13,7 +13,7 @@ t.teardown(() => gateway.close())
 const world = await buildWorld(gateway)
 
 const links: string[] = []
-/** Sends what leads to one mail, and reads the mail. */
+/** Runs a request that sends one mail, and reads the mail. */
 const mailed = async (work: () => Promise<{ status: number; text: string }>) => {
   const before = (await readMails(DATA_DIR)).length
   const answer = await work()
@@ -36,13 +36,13 @@ const me = (headers: Record<string, string>) => ask(gateway, '/v1/me', { headers
 const user = () => makeUser(gateway, world)
 const dead = { status: 404, body: { code: 'not_found' } }
 
-t.test('204 a link sets a new password once, and every session ends', async (t) => {
+t.test('204 a link sets a new password once, and revokes every session', async (t) => {
   const { id, email } = await user()
   await gateway.sql(`update users set email_verified_at = null where id = '${id}'`)
   const sessions = [await bearerOf(email), await bearerOf(email)]
   const mail = await mailed(() => asked(` ${email.toUpperCase()} `))
   t.match(mail, { to: email, subject: 'Set a new password', token: /^ght_[\w-]{43}$/ })
-  for (const { headers } of sessions) t.equal((await me(headers)).status, 200, 'to ask changes nothing')
+  for (const { headers } of sessions) t.equal((await me(headers)).status, 200, 'requesting a link changes nothing')
   t.equal((await login(email, PASSWORD)).status, 200)
   t.equal((await reset(mail.token, NEW)).status, 204)
   for (const { headers, refresh } of sessions) {
@@ -51,16 +51,16 @@ t.test('204 a link sets a new password once, and every session ends', async (t) 
   }
   t.equal((await login(email, PASSWORD)).status, 401)
   const { headers } = await bearerOf(email, NEW)
-  t.match((await me(headers)).body, { email_verified_at: /Z$/ }, 'whoever holds the link holds the mailbox')
+  t.match((await me(headers)).body, { email_verified_at: /Z$/ }, 'a user who has the link controls the mailbox')
   t.match(await reset(mail.token, 'another-violin-harbour-17'), dead)
   t.equal((await login(email, NEW)).status, 200)
 })
 
-t.test('404 a link ends after 30 minutes, with a newer one, and for a disabled user', async (t) => {
+t.test('404 a link is invalid after 30 minutes, after a newer link, and for a disabled user', async (t) => {
   const { id, email } = await user()
   const first = await mailed(() => asked(email))
   const second = await mailed(() => asked(email))
-  t.match(await reset(first.token, NEW), dead, 'only the newest works')
+  t.match(await reset(first.token, NEW), dead, 'only the newest link is valid')
   gateway.clock.advance(30 * MINUTE_MS)
   t.match(await reset(second.token, NEW), dead)
   gateway.clock.advance(-MINUTE_MS / 2)
@@ -69,14 +69,14 @@ t.test('404 a link ends after 30 minutes, with a newer one, and for a disabled u
   const before = (await readMails(DATA_DIR)).length
   t.equal((await asked(email)).status, 202)
   await gateway.sql(`update users set disabled_at = null where id = '${id}'`)
-  t.equal((await reset(second.token, NEW)).status, 204, 'in time, and let in again')
-  t.equal((await readMails(DATA_DIR)).length, before, 'a disabled user is sent nothing')
+  t.equal((await reset(second.token, NEW)).status, 204, 'not expired, and the user is enabled again')
+  t.equal((await readMails(DATA_DIR)).length, before, 'a disabled user gets no mail')
   const verification = await mailed(() => register(`other-${id}@people.example`))
-  t.match(await reset(verification.token, NEW), dead, 'a link of another kind is no link')
+  t.match(await reset(verification.token, NEW), dead, 'a verification link cannot reset a password')
   for (const token of ['x', `ght_${'A'.repeat(43)}`, `${second.token}=`]) t.match(await reset(token, NEW), dead, token)
 })
 
-// Stops a typing mistake, or somebody who guesses at what is allowed, from costing the user the link.
+// A rejected password must not use up the link: a user who mistypes would need a new mail.
 t.test('400 a weak password does not use the link up', async (t) => {
   const { email } = await user()
   await gateway.sql(`update users set name = 'Bartholomew Featherstone' where email = '${email}'`)
@@ -88,8 +88,8 @@ t.test('400 a weak password does not use the link up', async (t) => {
   t.equal((await reset(token, NEW)).status, 204)
 })
 
-// An answer that differs, in any way or in time, is a list of who has an account.
-t.test('202 a known, an unknown and a disabled address get the same answer in the same time', async (t) => {
+// Attack: finds out which addresses have a user, from differences of the response or of its time.
+t.test('202 a known, an unknown and a disabled address get the same response in the same time', async (t) => {
   const { id, email: disabled } = await user()
   await gateway.sql(`update users set disabled_at = now() where id = '${id}'`)
   const kinds = { known: emailOf('agent'), unknown: 'nobody@people.example', disabled, odd: "x' or 1=1 --" }
@@ -103,7 +103,7 @@ t.test('202 a known, an unknown and a disabled address get the same answer in th
       times[kind]?.push(Number(process.hrtime.bigint() - before))
       const fixed = [...headers].filter(([name]) => !['date', 'x-request-id', 'ratelimit'].includes(name))
       answers.add(JSON.stringify([status, text, fixed]))
-      // What follows an answer is done before the next one is timed: it must not be counted against that one.
+      // The next measurement starts only after the mail is written. Otherwise it would include that work.
       if (kind === 'known') await readMails(DATA_DIR, ++mails)
     }
   }
@@ -111,13 +111,13 @@ t.test('202 a known, an unknown and a disabled address get the same answer in th
   const median = (all: number[] = []) => all.sort((a, b) => a - b)[all.length >> 1] as number
   const medians = [times.known, times.unknown, times.disabled].map(median)
   t.comment(`medians in ms: ${medians.map((each) => (each / 1e6).toFixed(2)).join(', ')}`)
-  t.ok(Math.max(...medians) / Math.min(...medians) < 2, 'far less apart than a link and its audit event take')
+  t.ok(Math.max(...medians) / Math.min(...medians) < 2, 'below the time to create a link and its audit event')
 })
 
 const register = (email: string) =>
   ask(gateway, '/v1/auth/register', { body: { email, password: PASSWORD, name: 'Somebody New' } })
 
-t.test('202 a registration is sent the link that proves its address, once and for a day', async (t) => {
+t.test('202 a registration gets a verification link, which is valid once and for 24 hours', async (t) => {
   const email = 'registered@people.example'
   const mail = await mailed(() => register(email))
   t.match(mail, { to: email, subject: 'Verify your email address' })
@@ -126,22 +126,22 @@ t.test('202 a registration is sent the link that proves its address, once and fo
   t.match(
     await ask(gateway, `/v1/auth/email-verifications/${mail.token}`),
     { status: 405 },
-    'a scanner that opens links',
+    'a mail scanner that opens links',
   )
   t.match(await verify(`ght_${'A'.repeat(43)}`), dead)
   t.equal((await verify(mail.token)).status, 204)
   t.match((await me(headers)).body, { email_verified_at: /Z$/ })
-  t.match(await verify(mail.token), dead, 'once')
+  t.match(await verify(mail.token), dead, 'a link is valid once')
   const mails = (await readMails(DATA_DIR)).length
   t.equal((await register(email)).status, 202)
   t.equal((await register(emailOf('owner'))).status, 202)
   const late = await mailed(() => register('late@people.example'))
-  t.equal((await readMails(DATA_DIR)).length, mails + 1, 'a taken address is sent nothing')
+  t.equal((await readMails(DATA_DIR)).length, mails + 1, 'a known address gets no mail')
   const again = await mailed(async () => {
     const { headers: of_late } = await bearerOf('late@people.example')
     return ask(gateway, '/v1/me/email-verification', { method: 'POST', headers: of_late })
   })
-  t.match(await verify(late.token), dead, 'a newer link ends the older one')
+  t.match(await verify(late.token), dead, 'a newer link invalidates the older one')
   gateway.clock.advance(24 * 60 * MINUTE_MS + 1)
   t.match(await verify(again.token), dead)
   gateway.clock.advance(-24 * 60 * MINUTE_MS - 1)
@@ -154,8 +154,8 @@ t.test('202 a registration is sent the link that proves its address, once and fo
   )
 })
 
-// Stops whoever asks for links in somebody else's name from filling the mailbox or the hashing queue.
-t.test('429 links are asked for, and used, within the budget of logins', async (t) => {
+// Attack: requests links for an address of another user, to fill the mailbox or the hashing queue.
+t.test('429 requesting and using links counts in the login budget', async (t) => {
   const env = { DATA_DIR, BUDGET_LOGIN_ADDRESS: '2/60' }
   const tight = await startGateway({ on: gateway.test_database, env })
   t.teardown(() => tight.close())
@@ -170,11 +170,11 @@ t.test('429 links are asked for, and used, within the budget of logins', async (
   const { body } = await ask(tight, '/v1/auth/login', { body: { email: emailOf('stranger'), password: PASSWORD } })
   const headers = { authorization: `Bearer ${body.access}` }
   const again = () => ask(tight, '/v1/me/email-verification', { method: 'POST', headers })
-  t.match([(await again()).status, (await again()).status], [202, 429], 'a verified user is sent nothing anyway')
+  t.match([(await again()).status, (await again()).status], [202, 429], 'a verified user gets no mail, and it counts')
 })
 
-// Stops whoever reads a log, the audit or the database from taking an account over.
-t.test('no link and no password stands in the log, in the audit or in the database', async (t) => {
+// Attack: reads the log, the audit log or the database to take over a user.
+t.test('no link and no password is in the log, in the audit log or in the database', async (t) => {
   t.ok(links.length > 6)
   for (const text of [
     gateway.lines.join('\n'),

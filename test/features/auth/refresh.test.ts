@@ -20,7 +20,7 @@ const events = async (access: string, action: string) =>
   (await gateway.sql(`select from audit_events where target_id = '${sessionOf(access)}' and action = '${action}'`))
     .length
 
-t.test('200 a refresh gives the next pair, of the same session and shape', async (t) => {
+t.test('200 a refresh returns the next token pair of the same session', async (t) => {
   const first = await login(gateway, 'agent')
   const second = await refresh(first.refresh)
   t.equal(second.status, 200)
@@ -35,29 +35,30 @@ t.test('200 a refresh gives the next pair, of the same session and shape', async
   t.equal(sessionOf(second.body.access), sessionOf(first.access))
   t.match(second.headers.get('cache-control'), 'no-store')
   t.equal((await me(second.body.access)).status, 200)
-  t.equal((await me(first.access)).status, 200, 'an access token lives until it expires or the session ends')
+  t.equal((await me(first.access)).status, 200, 'the old access token is valid until it expires or the session ends')
   t.equal(await events(first.access, 'session.refreshed'), 1)
 })
 
-// Parallel tries that each make a successor would leave a thief and the user with a valid chain each.
-t.test('50 parallel refreshes of one token give exactly one successor', async (t) => {
+// Attack: races the user with a stolen refresh token. Two successors would be two valid chains, one for the thief.
+t.test('50 concurrent refreshes of one token return exactly one successor', async (t) => {
   gateway.clock.stop()
   for (let round = 0; round < 3; round += 1) {
     const { refresh: token, access } = await login(gateway, 'agent')
-    // Every connection of the pool is open by then; else the first try would be done before the others begin.
+    // These requests open every connection of the client first. Otherwise the first refresh ends before the others
+    // begin.
     await Promise.all(Array.from({ length: 50 }, () => me(access)))
     const answers = await Promise.all(Array.from({ length: 50 }, () => refresh(token)))
     t.strictSame(new Set(answers.map(({ status }) => status)), new Set([200]))
     t.equal(new Set(answers.map(({ body }) => body.refresh)).size, 1)
     const rows = await gateway.sql(`select used_at from refresh_tokens where session_id = '${sessionOf(access)}'`)
-    t.equal(rows.length, 2, 'the first and its successor')
+    t.equal(rows.length, 2, 'the first token and its successor')
     t.equal(rows.filter(({ used_at }) => used_at === null).length, 1)
     t.equal(await events(access, 'session.refreshed'), 1)
-    t.equal((await refresh(answers[0]?.body.refresh)).status, 200, 'and the chain goes on')
+    t.equal((await refresh(answers[0]?.body.refresh)).status, 200, 'the successor can be refreshed')
   }
 })
 
-t.test('200 within 10 s the token before the current one gives the same successor', async (t) => {
+t.test('200 within 10 s the previous refresh token returns the same successor', async (t) => {
   const { refresh: token } = await login(gateway, 'agent')
   const successor = (await refresh(token)).body.refresh
   gateway.clock.advance(9_000)
@@ -67,8 +68,8 @@ t.test('200 within 10 s the token before the current one gives the same successo
   t.equal((await refresh(successor)).status, 200)
 })
 
-// A stolen token that comes back proves that two parties hold the chain: both lose it.
-t.test('401 after 10 s the token before ends the session on every token', async (t) => {
+// Attack: replays a stolen refresh token. The gateway cannot tell thief and user apart, so both lose the session.
+t.test('401 a refresh token that is reused after 10 s revokes the session', async (t) => {
   const first = await login(gateway, 'agent')
   const bystander = await login(gateway, 'agent')
   const second = (await refresh(first.refresh)).body
@@ -84,21 +85,21 @@ t.test('401 after 10 s the token before ends the session on every token', async 
   for (const token of [first.refresh, second.refresh]) t.equal((await refresh(token)).status, 401)
   t.match(await sessionRow(first.access), { end_reason: 'refresh_token_reused' })
   t.equal(await events(first.access, 'session.ended'), 1)
-  t.equal((await me(bystander.access)).status, 200, 'another session of the same user lives')
+  t.equal((await me(bystander.access)).status, 200, 'another session of the same user stays active')
 })
 
-// The window is for two tabs at once, not for a thief who is two steps behind.
-t.test('401 a token of two generations back is reuse at once', async (t) => {
+// The 10 s are for two tabs that refresh at once, not for a thief with an older token.
+t.test('401 a refresh token from two generations ago revokes the session at once', async (t) => {
   const first = await login(gateway, 'agent')
   const second = (await refresh(first.refresh)).body
   const third = (await refresh(second.refresh)).body
-  t.equal((await refresh(second.refresh)).body.refresh, third.refresh, 'the one before is still answered')
+  t.equal((await refresh(second.refresh)).body.refresh, third.refresh, 'the previous token still returns the successor')
   t.equal((await refresh(first.refresh)).status, 401)
   t.equal((await refresh(third.refresh)).status, 401)
   t.equal((await me(third.access)).status, 401)
 })
 
-t.test('401 a race of a replay and the good token leaves no living token', async (t) => {
+t.test('401 after a race between a replay and the current token, no token of the session is valid', async (t) => {
   const first = await login(gateway, 'agent')
   const second = (await refresh(first.refresh)).body
   gateway.clock.advance(10_001)
@@ -110,8 +111,8 @@ t.test('401 a race of a replay and the good token leaves no living token', async
   t.equal((await me(second.access)).status, 401)
 })
 
-// A chain that slides for ever is a session that a thief never loses.
-t.test('401 the end of a session is absolute: refreshing does not move it', async (t) => {
+// Attack: refreshes a stolen session for ever.
+t.test('401 the expiry of a session is absolute: a refresh does not extend it', async (t) => {
   let pair: { access: string; refresh: string } = await login(gateway, 'agent')
   const ends = (await sessionRow(pair.access))?.ends
   for (let day = 0; day < 6; day += 1) {
@@ -126,10 +127,10 @@ t.test('401 the end of a session is absolute: refreshing does not move it', asyn
   t.equal((await me(pair.access)).status, 200)
   gateway.clock.advance(60_000)
   t.equal((await refresh(pair.refresh)).status, 401)
-  t.equal((await me(pair.access)).status, 401, 'nor does a fresh access token outlive it')
+  t.equal((await me(pair.access)).status, 401, 'a new access token does not outlive the session')
 })
 
-t.test('204 logout ends the session on every token at once, and once more is no harm', async (t) => {
+t.test('204 logout revokes every token of the session at once, and a repeated logout changes nothing', async (t) => {
   const first = await login(gateway, 'agent')
   const second = (await refresh(first.refresh)).body
   const out = (access: string) =>
@@ -137,7 +138,7 @@ t.test('204 logout ends the session on every token at once, and once more is no 
   t.equal((await out(first.access)).status, 204)
   for (const access of [first.access, second.access]) t.equal((await me(access)).status, 401)
   for (const token of [first.refresh, second.refresh]) t.equal((await refresh(token)).status, 401)
-  t.equal((await out(first.access)).status, 401, 'who is out is a stranger')
+  t.equal((await out(first.access)).status, 401, 'the token of a revoked session')
   t.match(await sessionRow(first.access), { end_reason: 'logout' })
   t.equal(await events(first.access, 'session.ended'), 1)
   const third = await login(gateway, 'agent')
@@ -146,7 +147,7 @@ t.test('204 logout ends the session on every token at once, and once more is no 
   t.equal(await events(third.access, 'session.ended'), 1)
 })
 
-t.test('401 of a disabled user every token is dead, and stays so when the user is enabled', async (t) => {
+t.test('401 every token of a disabled user is invalid, and stays so after the user is enabled again', async (t) => {
   const pair = await login(gateway, 'stranger')
   const path = `/v1/platform/users/${world.ids.stranger}/disable`
   const operator = await login(gateway, 'operator')
@@ -159,15 +160,15 @@ t.test('401 of a disabled user every token is dead, and stays so when the user i
   t.equal((await me(pair.access)).status, 401)
 })
 
-t.test('401 a user who was disabled behind our back is refused by each request', async (t) => {
+t.test('401 a user who was disabled directly in the database is refused at the next request', async (t) => {
   const pair = await login(gateway, 'lead')
   await gateway.sql(`update users set disabled_at = now() where id = '${world.ids.lead}'`)
   t.equal((await me(pair.access)).status, 401)
   t.equal((await refresh(pair.refresh)).status, 401)
 })
 
-// The rules of the two kinds exclude each other (RFC 8725 section 3.12).
-t.test('401 a refresh token is no access token, and the other way round', async (t) => {
+// RFC 8725 section 3.12: the validation rules of the two token kinds exclude each other.
+t.test('401 a refresh token is not valid as an access token, and an access token not as a refresh token', async (t) => {
   const pair = await login(gateway, 'agent')
   t.match(await me(pair.refresh), { status: 401, body: { code: 'invalid_token' } })
   const long = await refresh(pair.access)
@@ -176,11 +177,11 @@ t.test('401 a refresh token is no access token, and the other way round', async 
   for (const token of [...wrong, pair.refresh.toUpperCase(), pair.access.slice(0, 47)]) {
     t.match(await refresh(token), { status: 401, body: { code: 'invalid_refresh_token' } }, JSON.stringify(token))
   }
-  t.equal((await refresh(pair.refresh)).status, 200, 'and no try did it harm')
+  t.equal((await refresh(pair.refresh)).status, 200, 'the refused tokens did not revoke the session')
 })
 
-// Ending a session needs a token of it: else anybody could sign out everybody.
-t.test('401 a forged token of the right form ends nobody, and is answered like a dead one', async (t) => {
+// Attack: sends a forged token to revoke the session of another user.
+t.test('401 a forged refresh token revokes no session, and gets the response of a revoked one', async (t) => {
   const pair = await login(gateway, 'agent')
   const before = await gateway.sql('select id from sessions where ended_at is not null')
   const forged = await Promise.all(Array.from({ length: 20 }, () => refresh(createRefreshToken())))
@@ -194,8 +195,8 @@ t.test('401 a forged token of the right form ends nobody, and is answered like a
   t.equal((await me(pair.access)).status, 200)
 })
 
-// Whoever reads the database, or a backup of it, must not be able to sign in with what is there.
-t.test('only digests are stored, and the next token cannot be made from what is stored', async (t) => {
+// Attack: reads the database or a backup to log in as a user.
+t.test('the database has only digests of refresh tokens, and the successor cannot be computed from them', async (t) => {
   const first = await login(gateway, 'agent')
   const second = (await refresh(first.refresh)).body
   const rows = await gateway.sql(`
@@ -208,9 +209,9 @@ t.test('only digests are stored, and the next token cannot be made from what is 
     { digest: digestOf(second.refresh), salt: null },
   ])
   const salt = Buffer.from(String(rows[0]?.salt), 'hex')
-  t.equal(successorOf(first.refresh, salt), second.refresh, 'the secret and the salt make the successor')
+  t.equal(successorOf(first.refresh, salt), second.refresh, 'secret and salt give the successor')
   for (const known of [String(rows[0]?.digest), '', `ghr_${rows[0]?.digest}`]) {
-    t.not(successorOf(known, salt), second.refresh, 'what is stored does not')
+    t.not(successorOf(known, salt), second.refresh, 'digest and salt do not')
   }
   const places = JSON.stringify(rows) + JSON.stringify(await gateway.sql('select * from audit_events'))
   for (const token of [first.refresh, second.refresh, first.access]) {
@@ -218,8 +219,8 @@ t.test('only digests are stored, and the next token cannot be made from what is 
   }
 })
 
-// A chain kept in memory would forget after a restart that a token was used.
-t.test('401 reuse is found by another process on the same database', async (t) => {
+// Attack: replays a token after a restart. The used tokens must be in the database, not in memory.
+t.test('401 another process on the same database detects the reuse of a refresh token', async (t) => {
   const first = await login(gateway, 'agent')
   const second = (await refresh(first.refresh)).body
   const third = (await refresh(second.refresh)).body
@@ -227,23 +228,23 @@ t.test('401 reuse is found by another process on the same database', async (t) =
   const restarted = await startGateway({ on: gateway.test_database, signing_keys })
   t.teardown(() => restarted.close())
   restarted.clock.advance(gateway.clock.now() - Date.now())
-  t.equal((await refresh(third.refresh, restarted)).status, 200, 'the chain goes on elsewhere')
+  t.equal((await refresh(third.refresh, restarted)).status, 200, 'another process refreshes the session')
   t.equal((await me(third.access, restarted)).status, 200)
   t.equal((await refresh(first.refresh, restarted)).status, 401)
-  t.equal((await me(third.access, restarted)).status, 401, 'dead here')
-  t.equal((await me(third.access)).status, 401, 'and there')
+  t.equal((await me(third.access, restarted)).status, 401, 'at the other process')
+  t.equal((await me(third.access)).status, 401, 'at the first process')
 })
 
-t.test('400 a body that is no refresh is refused', async (t) => {
+t.test('400 an invalid body of a refresh', async (t) => {
   for (const body of [{}, { refresh: 7 }, { refresh: '' }, { refresh: 'x'.repeat(129) }, { refresh: 'x', user: 'y' }]) {
     t.match(await ask(gateway, '/v1/auth/refresh', { body }), { status: 400, body: { code: 'validation_failed' } })
   }
   const person: Person = 'agent'
   const headers = { authorization: `Bearer ${(await login(gateway, person)).access}` }
-  t.equal((await ask(gateway, '/v1/auth/refresh', { method: 'POST', headers })).status, 400, 'a bearer is no refresh')
+  t.equal((await ask(gateway, '/v1/auth/refresh', { method: 'POST', headers })).status, 400, 'an access token only')
 })
 
-/** The signing key of the first gateway as the JWK that it would be configured with. */
+/** Returns the signing key of the first gateway as the JWK of a configuration. */
 function exportKey() {
   const [key] = gateway.signing_keys
   return createPrivateKey(key.private_pem as string).export({ format: 'jwk' })

@@ -15,24 +15,27 @@ const register = (body: object, at: { url: string } = gateway) =>
   ask(at, '/v1/auth/register', { body: { email: fresh(), password: GOOD, name: 'Somebody New', ...body } })
 const login = (email: string, password = GOOD) => ask(gateway, '/v1/auth/login', { body: { email, password } })
 const userOf = async (email: string) => (await gateway.sql(`select * from users where email = '${email}'`))[0]
-/** The account is made after the answer. One after another, so when this one is there the earlier ones are done too. */
+/**
+ * Registers, and waits for the user. The gateway creates users in order after the response, so all earlier ones exist
+ * too.
+ */
 const made = async (email: string, more: object = {}) => {
   const answer = await register({ email, ...more })
-  await until('the account', () => userOf(email))
+  await until('the user is created', () => userOf(email))
   return answer
 }
 
-t.test('403 registration is off unless it was allowed', async (t) => {
+t.test('403 registration is off by default', async (t) => {
   const closed = await startGateway({ on: gateway.test_database })
   t.teardown(() => closed.close())
   const email = fresh()
   t.match(await register({ email }, closed), { status: 403, body: { code: 'registration_disabled' } })
   t.equal(await userOf(email), undefined)
-  t.equal((await register({ email: emailOf('owner') }, closed)).status, 403, 'a known address is no other answer')
+  t.equal((await register({ email: emailOf('owner') }, closed)).status, 403, 'a known address gets the same response')
 })
 
-// An answer that differs for a taken address is a list of who has an account.
-t.test('202 a new and a taken address get the same answer, and the taken one is left as it was', async (t) => {
+// Attack: finds out which addresses have a user, from differences of the response.
+t.test('202 a new and a known address get the same response, and the known user stays unchanged', async (t) => {
   const email = fresh()
   const before = await userOf(emailOf('owner'))
   const answers = [
@@ -53,14 +56,14 @@ t.test('202 a new and a taken address get the same answer, and the taken one is 
   t.equal(answers[0]?.status, 202)
   t.strictSame(answers[0]?.body, { status: 'accepted' })
   t.strictSame(await userOf(emailOf('owner')), before)
-  t.equal((await login(emailOf('owner'))).status, 401, 'the new password is nobody’s')
+  t.equal((await login(emailOf('owner'))).status, 401, 'the new password is not valid for the known user')
   t.equal((await login(emailOf('owner'), PASSWORD)).status, 200)
   const told = await gateway.sql("select target_id from audit_events where action = 'user.registered' order by seq")
   const expected = [(await userOf(email))?.id, (await userOf(later))?.id].map((target_id) => ({ target_id }))
-  t.strictSame(told, expected, 'one event for each that was new')
+  t.strictSame(told, expected, 'one event for each new user')
 })
 
-t.test('202 of parallel registrations of one address one makes the user', async (t) => {
+t.test('202 concurrent registrations of one address create one user', async (t) => {
   const email = fresh()
   const answers = await Promise.all(Array.from({ length: 8 }, () => register({ email })))
   t.strictSame(new Set(answers.map(({ status }) => status)), new Set([202]))
@@ -68,8 +71,8 @@ t.test('202 of parallel registrations of one address one makes the user', async 
   t.equal((await gateway.sql(`select id from users where email = '${email}'`)).length, 1)
 })
 
-// Whoever registers somebody else's address must not be handed that person's place in a tenant.
-t.test('409 who did not prove the address can log in, but is not added to a tenant by it', async (t) => {
+// Attack: registers the address of another person, to be added to a tenant in their place.
+t.test('409 a user with an unverified address can log in, but cannot be added to a tenant with it', async (t) => {
   const email = fresh()
   await made(email)
   const signed_in = await login(email)
@@ -85,7 +88,7 @@ t.test('409 who did not prove the address can log in, but is not added to a tena
   t.equal((await ask(gateway, path, { headers, body: { email, roles: ['Agent'] } })).status, 201)
 })
 
-t.test('400 a password that is common, or says who it belongs to, is refused with a pointer', async (t) => {
+t.test('400 a password that is common, or contains the name or email, is refused with a pointer', async (t) => {
   const email = 'bartholomew.featherstone@people.example'
   const name = 'Bartholomew Featherstone'
   const refused = [
@@ -104,13 +107,14 @@ t.test('400 a password that is common, or says who it belongs to, is refused wit
   for (const password of refused) {
     const answer = await register({ email, name, password })
     t.match(answer, { status: 400, body: { code: 'validation_failed', errors: [{ pointer: '/password' }] } }, password)
-    t.notOk(answer.text.includes(password), 'which the answer does not repeat')
+    t.notOk(answer.text.includes(password), 'the problem does not contain the password')
   }
   t.equal(await userOf(email), undefined)
 })
 
-// NIST SP 800-63B: at least 15, at least 64 taken, characters and not bytes, nothing cut off, no composition rules.
-t.test('a password has 15 to 128 characters, whatever they are', async (t) => {
+// NIST SP 800-63B: at least 15 characters, at least 64 accepted, no truncation, no composition rules. It counts
+// characters, not bytes.
+t.test('a password has 15 to 128 characters of any kind', async (t) => {
   const words = 'velvet harbour otter plinth quasar mitten dragonfly cobalt spindle ember '
   const emoji = ['🦊', '🌵', '🎻', '🧭', '🪁', '🫖', '🦉', '🍋', '🚲', '🧶', '🪵', '🐙', '🌶', '🥁', '🗿']
   const taken = {
@@ -125,7 +129,7 @@ t.test('a password has 15 to 128 characters, whatever they are', async (t) => {
     const email = fresh()
     t.equal((await made(email, { password })).status, 202, what)
     t.equal((await login(email, password)).status, 200, what)
-    t.equal((await login(email, [...password].slice(0, -1).join(''))).status, 401, `${what}, one short`)
+    t.equal((await login(email, [...password].slice(0, -1).join(''))).status, 401, `${what}, last one missing`)
   }
   const refused = {
     '14 characters': 'vk7 otter quas',
@@ -140,7 +144,7 @@ t.test('a password has 15 to 128 characters, whatever they are', async (t) => {
   }
 })
 
-t.test('400 what is no registration is refused, and nobody makes themselves more than a user', async (t) => {
+t.test('400 an invalid registration, or a field that a client cannot set', async (t) => {
   const wrong: [object, string][] = [
     [{ email: 'nobody' }, '/email'],
     [{ email: 'a@b@c.example' }, '/email'],
@@ -159,8 +163,8 @@ t.test('400 what is no registration is refused, and nobody makes themselves more
   }
 })
 
-// Each registration costs a password hash, so it shares the budget of logins.
-t.test('429 registrations spend the budget of logins of their address', async (t) => {
+// Each registration costs a password hash, so it counts in the login budget.
+t.test('429 registrations count in the login budget of their client address', async (t) => {
   const tight = await startGateway({
     on: gateway.test_database,
     env: { ALLOW_REGISTRATION: 'true', BUDGET_LOGIN_ADDRESS: '2/60' },

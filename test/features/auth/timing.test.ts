@@ -5,9 +5,12 @@ import { buildWorld, emailOf, PASSWORD } from '../../helpers/world.js'
 
 const WRONG = 'quartz-lantern-meadow-48'
 const ROUNDS = 100
-/** A busy machine needs more tries until the medians are close; a hash that is left out never comes close. */
+/** A busy machine needs more rounds until the medians are close. A missing hash never gets close. */
 const ROUNDS_MAX = 1_000
-/** A share and not a time, for a loaded machine is slow for all three; a hash that is left out is nearly all of it. */
+/**
+ * A ratio and not a duration, because a loaded machine slows all three kinds equally. A missing hash is nearly the
+ * whole duration.
+ */
 const DIFFERENCE_MAX = 0.25
 
 const gateway = await startGateway()
@@ -22,8 +25,9 @@ const KINDS = {
 } as const
 type Kind = keyof typeof KINDS
 
-// Stops the list of who has an account, or had one: one hash that is left out shows within a few tries.
-t.test('unknown, wrong and disabled take the same time, by the medians of interleaved tries', async (t) => {
+// Attack: measures response times to find out which addresses have or had a user. A missing hash would show within a
+// few tries.
+t.test('401 an unknown user, a wrong password and a disabled user take the same time (medians)', async (t) => {
   const times: Record<Kind, number[]> = { unknown: [], wrong: [], disabled: [] }
   const kinds = Object.keys(KINDS) as Kind[]
   const tryAll = async (order: readonly Kind[]) => {
@@ -41,7 +45,8 @@ t.test('unknown, wrong and disabled take the same time, by the medians of interl
   let medians = kinds.map(() => 0)
   let difference = 1
   for (let round = 0; round < ROUNDS || (difference >= DIFFERENCE_MAX && round < ROUNDS_MAX); round += 1) {
-    // Each kind follows each other one equally often, so that none always pays for what came before it.
+    // The reversed order makes each kind follow each other kind equally often, so no kind always bears the cost of its
+    // predecessor.
     await tryAll(round % 2 === 0 ? kinds : kinds.toReversed())
     medians = kinds.map((kind) => median(times[kind]))
     difference = (Math.max(...medians) - Math.min(...medians)) / Math.min(...medians)

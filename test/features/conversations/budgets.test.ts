@@ -3,7 +3,7 @@ import { startGateway } from '../../helpers/gateway.js'
 import { t } from '../../helpers/t.js'
 import { buildWorld } from '../../helpers/world.js'
 
-// Longer windows than the real ones: the clock of a busy machine goes on while a test is at work.
+// These windows are longer than in production, because the clock of the gateway runs on during a test.
 const gateway = await startGateway({
   env: { BUDGET_MESSAGES_BURST: '5/100', BUDGET_MESSAGES: '12/6000', ACCESS_TOKEN_SECONDS: '86400' },
 })
@@ -15,8 +15,8 @@ const send = (who: Who, id: string, more: object = {}, headers = {}) =>
   call(who, 'POST', `/v1/conversations/${id}/messages`, { content: 'x', ...more }, headers)
 const later = (seconds: number) => gateway.clock.advance(seconds * 1000)
 
-// Stops a loop from filling a conversation, and from being a burden for everybody who listens.
-t.test('429 the sixth message at once, and the thirteenth in a longer time, of one user', async (t) => {
+// Attack: sends messages in a loop to fill a conversation and to load every listener.
+t.test('429 a user is limited to 5 messages in the short window and 12 in the long window', async (t) => {
   const { id } = await open()
   const other = await open()
   await world.as('agent')
@@ -31,27 +31,27 @@ t.test('429 the sixth message at once, and the thirteenth in a longer time, of o
   t.same(
     rest.map(({ status }) => status).sort(),
     [201, 201, 201, 201, 429, 429, 429, 429, 429],
-    'in whichever conversation',
+    'the budget is for all conversations together',
   )
   const refused = rest.find(({ status }) => status === 429)
   t.match(refused, { body: { code: 'rate_limited', violated_policies: ['messages_burst'] } })
   t.match(refused?.headers.get('retry-after'), /^\d{1,3}$/)
-  t.equal((await send('lead', id)).status, 201, 'another user has a budget of their own')
+  t.equal((await send('lead', id)).status, 201, 'another user has their own budget')
 
   later(101)
   for (let number = 0; number < 5; number += 1) t.equal((await send('agent', id)).status, 201)
   later(101)
   t.equal((await send('agent', id)).status, 201)
-  t.equal((await send('agent', id)).status, 201, 'the twelfth')
+  t.equal((await send('agent', id)).status, 201, 'the twelfth message')
   const thirteenth = await send('agent', id)
   t.match(thirteenth, { status: 429, body: { violated_policies: ['messages'] } })
   const { body } = await call('lead', 'GET', `/v1/conversations/${id}/messages?limit=100`)
-  t.ok(body.data.length <= 13, 'a refused message is not written')
+  t.ok(body.data.length <= 13, 'a refused message is not stored')
   later(6_001)
   t.equal((await send('agent', id)).status, 201)
 })
 
-t.test('a replay spends nothing', async (t) => {
+t.test('201 a replay with an Idempotency-Key does not count in the budget', async (t) => {
   const { id } = await open()
   later(12_000)
   for (let number = 0; number < 20; number += 1) {
@@ -60,7 +60,7 @@ t.test('a replay spends nothing', async (t) => {
   }
 })
 
-t.test('a key that passes on the words of many customers has a budget for each of them', async (t) => {
+t.test('a key that writes for many customers has a separate budget for each customer', async (t) => {
   const key = await keyWith('conversations:view', 'conversations:reply')
   const talks = []
   for (let number = 0; number < 3; number += 1) {
@@ -73,5 +73,5 @@ t.test('a key that passes on the words of many customers has a budget for each o
   }
   const [first] = talks
   t.equal((await send(key, first?.id ?? '', { customer_id: first?.customer_id })).status, 429)
-  t.equal((await send(key, first?.id ?? '')).status, 201, 'and one of its own')
+  t.equal((await send(key, first?.id ?? '')).status, 201, 'a message of the key itself')
 })

@@ -10,8 +10,8 @@ const { call, open, patch, say, add, remove, keyWith } = conversationCalls(gatew
 const events = (action: string) =>
   gateway.sql(`select * from audit_events where action = '${action}' order by seq desc limit 1`)
 
-// Stops whoever may change conversations, and not view them, from reading along by changing nothing again and again.
-t.test('200 a write tells of a message only to whoever may view', async (t) => {
+// Attack: a key that may change but not view conversations sends empty changes to read the last message.
+t.test('200 the response to a change contains the last message only if the caller may view it', async (t) => {
   const { id } = await open()
   await say('agent', id, 'A secret of the customer')
   const blind = await keyWith('conversations:edit', 'handoff:perform')
@@ -27,8 +27,8 @@ t.test('200 a write tells of a message only to whoever may view', async (t) => {
   t.match(await patch(seeing, id, { status: 'open' }), { status: 200, body: { last_message: { seq: 1 } } })
 })
 
-// Stops whoever reads the audit from reading what members alone may see, and what cannot be taken back.
-t.test('the audit says that a title changed, and not what it says', async (t) => {
+// The audit log cannot be changed, and more members can read it than the conversation.
+t.test('the audit log records that a title changed, but not the title', async (t) => {
   const { id } = await open({ title: 'The merger of 2027', visibility: 'members' })
   t.equal((await patch('lead', id, { title: 'The merger is off', status: 'pending' })).status, 200)
   const [updated] = await events('conversation.updated')
@@ -36,8 +36,8 @@ t.test('the audit says that a title changed, and not what it says', async (t) =>
   t.notMatch(JSON.stringify(await gateway.sql('select * from audit_events')), /merger/)
 })
 
-// Stops the reported, who may read the audit or hold a key, from finding out who did it.
-t.test('a report names nobody in the audit, and nobody to a key alone', async (t) => {
+// Attack: the reported member reads the audit log, or uses a key, to find out who reported them.
+t.test('a report does not name its reporter in the audit log, or to a key without a user', async (t) => {
   const { id } = await open()
   const message = await say('admin', id, 'You fool')
   const reported = await call('agent', 'POST', `/v1/conversations/${id}/messages/${message.id}/reports`, {
@@ -53,14 +53,14 @@ t.test('a report names nobody in the audit, and nobody to a key alone', async (t
   t.match((await call('owner', 'GET', `/v1/reports/${reported.body.id}`)).body, { reporter_id: world.ids.agent })
 })
 
-// Stops a message from coming back after it was deleted, and from reaching whoever was removed.
-t.test('a replayed message is the message as it is now', async (t) => {
+// A deleted message must not be delivered again, and a removed member must receive no message.
+t.test('a replay returns the message in its current state', async (t) => {
   const { id } = await open({ visibility: 'members' })
   t.equal((await add('lead', id, world.ids.agent)).status, 201)
   const path = `/v1/conversations/${id}/messages`
   const send = () => call('agent', 'POST', path, { content: 'Not for long' }, { 'idempotency-key': 'once' })
   const first = await send()
-  t.match(await send(), { status: 201, body: first.body }, 'unchanged as long as it is')
+  t.match(await send(), { status: 201, body: first.body }, 'the message has not changed')
   t.equal((await call('lead', 'DELETE', `${path}/${first.body.id}`)).status, 204)
   const again = await send()
   t.match(again, { status: 201, body: { id: first.body.id, seq: 1, content: null } })

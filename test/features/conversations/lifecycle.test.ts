@@ -16,7 +16,7 @@ const idsOf = async (query: string, who: 'lead' | 'agent' = 'lead'): Promise<str
   return body.data.map(({ id }: { id: string }) => id)
 }
 
-t.test('201 a conversation is opened, read and changed', async (t) => {
+t.test('201 200 a conversation is created, read and changed', async (t) => {
   const customer = await world.createCustomer()
   const wish = { title: 'A broken kettle', customer_id: customer.id, channel: 'whatsapp', assignee_id: ids.agent }
   const created = await call('lead', 'POST', '/v1/conversations', wish)
@@ -35,16 +35,16 @@ t.test('201 a conversation is opened, read and changed', async (t) => {
   t.equal(created.headers.get('location'), `/v1/conversations/${id}`)
   t.equal(created.headers.get('etag'), '"1"')
   t.same((await get('lead', id)).body, created.body)
-  t.match((await get('agent', id)).body, { my_role: null, unread_count: 0 }, 'the same, as somebody else sees it')
+  t.match((await get('agent', id)).body, { my_role: null, unread_count: 0 }, 'for a user who is not a member')
 
   const changed = await patch('lead', id, { title: 'Two kettles', status: 'pending', customer_id: null })
   t.match(changed, { status: 200, body: { title: 'Two kettles', status: 'pending', customer_id: null, version: 2 } })
   t.equal(changed.headers.get('etag'), '"2"')
   const again = await patch('lead', id, { title: 'Two kettles' })
-  t.match(again, { status: 200, body: { version: 2 } }, 'what is so already changes nothing')
+  t.match(again, { status: 200, body: { version: 2 } }, 'a change to the same values keeps the version')
 })
 
-t.test('412 a change of an older version overwrites nobody', async (t) => {
+t.test('412 a change with an outdated version is refused', async (t) => {
   const { id } = await open()
   t.equal((await patch('lead', id, { status: 'pending' }, { 'if-match': '"1"' })).status, 200)
   t.match(await patch('lead', id, { status: 'closed' }, { 'if-match': '"1"' }), { status: 412 })
@@ -52,7 +52,7 @@ t.test('412 a change of an older version overwrites nobody', async (t) => {
   t.match(await call('lead', 'POST', handoff, { assignee_id: null }, { 'if-match': '"1"' }), { status: 412 })
 })
 
-t.test('400 what is no conversation, and ids that name nobody here, all with one answer', async (t) => {
+t.test('400 an invalid conversation; all unusable ids of a field share one error', async (t) => {
   const wrong = [
     {},
     { title: '' },
@@ -81,13 +81,13 @@ t.test('400 what is no conversation, and ids that name nobody here, all with one
   const nobody = await pointers('assignee_id', missing)
   t.match(nobody, [[{ pointer: '/assignee_id' }], [{ pointer: '/assignee_id' }]])
   for (const user_id of [ids.other_owner, ids.stranger, ids.pending, ids.disabled, ids.analyst]) {
-    t.same(await pointers('assignee_id', user_id), nobody, 'none of them may see it, and nothing tells them apart')
+    t.same(await pointers('assignee_id', user_id), nobody, 'the error does not reveal the reason')
   }
-  t.match(await patch('lead', id, { status: 'handoff' }), { status: 400 }, 'that is what a handoff is for')
+  t.match(await patch('lead', id, { status: 'handoff' }), { status: 400 }, 'this status needs a handoff')
 })
 
-// Stops a customer who is forgotten from taking conversations along, or their tenant from them.
-t.test('a customer and an assignee who are gone leave their conversation behind', async (t) => {
+// Deleting a customer, or removing an assignee from the tenant, must not delete their conversations.
+t.test('a conversation outlives its customer and its assignee', async (t) => {
   const customer = await world.createCustomer()
   const assignee_id = await makeMember(gateway, world, 'acme')
   const { id } = await open({ customer_id: customer.id, assignee_id })
@@ -98,7 +98,7 @@ t.test('a customer and an assignee who are gone leave their conversation behind'
   t.match(await get('lead', id), { status: 200, body: { customer_id: null, assignee_id: null } })
 })
 
-t.test('handoff: to a member who may see it, or to nobody in particular', async (t) => {
+t.test('200 a handoff to a member who may view the conversation, or without an assignee', async (t) => {
   const { id } = await open()
   const handoff = (who: 'lead' | 'agent', body: unknown) => call(who, 'POST', `/v1/conversations/${id}/handoff`, body)
   t.match(await handoff('lead', { assignee_id: ids.agent }), {
@@ -109,21 +109,21 @@ t.test('handoff: to a member who may see it, or to nobody in particular', async 
   t.match(await handoff('agent', { assignee_id: null }), { status: 403, body: { missing: ['handoff:perform'] } })
   t.match(await handoff('lead', {}), { status: 400 })
   t.match(await handoff('lead', { assignee_id: ids.analyst }), { status: 400 })
-  t.equal((await patch('lead', id, { status: 'open' })).body.status, 'open', 'somebody takes it')
+  t.equal((await patch('lead', id, { status: 'open' })).body.status, 'open', 'a user takes the conversation')
   await patch('lead', id, { status: 'closed' })
   t.match(await handoff('lead', { assignee_id: ids.agent }), { status: 409, body: { code: 'conversation_closed' } })
 
-  // Attack: a conversation of members is handed to somebody for whom it does not exist, and they see it in their list.
+  // Attack: hands a private conversation over to a user who is not a member of it, who would then see it in their list.
   const secret = await open({ visibility: 'members' })
   const give = () => call('lead', 'POST', `/v1/conversations/${secret.id}/handoff`, { assignee_id: ids.agent })
   t.match(await give(), { status: 400, body: { errors: [{ pointer: '/assignee_id' }] } })
   await call('lead', 'POST', `/v1/conversations/${secret.id}/members`, { user_id: ids.agent })
   t.equal((await give()).status, 200)
   await call('lead', 'DELETE', `/v1/conversations/${secret.id}/members/${ids.agent}`)
-  t.match((await get('lead', secret.id)).body, { assignee_id: null }, 'whoever is taken out answers no more')
+  t.match((await get('lead', secret.id)).body, { assignee_id: null }, 'a removed member is not the assignee any more')
 })
 
-t.test('lists: by status, customer, assignee, mine and search, newest activity first', async (t) => {
+t.test('lists are filtered by status, customer, assignee, mine and search, latest activity first', async (t) => {
   const customer = await world.createCustomer('acme', { name: 'ACMEMARK Zebedee' })
   const by_customer = await open({ title: 'Alpha 100%', customer_id: customer.id })
   const assigned = await open({ title: 'Beta', assignee_id: ids.agent })
@@ -139,22 +139,22 @@ t.test('lists: by status, customer, assignee, mine and search, newest activity f
   t.notOk((await idsOf('status=open')).includes(closed.id))
   t.notOk((await idsOf('mine=true')).includes(of_owner.id))
   t.ok((await idsOf('mine=true')).includes(closed.id))
-  t.same(await idsOf('mine=true&status=open', 'agent'), [assigned.id], 'what is assigned to me is mine too')
-  t.same(await idsOf('search=zebedee'), [by_customer.id], "the customer's name")
+  t.same(await idsOf('mine=true&status=open', 'agent'), [assigned.id], 'a conversation that is assigned to the user')
+  t.same(await idsOf('search=zebedee'), [by_customer.id], 'the name of the customer')
   t.same(await idsOf('search=alpha%20100%25'), [by_customer.id])
-  t.same(await idsOf('search=1_0%25'), [], 'a pattern is text')
+  t.same(await idsOf('search=1_0%25'), [], 'wildcards of SQL are literal')
   t.match(await call('lead', 'GET', '/v1/conversations?mine=false'), { status: 400 })
   t.match(await call('lead', 'GET', '/v1/conversations?assignee_id=me'), { status: 400 })
 
   gateway.clock.advance(1000)
   await say('agent', by_customer.id, 'I am back')
-  t.equal((await idsOf(''))[0], by_customer.id, 'a message brings it to the top')
+  t.equal((await idsOf(''))[0], by_customer.id, 'a message counts as activity')
   gateway.clock.advance(1000)
   await patch('lead', assigned.id, { title: 'Beta, renamed' })
-  t.equal((await idsOf(''))[0], by_customer.id, 'a change of the conversation does not')
+  t.equal((await idsOf(''))[0], by_customer.id, 'a change of the title does not')
 })
 
-t.test('pages of conversations of one moment neither repeat nor miss any', async (t) => {
+t.test('pages of conversations with equal activity times contain each conversation exactly once', async (t) => {
   const { status, body } = await call('lead', 'GET', '/v1/conversations?limit=100')
   t.equal(status, 200)
   await gateway.sql(`update conversations set last_activity_at = '2026-01-01T00:00:00.123Z' where id in (
@@ -172,8 +172,8 @@ t.test('pages of conversations of one moment neither repeat nor miss any', async
   t.same(seen, whole)
 })
 
-// Attack: a cursor is bent, so that its place breaks the query or shows what the list would not.
-t.test('400 a cursor of this list that was bent', async (t) => {
+// Attack: manipulates the position in a cursor to break the query or to see hidden conversations.
+t.test('400 a manipulated cursor', async (t) => {
   const cursor: string = (await call('lead', 'GET', '/v1/conversations?limit=1')).body.next_cursor
   const [digest, order, id] = Buffer.from(cursor, 'base64url').toString().split('.') as [string, string, string]
   t.match(order, /^\d{13}$/)
@@ -195,10 +195,10 @@ t.test('400 a cursor of this list that was bent', async (t) => {
     t.match(answer, { status: 400, body: { code: 'invalid_cursor' } }, Buffer.from(each, 'base64url').toString())
   }
   const far = await call('lead', 'GET', `/v1/conversations?limit=1&cursor=${encode('9'.repeat(13), id)}`)
-  t.equal(far.status, 200, 'a place that no row has is a place all the same')
+  t.equal(far.status, 200, 'a valid position without a row')
 })
 
-t.test('unread: what others wrote behind my marker, which moves forwards only', async (t) => {
+t.test('unread_count is the number of messages of others after the read marker, which never moves back', async (t) => {
   const { id } = await open()
   const unread = async (who: 'lead' | 'agent') => (await get(who, id)).body.unread_count
   for (const content of ['one', 'two', 'three']) await say('agent', id, content)
@@ -206,18 +206,18 @@ t.test('unread: what others wrote behind my marker, which moves forwards only', 
   const mark = (who: 'lead' | 'agent', seq: unknown) => call(who, 'PUT', `/v1/conversations/${id}/read`, { seq })
   t.match(await mark('lead', 2), { status: 200, body: { conversation_id: id, user_id: ids.lead, seq: 2 } })
   t.equal(await unread('lead'), 1)
-  t.match(await mark('lead', 1), { status: 200, body: { seq: 2 } }, 'not backwards')
+  t.match(await mark('lead', 1), { status: 200, body: { seq: 2 } }, 'the marker does not move back')
   await say('lead', id, 'four')
   t.same([await unread('lead'), await unread('agent')], [1, 1])
-  t.match(await mark('lead', 5), { status: 400, body: { errors: [{ pointer: '/seq' }] } }, 'not there yet')
+  t.match(await mark('lead', 5), { status: 400, body: { errors: [{ pointer: '/seq' }] } }, 'an unused seq')
   for (const seq of [0, -1, 1.5, '1', null, 2 ** 40]) t.equal((await mark('lead', seq)).status, 400, String(seq))
   await Promise.all([4, 1, 3, 2].map((seq) => mark('lead', seq)))
-  t.equal(await unread('lead'), 0, 'whichever came last')
+  t.equal(await unread('lead'), 0, 'in any order of arrival')
   const listed = await call('agent', 'GET', `/v1/conversations?limit=100`)
   t.equal(listed.body.data.find((each: { id: string }) => each.id === id).unread_count, 1)
 })
 
-t.test('404 a conversation of another tenant looks like a missing one', async (t) => {
+t.test('404 a conversation of another tenant gets the response of an unknown id', async (t) => {
   const { id } = await open()
   const headers = await world.as('other_owner', globex)
   const missing = await ask(gateway, '/v1/conversations/01900000-0000-7000-8000-000000000000', { headers })

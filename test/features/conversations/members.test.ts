@@ -14,7 +14,7 @@ const rolesIn = async (id: string): Promise<Record<string, string>> => {
   return Object.fromEntries(rows.map(({ user_id, role }) => [String(user_id), String(role)]))
 }
 
-t.test('201 whoever opens it is owner; members are added, listed, changed and removed', async (t) => {
+t.test('201 the creator is owner; members are added, listed, changed and removed', async (t) => {
   const { id } = await open()
   const added = await add('lead', id, ids.agent)
   t.match(added, { status: 201, body: { user_id: ids.agent, name: 'The agent', role: 'member', read_seq: 0 } })
@@ -35,7 +35,7 @@ t.test('201 whoever opens it is owner; members are added, listed, changed and re
   t.equal((await setRole('lead', id, ids.agent, 'member')).status, 404)
 })
 
-t.test('400 only an active member of the tenant becomes one; the others are one answer', async (t) => {
+t.test('400 only an active member of the tenant can be added; all other users share one error', async (t) => {
   const { id } = await open()
   const answers = []
   for (const user_id of [ids.other_owner, ids.stranger, ids.pending, ids.disabled, ids.operator]) {
@@ -47,13 +47,13 @@ t.test('400 only an active member of the tenant becomes one; the others are one 
   t.match(await add('lead', id, ids.agent, 'admin'), { status: 400 })
 })
 
-// Stops the takeover of a conversation: each line is what one role may do to another.
-t.test('403 who may do what: owner, moderator, member, and whoever is none', async (t) => {
+// Attack: takes over a conversation with a role that does not allow it.
+t.test('403 each role can do only its part: owner, moderator, member, non-member', async (t) => {
   const { id } = await open({}, 'owner')
   await add('owner', id, ids.admin, 'moderator')
   await add('owner', id, ids.lead, 'member')
 
-  // A member with conversations:edit, and somebody who is no member, change nothing here.
+  // A member with `conversations:edit`, and a non-member, cannot change anything here.
   for (const role of ['member', 'none'] as const) {
     if (role === 'none') await remove('owner', id, ids.lead)
     t.match(await add('lead', id, ids.agent), REFUSED, role)
@@ -64,9 +64,9 @@ t.test('403 who may do what: owner, moderator, member, and whoever is none', asy
     t.match(await remove('lead', id, ids.owner), REFUSED)
   }
   await add('owner', id, ids.lead, 'member')
-  t.match(await setRole('lead', id, ids.lead, 'owner'), REFUSED, 'nobody makes themselves anything')
+  t.match(await setRole('lead', id, ids.lead, 'owner'), REFUSED, 'a member cannot change their own role')
 
-  // A moderator adds, removes and renames, and touches no owner.
+  // A moderator adds, removes and renames, but cannot change an owner.
   t.equal((await add('admin', id, ids.agent)).status, 201)
   t.equal((await setRole('admin', id, ids.agent, 'moderator')).status, 200)
   t.equal((await setRole('admin', id, ids.agent, 'member')).status, 200)
@@ -80,30 +80,30 @@ t.test('403 who may do what: owner, moderator, member, and whoever is none', asy
   t.match(await patch('admin', id, { visibility: 'members' }), REFUSED)
   t.equal((await rolesIn(id))[ids.owner], 'owner')
 
-  // An owner does all of it.
+  // An owner can do all of it.
   t.equal((await setRole('owner', id, ids.admin, 'owner')).status, 200)
   t.equal((await patch('owner', id, { visibility: 'members' })).status, 200)
   t.equal((await remove('admin', id, ids.owner)).status, 204, 'an owner removes an owner')
-  t.match(await get('owner', id), { status: 404 }, 'and the tenant Owner is nobody in it')
+  t.match(await get('owner', id), { status: 404 }, 'the tenant Owner without membership in the conversation')
 })
 
-// Stops somebody from acting on in a role that was taken from them.
-t.test('403 a demotion holds with the next request', async (t) => {
+// Attack: uses a role after it was removed.
+t.test('403 a demotion is in force at the next request', async (t) => {
   const { id } = await open({}, 'owner')
   await add('owner', id, ids.admin, 'owner')
   await add('owner', id, ids.agent)
   t.equal((await patch('admin', id, { visibility: 'members' })).status, 200)
   t.equal((await setRole('owner', id, ids.admin, 'moderator')).status, 200)
-  t.match(await patch('admin', id, { visibility: 'tenant' }), REFUSED, 'no owner any more')
+  t.match(await patch('admin', id, { visibility: 'tenant' }), REFUSED, 'a former owner')
   t.equal((await patch('admin', id, { title: 'Of a moderator' })).status, 200)
   t.equal((await setRole('owner', id, ids.admin, 'member')).status, 200)
-  t.match(await patch('admin', id, { title: 'Of nobody' }), REFUSED, 'no moderator any more')
+  t.match(await patch('admin', id, { title: 'Of nobody' }), REFUSED, 'a former moderator')
   t.match(await remove('admin', id, ids.agent), REFUSED)
   t.equal((await setRole('owner', id, ids.admin, 'moderator')).status, 200)
-  t.equal((await remove('admin', id, ids.agent)).status, 204, 'and back with the next one')
+  t.equal((await remove('admin', id, ids.agent)).status, 204, 'a moderator again')
 })
 
-t.test('204 whoever has the scope leaves; the scope is needed whatever the role', async (t) => {
+t.test('204 a member with the scope can leave; without the scope no role is enough', async (t) => {
   const { id } = await open({}, 'owner')
   await add('owner', id, ids.lead)
   t.equal((await remove('lead', id, ids.lead)).status, 204)
@@ -111,7 +111,7 @@ t.test('204 whoever has the scope leaves; the scope is needed whatever the role'
   t.match(await add('agent', id, ids.lead), { status: 403, body: { missing: ['conversations:edit'] } })
 })
 
-t.test('409 the last owner stays: no removal, no demotion, and one who cannot act does not count', async (t) => {
+t.test('409 the last owner with an active membership cannot be removed or demoted', async (t) => {
   const { id } = await open()
   const LAST = { status: 409, body: { code: 'last_owner' } }
   t.match(await remove('lead', id, ids.lead), LAST)
@@ -126,8 +126,8 @@ t.test('409 the last owner stays: no removal, no demotion, and one who cannot ac
   t.same(await rolesIn(id), { [ids.admin]: 'owner' })
 })
 
-// Stops two removals that each still count the other's owner.
-t.test('of 40 who remove two owners at once, one owner is left', async (t) => {
+// Two concurrent removals must not each count the owner that the other removes.
+t.test('of 40 concurrent requests that remove or demote the two owners, at least one owner is left', async (t) => {
   await Promise.all([world.as('lead'), world.as('admin')])
   for (let round = 0; round < 3; round += 1) {
     const { id } = await open()
@@ -143,11 +143,11 @@ t.test('of 40 who remove two owners at once, one owner is left', async (t) => {
       String([...new Set(statuses)]),
     )
     const owners = Object.values(await rolesIn(id)).filter((role) => role === 'owner')
-    t.ok(owners.length >= 1, `${owners.length} owners are left`)
+    t.ok(owners.length >= 1, `${owners.length} owners`)
   }
 })
 
-t.test('409 a conversation has 500 members at most', async (t) => {
+t.test('409 a conversation has at most 500 members', async (t) => {
   const { id } = await open()
   await gateway.sql(`
     create temporary table crowd as select gen_random_uuid() as id, number from generate_series(1, 499) as number;
@@ -158,26 +158,26 @@ t.test('409 a conversation has 500 members at most', async (t) => {
   t.match(await add('lead', id, ids.agent), { status: 409, body: { code: 'limit_reached' } })
 })
 
-// Stops a conversation from being stuck with nobody who may change it.
-t.test('a conversation whose owner left the tenant is taken up by a moderator', async (t) => {
+// A conversation must not be left without a member who can change it.
+t.test('a moderator can become owner after the owner left the tenant', async (t) => {
   const { id } = await open({ visibility: 'members' }, 'owner')
   await add('owner', id, ids.admin, 'moderator')
   await gateway.sql(
     `update conversation_members set user_id = '${ids.disabled}' where role = 'owner' and conversation_id = '${id}'`,
   )
-  t.match(await get('lead', id), { status: 404 }, 'a scope alone opens nothing')
+  t.match(await get('lead', id), { status: 404 }, 'a scope alone gives no access')
   t.equal((await setRole('admin', id, ids.admin, 'owner')).status, 200)
 })
 
-t.test('a key opens conversations, brings people in, and has no place where only members see', async (t) => {
+t.test('a key creates conversations and adds members, and has no access to private conversations', async (t) => {
   const key = await keyWith('conversations:view', 'conversations:edit')
   const opened = await call(key, 'POST', '/v1/conversations', { title: 'By a key' })
   t.match(opened, { status: 201, body: { my_role: null, unread_count: null } })
   const { id } = opened.body
   t.same(await rolesIn(id), {})
   t.equal((await add(key, id, ids.agent)).status, 201)
-  t.equal((await add(key, id, ids.lead, 'owner')).status, 201, 'it names the first owner')
-  t.match(await add(key, id, ids.admin, 'owner'), REFUSED, 'and no other')
+  t.equal((await add(key, id, ids.lead, 'owner')).status, 201, 'a key adds the first owner')
+  t.match(await add(key, id, ids.admin, 'owner'), REFUSED, 'a key cannot add another owner')
   t.match(await remove(key, id, ids.lead), REFUSED)
   t.equal((await remove(key, id, ids.agent)).status, 204)
   t.match(await call(key, 'POST', '/v1/conversations', { title: 'x', visibility: 'members' }), {

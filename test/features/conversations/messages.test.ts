@@ -16,7 +16,7 @@ const list = async (id: string, query = '') => {
   return body
 }
 
-t.test('201 a message is written, read and listed, by its number', async (t) => {
+t.test('201 200 a message is created, read and listed in order of its seq', async (t) => {
   const { id } = await open()
   const created = await call('agent', 'POST', `/v1/conversations/${id}/messages`, { content: 'Hello' })
   t.equal(created.status, 201, created.text)
@@ -35,7 +35,7 @@ t.test('201 a message is written, read and listed, by its number', async (t) => 
   for (let number = 2; number <= 7; number += 1) await say('agent', id, `${number}`)
   const seqs = (page: { data: { seq: number }[] }) => page.data.map(({ seq }) => seq)
   t.same(seqs(await list(id)), [7, 6, 5, 4, 3, 2, 1], 'newest first')
-  t.same(seqs(await list(id, '?after=4')), [5, 6, 7], 'or what came after a seq, in order')
+  t.same(seqs(await list(id, '?after=4')), [5, 6, 7], 'after a seq: oldest first')
   t.same(seqs(await list(id, '?after=7')), [])
   t.same(seqs(await list(id, '?after=999999999')), [])
   for (const [query, whole] of [
@@ -57,8 +57,8 @@ t.test('201 a message is written, read and listed, by its number', async (t) => 
   t.match((await get('agent', id)).body, { last_seq: 7, last_message: { seq: 7, content: '7' } })
 })
 
-// Stops a sanitiser, which nested tags defeat and honest text suffers from: what is sent is what is kept.
-t.test('any text comes back exactly as it was sent', async (t) => {
+// A sanitiser can be bypassed with nested tags, and it damages honest text. So the text is stored unchanged.
+t.test('any text is returned exactly as it was sent', async (t) => {
   const { id } = await open()
   const odd = [
     '<script>alert(1)</script>',
@@ -85,7 +85,7 @@ t.test('any text comes back exactly as it was sent', async (t) => {
   )
 })
 
-t.test('400 no content, too much of it, or none that is text; 4000 characters of any kind are taken', async (t) => {
+t.test('400 content that is empty, too long or not text; 4,000 characters of any kind are accepted', async (t) => {
   const { id } = await open()
   const path = `/v1/conversations/${id}/messages`
   for (const content of ['x'.repeat(4000), '𝒜'.repeat(4000), '\n'.repeat(4000)]) {
@@ -102,10 +102,10 @@ t.test('400 no content, too much of it, or none that is text; 4000 characters of
     const answer = await askRaw(gateway, path, { method: 'POST', lines, body: `{"content":"${text}"}` })
     t.match(answer, { status: 400, body: { code: 'malformed_json' } })
   }
-  t.equal((await get('lead', id)).body.last_seq, 3, 'a refused message takes no number')
+  t.equal((await get('lead', id)).body.last_seq, 3, 'a refused message gets no seq')
 })
 
-t.test('400 a reply is to a message of the same conversation', async (t) => {
+t.test('400 a reply to a message of another conversation', async (t) => {
   const { id } = await open()
   const other = await open()
   const first = await say('agent', id, 'first')
@@ -117,11 +117,11 @@ t.test('400 a reply is to a message of the same conversation', async (t) => {
     t.match(answer, { status: 400, body: { errors: [{ pointer: '/reply_to' }] } })
     answers.push(answer.body.errors)
   }
-  t.same(answers[0], answers[1], 'whether it exists elsewhere is not told')
+  t.same(answers[0], answers[1], 'the error does not reveal that the message exists')
   t.equal((await get('lead', id)).body.last_seq, 2)
 })
 
-t.test('200 its author edits it, and nobody else', async (t) => {
+t.test('200 403 only its author can edit a message', async (t) => {
   const { id } = await open()
   await add('lead', id, ids.agent)
   const { id: message_id, created_at } = await say('agent', id, 'Helo')
@@ -137,15 +137,15 @@ t.test('200 its author edits it, and nobody else', async (t) => {
   t.match(await call('agent', 'PATCH', path, { content: '' }), { status: 400 })
 })
 
-// Stops deleted text from being sent on: in the list, as last message, as what was replied to, in the audit.
-t.test('204 a deleted message keeps its place, and what it said is gone from everywhere', async (t) => {
+// Deleted text must not appear again: not in lists, as last message, in replies or in the audit log.
+t.test('204 a deleted message keeps its seq, and its text is removed everywhere', async (t) => {
   const { id } = await open()
   const { id: message_id } = await say('agent', id, 'REGRETMARK')
   await say('lead', id, 'reply', { reply_to: message_id })
   const last = await say('agent', id, 'REGRETMARK too')
   for (const each of [message_id, last.id]) {
     t.equal((await call('agent', 'DELETE', `/v1/conversations/${id}/messages/${each}`)).status, 204)
-    t.equal((await call('agent', 'DELETE', `/v1/conversations/${id}/messages/${each}`)).status, 204, 'twice is once')
+    t.equal((await call('agent', 'DELETE', `/v1/conversations/${id}/messages/${each}`)).status, 204, 'a repetition')
   }
   const answers = [
     await call('lead', 'GET', `/v1/conversations/${id}/messages/${message_id}`),
@@ -163,7 +163,7 @@ t.test('204 a deleted message keeps its place, and what it said is gone from eve
   t.match(answers[0]?.body, { seq: 1, content: null, deleted_at: String, author: { id: ids.agent } })
   t.match(answers[3]?.body, { last_seq: 3, last_message: { content: null }, unread_count: 0 })
   const [kept] = await gateway.sql(`select count(*)::int as count from messages where content like '%REGRETMARK%'`)
-  t.same(kept, { count: 0 }, 'not even in the table')
+  t.same(kept, { count: 0 }, 'the text is not in the table either')
   const path = `/v1/conversations/${id}/messages/${message_id}`
   t.match(await call('agent', 'PATCH', path, { content: 'back' }), { status: 409, body: { code: 'invalid_state' } })
   t.match(await call('lead', 'POST', `${path}/reports`, { reason: 'x' }), {
@@ -172,7 +172,7 @@ t.test('204 a deleted message keeps its place, and what it said is gone from eve
   })
 })
 
-t.test('403 only its author, or who moderates, deletes a message', async (t) => {
+t.test('403 only its author or a moderator can delete a message', async (t) => {
   const { id } = await open({}, 'owner')
   const { id: message_id } = await say('owner', id, 'mine')
   const path = `/v1/conversations/${id}/messages/${message_id}`
@@ -185,7 +185,7 @@ t.test('403 only its author, or who moderates, deletes a message', async (t) => 
   t.equal((await call('lead', 'DELETE', `/v1/conversations/${id}/messages/${another.id}`)).status, 204, 'by scope')
 })
 
-t.test('409 a closed conversation takes no message and no edit; what is in it can be read and deleted', async (t) => {
+t.test('409 a closed conversation accepts no message and no edit; its messages can be read and deleted', async (t) => {
   const { id } = await open()
   const { id: message_id } = await say('agent', id, 'before')
   await patch('lead', id, { status: 'closed' })
@@ -199,8 +199,8 @@ t.test('409 a closed conversation takes no message and no edit; what is in it ca
   t.equal((await say('agent', id, 'again')).seq, 2)
 })
 
-// Stops words from being put into a customer's mouth.
-t.test('a key writes as itself, or for the customer of the conversation; a user only as themselves', async (t) => {
+// Attack: writes a message in the name of a customer.
+t.test('a key can write as itself or for the customer of the conversation; a user only as themselves', async (t) => {
   const customer = await world.createCustomer()
   const somebody = await world.createCustomer()
   const foreign = await world.createCustomer('globex')
@@ -227,14 +227,14 @@ t.test('a key writes as itself, or for the customer of the conversation; a user 
     },
   )
 
-  t.equal((await call(key, 'PATCH', `${path}/${said.id}`, { content: 'corrected' })).status, 200, 'what it passed on')
+  t.equal((await call(key, 'PATCH', `${path}/${said.id}`, { content: 'corrected' })).status, 200, 'its own message')
   const other_key = await keyWith('conversations:view', 'conversations:reply')
   t.match(await call(other_key, 'PATCH', `${path}/${said.id}`, { content: 'x' }), { status: 403 })
   t.equal((await call(other_key, 'DELETE', `${path}/${said.id}`)).status, 403)
   t.equal((await call(key, 'DELETE', `${path}/${said.id}`)).status, 204)
 })
 
-t.test('the audit says that, where and by whom something was written, and never what', async (t) => {
+t.test('the audit log records who wrote where and when, but never the text', async (t) => {
   const { id } = await open()
   const { id: message_id } = await say('agent', id, 'AUDITMARK')
   await call('agent', 'PATCH', `/v1/conversations/${id}/messages/${message_id}`, { content: 'AUDITMARK 2' })
@@ -246,10 +246,10 @@ t.test('the audit says that, where and by whom something was written, and never 
     { action: 'message.created', actor_id: ids.agent, changes: { conversation_id: id, seq: 1 } },
     { action: 'message.updated', actor_id: ids.agent, changes: { conversation_id: id, seq: 1 } },
   ])
-  t.equal(events.length, 2, 'a report does not name the message: its author may read the audit')
+  t.equal(events.length, 2, 'a report does not name the message, because the author may read the audit log')
   const [told] = await gateway.sql(
     `select count(*)::int as count from audit_events where to_jsonb(audit_events)::text like '%AUDITMARK%'`,
   )
   t.same(told, { count: 0 })
-  t.notMatch(gateway.lines.join('\n'), /AUDITMARK/, 'nor does the log')
+  t.notMatch(gateway.lines.join('\n'), /AUDITMARK/, 'the log does not contain the text')
 })

@@ -14,14 +14,14 @@ const decide = (who: Person, id: string, what: 'review' | 'dismiss', note: unkno
   call(who, 'POST', `/v1/reports/${id}/${what}`, { note })
 const queue = async (who: Person, query = '') => (await call(who, 'GET', `/v1/reports?limit=100${query}`)).body.data
 
-t.test('201 a message is reported once per person, with a copy of it as it was', async (t) => {
+t.test('201 a user can report a message once, and the report keeps a copy of the text', async (t) => {
   const { id } = await open()
   const message = await say('agent', id, 'You fool')
   const made = await report('lead', id, message.id)
   t.equal(made.status, 201, made.text)
   t.match(made.body, { conversation_id: id, message_id: message.id, reason: 'rude', status: 'pending' })
   t.match(await report('lead', id, message.id, 'again'), { status: 409, body: { code: 'already_reported' } })
-  t.equal((await report('owner', id, message.id)).status, 201, 'somebody else')
+  t.equal((await report('owner', id, message.id)).status, 201, 'another reporter')
   const path = `/v1/conversations/${id}/messages/${message.id}`
   await call('agent', 'PATCH', path, { content: 'You friend' })
   await call('agent', 'DELETE', path)
@@ -38,8 +38,8 @@ t.test('201 a message is reported once per person, with a copy of it as it was',
   }
 })
 
-// Stops two clicks from becoming two reports.
-t.test('of 20 reports of one person at once, one is made', async (t) => {
+// A double click must not create two reports.
+t.test('201 409 of 20 concurrent reports by one user, exactly one is created', async (t) => {
   const { id } = await open()
   const { id: message_id } = await say('agent', id, 'x')
   await world.as('lead')
@@ -49,7 +49,7 @@ t.test('of 20 reports of one person at once, one is made', async (t) => {
   t.same(statuses.sort(), [201, ...Array(19).fill(409)])
 })
 
-t.test('200 a report is reviewed or dismissed, once, with a note', async (t) => {
+t.test('200 409 a report is reviewed or dismissed once, with a note', async (t) => {
   const { id } = await open()
   const made = []
   for (const content of ['one', 'two', 'three']) {
@@ -68,7 +68,7 @@ t.test('200 a report is reviewed or dismissed, once, with a note', async (t) => 
       t.match(await decide('lead', each, what), { status: 409, body: { code: 'already_decided' } })
     }
   }
-  t.same((await call('lead', 'GET', `/v1/reports/${first}`)).body, reviewed.body, 'as it was decided first')
+  t.same((await call('lead', 'GET', `/v1/reports/${first}`)).body, reviewed.body, 'the first decision is unchanged')
   for (const note of ['', ' ', null, 5]) t.equal((await decide('lead', third, 'review', note)).status, 400)
   const at_once = await Promise.all(
     Array.from({ length: 10 }, (_, number) => decide('lead', third, number % 2 === 0 ? 'review' : 'dismiss')),
@@ -82,7 +82,7 @@ t.test('200 a report is reviewed or dismissed, once, with a note', async (t) => 
   t.equal((await call('lead', 'GET', '/v1/reports?status=open')).status, 400)
 })
 
-t.test('a reporter sees own reports, and neither the copy nor who decided', async (t) => {
+t.test('a reporter sees their own reports, without the copy and without the member who decided', async (t) => {
   const { id } = await open()
   const { id: message_id } = await say('lead', id, 'COPYMARK')
   const { body } = await report('agent', id, message_id, 'not nice')
@@ -95,8 +95,8 @@ t.test('a reporter sees own reports, and neither the copy nor who decided', asyn
   t.match(await call('agent', 'GET', `/v1/reports/${body.id}`), { status: 403 })
 })
 
-// Stops revenge: whoever is reported, a moderator or an auditor too, finds nowhere who did it.
-t.test('the reported never sees who reported, and does not decide about themselves', async (t) => {
+// Attack: a reported member who is a moderator or auditor looks for the reporter, to take revenge.
+t.test('404 the reported author never sees who reported, and cannot decide about the report', async (t) => {
   const { id } = await open()
   const { id: message_id } = await say('lead', id, 'by a moderator')
   const { body } = await report('agent', id, message_id)
@@ -113,8 +113,8 @@ t.test('the reported never sees who reported, and does not decide about themselv
     `/v1/tenants/${world.acme.id}/audit-events?action=message_report.created&limit=100`,
   )
   const event = audit.body.data.find((each: { target_id: string }) => each.target_id === hidden.id)
-  t.ok(event, 'the audit knows that there is a report')
-  t.notMatch(JSON.stringify(event), of_owner.id, 'and not about whose message')
+  t.ok(event, 'the audit log records the report')
+  t.notMatch(JSON.stringify(event), of_owner.id, 'the event does not name the message')
   t.notMatch(JSON.stringify(event), id)
   const answers = await Promise.all([
     call('owner', 'GET', `/v1/conversations/${id}/messages`),
@@ -125,7 +125,7 @@ t.test('the reported never sees who reported, and does not decide about themselv
   for (const answer of answers) t.notMatch(answer.text, hidden.id)
 })
 
-t.test('what is said where only members see is judged by its copy, and stays closed', async (t) => {
+t.test('a moderator sees the copy of a reported message, but cannot open its private conversation', async (t) => {
   const { id } = await open({ visibility: 'members' }, 'owner')
   await add('owner', id, ids.agent)
   const { id: message_id } = await say('owner', id, 'behind the door')
@@ -136,7 +136,7 @@ t.test('what is said where only members see is judged by its copy, and stays clo
   t.equal((await report('lead', id, message_id)).status, 404)
 })
 
-t.test('a report is of its tenant; a key decides, and reports nobody', async (t) => {
+t.test('a report belongs to its tenant; a key can decide about reports, but cannot report', async (t) => {
   const { id } = await open()
   const { id: message_id } = await say('agent', id, 'x')
   const { body } = await report('owner', id, message_id)
@@ -153,5 +153,5 @@ t.test('a report is of its tenant; a key decides, and reports nobody', async (t)
     body: { decided_by: { kind: 'key', id: key.key_id } },
   })
   await patch('lead', id, { status: 'closed' })
-  t.equal((await report('admin', id, message_id)).status, 201, 'in a closed conversation too')
+  t.equal((await report('admin', id, message_id)).status, 201, 'a message of a closed conversation')
 })

@@ -15,7 +15,7 @@ const seqsOf = async (id: string): Promise<number[]> => {
   const rows = await gateway.sql(`select seq from messages where conversation_id = '${id}' order by seq`)
   return rows.map(({ seq }) => Number(seq))
 }
-/** Sends again what the gateway was too busy for: nothing was written then. */
+/** Retries while the gateway answers 503. Such a request has stored nothing. */
 const insist = async (who: 'agent' | 'lead' | 'owner', id: string, content: string): Promise<number> => {
   for (let tries = 0; tries < 50; tries += 1) {
     const answer = await call(who, 'POST', `/v1/conversations/${id}/messages`, { content })
@@ -26,8 +26,8 @@ const insist = async (who: 'agent' | 'lead' | 'owner', id: string, content: stri
 }
 const upTo = (count: number) => Array.from({ length: count }, (_, number) => number + 1)
 
-// Stops two messages from taking one number, and a number from being taken by none.
-t.test('200 who write at once take the numbers 1 to 200, each its own', async (t) => {
+// Two messages must not get the same seq, and no seq may be skipped.
+t.test('201 concurrent messages get the seqs 1 to 200, each exactly once', async (t) => {
   const { id } = await open()
   await Promise.all([world.as('agent'), world.as('lead'), world.as('owner')])
   const who = ['agent', 'lead', 'owner'] as const
@@ -46,13 +46,13 @@ t.test('200 who write at once take the numbers 1 to 200, each its own', async (t
   t.same(said, [{ count: WRITERS }])
 })
 
-t.test('who is refused, and who fails at the last moment, leaves no gap', async (t) => {
+t.test('a refused message, and one whose transaction fails at the end, leave no gap', async (t) => {
   const { id } = await open()
   const failing = gateway.stores.tenant(acme.id, () => ({
     actor: { kind: 'user', id: ids.agent },
     address: null,
     user_agent: null,
-    // The event cannot be written, so everything that came before it is undone.
+    // The audit event cannot be stored with a NUL, so the whole transaction is rolled back.
     request_id: '\u0000',
   }))
   const caller = {
@@ -65,7 +65,7 @@ t.test('who is refused, and who fails at the last moment, leaves no gap', async 
       return failing
         .write('message.created', (store) => store.messages.create(id, { content: 'undone' }, caller))
         .then(
-          () => t.fail('it must not be written'),
+          () => t.fail('the message was stored'),
           () => undefined,
         )
     }
@@ -76,7 +76,7 @@ t.test('who is refused, and who fails at the last moment, leaves no gap', async 
   t.equal((await get('lead', id)).body.last_seq, 20)
 })
 
-t.test('201 the same request with one Idempotency-Key is one message, however often and at once', async (t) => {
+t.test('201 409 repeated and concurrent requests with one Idempotency-Key create one message', async (t) => {
   const { id } = await open()
   const send = (content: string) =>
     call('agent', 'POST', `/v1/conversations/${id}/messages`, { content }, { 'idempotency-key': 'once' })
@@ -93,7 +93,7 @@ t.test('201 the same request with one Idempotency-Key is one message, however of
   t.equal((await say('agent', id, 'next')).seq, 2)
 })
 
-t.test('what was written is told after the commit, and what failed is not', async (t) => {
+t.test('a change publishes its event after the commit, and a failed change publishes none', async (t) => {
   const told: LiveEvent[] = []
   const origin = { actor: { kind: 'user', id: ids.lead }, address: null, user_agent: null, request_id: null } as const
   t.teardown(gateway.bus.subscribe((event) => void told.push(event)))
@@ -108,12 +108,12 @@ t.test('what was written is told after the commit, and what failed is not', asyn
     writers.messages.create(id, { content: 'Hello' }, caller),
   )
   const shown = (await call('lead', 'GET', `/v1/conversations/${id}/messages/${message.id}`)).body
-  t.same(told.splice(0), [{ kind: 'chat_message', ...place, message: shown }], 'as REST shows it')
+  t.same(told.splice(0), [{ kind: 'chat_message', ...place, message: shown }], 'the message as in the REST API')
   await store.write('message.updated', (writers) => writers.messages.update(id, message.id, 'Hi', caller))
   t.match(told.splice(0), [{ kind: 'chat_message_updated', ...place, message: { content: 'Hi', seq: 1 } }])
   await store.write('conversation.read', (writers) => writers.read_markers.mark(id, 1, caller))
   await store.write('conversation.read', (writers) => writers.read_markers.mark(id, 1, caller))
-  t.same(told.splice(0), [{ kind: 'chat_read', ...place, user_id: ids.lead, seq: 1 }], 'once')
+  t.same(told.splice(0), [{ kind: 'chat_read', ...place, user_id: ids.lead, seq: 1 }], 'one event for two requests')
   await store.write('message.deleted', (writers) => writers.messages.delete(id, message.id, caller))
   t.match(told.splice(0), [{ kind: 'chat_message_deleted', ...place, message: { content: null, seq: 1 } }])
   await store.write('conversation_member.added', (writers) =>

@@ -11,7 +11,7 @@ const { ids } = world
 const { call, open, get, patch, say, add, remove, keyWith } = conversationCalls(gateway, world)
 const MISSING = '01900000-0000-7000-8000-000000000000'
 
-/** Everything that names a conversation, with a body that would do. */
+/** Every route with the id of a conversation, and a valid body. */
 const doors = (id: string, message_id: string): [string, string, unknown?][] => [
   ['GET', `/v1/conversations/${id}`],
   ['PATCH', `/v1/conversations/${id}`, { status: 'closed' }],
@@ -30,8 +30,9 @@ const doors = (id: string, message_id: string): [string, string, unknown?][] => 
   ['POST', `/v1/conversations/${id}/messages/${message_id}/reports`, { reason: 'seen' }],
 ]
 
-// Stops everybody who is no member, the tenant Owner and every key with every scope among them.
-t.test('404 a conversation of members does not exist for others, behind any door', async (t) => {
+// Attack: a caller who is not a member of the conversation reads it, as tenant Owner or with a key that has every
+// scope.
+t.test('404 on every route, a private conversation gets the response of an unknown id for other callers', async (t) => {
   const { id } = await open({ title: 'SECRETMARK', visibility: 'members' })
   const { id: message_id } = await say('lead', id, 'SECRETMARK')
   const key = await keyWith(
@@ -46,7 +47,7 @@ t.test('404 a conversation of members does not exist for others, behind any door
       const [, missing_path = '', missing_body] = doors(MISSING, MISSING)[position] ?? []
       const answer = await call(who, method, path, body)
       const missing = await call(who, method, missing_path, missing_body)
-      // A key is told first that a marker and a report belong to a person.
+      // These routes are for users only, which the gateway checks before it looks for the conversation.
       const expected = typeof who !== 'string' && /read$|reports$/.test(path) ? 403 : 404
       t.equal(answer.status, expected, `${method} ${path} ${answer.text}`)
       t.equal(fingerprint(answer), fingerprint(missing), `${method} ${path}`)
@@ -57,10 +58,10 @@ t.test('404 a conversation of members does not exist for others, behind any door
   }
   t.match(await get('lead', id), { status: 200, body: { last_message: { content: 'SECRETMARK' }, last_seq: 1 } })
   const [row] = await gateway.sql(`select status, last_seq, version from conversations where id = '${id}'`)
-  t.same(row, { status: 'open', last_seq: 1, version: 1 }, 'and nobody changed anything')
+  t.same(row, { status: 'open', last_seq: 1, version: 1 }, 'the conversation is unchanged')
 })
 
-t.test('a member comes in with the next request, and is out with the next after the removal', async (t) => {
+t.test('adding and removing a member changes their access at the next request', async (t) => {
   const { id } = await open({ visibility: 'members' })
   t.equal((await get('agent', id)).status, 404)
   await add('lead', id, ids.agent)
@@ -72,7 +73,7 @@ t.test('a member comes in with the next request, and is out with the next after 
   t.notMatch((await call('agent', 'GET', '/v1/conversations?limit=100')).text, id)
 })
 
-t.test('an owner closes it to others, and opens it again', async (t) => {
+t.test('an owner makes a conversation private, and visible to the tenant again', async (t) => {
   const { id } = await open()
   t.equal((await get('agent', id)).status, 200)
   t.equal((await patch('lead', id, { visibility: 'members' })).status, 200)
@@ -81,7 +82,7 @@ t.test('an owner closes it to others, and opens it again', async (t) => {
   t.equal((await get('agent', id)).status, 200)
 })
 
-t.test('400 it is not closed to the one who answers', async (t) => {
+t.test('400 a conversation cannot become private if its assignee is not a member', async (t) => {
   const { id } = await open({ assignee_id: ids.agent })
   t.match(await patch('lead', id, { visibility: 'members' }), {
     status: 400,
@@ -90,8 +91,8 @@ t.test('400 it is not closed to the one who answers', async (t) => {
   t.equal((await patch('lead', id, { visibility: 'members', assignee_id: null })).status, 200)
 })
 
-// Attack: a member of one conversation asks for what belongs to another.
-t.test('404 a message is asked for in its own conversation alone', async (t) => {
+// Attack: a member of one conversation requests a message of another by its id.
+t.test('404 a message is found only in its own conversation', async (t) => {
   const mine = await open()
   const theirs = await open({ visibility: 'members' })
   const { id: message_id } = await say('lead', theirs.id, 'theirs')

@@ -7,7 +7,7 @@ const gateway = await startGateway()
 t.teardown(() => gateway.close())
 const world = await buildWorld(gateway)
 
-t.test('403 a key alone is told which scope is missing', async (t) => {
+t.test('403 the refusal of a key without a user names the missing scope', async (t) => {
   const answer = await ask(gateway, '/v1/customers', { headers: keyHeaders(world.acme) })
   t.equal(answer.status, 403)
   t.match(answer.body, {
@@ -20,7 +20,7 @@ t.test('403 a key alone is told which scope is missing', async (t) => {
   t.match(answer.body.detail, /No user is signed in/)
 })
 
-t.test('200 user and key together see the customers of the tenant', async (t) => {
+t.test('200 a user with a tenant key sees the customers of the tenant', async (t) => {
   await world.createCustomer()
   const answer = await ask(gateway, '/v1/customers', { headers: await world.as('agent') })
   t.equal(answer.status, 200, answer.text)

@@ -13,13 +13,13 @@ const world = await buildWorld(gateway)
 const { acme, globex, ids } = world
 const path = `/v1/tenants/${acme.id}/invitations`
 
-/** Every link that was mailed in this file; none may stand anywhere else. */
+/** Every link that this file mailed. No link may appear in any other place. */
 const links: string[] = []
 const bearerOf = async (email: string) => {
   const { body } = await ask(gateway, '/v1/auth/login', { body: { email, password: PASSWORD } })
   return { authorization: `Bearer ${body.access}` }
 }
-/** Sends what leads to one mail, and reads the mail. */
+/** Runs a request that sends one mail, and reads the mail. */
 const mailed = async <T>(work: () => Promise<T>) => {
   const before = (await readMails(DATA_DIR)).length
   const answer = await work()
@@ -35,7 +35,7 @@ const onInvitation = async (id: string, method: string, suffix = '', person: Per
   ask(gateway, `${path}/${id}${suffix}`, { method, headers: await world.bearer(person) })
 const respond = (token: string, what: 'accept' | 'decline', headers: Record<string, string>) =>
   ask(gateway, `/v1/invitations/${token}/${what}`, { method: 'POST', headers })
-/** A user of their own, signed in, and an open invitation to them. */
+/** Creates a user, logs them in, and invites them. */
 const guest = async (roles?: string[]) => {
   const user = await makeUser(gateway, world)
   const { answer, mail } = await invited(user.email, roles)
@@ -45,7 +45,7 @@ const membershipOf = async (user_id: string) =>
   (await ask(gateway, `/v1/tenants/${acme.id}/members/${user_id}`, { headers: await world.bearer('owner') })).body
 const closed = { status: 409, body: { code: 'invitation_closed' } }
 
-t.test('201 the link is mailed to the address and stands in no answer; once accepted the roles hold', async (t) => {
+t.test('201 the link is only in the mail to the address, and an acceptance gives the roles', async (t) => {
   const user = await makeUser(gateway, world)
   await gateway.sql(`update users set email_verified_at = null where id = '${user.id}'`)
   const { answer, mail } = await invited(user.email.toUpperCase(), ['Agent', 'Analyst'])
@@ -53,10 +53,10 @@ t.test('201 the link is mailed to the address and stands in no answer; once acce
   t.match(answer.body, { accepted_at: null, declined_at: null, revoked_at: null })
   t.equal(Date.parse(answer.body.expires_at) - Date.parse(answer.body.sent_at), 72 * HOUR_MS)
   t.match(mail, { to: user.email, subject: 'You are invited to Acme ACMEMARK', token: /^ght_[\w-]{43}$/ })
-  t.ok(mail.text.includes(`/v1/invitations/${mail.token}/accept`), 'one link, whole')
+  t.ok(mail.text.includes(`/v1/invitations/${mail.token}/accept`), 'the mail contains the whole link')
   const headers = await bearerOf(user.email)
   const me = async () => (await ask(gateway, '/v1/me', { headers })).body
-  t.strictSame((await me()).invitations, [], 'not before the address is proved')
+  t.strictSame((await me()).invitations, [], 'no invitation for an unverified address')
   await gateway.sql(`update users set email_verified_at = now() where id = '${user.id}'`)
   t.match((await me()).invitations, [{ id: answer.body.id, tenant: { id: acme.id, name: 'Acme ACMEMARK' } }])
   await gateway.sql(`update users set email_verified_at = null where id = '${user.id}'`)
@@ -67,11 +67,11 @@ t.test('201 the link is mailed to the address and stands in no answer; once acce
     invitations: [],
     memberships: [{ tenant: { id: acme.id }, state: 'active', roles: ['Agent', 'Analyst'] }],
   })
-  t.match(await respond(mail.token, 'accept', headers), closed, 'a link works once')
+  t.match(await respond(mail.token, 'accept', headers), closed, 'a link is valid once')
   t.match(await respond(mail.token, 'decline', headers), closed)
 })
 
-t.test('204 a declined and a revoked invitation are closed for good, whatever is tried', async (t) => {
+t.test('204 a declined or revoked invitation stays closed', async (t) => {
   const decliner = await guest()
   t.equal((await respond(decliner.token, 'decline', decliner.headers)).status, 204)
   t.match(await respond(decliner.token, 'accept', decliner.headers), closed)
@@ -79,17 +79,17 @@ t.test('204 a declined and a revoked invitation are closed for good, whatever is
   t.match(await onInvitation(decliner.invitation.id, 'DELETE'), closed)
   const revoked = await guest()
   t.equal((await onInvitation(revoked.invitation.id, 'DELETE')).status, 204)
-  t.equal((await onInvitation(revoked.invitation.id, 'DELETE')).status, 204, 'revoking twice is revoking once')
+  t.equal((await onInvitation(revoked.invitation.id, 'DELETE')).status, 204, 'a repeated revocation')
   t.match(await respond(revoked.token, 'accept', revoked.headers), closed)
   t.match(await onInvitation(revoked.invitation.id, 'POST', '/resend'), closed)
   for (const { id } of [decliner, revoked]) t.match(await membershipOf(id), { status: 404 })
   const listed = await ask(gateway, `${path}?limit=2`, { headers: await world.bearer('owner') })
-  t.match(listed.body.data, [{ revoked_at: /Z$/ }, { declined_at: /Z$/ }], 'newest first, closed ones too')
+  t.match(listed.body.data, [{ revoked_at: /Z$/ }, { declined_at: /Z$/ }], 'newest first, with closed ones')
   const rest = await ask(gateway, `${path}?cursor=${listed.body.next_cursor}`, { headers: await world.bearer('owner') })
   t.match(rest.body, { data: [{ accepted_at: /Z$/ }], next_cursor: null })
 })
 
-t.test('409 a link is too old after 72 hours, and a resent one has 72 hours of its own', async (t) => {
+t.test('409 a link expires after 72 hours, and a resent link has its own 72 hours', async (t) => {
   const user = await makeUser(gateway, world)
   const { answer, mail } = await invited(user.email)
   gateway.clock.advance(72 * HOUR_MS - 60_000)
@@ -105,29 +105,29 @@ t.test('409 a link is too old after 72 hours, and a resent one has 72 hours of i
   const again = await bearerOf(user.email)
   t.match(await respond(resent.mail.token, 'accept', again), closed)
   t.match(await respond(resent.mail.token, 'decline', again), closed)
-  t.strictSame((await ask(gateway, '/v1/me', { headers: again })).body.invitations, [], 'and it is pending no more')
+  t.strictSame((await ask(gateway, '/v1/me', { headers: again })).body.invitations, [], 'expired, not pending')
   gateway.clock.advance(-144 * HOUR_MS + 60_000 - 1)
-  t.equal((await respond(resent.mail.token, 'accept', headers)).status, 200, 'only time closed it')
+  t.equal((await respond(resent.mail.token, 'accept', headers)).status, 200, 'before the expiry again')
 })
 
-// Stops two valid links for one address, one of them with roles that were thought better of.
-t.test('a new invitation to the same address ends the old link', async (t) => {
+// One address must not have two valid links, one of them with roles that the inviter has changed.
+t.test('409 a new invitation to the same address invalidates the old link', async (t) => {
   const first = await guest(['Admin'])
   const { mail } = await invited(first.email, ['Analyst'])
   t.match(await respond(first.token, 'accept', first.headers), closed)
   t.equal((await respond(mail.token, 'accept', first.headers)).status, 200)
   t.match(await membershipOf(first.id), { roles: ['Analyst'] })
-  t.match(await invite(first.email, ['Admin']), { status: 409, body: { code: 'already_exists' } }, 'a member already')
+  t.match(await invite(first.email, ['Admin']), { status: 409, body: { code: 'already_exists' } }, 'already a member')
 })
 
-// Stops whoever intercepts a mail, or is forwarded one, from taking the place of the invited user.
-t.test('403 only the invited user answers, and everybody else changes nothing', async (t) => {
+// Attack: accepts an invitation from an intercepted or forwarded mail.
+t.test('403 only the invited user can accept or decline an invitation', async (t) => {
   const user = await guest()
   for (const person of ['stranger', 'owner', 'other_owner', 'operator'] as const) {
     for (const what of ['accept', 'decline'] as const) {
       const answer = await respond(user.token, what, await world.bearer(person))
       t.match(answer, { status: 403, body: { code: 'invitation_not_for_you' } }, `${person} ${what}`)
-      t.notOk(answer.text.includes(user.email), 'which does not say for whom')
+      t.notOk(answer.text.includes(user.email), 'the problem does not contain the address')
     }
   }
   t.match(await respond(user.token, 'accept', {}), { status: 401, body: { code: 'authentication_required' } })
@@ -138,8 +138,8 @@ t.test('403 only the invited user answers, and everybody else changes nothing', 
   t.equal((await respond(user.token, 'accept', user.headers)).status, 200)
 })
 
-// Stops a way around the rule for members: an invitation into more than the inviter holds.
-t.test('403 nobody invites into, or sends again, roles above their own', async (t) => {
+// Attack: bypasses the rule for members by inviting an accomplice with more scopes than the inviter has.
+t.test('403 a member cannot invite with roles, or resend an invitation with roles, above their own', async (t) => {
   await acme.store.write('override.set', (store) =>
     store.overrides.set(
       ids.lead,
@@ -160,10 +160,10 @@ t.test('403 nobody invites into, or sends again, roles above their own', async (
     const refused = await invite(email, ['Agent', role])
     t.match(refused, { status: 400, body: { errors: [{ pointer: '/roles/1' }] } }, role)
   }
-  t.equal((await mailed(() => invite(email, ['Support Lead'], 'lead'))).answer.status, 201, 'what one holds')
+  t.equal((await mailed(() => invite(email, ['Support Lead'], 'lead'))).answer.status, 201, 'scopes of the inviter')
 })
 
-t.test('404 the invitations of another tenant are not there', async (t) => {
+t.test('404 an invitation of another tenant gets the response of an unknown id', async (t) => {
   const { invitation } = await guest()
   const elsewhere = `/v1/tenants/${globex.id}/invitations`
   const headers = await world.bearer('other_owner')
@@ -177,7 +177,7 @@ t.test('404 the invitations of another tenant are not there', async (t) => {
   t.strictSame((await ask(gateway, elsewhere, { headers })).body.data, [])
 })
 
-t.test('409 a suspended or deleted tenant takes nobody in, and an ended suspension does', async (t) => {
+t.test('409 an invitation to a suspended or deleted tenant is closed, and open after the suspension', async (t) => {
   const user = await guest()
   const at = (ahead_ms: number) => new Date(gateway.clock.now() + ahead_ms).toISOString()
   const states = {
@@ -197,8 +197,8 @@ t.test('409 a suspended or deleted tenant takes nobody in, and an ended suspensi
   await gateway.sql(`update tenants set ${reset} where id = '${acme.id}'`)
 })
 
-// Stops a race from making two memberships of one link, or a membership of a link that was revoked at the same time.
-t.test('of 20 who use one link at once, one is let in', async (t) => {
+// Attack: uses one link concurrently for two memberships, or a link that is revoked at the same time.
+t.test('200 409 of 20 concurrent acceptances of one link, exactly one succeeds', async (t) => {
   const user = await guest(['Agent', 'Analyst'])
   const answers = await Promise.all(Array.from({ length: 20 }, () => respond(user.token, 'accept', user.headers)))
   t.equal(answers.filter(({ status }) => status === 200).length, 1)
@@ -216,15 +216,15 @@ t.test('of 20 who use one link at once, one is let in', async (t) => {
   ])
   t.ok(
     both.every(({ status }) => status < 500),
-    'and nobody waits for whoever waits for them',
+    'no deadlock',
   )
   links.push(...(await readMails(DATA_DIR)).map(({ token }) => token))
   const members = await gateway.sql(`select from memberships where user_id = '${raced.id}'`)
   t.equal(members.length, both[0]?.status === 200 ? 1 : 0)
 })
 
-// Stops whoever reads the database, a log or the audit from joining as somebody else.
-t.test('no link stands in the log, in the audit or in the database', async (t) => {
+// Attack: reads the database, a log or the audit log to join as another user.
+t.test('no link is in the log, in the audit log or in the database', async (t) => {
   t.ok(new Set(links).size > 10)
   const kept = [
     gateway.lines.join('\n'),
@@ -238,8 +238,8 @@ t.test('no link stands in the log, in the audit or in the database', async (t) =
   }
 })
 
-// Stops somebody from coming back by an older link than the decision that took them out, and with more than they had.
-t.test('409 an invitation ends when its user is made a member, or taken out', async (t) => {
+// Attack: a removed member returns with an older link, and with more roles than they had.
+t.test('409 an invitation is revoked when its user becomes a member or is removed', async (t) => {
   const headers = await world.bearer('owner')
   const members = `/v1/tenants/${acme.id}/members`
   const one = await guest(['Admin'])
@@ -254,8 +254,8 @@ t.test('409 an invitation ends when its user is made a member, or taken out', as
   t.match(event?.changes, { revoked_invitations: [one.invitation.id] })
 })
 
-// Attack: a tenant of one's own, and invitations without end to somebody else's mailbox.
-t.test('429 a tenant sends so many invitations, and sending one again is one more', async (t) => {
+// Attack: creates a tenant and sends invitations without end to the mailbox of another person.
+t.test('429 a tenant has a budget of invitations, and a resent invitation counts', async (t) => {
   const local = await startGateway({ env: { BUDGET_INVITATIONS: '2/60' }, on: gateway.test_database })
   t.teardown(() => local.close())
   const { body } = await ask(local, '/v1/auth/login', { body: { email: emailOf('owner'), password: PASSWORD } })
@@ -266,5 +266,5 @@ t.test('429 a tenant sends so many invitations, and sending one again is one mor
   const refused = { status: 429, body: { code: 'rate_limited', violated_policies: ['invitations'] } }
   t.match(await ask(local, path, { headers, body: { email: 'victim@example.com', roles: [] } }), refused)
   t.match(await ask(local, `${path}/${first.body.id}/resend`, { method: 'POST', headers }), refused)
-  t.equal((await ask(local, path, { headers })).status, 200, 'reading them costs nothing of it')
+  t.equal((await ask(local, path, { headers })).status, 200, 'reading does not count')
 })

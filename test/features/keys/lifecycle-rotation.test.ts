@@ -19,7 +19,7 @@ const use = (key: string, path = '/v1/access') =>
   ask(gateway, path, { headers: keyHeaders({ id: world.acme.id, key }) })
 const statusesOf = (keys: string[]) => Promise.all(keys.map(async (key) => (await use(key)).status))
 
-t.test('201 during the overlap both secrets work, and the old one says that it is old and until when', async (t) => {
+t.test('201 during the overlap both secrets are valid, and the old one gets Deprecation and Sunset', async (t) => {
   const { id, key: old } = await create({ scopes: ['conversations:view'] })
   gateway.clock.advance(5_000)
   const rotated_at = Math.floor(gateway.clock.now() / 1000)
@@ -43,17 +43,17 @@ t.test('201 during the overlap both secrets work, and the old one says that it i
   t.equal(Date.parse(sunset), Math.floor(Date.parse(rotated.body.secrets[1].expires_at) / 1000) * 1000)
   t.match(dated.headers.get('link'), /<\/v1\/key>; rel="deprecation"/)
   t.match(await use(old, '/v1/customers/nonsense'), { status: 404 })
-  t.ok((await use(old, '/v1/customers/nonsense')).headers.has('deprecation'), 'refusals say it too')
+  t.ok((await use(old, '/v1/customers/nonsense')).headers.has('deprecation'), 'refusals too')
 
   gateway.clock.advance(590_000)
-  t.strictSame(await statusesOf([old, rotated.body.key]), [200, 200], 'to the end')
+  t.strictSame(await statusesOf([old, rotated.body.key]), [200, 200], 'before the end of the overlap')
   gateway.clock.advance(10_001)
-  t.strictSame(await statusesOf([old, rotated.body.key]), [401, 200], 'and no further')
+  t.strictSame(await statusesOf([old, rotated.body.key]), [401, 200], 'after the end of the overlap')
   t.equal((await show(id)).secrets.length, 1)
 })
 
-// A leaked secret must be ended now, not in a while.
-t.test('201 with overlap 0 every old secret ends at once, also that of an overlap', async (t) => {
+// Attack: uses a leaked secret. Its owner must be able to end it at once.
+t.test('201 a rotation with overlap 0 ends every old secret at once, also one in an overlap', async (t) => {
   const { id, key: first } = await create()
   const second = (await rotate(id, 600)).body.key
   const third = await rotate(id, 0)
@@ -63,12 +63,12 @@ t.test('201 with overlap 0 every old secret ends at once, also that of an overla
   t.equal(third.body.safe_to_retire, true)
 })
 
-// An overlap must not be a way to let a secret live longer than its key was meant to.
-t.test('no secret outlives its key, whichever of the two was set first', async (t) => {
+// Attack: rotates a key to use its secret for longer than the key is valid.
+t.test('no secret outlives its key, whichever expiry was set first', async (t) => {
   const expires_at = new Date(gateway.clock.now() + 60_000).toISOString()
   const limited = await create({ expires_at })
   const rotated = await rotate(limited.id, 600)
-  t.equal(rotated.body.expires_at, expires_at, 'rotating extends nothing')
+  t.equal(rotated.body.expires_at, expires_at, 'a rotation does not extend the key')
   t.equal(rotated.body.secrets[1].expires_at, expires_at)
 
   const later = await create()
@@ -81,13 +81,13 @@ t.test('no secret outlives its key, whichever of the two was set first', async (
   )
   const longer = new Date(gateway.clock.now() + 3_600_000).toISOString()
   const prolonged = await askOwner(`${keysPath}/${later.id}`, { method: 'PATCH', body: { expires_at: longer } })
-  t.equal(prolonged.body.secrets[1].expires_at, expires_at, 'an overlap is not prolonged with its key')
+  t.equal(prolonged.body.secrets[1].expires_at, expires_at, 'a longer expiry of the key does not extend the overlap')
 
   gateway.clock.advance(60_001)
   t.strictSame(await statusesOf([limited.key, rotated.body.key, later.key]), [401, 401, 401])
 })
 
-t.test('409 a third secret is refused while two work, and taken when the overlap is over', async (t) => {
+t.test('409 a second rotation during an overlap is refused, and accepted after it', async (t) => {
   const { id, key } = await create()
   const second = await rotate(id, 60)
   const third = await rotate(id, 60)
@@ -95,7 +95,7 @@ t.test('409 a third secret is refused while two work, and taken when the overlap
     status: 409,
     body: { code: 'rotation_in_progress', previous_expires_at: second.body.secrets[1].expires_at },
   })
-  t.strictSame(await statusesOf([key, second.body.key]), [200, 200], 'both as before')
+  t.strictSame(await statusesOf([key, second.body.key]), [200, 200], 'both secrets stay valid')
   gateway.clock.advance(60_001)
   const next = await rotate(id, 60)
   t.equal(next.status, 201)
@@ -106,8 +106,8 @@ t.test('409 a third secret is refused while two work, and taken when the overlap
   }
 })
 
-// Two deployments that rotate at once: each secret that was handed out must work, or a deployment goes dark.
-t.test('of rotations at once no more than two secrets live, and none that was handed out is lost', async (t) => {
+// Two deployments can rotate at once. Each returned secret must be valid, or a deployment stops.
+t.test('201 409 concurrent rotations leave at most two valid secrets, and every returned one is valid', async (t) => {
   for (const count of [2, 20]) {
     const { id, key } = await create()
     const answers = await Promise.all(Array.from({ length: count }, () => rotate(id, 600)))
@@ -118,17 +118,17 @@ t.test('of rotations at once no more than two secrets live, and none that was ha
     const events = await gateway.sql(
       `select from audit_events where target_id = '${id}' and action = 'tenant_key.rotated'`,
     )
-    t.equal(events.length, 1, 'told once')
+    t.equal(events.length, 1, 'one event')
   }
   const { id, key } = await create()
   const hurried = await Promise.all(Array.from({ length: 8 }, () => rotate(id, 0)))
   t.strictSame(new Set(hurried.map(({ status }) => status)), new Set([201]))
   const alive = await statusesOf([key, ...hurried.map(({ body }) => body.key)])
-  t.equal(alive.filter((status) => status === 200).length, 1, 'with overlap 0 the last one alone')
+  t.equal(alive.filter((status) => status === 200).length, 1, 'with overlap 0 only the last secret is valid')
 })
 
-// The question "may I turn the old one off" decides whether a customer goes dark, so each situation is asked.
-t.test('safe_to_retire and the use of each secret, in each situation', async (t) => {
+// A customer reads `safe_to_retire` before they delete the old secret. A wrong `true` stops their deployment.
+t.test('safe_to_retire and the usage of each secret are correct in each situation', async (t) => {
   const { id, key: old } = await create()
   t.match(await show(id), { safe_to_retire: true, secrets: [{ requests: 0, last_used_at: null }] }, 'never rotated')
   await Promise.all([use(old), use(old), use(old)])
@@ -138,7 +138,7 @@ t.test('safe_to_retire and the use of each secret, in each situation', async (t)
   await use(old)
   const { key: fresh } = (await rotate(id, 3_600)).body
   const counted = await show(id)
-  t.match(counted, { safe_to_retire: false }, 'the new one was never used')
+  t.match(counted, { safe_to_retire: false }, 'the new secret was never used')
   t.match(counted.secrets, [
     { is_current: true, last_four: fresh.slice(-4), requests: 0, last_used_at: null, expires_at: null },
     { is_current: false, last_four: old.slice(-4), requests: 4, created_at: before.created_at, expires_at: String },
@@ -146,20 +146,20 @@ t.test('safe_to_retire and the use of each secret, in each situation', async (t)
   await use(old)
   await use(fresh)
   const both = await show(id)
-  t.match(both.secrets, [{ requests: 1 }, { requests: 5 }], 'each its own, though both in one writing')
-  t.equal(both.safe_to_retire, false, 'the old one was used just now')
+  t.match(both.secrets, [{ requests: 1 }, { requests: 5 }], 'a count for each secret, stored by one write')
+  t.equal(both.safe_to_retire, false, 'the old secret was used a moment ago')
   gateway.clock.advance(14 * 60_000)
   await use(fresh)
-  t.equal((await show(id)).safe_to_retire, false, 'a quarter of an hour is not over')
+  t.equal((await show(id)).safe_to_retire, false, 'less than 15 minutes ago')
   gateway.clock.advance(61_000)
-  t.equal((await show(id)).safe_to_retire, true, 'quiet for a quarter of an hour')
+  t.equal((await show(id)).safe_to_retire, true, 'unused for 15 minutes')
   await use(old)
-  t.equal((await show(id)).safe_to_retire, false, 'it is used again')
+  t.equal((await show(id)).safe_to_retire, false, 'used again')
   gateway.clock.advance(3_600_000)
-  t.match(await show(id), { safe_to_retire: true, secrets: [{ requests: 2 }] }, 'the overlap is over')
+  t.match(await show(id), { safe_to_retire: true, secrets: [{ requests: 2 }] }, 'the overlap has ended')
 })
 
-t.test('a use between the last writing and a rotation counts for the secret that was used', async (t) => {
+t.test('uses between the last flush and a rotation count for the secret that was used', async (t) => {
   const { id, key: old } = await create()
   await use(old)
   await use(old)
@@ -168,8 +168,8 @@ t.test('a use between the last writing and a rotation counts for the secret that
   t.match((await show(id)).secrets, [{ requests: 3 }, { requests: 3 }])
 })
 
-// Whoever tries a key that is refused must not keep it looking alive, nor write to the database.
-t.test('a key that is refused never counts as used', async (t) => {
+// Attack: sends refused requests to make a key look used, or to cause writes to the database.
+t.test('a refused request does not count as a use of the key', async (t) => {
   const { id, key } = await create()
   const patch = (body: object) => askOwner(`${keysPath}/${id}`, { method: 'PATCH', body })
   const tampered = `${key.slice(0, 17)}${'A'.repeat(43)}${key.slice(-6)}`
@@ -193,8 +193,8 @@ t.test('a key that is refused never counts as used', async (t) => {
   t.match((await show(id)).secrets, [{ requests: 1, last_used_at: String }])
 })
 
-// Counting must not make a write of every read: a script that asks a thousand times is one row.
-t.test('uses are written together, and once more when the gateway stops', async (t) => {
+// A use must not cost a write. 1,000 requests of a script become one write.
+t.test('uses are written in batches, and once more when the gateway stops', async (t) => {
   const { id, key } = await create()
   const replica = await startGateway({ on: gateway.test_database })
   const askReplica = () => ask(replica, '/v1/access', { headers: keyHeaders({ id: world.acme.id, key }) })
@@ -202,7 +202,7 @@ t.test('uses are written together, and once more when the gateway stops', async 
     (await gateway.sql(`select secret_requests, xmin::text from tenant_keys where id = '${id}'`))[0]
   const before = await stateOf()
   await Promise.all(Array.from({ length: 50 }, askReplica))
-  t.strictSame(await stateOf(), before, 'nothing is written yet')
+  t.strictSame(await stateOf(), before, 'not written yet')
   await replica.close()
   t.equal(Number((await stateOf())?.secret_requests), 50)
 })

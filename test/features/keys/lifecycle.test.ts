@@ -23,7 +23,7 @@ const eventsOf = async (id: string) =>
   }[]
 const inFuture = (seconds: number) => new Date(gateway.clock.now() + seconds * 1000).toISOString()
 
-t.test('200 what is changed is answered, told once with before and after, and nothing else is touched', async (t) => {
+t.test('200 a change is returned, recorded once with before and after, and changes no other field', async (t) => {
   const { id, key } = await create({ scopes: ['conversations:view'] })
   const before = (await askOwner(`${keysPath}/${id}`)).body
   const expires_at = inFuture(3600)
@@ -43,35 +43,35 @@ t.test('200 what is changed is answered, told once with before and after, and no
   })
   t.equal(await use(key), 200)
 
-  t.equal((await change(id, wish)).status, 200, 'the same again')
-  t.equal((await eventsOf(id)).length, 2, 'is no change')
+  t.equal((await change(id, wish)).status, 200, 'the same change again')
+  t.equal((await eventsOf(id)).length, 2, 'no second event')
   const cleared = await change(id, { expires_at: null, requests_per_minute: null, allowed_cidrs: null })
   t.match(cleared.body, { expires_at: null, requests_per_minute: null, allowed_cidrs: null, name: 'Renamed' })
 })
 
-// A key that goes on for one more request after it was stopped is a key that was not stopped.
-t.test('each change holds from the next request, and is undone by the next', async (t) => {
+// Attack: uses a key in the request after it was restricted or disabled.
+t.test('each change of a key is in force at the next request, and so is its reversal', async (t) => {
   const { id, key } = await create()
   t.equal(await use(key, '/v1/customers'), 403)
   await change(id, { scopes: ['conversations:view'] })
-  t.equal(await use(key, '/v1/customers'), 200, 'a scope')
+  t.equal(await use(key, '/v1/customers'), 200, 'with the scope')
   await change(id, { scopes: [] })
-  t.equal(await use(key, '/v1/customers'), 403, 'no scope')
+  t.equal(await use(key, '/v1/customers'), 403, 'without the scope')
 
   await change(id, { disabled: true })
   t.equal(await use(key), 401, 'disabled')
   const { disabled_at } = (await askOwner(`${keysPath}/${id}`)).body
   gateway.clock.advance(2_000)
-  t.equal((await change(id, { disabled: true })).body.disabled_at, disabled_at, 'since the first time')
+  t.equal((await change(id, { disabled: true })).body.disabled_at, disabled_at, 'the time of the first disabling')
   t.equal((await change(id, { disabled: false })).body.disabled_at, null)
   t.equal(await use(key), 200, 'enabled')
 
   await change(id, { allowed_cidrs: ['192.0.2.0/24'] })
-  t.equal(await use(key), 403, 'another network')
+  t.equal(await use(key), 403, 'from another network')
   t.strictSame(
     (await change(id, { allowed_cidrs: ['127.0.0.9/8', '::ffff:10.1.2.3/104', '2001:DB8::1/32'] })).body.allowed_cidrs,
     ['127.0.0.0/8', '10.0.0.0/8', '2001:db8::/32'],
-    'written in one spelling',
+    'in canonical form',
   )
   t.equal(await use(key), 200)
 
@@ -84,11 +84,11 @@ t.test('each change holds from the next request, and is undone by the next', asy
 
   await change(id, { requests_per_minute: 1 })
   gateway.clock.advance(60_000)
-  t.strictSame([await use(key), await use(key)], [200, 429], 'a budget of its own')
+  t.strictSame([await use(key), await use(key)], [200, 429], 'its own budget')
 })
 
-// keys:manage must not be a ladder: neither by what a key is given, nor by taking over a key that holds more.
-t.test('403 nobody gives a key, or takes from one, what they do not hold', async (t) => {
+// Attack: a member with keys:manage gains scopes by widening a key, or by rotating a key that has more scopes.
+t.test('403 a member cannot give a key, or take over with a key, a scope that they do not have', async (t) => {
   const manager = await world.bearer('agent')
   await gateway.sql(`insert into overrides (tenant_id, user_id, scope, effect, reason, created_at)
     values ('${world.acme.id}', '${world.ids.agent}', 'keys:manage', 'grant', 'a test', now())`)
@@ -97,18 +97,18 @@ t.test('403 nobody gives a key, or takes from one, what they do not hold', async
 
   const widened = await change(plain.id, { scopes: ['customers:edit', 'audit:view'] }, manager)
   t.match(widened, { status: 403, body: { code: 'privilege_escalation', exceeding_scopes: ['audit:view'] } })
-  t.strictSame((await askOwner(`${keysPath}/${plain.id}`)).body.scopes, ['customers:edit'], 'as it was')
-  t.equal((await change(strong.id, { name: 'still strong', scopes: ['audit:view'] }, manager)).status, 200, 'less')
+  t.strictSame((await askOwner(`${keysPath}/${plain.id}`)).body.scopes, ['customers:edit'], 'unchanged')
+  t.equal((await change(strong.id, { name: 'still strong', scopes: ['audit:view'] }, manager)).status, 200, 'fewer')
 
   const rotate = (id: string) =>
     ask(gateway, `${keysPath}/${id}/rotate`, { headers: manager, body: { overlap_seconds: 0 } })
   const taken = await rotate(strong.id)
   t.match(taken, { status: 403, body: { code: 'privilege_escalation', exceeding_scopes: ['audit:view'] } })
-  t.equal(await use(strong.key), 200, 'its secret is the old one')
+  t.equal(await use(strong.key), 200, 'the old secret is still valid')
   t.equal((await rotate(plain.id)).status, 201)
 })
 
-t.test('400 a change that makes no sense is refused with a pointer, whole', async (t) => {
+t.test('400 an invalid change is refused as a whole, with a pointer', async (t) => {
   const { id } = await create()
   const before = (await askOwner(`${keysPath}/${id}`)).body
   const wrong: [object, RegExp][] = [
@@ -136,12 +136,12 @@ t.test('400 a change that makes no sense is refused with a pointer, whole', asyn
   t.strictSame((await askOwner(`${keysPath}/${id}`)).body, before)
 })
 
-// A tombstone that could be changed back to life would make a revocation a pause.
-t.test('404 of a revoked key the tombstone can be read, and nothing can be done with it', async (t) => {
+// Attack: activates a revoked key again.
+t.test('404 a revoked key can be read, but not changed or rotated', async (t) => {
   const { id, key } = await create({ scopes: ['conversations:view'] })
   const rotated = await askOwner(`${keysPath}/${id}/rotate`, { body: { overlap_seconds: 600 } })
   t.equal((await askOwner(`${keysPath}/${id}`, { method: 'DELETE' })).status, 204)
-  t.strictSame([await use(key), await use(rotated.body.key)], [401, 401], 'both secrets end')
+  t.strictSame([await use(key), await use(rotated.body.key)], [401, 401], 'both secrets are invalid')
   const tombstone = (await askOwner(`${keysPath}/${id}`)).body
   t.match(tombstone, { id, name: 'Made by a test', secrets: [], safe_to_retire: true, revoked_at: String })
   for (const body of [{ disabled: false }, { name: 'Lazarus' }, { expires_at: null }]) {
@@ -151,8 +151,8 @@ t.test('404 of a revoked key the tombstone can be read, and nothing can be done 
   t.strictSame((await askOwner(`${keysPath}/${id}`)).body, tombstone)
 })
 
-// Another tenant's key id must not be told apart from nothing, whatever is tried with it.
-t.test('404 the key of another tenant can be neither read, changed nor rotated', async (t) => {
+// Attack: tries key ids of another tenant to find out which exist.
+t.test('404 a key of another tenant cannot be read, changed or rotated', async (t) => {
   const foreign = world.globex.key.slice(4, 16)
   const tries: Ask[] = [{}, { method: 'PATCH', body: { disabled: true } }]
   for (const each of tries) t.equal((await askOwner(`${keysPath}/${foreign}`, each)).status, 404)

@@ -15,10 +15,10 @@ const use = (key: string, from?: string) =>
     headers: { ...keyHeaders({ id: world.acme.id, key }), ...(from && { 'x-forwarded-for': from }) },
   })
 
-t.test('a key works until its expiry and not a moment longer, like a key that never was', async (t) => {
+t.test('401 an expired key is refused at its expiry with the response of an unknown key', async (t) => {
   const expires_at = new Date(gateway.clock.now() + 60_000).toISOString()
   const { body } = await create({ expires_at: expires_at.replace('Z', '+00:00') })
-  t.equal(body.expires_at, expires_at, 'kept in UTC')
+  t.equal(body.expires_at, expires_at, 'stored in UTC')
   t.equal((await use(body.key)).status, 200)
   gateway.clock.advance(60_000)
   const expired = await use(body.key)
@@ -29,21 +29,21 @@ t.test('a key works until its expiry and not a moment longer, like a key that ne
   t.strictSame(left, right)
 })
 
-// A stolen key is worth nothing outside of the networks that it was made for.
-t.test('403 a key with networks works from inside of them only', async (t) => {
+// Attack: uses a stolen key from another network.
+t.test('403 a key with networks is valid only from inside them', async (t) => {
   const { body } = await create({ allowed_cidrs: ['203.0.113.99/24', '2001:DB8::1/32', '::ffff:198.51.100.0/120'] })
-  t.strictSame(body.allowed_cidrs, ['203.0.113.0/24', '2001:db8::/32', '198.51.100.0/24'], 'canonical')
+  t.strictSame(body.allowed_cidrs, ['203.0.113.0/24', '2001:db8::/32', '198.51.100.0/24'], 'in canonical form')
   for (const inside of ['203.0.113.0', '203.0.113.255', '::ffff:203.0.113.5', '2001:db8:1::1', '198.51.100.7']) {
     t.equal((await use(body.key, inside)).status, 200, inside)
   }
   for (const outside of ['203.0.112.255', '203.0.114.0', '2001:db9::1', '198.51.101.7']) {
     t.match(await use(body.key, outside), { status: 403, body: { code: 'address_not_allowed' } }, outside)
   }
-  t.equal((await use(body.key)).status, 403, 'the proxy itself is not inside')
-  t.equal((await use(body.key, '203.0.113.5, 192.0.2.1')).status, 403, 'the last hop counts, not what the client wrote')
+  t.equal((await use(body.key)).status, 403, 'the proxy is not in the networks')
+  t.equal((await use(body.key, '203.0.113.5, 192.0.2.1')).status, 403, 'the address from the trusted proxy counts')
 })
 
-t.test('403 an address from nobody trusted means nothing', async (t) => {
+t.test('403 without a trusted proxy, X-Forwarded-For has no effect', async (t) => {
   const plain = await startGateway({ on: gateway.test_database })
   t.teardown(() => plain.close())
   const { body } = await create({ allowed_cidrs: ['203.0.113.0/24'] })
@@ -51,8 +51,8 @@ t.test('403 an address from nobody trusted means nothing', async (t) => {
   t.match(await ask(plain, '/v1/access', { headers }), { status: 403, body: { code: 'address_not_allowed' } })
 })
 
-// One integration gone wild must not use up what the other keys of its tenant may spend.
-t.test('429 a key keeps to its own budget, and the others do not notice', async (t) => {
+// One runaway integration must not use up the budget of the other keys of its tenant.
+t.test('429 a key has its own budget, and other keys are not affected', async (t) => {
   const { body } = await create({ requests_per_minute: 3 })
   const statuses: number[] = []
   for (let tries = 0; tries < 5; tries += 1) statuses.push((await use(body.key)).status)
@@ -67,8 +67,8 @@ t.test('429 a key keeps to its own budget, and the others do not notice', async 
   t.equal((await use(body.key)).status, 200, 'after Retry-After')
 })
 
-// Parallel creates that all count before any inserts would pass a bound that is not held by a lock.
-t.test('409 parallel creates never exceed the bound of living keys', async (t) => {
+// Attack: creates keys concurrently. Without a lock, each request would count before any of them inserts.
+t.test('409 concurrent creations never exceed the maximum of active keys', async (t) => {
   const living = async () => {
     const rows = await gateway.sql(
       `select count(*)::int as n from tenant_keys where tenant_id = '${world.acme.id}' and revoked_at is null`,
@@ -87,12 +87,12 @@ t.test('409 parallel creates never exceed the bound of living keys', async (t) =
   t.equal(await living(), ACTIVE_KEYS_MAX)
   const made = answers.find(({ status }) => status === 201)
   await ask(gateway, `${path}/${made?.body.id}`, { method: 'DELETE', headers: owner })
-  t.equal((await create({})).status, 201, 'a tombstone makes room')
-  t.equal((await create({})).status, 409, 'for one')
+  t.equal((await create({})).status, 201, 'a revoked key makes room')
+  t.equal((await create({})).status, 409, 'room for one key only')
 })
 
-// A key that somebody disabled in an emergency must be as dead as a revoked one.
-t.test('401 a disabled key is refused like an unknown one', async (t) => {
+// A key that is disabled in an emergency must be as invalid as a revoked key.
+t.test('401 a disabled key gets the response of an unknown one', async (t) => {
   t.equal((await use(world.acme.integration_key)).status, 200)
   await gateway.sql(`update tenant_keys set disabled_at = now() where id = '${world.acme.integration_key_id}'`)
   t.match(await use(world.acme.integration_key), { status: 401, body: { code: 'invalid_tenant_credentials' } })

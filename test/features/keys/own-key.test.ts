@@ -17,17 +17,17 @@ const create = async (body: object = {}) =>
 const asKey = (key: string, path = '', more: Ask = {}) =>
   ask(gateway, `/v1/key${path}`, { headers: keyHeaders({ id: acme.id, key }), ...more })
 
-t.test('200 a key alone sees itself as its managers see it', async (t) => {
+t.test('200 a key without a user sees the same of itself as its managers', async (t) => {
   const { id, key } = await create({ scopes: ['conversations:view'] })
   const own = await asKey(key)
   t.equal(own.status, 200)
   const managed = (await ask(gateway, `/v1/tenants/${acme.id}/keys/${id}`, { headers: owner })).body
   t.strictSame(own.body, managed)
-  t.match(own.body, { id, secrets: [{ requests: 1 }] }, 'this very request is counted')
+  t.match(own.body, { id, secrets: [{ requests: 1 }] }, 'this request is counted')
   t.notOk(own.text.includes(key.slice(17)))
 })
 
-t.test('201 a script rotates its own key, also one without any scope, and is told as the key', async (t) => {
+t.test('201 a script rotates its own key without any scope, and the audit event names the key', async (t) => {
   const { id, key } = await create()
   const rotated = await asKey(key, '/rotate', { body: { overlap_seconds: 60 } })
   t.equal(rotated.status, 201, rotated.text)
@@ -43,9 +43,9 @@ t.test('201 a script rotates its own key, also one without any scope, and is tol
   t.notOk(String(event?.changes).includes(rotated.body.key.slice(17, 40)))
 })
 
-// Whoever found an old secret could take the key over from the script that holds the new one. That is what the owner
-// ends with overlap 0; here it is held that the old secret gains nothing beyond its own time.
-t.test('an old secret cannot prolong itself', async (t) => {
+// Attack: uses an old secret that leaked to take the key over. The owner ends it with overlap 0. Without that, the old
+// secret must not gain validity beyond its overlap.
+t.test('409 an old secret cannot extend its own validity', async (t) => {
   const { key: old } = await create()
   const fresh = (await asKey(old, '/rotate', { body: { overlap_seconds: 60 } })).body.key
   t.equal((await asKey(old, '/rotate', { body: { overlap_seconds: 2_592_000 } })).status, 409)
@@ -54,7 +54,7 @@ t.test('an old secret cannot prolong itself', async (t) => {
   t.equal((await asKey(fresh)).status, 200)
 })
 
-t.test('204 a key gives itself up; its next request is refused, the other keys live', async (t) => {
+t.test('204 a key revokes itself: its next request is refused, and other keys stay valid', async (t) => {
   const { id, key } = await create()
   t.equal((await asKey(key, '', { method: 'DELETE' })).status, 204)
   t.match(await asKey(key), { status: 401, body: { code: 'invalid_tenant_credentials' } })
@@ -66,8 +66,8 @@ t.test('204 a key gives itself up; its next request is refused, the other keys l
   t.strictSame(events, [{ actor_kind: 'key', actor_id: id }])
 })
 
-// A user with any role holds the tenant's key too: without this wall an Agent could revoke or take over the key.
-t.test('403 a signed-in user is no key: neither an Agent nor the Owner', async (t) => {
+// Attack: a user with any role also has the tenant key. Without this rule an Agent could revoke or rotate it.
+t.test('403 a user cannot use the routes of a key, neither an Agent nor the Owner', async (t) => {
   const { key } = await create()
   for (const person of ['agent', 'owner'] as const) {
     const headers = await world.as(person, { id: acme.id, key })
@@ -80,7 +80,7 @@ t.test('403 a signed-in user is no key: neither an Agent nor the Owner', async (
       t.match(await asKey(key, path, { ...more, headers }), { status: 403, body: { code: 'key_required' } })
     }
   }
-  t.equal((await asKey(key)).status, 200, 'it lives on')
+  t.equal((await asKey(key)).status, 200, 'the key stays valid')
   const bad = { ...keyHeaders({ id: acme.id, key }), authorization: 'Bearer nonsense' }
-  t.equal((await asKey(key, '', { headers: bad })).status, 401, 'a bad bearer never falls back to the key')
+  t.equal((await asKey(key, '', { headers: bad })).status, 401, 'an invalid access token never falls back to the key')
 })

@@ -15,7 +15,7 @@ const askOwner = (path: string, more: Ask = {}) => ask(gateway, path, { headers:
 const create = (body: object) => askOwner(keysPath(), { body: { name: 'Made by a test', ...body } })
 const use = (key: string, path = '/v1/access') =>
   ask(gateway, path, { headers: keyHeaders({ id: world.acme.id, key }) })
-/** The body as text without the one thing that differs between two equal answers. */
+/** Returns the body as text without the request id, in which equal responses differ. */
 const withoutId = ({ text, body }: { text: string; body: { request_id: string } }) =>
   text.replace(body.request_id, '<id>')
 const eventsOf = async (id: string) =>
@@ -25,7 +25,7 @@ const eventsOf = async (id: string) =>
     changes: Record<string, unknown>
   }[]
 
-t.test('201 a key is born without scopes and works as what it is', async (t) => {
+t.test('201 a new key has no scopes, and is valid at once', async (t) => {
   const made = await create({})
   t.equal(made.status, 201, made.text)
   t.strictSame(made.body.scopes, [])
@@ -48,7 +48,7 @@ t.test('201 a key is born without scopes and works as what it is', async (t) => 
   t.equal((await use(made.body.key, '/v1/customers')).status, 403)
 })
 
-t.test('200 a key holds the scopes that it was made with and no other', async (t) => {
+t.test('200 a key has the scopes that it was created with and no other', async (t) => {
   const { body } = await create({ scopes: ['conversations:view'] })
   t.equal((await use(body.key, '/v1/customers')).status, 200)
   t.equal((await use(body.key, `/v1/customers/${world.ids.owner}`)).status, 404)
@@ -59,8 +59,8 @@ t.test('200 a key holds the scopes that it was made with and no other', async (t
   })
 })
 
-// Whoever reads the database, the log, the audit or the list later must not find a key that works.
-t.test('a key is shown once: only its digest is kept, and nothing else tells of it', async (t) => {
+// Attack: reads the database, the log, the audit log or the list of keys to find a valid key.
+t.test('a key is shown once: only its digest is stored, and no other place contains it', async (t) => {
   const { body } = await create({ scopes: ['conversations:view'] })
   await use(body.key)
   const { secret } = parseTenantKey(body.key) as { secret: string }
@@ -69,10 +69,10 @@ t.test('a key is shown once: only its digest is kept, and nothing else tells of 
       encode(sha256('${secret}'::bytea), 'hex') as expected
     from tenant_keys k where id = '${body.id}'`)
   t.equal(row?.digest, row?.expected, 'SHA-256 of the secret')
-  t.ok(String(row?.whole).includes(body.id), 'the row was looked at')
+  t.ok(String(row?.whole).includes(body.id), 'the row of the key')
   const audit = JSON.stringify(await gateway.sql('select * from audit_events'))
   const list = await askOwner(keysPath())
-  t.ok(audit.includes(body.id) && list.text.includes(body.id), 'the key is told of')
+  t.ok(audit.includes(body.id) && list.text.includes(body.id), 'audit log and list contain the key id')
   t.notMatch(list.text, /digest/)
   t.notMatch(audit, /(secret|previous)_digest/)
   t.equal(list.body.data.find((each: { id: string }) => each.id === body.id).key, undefined)
@@ -85,10 +85,10 @@ t.test('a key is shown once: only its digest is kept, and nothing else tells of 
     t.notOk(text.includes(secret), `secret in ${place}`)
     t.notOk(text.includes(secret.slice(0, 12)), `part of the secret in ${place}`)
   }
-  t.notOk(audit.includes(String(row?.digest)) || list.text.includes(String(row?.digest)), 'nor its digest')
+  t.notOk(audit.includes(String(row?.digest)) || list.text.includes(String(row?.digest)), 'the digest neither')
 })
 
-t.test('a list names every key of this tenant and none of another, page by page', async (t) => {
+t.test('200 a list has every key of this tenant and none of another, page by page', async (t) => {
   const seen: string[] = []
   let path = `${keysPath()}?limit=2`
   for (let pages = 0; pages < 20; pages += 1) {
@@ -103,8 +103,8 @@ t.test('a list names every key of this tenant and none of another, page by page'
   t.equal(new Set(seen).size, seen.length)
 })
 
-// A verify that was in flight, or a cache, must not let a revoked key in once more.
-t.test('204 revoking refuses the very next request, stays done, and is told once', async (t) => {
+// Attack: uses a revoked key in a request that is in flight, or from a cache.
+t.test('204 a revoked key is refused at the next request, stays revoked, and is recorded once', async (t) => {
   const { body } = await create({})
   t.equal((await use(body.key)).status, 200)
   const path = `${keysPath()}/${body.id}`
@@ -114,9 +114,9 @@ t.test('204 revoking refuses the very next request, stays done, and is told once
   t.equal(refused.body.code, 'invalid_tenant_credentials')
   const first = (await gateway.sql(`select revoked_at::text from tenant_keys where id = '${body.id}'`))[0]?.revoked_at
   gateway.clock.advance(5_000)
-  t.equal((await askOwner(path, { method: 'DELETE' })).status, 204, 'again')
+  t.equal((await askOwner(path, { method: 'DELETE' })).status, 204, 'revoked again')
   const [row] = await gateway.sql(`select revoked_at::text from tenant_keys where id = '${body.id}'`)
-  t.equal(row?.revoked_at, first, 'the tombstone keeps its time')
+  t.equal(row?.revoked_at, first, 'the time of the first revocation')
   t.strictSame(
     (await eventsOf(body.id)).map(({ action, actor_id }) => [action, actor_id]),
     [
@@ -126,7 +126,7 @@ t.test('204 revoking refuses the very next request, stays done, and is told once
   )
 })
 
-t.test('204 of parallel revocations one revokes, and no request passes once the first is answered', async (t) => {
+t.test('204 concurrent revocations revoke once, and no request is accepted after the first response', async (t) => {
   const { body } = await create({})
   const path = `${keysPath()}/${body.id}`
   const inFlight = Array.from({ length: 20 }, () => use(body.key))
@@ -137,8 +137,8 @@ t.test('204 of parallel revocations one revokes, and no request passes once the 
   t.equal((await eventsOf(body.id)).filter(({ action }) => action === 'tenant_key.revoked').length, 1)
 })
 
-// Another tenant's key id, or one's own guess, must not be told apart from nothing (enumeration, BOLA).
-t.test('404 a key of another tenant looks like one that never was, and lives on', async (t) => {
+// Attack: guesses key ids of another tenant (enumeration, broken object level authorisation).
+t.test('404 a key of another tenant gets the response of an unknown one, and stays valid', async (t) => {
   const foreign = parseTenantKey(world.globex.key)?.id
   const other = await askOwner(`${keysPath()}/${foreign}`, { method: 'DELETE' })
   const random = await askOwner(`${keysPath()}/AAAAbbbb1234`, { method: 'DELETE' })
@@ -149,7 +149,7 @@ t.test('404 a key of another tenant looks like one that never was, and lives on'
   t.equal((await ask(gateway, '/v1/access', { headers: keyHeaders(world.globex) })).status, 200)
 })
 
-t.test('403 the keys of a tenant are for those who may manage them', async (t) => {
+t.test('403 only members with keys:manage can list and create keys', async (t) => {
   for (const person of ['agent', 'analyst', 'lead'] as const) {
     const answer = await ask(gateway, keysPath(), { headers: await world.bearer(person), body: { name: 'mine' } })
     t.match(answer, { status: 403, body: { code: 'insufficient_scope', missing: ['keys:manage'] } }, person)
@@ -158,11 +158,11 @@ t.test('403 the keys of a tenant are for those who may manage them', async (t) =
     const answer = await ask(gateway, keysPath(), { headers: await world.bearer(person) })
     t.match(answer, { status: 403, body: { code: 'tenant_access_denied' } }, person)
   }
-  t.equal((await ask(gateway, keysPath(), { headers: keyHeaders(world.acme) })).status, 401, 'a key manages no keys')
+  t.equal((await ask(gateway, keysPath(), { headers: keyHeaders(world.acme) })).status, 401, 'a key cannot manage keys')
 })
 
-// keys:manage that could mint a key with more than its holder has would be a ladder to everything.
-t.test('403 nobody gives a key what they do not hold, by deny or by role', async (t) => {
+// Attack: a member with keys:manage creates a key with more scopes than their own.
+t.test('403 a member cannot give a key a scope that a deny or a missing role takes from them', async (t) => {
   const admin = await world.bearer('admin')
   const arrange = `tenant_id = '${world.acme.id}' and user_id = '${world.ids.admin}'`
   await gateway.sql(`insert into overrides (tenant_id, user_id, scope, effect, reason, created_at)
@@ -172,17 +172,17 @@ t.test('403 nobody gives a key what they do not hold, by deny or by role', async
   t.equal(refused.status, 403)
   t.match(refused.body, { code: 'privilege_escalation', exceeding_scopes: ['audit:view'] })
   t.equal(refused.body.exceeding_scopes.length, 1)
-  t.strictSame(await gateway.sql("select id from tenant_keys where name = 'ladder'"), [], 'none was made')
+  t.strictSame(await gateway.sql("select id from tenant_keys where name = 'ladder'"), [], 'no key was created')
   await gateway.sql(`delete from membership_roles where ${arrange}`)
   await gateway.sql(`insert into overrides (tenant_id, user_id, scope, effect, reason, created_at)
     values ('${world.acme.id}', '${world.ids.admin}', 'keys:manage', 'grant', 'a test', now())`)
   const all = await ask(gateway, keysPath(), { headers: admin, body: { name: 'ladder', scopes: [...ALL_SCOPES] } })
-  t.equal(all.body.exceeding_scopes.length, ALL_SCOPES.length - 1, 'all but keys:manage, on the next request')
+  t.equal(all.body.exceeding_scopes.length, ALL_SCOPES.length - 1, 'all scopes except keys:manage, at the next request')
   const plain = await ask(gateway, keysPath(), { headers: admin, body: { name: 'plain', scopes: ['keys:manage'] } })
   t.equal(plain.status, 201)
 })
 
-t.test('400 what makes no sense is refused with a pointer, and nothing is made', async (t) => {
+t.test('400 an invalid key is refused with a pointer, and not created', async (t) => {
   const before = (await gateway.sql('select id from tenant_keys')).length
   const past = new Date(gateway.clock.now() - 1000).toISOString()
   const wrong: [object, RegExp][] = [

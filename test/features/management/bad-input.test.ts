@@ -36,7 +36,7 @@ await made('/members', { user_id: ids.stranger, roles: [] }, globex.id, other_ow
 await made('/invitations', invitation('y@people.example', []), globex.id, other_owner)
 const foreign_invitation = await made('/invitations', invitation('x@people.example', []), globex.id, other_owner)
 
-/** Everything that a refused request must leave as it was. */
+/** The state that a refused request must not change. */
 const everything = () =>
   gateway.sql(`select (select count(*)::int from audit_events where action not in
       ('request.refused', 'login.failed', 'budget.exceeded')) as events,
@@ -44,15 +44,15 @@ const everything = () =>
     (select jsonb_agg(r order by id) from roles r) as roles, (select jsonb_agg(m order by user_id, role_id) from membership_roles m) as held,
     (select jsonb_agg(m order by tenant_id, user_id) from memberships m) as members, (select count(*)::int from invitations) as invitations,
     (select count(*)::int from overrides) as overrides`)
-/** Nothing that is refused here may change anything. */
+/** Adds a test whose requests are all refused: it compares the state before and after. */
 const refusing = (title: string, work: (t: import('tap').Test) => Promise<void>) =>
   t.test(title, async (t) => {
     const before = await everything()
     await work(t)
-    t.strictSame(await everything(), before, 'nothing changed, and no event tells of a change')
+    t.strictSame(await everything(), before, 'no row and no audit event has changed')
   })
 
-/** Texts that look like a role, and are the name of none. */
+/** Texts that resemble the name of a role, but are not the name of any role. */
 const LOOKALIKES = [
   'Owner ',
   ' Owner',
@@ -69,7 +69,7 @@ const LOOKALIKES = [
   'Owner\t',
   '__proto__',
 ]
-/** Words of the language are ordinary names, and the name of no role unless somebody makes one. */
+/** Names of JavaScript properties. They are valid role names, but no role here has them. */
 const WORDS = ['constructor', 'toString', 'hasOwnProperty']
 const NO_SCOPES = [
   'customers:delete',
@@ -83,8 +83,8 @@ const NO_SCOPES = [
   'platform:operators:manage',
 ]
 
-// Attack: a scope that nobody checks, or one of the platform, that somebody may hold one day.
-refusing('400 a scope that is none, and one of the platform, in a key, a role and an override', async (t) => {
+// Attack: writes a scope that does not exist yet, or a scope of the platform, to hold it later.
+refusing('400 404 an unknown scope or a scope of the platform, in a key, a role and an override', async (t) => {
   for (const scope of NO_SCOPES) {
     const scopes = ['agents:view', scope]
     t.match(await send('POST', '/keys', { name: 'x', scopes }), invalid('/scopes/1'), scope)
@@ -103,8 +103,8 @@ refusing('400 a scope that is none, and one of the platform, in a key, a role an
   }
 })
 
-// Attack: CVE-2026-105986, a role that is named in another spelling than the one that is checked.
-refusing('400 a name that looks like a role names none, for a member and for an invitation', async (t) => {
+// Attack: names a role in a spelling that the check does not recognise (CVE-2026-105986).
+refusing('400 a name that resembles a role is not that role, for a member and for an invitation', async (t) => {
   for (const name of [
     ...LOOKALIKES,
     ...WORDS,
@@ -129,7 +129,7 @@ refusing('400 a name that looks like a role names none, for a member and for an 
   }
 })
 
-refusing('400 or 409 no role can be made, or renamed, to look like another', async (t) => {
+refusing('400 409 a role name that resembles another role is refused at creation and at renaming', async (t) => {
   for (const name of [...LOOKALIKES, 'x'.repeat(61), 'x'.repeat(300), '🦊', '', ' ', '\u202eمدير']) {
     for (const [method, path] of [
       ['POST', '/roles'],
@@ -143,7 +143,7 @@ refusing('400 or 409 no role can be made, or renamed, to look like another', asy
   }
 })
 
-refusing('404 a role, key, member or invitation of another tenant is not there, in any route', async (t) => {
+refusing('404 a role, key, member or invitation of another tenant gets the response of an unknown id', async (t) => {
   for (const [method, path, body] of [
     ['GET', `/roles/${foreign_role.id}`, undefined],
     ['PATCH', `/roles/${foreign_role.id}`, { name: 'Mine now' }],
@@ -168,7 +168,7 @@ refusing('404 a role, key, member or invitation of another tenant is not there, 
   }
 })
 
-refusing('400 an expiry that is over or never comes, and a network that is none', async (t) => {
+refusing('400 an expiry in the past or too far ahead, and a malformed network', async (t) => {
   const now_ms = gateway.clock.now()
   for (const expires_at of [
     new Date(now_ms - 1).toISOString(),
@@ -206,7 +206,7 @@ refusing('400 an expiry that is over or never comes, and a network that is none'
   t.match(await send('POST', '/keys', { name: 'x', allowed_cidrs: [] }), invalid('/allowed_cidrs'))
 })
 
-refusing('400 names of 300 characters, of spaces, of control characters, or of another kind', async (t) => {
+refusing('400 a name that is too long, blank, not a string or has control characters', async (t) => {
   for (const name of [
     'x'.repeat(300),
     '🦊'.repeat(201),
@@ -244,8 +244,8 @@ refusing('400 names of 300 characters, of spaces, of control characters, or of a
   }
 })
 
-// Attack: NUL ends a text for some and not for others, and is an error of the database.
-refusing('400 NUL and broken text, in a body, a query and a path', async (t) => {
+// Attack: sends NUL, which ends a string in some programs and is an error in PostgreSQL.
+refusing('400 404 405 NUL and broken Unicode, in a body, a query and a path', async (t) => {
   for (const body of [
     '{"name":"a\\u0000b"}',
     '{"name":"\\ud800"}',
@@ -291,8 +291,8 @@ refusing('400 NUL and broken text, in a body, a query and a path', async (t) => 
   }
 })
 
-// Attack: the place in the list of one tenant, used in that of another.
-refusing('400 a cursor of another tenant, another list or another filter, and one that was made up', async (t) => {
+// Attack: uses a cursor of one tenant in the list of another.
+refusing('400 a cursor of another tenant, of another list, and a forged cursor', async (t) => {
   for (const list of ['keys', 'members', 'invitations', 'audit-events']) {
     const { body } = await send('GET', `${of(globex.id)}/${list}?limit=1`, undefined, other_owner)
     const cursor = body.next_cursor as string | null
@@ -322,11 +322,11 @@ refusing('400 a cursor of another tenant, another list or another filter, and on
   }
 })
 
-t.test('201 emoji and text from right to left are kept as they are', async (t) => {
+t.test('201 emoji and right-to-left text are stored unchanged', async (t) => {
   for (const name of ['مفتاح الإنتاج', '🦊🌵 key', 'שלום', 'Zoe\u0308', 'a\u202eb', 'نص with latin 123']) {
     const created = await made('/keys', { name })
     t.equal(created.name, name)
-    t.equal((await send('GET', `/keys/${created.id}`)).body.name, name, 'not normalised, not cut')
+    t.equal((await send('GET', `/keys/${created.id}`)).body.name, name, 'not normalised and not truncated')
   }
   const arabic = await made('/roles', { name: 'مدير', scopes: ['agents:view'] })
   t.equal((await send('PATCH', `/members/${ids.agent}`, { roles: ['مدير'] })).status, 200)

@@ -24,7 +24,7 @@ const change = (headers: Headers, current_password: unknown, new_password: unkno
 const sessions = async (headers: Headers) => (await ask(gateway, '/v1/me/sessions', { headers })).body.data
 const end = (headers: Headers, id: string) => ask(gateway, `/v1/me/sessions/${id}`, { method: 'DELETE', headers })
 
-t.test('204 a new password ends the other sessions and the links to set another, and keeps this one', async (t) => {
+t.test('204 a new password revokes the other sessions and the reset links, and keeps this session', async (t) => {
   const { email } = await makeUser(gateway, world)
   const [mine, other] = [await signedIn(email), await signedIn(email)]
   t.equal((await ask(gateway, '/v1/auth/password-resets', { body: { email } })).status, 202)
@@ -39,8 +39,8 @@ t.test('204 a new password ends the other sessions and the links to set another,
   t.equal((await ask(gateway, path, { method: 'PUT', body: { password: PASSWORD } })).status, 404)
 })
 
-// Stops whoever finds an open screen, or steals a token, from taking the account for good.
-t.test('401 without the current password nothing is changed, and no session ends', async (t) => {
+// Attack: uses an unlocked screen or a stolen access token to change the password.
+t.test('401 without the current password nothing changes, and no session is revoked', async (t) => {
   const { email } = await makeUser(gateway, world)
   const [mine, other] = [await signedIn(email), await signedIn(email)]
   for (const wrong of [NEW, `${PASSWORD} `, PASSWORD.toUpperCase(), 'x']) {
@@ -65,8 +65,8 @@ t.test('401 without the current password nothing is changed, and no session ends
   t.strictSame([(await login(email, PASSWORD)).status, (await login(email, NEW)).status], [200, 401])
 })
 
-// Stops a stolen session from guessing the password without end: it is held to what a login is held to.
-t.test('429 guessing the current password is budgeted by account, and by address', async (t) => {
+// Attack: guesses the current password with a stolen session. The login budgets apply here too.
+t.test('429 guesses of the current password count in the login budgets of user and client address', async (t) => {
   const { email } = await makeUser(gateway, world)
   const guess = async (env: Record<string, string>, policy: string) => {
     const tight = await startGateway({ on: gateway.test_database, env })
@@ -77,15 +77,15 @@ t.test('429 guessing the current password is budgeted by account, and by address
     for (let tries = 0; tries < 4; tries += 1) statuses.push((await change(headers, 'x'.repeat(20), NEW, tight)).status)
     t.strictSame(statuses, [401, 401, 401, 429], policy)
     const limited = await change(headers, PASSWORD, NEW, tight)
-    t.match(limited, { status: 429, body: { violated_policies: [policy] } }, 'the right one waits, too')
+    t.match(limited, { status: 429, body: { violated_policies: [policy] } }, 'even with the right password')
     t.ok(Number(limited.headers.get('retry-after')) >= 1)
   }
   await guess({ BUDGET_LOGIN_ACCOUNT: '3/3600' }, 'login_account')
   await guess({ BUDGET_LOGIN_ADDRESS: '4/60' }, 'login_address')
-  t.equal((await login(email, PASSWORD)).status, 200, 'and it is what it was')
+  t.equal((await login(email, PASSWORD)).status, 200, 'the password is unchanged')
 })
 
-t.test('200 I see where I am signed in, and end one of my sessions at once', async (t) => {
+t.test('200 204 a user lists their sessions, and revokes one of them at once', async (t) => {
   const { email } = await makeUser(gateway, world)
   const [mine, other] = [await signedIn(email, PASSWORD, 'phone/1'), await signedIn(email, PASSWORD, 'desk/2')]
   const listed = await sessions(mine.headers)
@@ -98,25 +98,25 @@ t.test('200 I see where I am signed in, and end one of my sessions at once', asy
   t.equal((await end(mine.headers, listed[0].id)).status, 204)
   t.equal(await me(other.headers), 401)
   t.equal((await ask(gateway, '/v1/auth/refresh', { body: { refresh: other.refresh } })).status, 401)
-  t.equal((await end(mine.headers, listed[0].id)).status, 404, 'it is over')
+  t.equal((await end(mine.headers, listed[0].id)).status, 404, 'a revoked session')
   t.strictSame(
     (await sessions(mine.headers)).map(({ id }: { id: string }) => id),
     [listed[1].id],
   )
-  t.equal((await end(mine.headers, listed[1].id)).status, 204, 'my own')
+  t.equal((await end(mine.headers, listed[1].id)).status, 204, 'the current session')
   t.equal(await me(mine.headers), 401)
   const later = await signedIn(email)
   gateway.clock.advance(7 * 86_400_000 + 1)
   const after = await signedIn(email)
-  t.equal((await sessions(after.headers)).length, 1, 'what has expired is not listed')
+  t.equal((await sessions(after.headers)).length, 1, 'expired sessions are not listed')
   t.equal(await me(later.headers), 401)
   gateway.clock.advance(-7 * 86_400_000 - 1)
   const reasons = await gateway.sql(`select changes from audit_events where action = 'session.ended' order by seq`)
   t.match(reasons, [{ changes: { reason: 'ended_by_user' } }, { changes: { reason: 'ended_by_user' } }])
 })
 
-// Stops one user from signing another one out, or from learning which sessions there are.
-t.test('404 the session of somebody else looks like none', async (t) => {
+// Attack: revokes a session of another user, or finds out which session ids exist.
+t.test('404 a session of another user gets the response of an unknown id', async (t) => {
   const [one, other] = [await makeUser(gateway, world), await makeUser(gateway, world)]
   const [mine, theirs] = [await signedIn(one.email), await signedIn(other.email)]
   const [session] = await sessions(theirs.headers)
@@ -129,5 +129,5 @@ t.test('404 the session of somebody else looks like none', async (t) => {
   t.equal(bodies.size, 1)
   t.equal(await me(theirs.headers), 200)
   const operator = await signedIn(emailOf('operator'))
-  t.equal((await end(operator.headers, session.id)).status, 404, 'nor for an operator')
+  t.equal((await end(operator.headers, session.id)).status, 404, 'also for an operator')
 })

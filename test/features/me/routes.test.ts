@@ -14,7 +14,7 @@ const rename = async (person: Person, body: unknown) =>
   ask(gateway, '/v1/me', { method: 'PATCH', headers: await world.bearer(person), body })
 const membership = async (person: Person) => (await me(person)).body.memberships[0]
 
-t.test('200 a user sees the own profile and place, and nothing that is secret', async (t) => {
+t.test('200 a user sees their profile and memberships, and no secret', async (t) => {
   const answer = await me('agent')
   t.equal(answer.status, 200)
   t.strictSame(Object.keys(answer.body).sort(), [
@@ -39,7 +39,7 @@ t.test('200 a user sees the own profile and place, and nothing that is secret', 
   t.notMatch(answer.text, /argon2|GLOBEXMARK/)
 })
 
-t.test('a member of two tenants sees both, each with its own scopes', async (t) => {
+t.test('200 a member of two tenants sees both, each with its scopes', async (t) => {
   t.strictSame([...(await membership('owner')).scopes].sort(), [...ALL_SCOPES].sort())
   await world.globex.store.write('member.added', (store) =>
     store.members.add(
@@ -63,18 +63,18 @@ t.test('a member of two tenants sees both, each with its own scopes', async (t) 
   t.strictSame(scopes[world.globex.id], ['analytics:view', 'audit:view'])
 })
 
-// A right that is shown and not held, or held and not shown, sends people to the wrong place.
-t.test('a membership that is pending or disabled has no scopes, whatever its roles', async (t) => {
+// The profile must show the scopes that the data plane grants. Otherwise a client shows actions that are refused.
+t.test('a pending or disabled membership has no scopes, whatever its roles', async (t) => {
   for (const person of ['pending', 'disabled'] as const) {
     t.match(await membership(person), { state: person, roles: ['Agent'], scopes: [] })
     t.equal((await membership(person)).scopes.length, 0, person)
     const refused = await ask(gateway, '/v1/customers', { headers: await world.as(person) })
-    t.equal(refused.status, 403, `${person}, as the data plane says too`)
+    t.equal(refused.status, 403, `${person}, on the data plane`)
   }
   t.strictSame((await me('stranger')).body.memberships, [])
 })
 
-t.test('scopes follow overrides, roles and state from the next request on, as the data plane does', async (t) => {
+t.test('overrides, roles and state change the scopes in the profile and on the data plane at once', async (t) => {
   const where = `tenant_id = '${world.acme.id}' and user_id = '${world.ids.lead}'`
   const shown = async () => [...(await membership('lead')).scopes].sort()
   const held = async () =>
@@ -96,7 +96,7 @@ t.test('scopes follow overrides, roles and state from the next request on, as th
   t.strictSame(await shown(), [])
 })
 
-t.test('200 a user changes the own name, which is told once and seen at once', async (t) => {
+t.test('200 a user changes their name: one audit event, in force at once', async (t) => {
   for (const name of ['Zoë O’Brien-Ng', '名前', 'x', '🦊'.repeat(200), ' kept as it is ']) {
     const changed = await rename('agent', { name })
     t.match(changed, { status: 200, body: { name, email: emailOf('agent') } })
@@ -107,11 +107,11 @@ t.test('200 a user changes the own name, which is told once and seen at once', a
   )
   t.equal(told.length, 5)
   t.match(told[0], { actor_id: world.ids.agent, changes: { before: { name: 'The agent' }, after: { name: /Zoë/ } } })
-  t.equal((await me('owner')).body.name, 'The owner', 'and nobody else’s')
+  t.equal((await me('owner')).body.name, 'The owner', 'the name of another user')
 })
 
-// Mass assignment: whatever stands in the body beside the name must not reach the row.
-t.test('400 nothing but a name that can be kept is taken', async (t) => {
+// Attack: mass assignment. A member of the body other than `name` must not reach the row.
+t.test('400 only a valid name is accepted', async (t) => {
   const before = (await me('agent')).body
   const wrong: [unknown, string][] = [
     [{}, '/name'],
@@ -146,8 +146,8 @@ t.test('400 nothing but a name that can be kept is taken', async (t) => {
   t.strictSame((await me('agent')).body, before)
 })
 
-// Keys are for tenants: a key that could read or change a person would be a person.
-t.test('401 me is a user, never a key', async (t) => {
+// A key belongs to a tenant. It must not read or change a user.
+t.test('401 the profile is for a user, never for a key', async (t) => {
   const none = await ask(gateway, '/v1/me')
   t.match(none, { status: 401, body: { code: 'authentication_required' } })
   t.notMatch(none.headers.get('www-authenticate'), /error=/)

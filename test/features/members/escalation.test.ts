@@ -19,17 +19,17 @@ const rolesOf = (user_id: string) =>
     `select r.name from membership_roles m join roles r on r.id = m.role_id where m.user_id = '${user_id}' order by 1`,
   )
 
-/** The lead manages members here, and holds nothing else that an Agent or Lead does not. */
+/** The lead can manage members here, and has no other scope beyond the role Support Lead. */
 await override(ids.lead, 'users:manage', 'grant')
 
-// Stops whoever manages members from making a friend, or oneself, more than one is.
-t.test('403 nobody grants what they do not hold, and the answer lists what exceeds', async (t) => {
+// Attack: a manager of members gives themselves or an accomplice more scopes than their own.
+t.test('403 a member cannot grant a scope that they do not have, and the problem lists such scopes', async (t) => {
   const exceeding = {
     status: 403,
     body: { code: 'privilege_escalation', exceeding_scopes: ['analytics:view', 'audit:view'] },
   }
-  t.match(await patch(ids.agent, { roles: ['Agent', 'Analyst'] }, 'lead'), exceeding, 'to another')
-  t.match(await patch(ids.lead, { roles: ['Support Lead', 'Analyst'] }, 'lead'), exceeding, 'to oneself')
+  t.match(await patch(ids.agent, { roles: ['Agent', 'Analyst'] }, 'lead'), exceeding, 'to another member')
+  t.match(await patch(ids.lead, { roles: ['Support Lead', 'Analyst'] }, 'lead'), exceeding, 'to themselves')
   const { id } = await makeUser(gateway, world)
   t.match(await add({ user_id: id, roles: ['Analyst'] }, 'lead'), exceeding, 'to a new member')
   t.same(await rolesOf(ids.agent), [{ name: 'Agent' }])
@@ -39,19 +39,19 @@ t.test('403 nobody grants what they do not hold, and the answer lists what excee
     t.match(answer, { status: 403, body: { code: 'privilege_escalation' } }, role)
     t.ok(answer.body.exceeding_scopes.includes('keys:manage'))
   }
-  t.equal((await patch(ids.agent, { roles: ['Support Lead'] }, 'lead')).status, 200, 'what one holds, one may give')
+  t.equal((await patch(ids.agent, { roles: ['Support Lead'] }, 'lead')).status, 200, 'scopes that the granter has')
   t.equal((await patch(ids.agent, { roles: ['Agent'] }, 'lead')).status, 200)
 })
 
-t.test('403 keeping a role is no grant, and taking one is none either', async (t) => {
-  t.equal((await patch(ids.analyst, { roles: ['Analyst', 'Agent'] }, 'lead')).status, 200, 'Analyst was there before')
+t.test('200 403 keeping or removing a role is not a grant', async (t) => {
+  t.equal((await patch(ids.analyst, { roles: ['Analyst', 'Agent'] }, 'lead')).status, 200, 'Analyst is not new')
   t.equal((await patch(ids.analyst, { roles: ['Agent'] }, 'lead')).status, 200)
-  t.equal((await patch(ids.analyst, { roles: ['Analyst'] }, 'lead')).status, 403, 'and now it would be given')
+  t.equal((await patch(ids.analyst, { roles: ['Analyst'] }, 'lead')).status, 403, 'this change grants Analyst')
   t.equal((await patch(ids.analyst, { roles: ['Analyst'] }, 'owner')).status, 200)
 })
 
-// Stops a detour: whoever is let in again gets all of their scopes back, so it is a grant like any other.
-t.test('403 to let somebody in again is to give all of their roles', async (t) => {
+// Attack: activates a disabled member to give them scopes. An activation is a grant of all their roles.
+t.test('403 activating a member is a grant of all their roles', async (t) => {
   t.equal((await patch(ids.analyst, { state: 'disabled' }, 'lead')).status, 200)
   const answer = await patch(ids.analyst, { state: 'active' }, 'lead')
   t.match(answer, {
@@ -65,8 +65,8 @@ t.test('403 to let somebody in again is to give all of their roles', async (t) =
   t.equal((await patch(ids.analyst, { roles: ['Analyst'] }, 'owner')).status, 200)
 })
 
-// Stops an Admin from becoming, making, or unmaking an Owner.
-t.test('403 only an Owner makes an Owner, and only an Owner changes one', async (t) => {
+// Attack: an Admin becomes Owner, makes an accomplice Owner, or removes an Owner.
+t.test('403 only an Owner can make an Owner, and only an Owner can change one', async (t) => {
   const made = await patch(ids.agent, { roles: ['Owner'] }, 'admin')
   t.match(made, { status: 403, body: { code: 'privilege_escalation', exceeding_roles: ['Owner'] } })
   t.match(await patch(ids.admin, { roles: ['Admin', 'Owner'] }, 'admin'), {
@@ -80,8 +80,8 @@ t.test('403 only an Owner makes an Owner, and only an Owner changes one', async 
   t.same(await rolesOf(ids.owner), [{ name: 'Owner' }])
 })
 
-// Stops a custom role that is called almost like a system role from counting as one.
-t.test('an Owner is one by the role itself, not by a name or by holding every scope', async (t) => {
+// Attack: creates a custom role with a name like Owner, or with every scope.
+t.test('403 only the system role makes an Owner, not a similar name and not every scope', async (t) => {
   await gateway.sql(`insert into roles (tenant_id, id, name, scopes, created_at)
     select '${acme.id}', gen_random_uuid(), 'Owner of all', array['users:manage'], now()`)
   t.equal((await patch(ids.agent, { roles: ['Owner of all'] }, 'admin')).status, 200)
@@ -93,15 +93,15 @@ t.test('an Owner is one by the role itself, not by a name or by holding every sc
   t.equal((await patch(ids.agent, { roles: ['Agent'] }, 'owner')).status, 200)
 })
 
-// Stops a deny from being walked around by giving the denied scope to somebody else.
-t.test('403 what an override denies, even an Owner cannot give', async (t) => {
+// Attack: an Owner grants a scope to another member although an override denies it to the Owner.
+t.test('403 an Owner cannot grant a scope that an override denies them', async (t) => {
   await override(ids.owner, 'audit:view', 'deny')
   const answer = await patch(ids.agent, { roles: ['Analyst'] }, 'owner')
   t.match(answer, { status: 403, body: { code: 'privilege_escalation', exceeding_scopes: ['audit:view'] } })
   await gateway.sql(`delete from overrides where user_id = '${ids.owner}'`)
 })
 
-t.test('403 a key is given no more than its maker holds', async (t) => {
+t.test('403 a key cannot get a scope that its creator does not have', async (t) => {
   await override(ids.lead, 'keys:manage', 'grant')
   const create = async (scopes: string[]) =>
     ask(gateway, `/v1/tenants/${acme.id}/keys`, { headers: await world.bearer('lead'), body: { name: 'Key', scopes } })
@@ -113,8 +113,8 @@ t.test('403 a key is given no more than its maker holds', async (t) => {
   t.equal((await create(['customers:edit'])).status, 201)
 })
 
-// Stops a role of all scopes of today from becoming one of all scopes of tomorrow.
-t.test('403 only an Owner or an Admin makes an Admin, whatever scopes somebody else holds', async (t) => {
+// Attack: a member with every scope of today makes an Admin, who would also get every future scope.
+t.test('403 only an Owner or an Admin can make an Admin, even if another member has every scope', async (t) => {
   const every = (await ask(gateway, `/v1/tenants/${acme.id}/scopes`, { headers: await world.bearer('owner') })).body
     .data
   const scopes = every.map(({ scope }: { scope: string }) => `'${scope}'`).join()
@@ -128,7 +128,7 @@ t.test('403 only an Owner or an Admin makes an Admin, whatever scopes somebody e
   t.equal(
     (await patch(ids.agent, { roles: ['Everything of today'] }, 'lead')).status,
     200,
-    'what they hold they may give',
+    'scopes that the granter has',
   )
   t.equal((await patch(ids.agent, { roles: ['Admin'] }, 'admin')).status, 200)
   t.equal((await patch(ids.agent, { roles: ['Agent'] }, 'owner')).status, 200)

@@ -21,7 +21,7 @@ const activeOwners = async (): Promise<string[]> => {
   return rows.map(({ user_id }) => String(user_id))
 }
 
-t.test('409 the last Owner stays: no change of roles or state can take the last one away', async (t) => {
+t.test('409 the last Owner stays: a change of roles or state cannot remove the last one', async (t) => {
   for (const change of [
     { roles: ['Admin'] },
     { roles: [] },
@@ -31,10 +31,10 @@ t.test('409 the last Owner stays: no change of roles or state can take the last 
     t.match(await patch(ids.owner, change), { status: 409, body: { code: 'last_owner' } }, JSON.stringify(change))
     t.same(await activeOwners(), [ids.owner])
   }
-  t.equal((await patch(ids.owner, { roles: ['Owner', 'Agent'] })).status, 200, 'while it stays an Owner')
+  t.equal((await patch(ids.owner, { roles: ['Owner', 'Agent'] })).status, 200, 'a change that keeps the Owner role')
 })
 
-t.test('409 an Owner who cannot act does not count', async (t) => {
+t.test('409 an Owner who is disabled or pending does not count', async (t) => {
   t.equal((await patch(ids.agent, { roles: ['Owner'] })).status, 200)
   for (const [arrange, undo] of [
     [
@@ -57,15 +57,15 @@ t.test('409 an Owner who cannot act does not count', async (t) => {
   t.equal((await patch(ids.agent, { roles: ['Agent'] })).status, 200)
 })
 
-// Stops two removals that each still count the other's Owner.
-t.test('of 50 who remove the last two Owners at once, at least one Owner is left', async (t) => {
-  // Logged in before: 50 logins at once are more than the password hashing takes.
+// Two concurrent removals must not each count the Owner that the other removes.
+t.test('200 409 of 50 concurrent requests that remove the last two Owners, exactly one Owner is left', async (t) => {
+  // The users log in first, because 50 concurrent logins exceed the hashing queue.
   await Promise.all([world.bearer('owner'), world.bearer('agent')])
   for (let round = 0; round < 3; round += 1) {
     const [first] = await activeOwners()
     const one: Person = first === ids.owner ? 'owner' : 'agent'
     const other: Person = one === 'owner' ? 'agent' : 'owner'
-    t.equal((await patch(ids[other], { roles: ['Owner'] }, one)).status, 200, 'two of them')
+    t.equal((await patch(ids[other], { roles: ['Owner'] }, one)).status, 200, 'two Owners')
     t.equal((await activeOwners()).length, 2)
     const tries = Array.from({ length: 50 }, (_, number) => {
       const change = number % 4 < 2 ? { roles: ['Admin'] } : { state: 'disabled' }
@@ -73,7 +73,7 @@ t.test('of 50 who remove the last two Owners at once, at least one Owner is left
       return patch(ids[victim], change, number % 3 === 0 ? 'owner' : 'agent')
     })
     const answers = await Promise.all(tries)
-    t.equal((await activeOwners()).length, 1, 'exactly one is left')
+    t.equal((await activeOwners()).length, 1, 'exactly one Owner is left')
     t.ok(answers.some(({ status }) => status === 200))
     const refused = answers.filter(({ status }) => status !== 200).map(({ body }) => body.code)
     const known = ['last_owner', 'owner_required', 'tenant_access_denied', 'privilege_escalation']
@@ -85,6 +85,6 @@ t.test('of 50 who remove the last two Owners at once, at least one Owner is left
     const [left, another] = await activeOwners()
     const person: Person = left === ids.owner ? 'owner' : 'agent'
     if (another !== undefined) await patch(another, { roles: ['Agent'] }, person)
-    t.same(await activeOwners(), [left], 'ready for another round')
+    t.same(await activeOwners(), [left], 'one Owner before the next round')
   }
 })

@@ -33,7 +33,7 @@ const customers = async (person: Person) => ask(gateway, '/v1/customers', { head
 const audit = async (person: Person) =>
   ask(gateway, `/v1/tenants/${acme.id}/audit-events`, { headers: await world.bearer(person) })
 
-t.test('200 a grant adds, a deny takes away, and removing either undoes it, from the next request', async (t) => {
+t.test('200 204 a grant adds a scope, a deny removes one, and removing the override undoes it at once', async (t) => {
   t.equal((await audit('agent')).status, 403)
   const granted = await grant(ids.agent, 'audit:view')
   t.match(granted, { status: 200, body: { scope: 'audit:view', effect: 'grant', reason: 'a test', created_at: /Z$/ } })
@@ -42,13 +42,13 @@ t.test('200 a grant adds, a deny takes away, and removing either undoes it, from
   t.equal((await deny(ids.agent, 'conversations:view')).status, 200)
   t.match(await customers('agent'), { status: 403, body: { denied_by_override: ['conversations:view'] } })
   t.match((await list(ids.agent)).body.data, [{ scope: 'audit:view' }, { scope: 'conversations:view', effect: 'deny' }])
-  t.equal((await deny(ids.agent, 'audit:view')).status, 200, 'the one takes the place of the other')
+  t.equal((await deny(ids.agent, 'audit:view')).status, 200, 'a new override replaces the old one')
   t.equal((await audit('agent')).status, 403)
   t.equal((await list(ids.agent)).body.data.length, 2)
   for (const scope of ['audit:view', 'conversations:view']) t.equal((await remove(ids.agent, scope)).status, 204)
   t.equal((await customers('agent')).status, 200)
   t.equal((await audit('agent')).status, 403)
-  t.match(await remove(ids.agent, 'audit:view'), { status: 404, body: { code: 'not_found' } }, 'removed once')
+  t.match(await remove(ids.agent, 'audit:view'), { status: 404, body: { code: 'not_found' } }, 'a removed override')
   const told = await gateway.sql(`select action, changes from audit_events where target_kind = 'override' order by seq`)
   t.match(told, [
     { action: 'override.set', changes: { before: null, after: { effect: 'grant', reason: 'a test' } } },
@@ -59,14 +59,14 @@ t.test('200 a grant adds, a deny takes away, and removing either undoes it, from
   ])
 })
 
-t.test('403 a deny beats every role, a grant elsewhere, and Owner', async (t) => {
+t.test('403 a deny overrides every role, every grant and the Owner role', async (t) => {
   t.equal((await deny(ids.owner, 'conversations:view')).status, 200)
   t.match(await customers('owner'), {
     status: 403,
     body: { missing: ['conversations:view'], denied_by_override: ['conversations:view'] },
   })
   t.match(await remove(ids.owner, 'conversations:view', 'admin'), { status: 403, body: { code: 'owner_required' } })
-  // An Owner who is denied a scope does not hold it, so they cannot give it back to themselves.
+  // An Owner with a denied scope does not have it, so they cannot grant it to themselves.
   t.match(await remove(ids.owner, 'conversations:view'), {
     status: 403,
     body: { exceeding_scopes: ['conversations:view'] },
@@ -76,19 +76,19 @@ t.test('403 a deny beats every role, a grant elsewhere, and Owner', async (t) =>
   await gateway.sql(`delete from overrides where user_id = '${ids.owner}'`)
 })
 
-// Stops a manager of members from granting, or giving back, what they do not hold themselves.
-t.test('403 nobody grants, or lifts a deny of, what they do not hold', async (t) => {
+// Attack: a manager of members grants, or restores, a scope that they do not have.
+t.test('403 a member cannot grant a scope, or remove the deny of a scope, that they do not have', async (t) => {
   t.equal((await grant(ids.lead, 'users:manage')).status, 200)
   const refused = { status: 403, body: { code: 'privilege_escalation', exceeding_scopes: ['keys:manage'] } }
   t.match(await grant(ids.agent, 'keys:manage', 'lead'), refused)
-  t.match(await grant(ids.lead, 'keys:manage', 'lead'), refused, 'to oneself')
-  t.equal((await deny(ids.agent, 'keys:manage', 'lead')).status, 200, 'to deny is to take')
-  t.match(await remove(ids.agent, 'keys:manage', 'lead'), refused, 'to lift is to give')
-  t.match(await grant(ids.agent, 'keys:manage', 'lead'), refused, 'and so is to replace it')
+  t.match(await grant(ids.lead, 'keys:manage', 'lead'), refused, 'to themselves')
+  t.equal((await deny(ids.agent, 'keys:manage', 'lead')).status, 200, 'a deny is not a grant')
+  t.match(await remove(ids.agent, 'keys:manage', 'lead'), refused, 'the removal of a deny is a grant')
+  t.match(await grant(ids.agent, 'keys:manage', 'lead'), refused, 'the replacement of a deny is a grant')
   t.equal((await remove(ids.agent, 'keys:manage')).status, 204)
   t.match(await deny(ids.owner, 'users:manage', 'lead'), { status: 403, body: { code: 'owner_required' } })
   t.match(await grant(ids.agent, 'audit:view', 'agent'), { status: 403, body: { missing: ['users:manage'] } })
-  t.equal((await grant(ids.agent, 'customers:edit', 'lead')).status, 200, 'what one holds')
+  t.equal((await grant(ids.agent, 'customers:edit', 'lead')).status, 200, 'a scope that the granter has')
   t.equal((await grant(ids.analyst, 'keys:manage')).status, 200)
   const state = async (value: string, person: Person) =>
     ask(gateway, `/v1/tenants/${acme.id}/members/${ids.analyst}`, {
@@ -97,23 +97,23 @@ t.test('403 nobody grants, or lifts a deny of, what they do not hold', async (t)
       body: { state: value, roles: ['Agent'] },
     })
   t.equal((await state('disabled', 'lead')).status, 200)
-  t.match(await state('active', 'lead'), refused, 'to let somebody in again is to give their grants, too')
+  t.match(await state('active', 'lead'), refused, 'an activation restores the granted scopes')
   t.equal((await state('active', 'owner')).status, 200)
 })
 
-t.test('404 nobody of another tenant is found, and nobody without a membership', async (t) => {
+t.test('404 a user without a membership in the tenant gets the response of an unknown id', async (t) => {
   for (const id of [ids.other_owner, ids.stranger, '00000000-0000-4000-8000-000000000000']) {
     for (const answer of [await list(id), await grant(id, 'audit:view'), await remove(id, 'audit:view')]) {
       t.match(answer, { status: 404, body: { code: 'not_found' } })
     }
   }
   const elsewhere = await at(ids.agent, 'audit:view', { effect: 'deny', person: 'other_owner', tenant_id: globex.id })
-  t.match(elsewhere, { status: 404, body: { code: 'not_found' } }, 'nor by the other tenant’s Owner')
+  t.match(elsewhere, { status: 404, body: { code: 'not_found' } }, 'by the Owner of another tenant')
   const foreign = await at(ids.agent, 'audit:view', { effect: 'deny', person: 'other_owner' })
   t.match(foreign, { status: 403, body: { code: 'tenant_access_denied' } })
 })
 
-t.test('404 a scope that is none, and 400 an effect that is none, a reason that says nothing', async (t) => {
+t.test('404 an unknown scope, 400 an invalid effect, an empty or too long reason', async (t) => {
   for (const scope of [
     'platform:tenants:manage',
     'audit:*',
@@ -131,12 +131,12 @@ t.test('404 a scope that is none, and 400 an effect that is none, a reason that 
   ]) {
     t.equal((await at(ids.agent, 'audit:view', wish)).status, 400, JSON.stringify(wish))
   }
-  t.equal((await grant('x', 'audit:view')).status, 404, 'a user id that is none')
-  t.strictSame((await list(ids.agent)).body.data.length, 1, 'and nothing was kept')
+  t.equal((await grant('x', 'audit:view')).status, 404, 'a malformed user id')
+  t.strictSame((await list(ids.agent)).body.data.length, 1, 'no override was stored')
 })
 
-// Stops a tenant from having Owners of whom none can let anybody in, give a role, or take this back.
-t.test('409 the last Owner who can act is not denied what an Owner acts by', async (t) => {
+// A tenant must have an Owner who can manage users, or no member could assign a role or remove the deny.
+t.test('409 the last Owner who can manage users cannot be denied that scope', async (t) => {
   t.match(await deny(ids.owner, 'users:manage'), { status: 409, body: { code: 'last_owner' } })
   const member = (person: Person, body: object) =>
     world
@@ -145,8 +145,8 @@ t.test('409 the last Owner who can act is not denied what an Owner acts by', asy
         ask(gateway, `/v1/tenants/${acme.id}/members/${ids[person]}`, { method: 'PATCH', headers, body }),
       )
   t.equal((await member('lead', { roles: ['Owner'] })).status, 200)
-  t.equal((await deny(ids.lead, 'users:manage')).status, 200, 'another one can act')
-  t.match(await member('owner', { roles: ['Admin'] }), { status: 409, body: { code: 'last_owner' } }, 'and must stay')
+  t.equal((await deny(ids.lead, 'users:manage')).status, 200, 'another Owner can manage users')
+  t.match(await member('owner', { roles: ['Admin'] }), { status: 409, body: { code: 'last_owner' } }, 'the last Owner')
   t.equal((await remove(ids.lead, 'users:manage')).status, 204)
   t.equal((await member('lead', { roles: ['Support Lead'] })).status, 200)
 })

@@ -16,7 +16,7 @@ const owners = async () =>
       where m.tenant_id = '${acme.id}' and m.state = 'active' and r.system_role = 'owner'`)
   ).map(({ user_id }) => String(user_id))
 
-t.test('204 a removed member is refused at the next request, and takes roles and overrides along', async (t) => {
+t.test('204 a removed member is refused at the next request, and loses their roles and overrides', async (t) => {
   const override = `/v1/tenants/${acme.id}/members/${ids.agent}/overrides/audit:view`
   const headers = await world.bearer('owner')
   t.equal(
@@ -31,21 +31,21 @@ t.test('204 a removed member is refused at the next request, and takes roles and
   t.match(await ask(gateway, `/v1/tenants/${acme.id}`, { headers: await world.bearer('agent') }), denied)
   t.strictSame((await ask(gateway, '/v1/me', { headers: await world.bearer('agent') })).body.memberships, [])
   t.equal((await member(ids.agent, 'GET', 'owner')).status, 404)
-  t.equal((await member(ids.agent, 'DELETE', 'owner')).status, 404, 'removed once')
+  t.equal((await member(ids.agent, 'DELETE', 'owner')).status, 404, 'a removed member')
   const added = await ask(gateway, `/v1/tenants/${acme.id}/members`, {
     headers,
     body: { user_id: ids.agent, roles: ['Agent'] },
   })
   t.equal(added.status, 201)
-  t.equal((await ask(gateway, '/v1/customers', { headers: await world.as('agent') })).status, 200, 'and comes back')
+  t.equal((await ask(gateway, '/v1/customers', { headers: await world.as('agent') })).status, 200, 'a new membership')
   t.equal(
     (await ask(gateway, `/v1/tenants/${acme.id}/audit-events`, { headers: await world.bearer('agent') })).status,
     403,
   )
 })
 
-// Stops an Admin from removing those who could stop them, and a tenant from reaching into another.
-t.test('403 only an Owner removes an Owner, and 404 whoever is of another tenant', async (t) => {
+// Attack: an Admin removes an Owner, or a tenant removes a member of another.
+t.test('403 only an Owner can remove an Owner, 404 a member of another tenant', async (t) => {
   t.match(await member(ids.owner, 'DELETE', 'admin'), { status: 403, body: { code: 'owner_required' } })
   t.match(await member(ids.agent, 'DELETE', 'lead'), { status: 403, body: { missing: ['users:manage'] } })
   t.match(await member(ids.owner, 'DELETE', 'owner'), { status: 409, body: { code: 'last_owner' } })
@@ -57,8 +57,8 @@ t.test('403 only an Owner removes an Owner, and 404 whoever is of another tenant
   t.strictSame(await owners(), [ids.owner])
 })
 
-// Stops a race in which each of two removals still counts the Owner that the other one takes.
-t.test('of 100 who remove, demote and disable the last two Owners at once, one is left', async (t) => {
+// Two concurrent removals must not each count the Owner that the other removes.
+t.test('200 204 of 100 concurrent requests that remove the last two Owners, exactly one Owner is left', async (t) => {
   await Promise.all([world.bearer('owner'), world.bearer('admin')])
   t.equal((await member(ids.admin, 'PATCH', 'owner', { roles: ['Owner'] })).status, 200)
   t.equal((await owners()).length, 2)

@@ -14,7 +14,7 @@ const add = async (body: unknown, person: Person = 'owner') =>
 const patch = async (user_id: string, body: unknown, person: Person = 'owner') =>
   ask(gateway, `${path}/${user_id}`, { method: 'PATCH', headers: await world.bearer(person), body })
 
-t.test('200 every member is listed with state and roles, those of other tenants never', async (t) => {
+t.test('200 every member is listed with state and roles, and no member of another tenant', async (t) => {
   const answer = await ask(gateway, path, { headers: await world.bearer('admin') })
   t.equal(answer.status, 200)
   const members = answer.body.data as { user_id: string; email: string; state: string; roles: string[] }[]
@@ -42,11 +42,11 @@ t.test('201 an existing user becomes a member by email or id, with several roles
   t.match(await add({ user_id: by_id.id, roles: [] }, 'admin'), { status: 201, body: { roles: [] } })
   t.match(await add({ user_id: by_id.id, roles: [] }), { status: 409, body: { code: 'already_exists' } })
   const cleared = await patch(by_email.id, { roles: [] })
-  t.match(cleared, { status: 200, body: { roles: [], state: 'active' } }, 'a member may be left without a role')
+  t.match(cleared, { status: 200, body: { roles: [], state: 'active' } }, 'a member without roles')
 })
 
-// Stops the list of members from being a way to ask who has an account, or to take over an address nobody proved.
-t.test('404 an unknown or disabled user, 409 an address that was never verified', async (t) => {
+// Attack: adds members to find out which addresses have a user, or with an address that was never verified.
+t.test('404 an unknown or disabled user, 409 a user with an unverified address', async (t) => {
   const disabled = await makeUser(gateway, world)
   const unverified = await makeUser(gateway, world)
   await gateway.sql(`update users set disabled_at = now() where id = '${disabled.id}';
@@ -55,11 +55,11 @@ t.test('404 an unknown or disabled user, 409 an address that was never verified'
   t.match(unknown, { status: 404, body: { code: 'not_found' } })
   const { request_id: _one, ...first } = unknown.body
   const { request_id: _two, ...second } = (await add({ email: disabled.email, roles: [] })).body
-  t.same(first, second, 'one answer for both')
+  t.same(first, second, 'both have the same response')
   t.equal((await add({ user_id: disabled.id, roles: [] })).status, 404)
   t.match(await add({ email: unverified.email, roles: [] }), { status: 409, body: { code: 'email_unverified' } })
-  t.equal((await patch(ids.stranger, { roles: [] })).status, 404, 'no member')
-  t.equal((await patch(ids.other_owner, { roles: [] })).status, 404, 'a member of the other tenant')
+  t.equal((await patch(ids.stranger, { roles: [] })).status, 404, 'a user who is not a member')
+  t.equal((await patch(ids.other_owner, { roles: [] })).status, 404, 'a member of another tenant')
 })
 
 t.test('400 neither or both of email and user_id, no roles, unknown fields, an empty change', async (t) => {
@@ -81,8 +81,8 @@ t.test('400 neither or both of email and user_id, no roles, unknown fields, an e
   }
 })
 
-// Stops a role from being reached by another spelling of its name: folded, decoded, trimmed, or inherited.
-t.test('400 a role is named exactly as it is written, or not at all', async (t) => {
+// Attack: names a role in another spelling: case-folded, URL-encoded, with spaces, or inherited from Object.
+t.test('400 a role name must match exactly', async (t) => {
   await gateway.sql(`insert into roles (tenant_id, id, name, scopes, created_at)
     values ('${globex.id}', gen_random_uuid(), 'Globex only', '{}', now())`)
   const spellings = [
@@ -115,14 +115,14 @@ t.test('400 a role is named exactly as it is written, or not at all', async (t) 
     t.match(await add({ user_id: id, roles: ['Agent', name] }), told, `POST ${name}`)
   }
   const access = await ask(gateway, '/v1/access', { headers: await world.as('agent') })
-  t.same(access.body.roles, ['Agent'], 'and nothing was changed')
+  t.same(access.body.roles, ['Agent'], 'the roles are unchanged')
 })
 
-t.test('409 a pending membership is accepted by the invited user alone', async (t) => {
+t.test('409 only the invited user can accept a pending membership', async (t) => {
   for (const state of ['active', 'disabled']) {
     t.match(await patch(ids.pending, { state }), { status: 409, body: { code: 'invalid_state' } }, state)
   }
-  t.equal((await patch(ids.pending, { roles: ['Analyst'] })).status, 200, 'its roles can be changed before')
+  t.equal((await patch(ids.pending, { roles: ['Analyst'] })).status, 200, 'roles of a pending membership')
   const denied = await ask(gateway, '/v1/access', { headers: await world.as('pending') })
   t.match(denied, { status: 403, body: { code: 'tenant_access_denied' } })
 })

@@ -32,7 +32,7 @@ await count(globex.id, 0, 5)
 await count(globex.id, 3, 500)
 await count(gone.tenant.id, 3, 9_000)
 
-t.test('200 the overview counts what there is, and what was asked in the last day', async (t) => {
+t.test('200 the overview counts tenants and users, and the requests of the last day', async (t) => {
   await gateway.sql(`update tenants set suspended_at = now() where id = '${globex.id}'`)
   await gateway.sql(`update users set disabled_at = now() where id = '${ids.pending}'`)
   t.same((await get('overview')).body, {
@@ -44,11 +44,11 @@ t.test('200 the overview counts what there is, and what was asked in the last da
     last_day: { requests: 105, refusals: 30, active_tenants: 2 },
   })
   await gateway.sql(`update tenants set suspended_until = '${daysAgo(1)}' where id = '${globex.id}'`)
-  t.match((await get('overview')).body, { suspended: 0 }, 'a suspension that is over is none')
+  t.match((await get('overview')).body, { suspended: 0 }, 'an expired suspension does not count')
   await gateway.sql(`update tenants set suspended_at = null, suspended_until = null where id = '${globex.id}'`)
 })
 
-t.test('200 tenants by how much they asked, within a span', async (t) => {
+t.test('200 tenants are sorted by their number of requests in the time range', async (t) => {
   const rows = async (query: string) =>
     (await get(`tenants${query}`)).body.data.map(({ name, requests, refusals, members }: Record<string, unknown>) => [
       String(name).split(' ')[0],
@@ -67,10 +67,10 @@ t.test('200 tenants by how much they asked, within a span', async (t) => {
     ['Old', 0, 0, 1],
   ])
   t.same((await rows(`?from=${daysAgo(4)}&to=${daysAgo(2)}`)).slice(0, 1), [['Globex', 500, 0, 1]])
-  t.notMatch((await get('tenants')).text, /customer|@people/, 'how often, never what')
+  t.notMatch((await get('tenants')).text, /customer|@people/, 'numbers only, no content of a request')
 })
 
-t.test('200 growth is new tenants and users by day', async (t) => {
+t.test('200 growth counts new tenants and users by day', async (t) => {
   const { body } = await get('growth')
   t.same(body.data, [
     { day: daysAgo(10).slice(0, 10), tenants: 1, users: 2 },
@@ -80,7 +80,7 @@ t.test('200 growth is new tenants and users by day', async (t) => {
   t.equal(Date.parse(body.to) - Date.parse(body.from), 30 * DAY_MS)
 })
 
-t.test('400 a span that is none, or too long', async (t) => {
+t.test('400 a time range that is empty, reversed or too long', async (t) => {
   const yesterday = daysAgo(1)
   for (const path of ['tenants', 'growth']) {
     for (const query of [

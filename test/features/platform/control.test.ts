@@ -27,23 +27,23 @@ async function newTenant() {
   return { id: tenant.id, key: key as string, owner, logIn }
 }
 
-t.test('200 a budget is in force by the next request, and so is its end', async (t) => {
+t.test('200 a budget is in force for the next request, and so is its removal', async (t) => {
   const tenant = await newTenant()
   const asked = () => ask(gateway, '/v1/access', { headers: keyHeaders(tenant) })
   t.equal((await asked()).status, 200)
   t.match(await change(tenant.id, { requests_per_minute: 3 }), { status: 200, body: { requests_per_minute: 3 } })
   const second = await asked()
   t.match(second.headers.get('ratelimit-policy'), /"tenant";q=3;w=60/)
-  t.match(second.headers.get('ratelimit'), /"tenant";r=1;/, 'what was used before counts')
+  t.match(second.headers.get('ratelimit'), /"tenant";r=1;/, 'earlier requests of the window count')
   t.same([(await asked()).status, (await asked()).status], [200, 429])
   t.match((await asked()).body, { code: 'rate_limited', violated_policies: ['tenant'] })
-  t.equal(await statusOf(acme), 200, 'others do not notice')
+  t.equal(await statusOf(acme), 200, 'other tenants keep their budget')
   t.equal((await change(tenant.id, { requests_per_minute: null })).status, 200)
-  t.equal((await asked()).status, 200, 'back to the budget of everybody')
+  t.equal((await asked()).status, 200, 'the default budget applies again')
 })
 
 t.test(
-  '200 plan and trial are changed together or apart, told once, and a trial that is over ends at once',
+  '200 plan and trial can change together or alone, and an expired trial blocks the tenant at the next request',
   async (t) => {
     const tenant = await newTenant()
     const ends = new Date(gateway.clock.now() + 60_000).toISOString()
@@ -70,7 +70,7 @@ t.test(
   },
 )
 
-t.test('400 a change that makes no sense, 404 of a tenant that is none', async (t) => {
+t.test('400 an invalid change, 404 an unknown tenant', async (t) => {
   for (const [body, pointer] of [
     [{}, ''],
     [{ requests_per_minute: 0 }, '/requests_per_minute'],
@@ -101,8 +101,8 @@ t.test('400 a change that makes no sense, 404 of a tenant that is none', async (
   }
 })
 
-// A leak of unknown size: everything of the tenant that opens a door is shut in one step, and nothing of others is.
-t.test('200 a lockdown ends every key and every session of the tenant, and of nobody else', async (t) => {
+// After a leak of unknown size, an operator revokes all credentials of one tenant in one step.
+t.test('200 a lockdown revokes every key and every session of the tenant, and of no other tenant', async (t) => {
   const tenant = await newTenant()
   const sessions = [await tenant.logIn(), await tenant.logIn()]
   const [first = ''] = sessions
@@ -130,7 +130,7 @@ t.test('200 a lockdown ends every key and every session of the tenant, and of no
   }
   t.equal((await ask(gateway, '/v1/auth/refresh', { body: { refresh: agent.refresh } })).status, 401)
   t.equal((await ask(gateway, '/v1/me', { headers: bearer(stranger.access) })).status, 200)
-  t.equal(await statusOf(acme), 200, 'the other tenant of a member goes on')
+  t.equal(await statusOf(acme), 200, 'the other tenant of a member is not locked down')
   t.equal(await statusOf(globex), 200)
   const events = await gateway.sql(`select changes from audit_events where action = 'tenant.locked_down'`)
   t.same(events, [{ changes: { keys_revoked: 2, sessions_ended: 3 } }])
@@ -142,7 +142,7 @@ t.test('200 a lockdown ends every key and every session of the tenant, and of no
   t.equal((await ask(gateway, `${path}/keys`, { headers: again, body: { name: 'Anew' } })).status, 201)
 })
 
-t.test('500 a lockdown that breaks half way ends nothing: it is one transaction', async (t) => {
+t.test('500 a lockdown that fails in the middle revokes nothing: it is one transaction', async (t) => {
   const tenant = await newTenant()
   const access = await tenant.logIn()
   await gateway.sql(`create function refuse_end() returns trigger language plpgsql as $$ begin
@@ -156,8 +156,8 @@ t.test('500 a lockdown that breaks half way ends nothing: it is one transaction'
   t.equal(await statusOf(tenant), 401)
 })
 
-// Stops a key that is being made at that very moment from outliving the lockdown.
-t.test('of keys that are made beside a lockdown none is left alive that it could have seen', async (t) => {
+// Attack: creates keys at the moment of the lockdown, so that one of them outlives it.
+t.test('keys created during a lockdown are revoked by it, or are visible to the next lockdown', async (t) => {
   const tenant = await newTenant()
   const owner = bearer(await tenant.logIn())
   const make = () => ask(gateway, `/v1/tenants/${tenant.id}/keys`, { headers: owner, body: { name: 'Raced' } })
@@ -166,7 +166,8 @@ t.test('of keys that are made beside a lockdown none is left alive that it could
     ...Array.from({ length: 12 }, make),
   ])
   t.equal(locked?.status, 200)
-  // Whoever was let in before it may still write after it: such a key is there, and is seen; the session is over.
+  // A request that was authorised before the lockdown can commit its key after it. Such a key is listed, and its
+  // session is revoked.
   t.match(await make(), { status: 401, body: { code: 'invalid_token' } })
   const alive = await gateway.sql(`select id from tenant_keys where tenant_id = '${tenant.id}' and revoked_at is null`)
   const answered = made.filter(({ status }) => status === 201)
@@ -175,7 +176,7 @@ t.test('of keys that are made beside a lockdown none is left alive that it could
   for (const { body } of answered) t.equal(await statusOf({ id: tenant.id, key: body.key }), 401)
 })
 
-t.test('200 an operator sees the keys of a tenant, with tombstones, and no secret of any', async (t) => {
+t.test('200 an operator sees the keys of a tenant, with revoked keys, and no secret', async (t) => {
   const answer = await platform('GET', `${acme.id}/keys?limit=100`)
   const own = await ask(gateway, `/v1/tenants/${acme.id}/keys?limit=100`, { headers: await world.bearer('owner') })
   t.same(answer.body.data, own.body.data)

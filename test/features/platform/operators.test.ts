@@ -17,8 +17,8 @@ const dismiss = (user_id: string, headers = root) =>
   ask(gateway, `/v1/platform/operators/${user_id}`, { method: 'DELETE', headers })
 const unlisted = { status: 403, body: { code: 'platform_access_denied' } }
 
-// Stops a right from outliving its end by as long as a token lives.
-t.test('privileges are read at each request: the same token may more, less and nothing, at once', async (t) => {
+// Attack: uses a removed privilege until the access token expires.
+t.test('privileges are read at each request: a change applies at once to a token that is already issued', async (t) => {
   const { id, headers } = await signedIn(gateway, world)
   t.match(await get('/v1/platform/tenants', headers), unlisted)
   t.match(await appoint(id, ['platform:tenants:view']), { status: 200, body: { user_id: id } })
@@ -42,7 +42,7 @@ t.test('privileges are read at each request: the same token may more, less and n
   ])
 })
 
-t.test('each privilege opens its own routes, and no other', async (t) => {
+t.test('each privilege opens its own routes and no other', async (t) => {
   const { id, headers } = await signedIn(gateway, world)
   const reads: Record<string, string> = {
     'platform:tenants:view': '/v1/platform/tenants',
@@ -60,8 +60,8 @@ t.test('each privilege opens its own routes, and no other', async (t) => {
   await dismiss(id)
 })
 
-// Stops an operator from making a friend into more than they are themselves.
-t.test('403 nobody appoints to more than they hold', async (t) => {
+// Attack: an operator appoints an accomplice with more privileges than their own.
+t.test('403 an operator cannot grant a privilege that they do not have', async (t) => {
   const { id, headers } = await signedIn(gateway, world)
   await appoint(id, ['platform:operators:manage', 'platform:users:view'])
   const wish = ['platform:users:view', 'platform:tenants:manage', 'platform:audit:view']
@@ -69,14 +69,14 @@ t.test('403 nobody appoints to more than they hold', async (t) => {
     status: 403,
     body: { code: 'privilege_escalation', exceeding_scopes: ['platform:tenants:manage', 'platform:audit:view'] },
   })
-  t.match(await appoint(id, ALL_PRIVILEGES, headers), { status: 403 }, 'themselves neither')
+  t.match(await appoint(id, ALL_PRIVILEGES, headers), { status: 403 }, 'also not to themselves')
   t.same(await gateway.sql(`select 1 from operators where user_id = '${ids.stranger}'`), [])
   t.equal((await appoint(ids.stranger, ['platform:users:view'], headers)).status, 200)
   t.equal((await dismiss(ids.stranger, headers)).status, 204)
   await dismiss(id)
 })
 
-t.test('400 a privilege that is none, 404 a user who is none', async (t) => {
+t.test('400 an unknown privilege, 404 an unknown user', async (t) => {
   for (const privileges of [
     [],
     ['customers:edit'],
@@ -95,11 +95,11 @@ t.test('400 a privilege that is none, 404 a user who is none', async (t) => {
     t.match(await appoint(id, ['platform:users:view']), { status: 404, body: { code: 'not_found' } }, id)
     t.equal((await dismiss(id)).status, 404, id)
   }
-  t.equal((await dismiss(ids.stranger)).status, 404, 'a user who is no operator')
+  t.equal((await dismiss(ids.stranger)).status, 404, 'a user who is not an operator')
 })
 
-// Stops the platform from being left without anybody who could let somebody in again.
-t.test('409 the last operator who can appoint stays, whatever is tried', async (t) => {
+// The platform must always have an operator who can appoint others.
+t.test('409 the last operator who can appoint cannot be dismissed, demoted or disabled', async (t) => {
   const last = { status: 409, body: { code: 'last_operator' } }
   t.match(await dismiss(ids.operator), last)
   t.match(await appoint(ids.operator, ['platform:users:view']), last)
@@ -107,12 +107,12 @@ t.test('409 the last operator who can appoint stays, whatever is tried', async (
   const { id } = await signedIn(gateway, world)
   await appoint(id, ['platform:operators:manage'])
   await gateway.sql(`update users set disabled_at = now() where id = '${id}'`)
-  t.match(await dismiss(ids.operator), last, 'one who is disabled does not count')
+  t.match(await dismiss(ids.operator), last, 'a disabled operator does not count')
   await gateway.sql(`delete from operators where user_id = '${id}'`)
   t.equal((await get('/v1/platform/operators')).status, 200)
 })
 
-t.test('of sixty who dismiss, demote and disable the last two at once, one who can appoint is left', async (t) => {
+t.test('60 concurrent requests that remove the last two operators leave exactly one who can appoint', async (t) => {
   const other = await signedIn(gateway, world)
   await appoint(other.id, ALL_PRIVILEGES)
   const statuses = await Promise.all(
@@ -136,9 +136,9 @@ t.test('of sixty who dismiss, demote and disable the last two at once, one who c
   await world.platform.write('operator.created', (store) => store.operators.appoint(ids.operator, ALL_PRIVILEGES))
 })
 
-// Stops the worlds from meeting: what opens one of them opens nothing in the other.
+// Attack: uses the credentials of a tenant on the platform, or those of an operator in a tenant.
 t.test(
-  '401 or 403 credentials of a tenant open nothing of the platform, and those of an operator no tenant',
+  '401 403 credentials of a tenant give no access to the platform, and those of an operator none to a tenant',
   async (t) => {
     const fresh = await signedInAgain()
     const integration = keyHeaders({ id: acme.id, key: acme.integration_key })
@@ -146,19 +146,19 @@ t.test(
       const url = `/v1/platform/${path}`
       t.match(await get(url, integration), { status: 401, body: { code: 'authentication_required' } }, path)
       t.match(await get(url, await world.as('owner')), unlisted, path)
-      t.equal((await get(url, { ...fresh, ...integration })).status, 200, `${path}: the two headers mean nothing here`)
+      t.equal((await get(url, { ...fresh, ...integration })).status, 200, `${path}: the key headers have no effect`)
     }
     const denied = { status: 403, body: { code: 'tenant_access_denied' } }
     for (const path of ['/v1/customers', '/v1/access'])
       t.match(await get(path, { ...fresh, ...keyHeaders(acme) }), denied)
-    t.match(await get('/v1/customers', { ...fresh, ...integration }), denied, 'nor with a key that holds the scope')
+    t.match(await get('/v1/customers', { ...fresh, ...integration }), denied, 'also not with a key that has the scope')
     for (const path of ['', '/keys', '/members', '/audit-events', '/usage']) {
       t.match(await get(`/v1/tenants/${acme.id}${path}`, fresh), denied, path)
     }
   },
 )
 
-/** The race before may have ended the sessions of the operator. */
+/** The race in the test above may have revoked the sessions of the operator. */
 async function signedInAgain(): Promise<Record<string, string>> {
   return { authorization: `Bearer ${(await login(gateway, 'operator')).access}` }
 }

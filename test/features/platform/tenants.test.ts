@@ -19,7 +19,7 @@ const asked = async () => {
   return status === 200 ? 200 : `${status} ${body.code}`
 }
 
-t.test('200 operators list and read every tenant, but nothing in it', async (t) => {
+t.test('200 operators list and read every tenant, but none of its data', async (t) => {
   const list = await get('')
   t.same(
     list.body.data.map(({ id }: { id: string }) => id),
@@ -46,25 +46,25 @@ t.test('200 operators list and read every tenant, but nothing in it', async (t) 
   t.equal((await get(`?cursor=${paged.body.next_cursor}`)).body.data[0].id, acme.id)
 })
 
-t.test('201 an operator makes a tenant for an existing user, by email or id, with its plan', async (t) => {
+t.test('201 an operator creates a tenant for an existing user, by email or id, with its budget', async (t) => {
   const by_email = await post('', {
     name: 'Umbrella',
     owner_email: emailOf('stranger').toUpperCase(),
     requests_per_minute: 5,
   })
   t.match(by_email, { status: 201, body: { name: 'Umbrella', requests_per_minute: 5 } })
-  t.notMatch(by_email.text, /ghk_/, 'no key for the operator: its Owner makes one')
+  t.notMatch(by_email.text, /ghk_/, 'the operator gets no key; the Owner creates one')
   const mine = await ask(gateway, '/v1/tenants', { headers: await world.bearer('stranger') })
   t.same(
     mine.body.data.map(({ id }: { id: string }) => id),
     [by_email.body.id],
   )
   const denied = await ask(gateway, `/v1/tenants/${by_email.body.id}`, { headers })
-  t.match(denied, { status: 403, body: { code: 'tenant_access_denied' } }, 'the operator is no member of it')
+  t.match(denied, { status: 403, body: { code: 'tenant_access_denied' } }, 'the operator is not a member')
   t.equal((await post('', { name: 'By id', owner_id: ids.stranger })).status, 201)
 })
 
-t.test('404 or 400 an owner that is none, and a wish that makes no sense', async (t) => {
+t.test('404 400 an unknown or disabled owner, and an invalid body', async (t) => {
   await gateway.sql(`update users set disabled_at = now() where id = '${ids.lead}'`)
   for (const owner of [
     { owner_email: 'nobody@people.example' },
@@ -95,7 +95,7 @@ t.test('404 or 400 an owner that is none, and a wish that makes no sense', async
     t.match(await post('', body), { status: 400, body: { code: 'validation_failed' } }, JSON.stringify(body))
 })
 
-t.test('suspended with a reason, until it is activated; both may be said twice', async (t) => {
+t.test('a tenant is suspended with a reason until it is activated; both requests can be repeated', async (t) => {
   t.equal(await asked(), 200)
   const suspended = await post(`/${acme.id}/suspend`, { reason: 'unpaid' })
   t.match(suspended, { status: 200, body: { suspension_reason: 'unpaid', suspended_until: null } })
@@ -106,7 +106,7 @@ t.test('suspended with a reason, until it is activated; both may be said twice',
     body: { suspension_reason: 'still unpaid' },
   })
   gateway.clock.advance(20 * MINUTE_MS)
-  t.equal(await asked(), '403 tenant_suspended', 'without an end it does not end')
+  t.equal(await asked(), '403 tenant_suspended', 'a suspension without an end does not expire')
   for (let times = 0; times < 2; times += 1) {
     const activated = await post(`/${acme.id}/activate`)
     t.match(activated, { status: 200, body: { suspended_at: null, suspended_until: null, suspension_reason: null } })
@@ -114,18 +114,18 @@ t.test('suspended with a reason, until it is activated; both may be said twice',
   t.equal(await asked(), 200)
 })
 
-// Stops a wrong key from finding out that a tenant exists and is suspended.
-t.test('401 only a good key is told that its tenant is suspended', async (t) => {
+// Attack: uses a wrong key to find out that a tenant exists and is suspended.
+t.test('401 403 only a request with a valid key learns that its tenant is suspended', async (t) => {
   await post(`/${globex.id}/suspend`, { reason: 'test' })
   const right = await ask(gateway, '/v1/access', { headers: keyHeaders(globex) })
   t.match(right, { status: 403, body: { code: 'tenant_suspended' } })
   const wrong = await ask(gateway, '/v1/access', { headers: keyHeaders({ id: globex.id, key: acme.key }) })
   t.match(wrong, { status: 401, body: { code: 'invalid_tenant_credentials' } })
-  t.notMatch(right.text, /"test"/, 'the reason is for operators')
+  t.notMatch(right.text, /"test"/, 'only operators see the reason')
   await post(`/${globex.id}/activate`)
 })
 
-t.test('a suspension with an end ends by itself, on the minute', async (t) => {
+t.test('a suspension with an end expires at that minute', async (t) => {
   const until = inMinutes(10)
   t.match(await post(`/${acme.id}/suspend`, { reason: 'pause', until }), {
     status: 200,
@@ -139,7 +139,7 @@ t.test('a suspension with an end ends by itself, on the minute', async (t) => {
   await post(`/${acme.id}/activate`)
 })
 
-t.test('a trial that is over is refused like a suspension', async (t) => {
+t.test('403 a tenant with an expired trial is refused like a suspended tenant', async (t) => {
   await gateway.sql(`update tenants set trial_ends_at = '${inMinutes(5)}' where id = '${acme.id}'`)
   t.equal(await asked(), 200)
   gateway.clock.advance(5 * MINUTE_MS)
@@ -148,7 +148,7 @@ t.test('a trial that is over is refused like a suspension', async (t) => {
   t.equal(await asked(), 200)
 })
 
-t.test('400 a suspension without a reason, or into the past; 404 of nothing', async (t) => {
+t.test('400 a suspension without a reason or with an end in the past; 404 an unknown tenant', async (t) => {
   const wrong = [
     undefined,
     {},
@@ -164,5 +164,5 @@ t.test('400 a suspension without a reason, or into the past; 404 of nothing', as
     t.equal((await post(`${path}/suspend`, { reason: 'x' })).status, 404)
     t.equal((await post(`${path}/activate`)).status, 404)
   }
-  t.equal(await asked(), 200, 'nothing was suspended')
+  t.equal(await asked(), 200, 'the tenant is not suspended')
 })

@@ -14,7 +14,7 @@ const post = (path: string, body?: unknown, of = headers) =>
   ask(gateway, `/v1/platform/users${path}`, { method: 'POST', headers: of, body })
 const NEW = { email: 'New.Person@People.example', name: 'New Person', password: 'violet-harbour-lantern-9' }
 
-t.test('200 operators list users, and see no hash of any', async (t) => {
+t.test('200 operators list users, and see no password hash', async (t) => {
   const answer = await get('?limit=100')
   t.equal(answer.body.data.length, 10)
   t.same(Object.keys(answer.body.data[0]).sort(), [
@@ -31,7 +31,7 @@ t.test('200 operators list users, and see no hash of any', async (t) => {
   t.same([...first.body.data, ...rest.body.data], answer.body.data)
 })
 
-t.test('201 an operator makes a user who can log in at once; the email is kept in one spelling', async (t) => {
+t.test('201 an operator creates a user who can log in at once; the email is stored in lower case', async (t) => {
   const created = await post('', NEW)
   t.match(created, { status: 201, body: { email: 'new.person@people.example', name: 'New Person', disabled_at: null } })
   t.notMatch(created.text, /violet|argon2/)
@@ -41,23 +41,23 @@ t.test('201 an operator makes a user who can log in at once; the email is kept i
   t.match(again, { status: 409, body: { code: 'already_exists', conflicting_field: 'email' } })
 })
 
-t.test('409 of 15 who make one user at once, one does', async (t) => {
-  // Hashing takes 18 at once; what is beyond it is told to come again.
+t.test('409 of 15 concurrent requests to create one user, exactly one succeeds', async (t) => {
+  // The gateway takes 18 password hashes at once, and refuses more with 503. 15 stay below that.
   const answers = await Promise.all(
     Array.from({ length: 15 }, () => post('', { ...NEW, email: 'race@people.example' })),
   )
   t.same(answers.map(({ status }) => status).sort(), [201, ...Array(14).fill(409)])
 })
 
-// Stops weak passwords, and privileges that ride along with a new user.
-t.test('400 a password that is short or common, an email that is none, a field that is not to be set', async (t) => {
+// Attack: creates a user with a weak password, or sends privileges in the body of a new user.
+t.test('400 a short or common password, a malformed email, a field that a client cannot set', async (t) => {
   const wrong = {
     password: ['short', 'x'.repeat(200), 'password12345678', 'qwertyuiopasdfgh', 'New PersonNew Person'],
   }
   for (const password of wrong.password) {
     const answer = await post('', { ...NEW, email: 'p@people.example', password })
     t.match(answer, { status: 400, body: { errors: [{ pointer: '/password' }] } }, password)
-    t.notMatch(answer.text, new RegExp(password), 'the password is not repeated')
+    t.notMatch(answer.text, new RegExp(password), 'the problem does not contain the password')
   }
   for (const email of ['x', '', 'a@b c', null]) t.equal((await post('', { ...NEW, email })).status, 400, `${email}`)
   for (const extra of [
@@ -73,7 +73,7 @@ t.test('400 a password that is short or common, an email that is none, a field t
   }
 })
 
-t.test('200 a disabled user is out of every session at once, and disabling twice is disabling once', async (t) => {
+t.test('200 disabling a user revokes every session at once, and a second request changes nothing', async (t) => {
   const first = await login(gateway, 'analyst')
   const second = await login(gateway, 'analyst')
   const disabled = await post(`/${ids.analyst}/disable`)
@@ -92,7 +92,7 @@ t.test('200 a disabled user is out of every session at once, and disabling twice
   t.equal((await post('/x/disable')).status, 404)
 })
 
-t.test('403 an operator without the privilege is told which one is missing', async (t) => {
+t.test('403 the problem names the privilege that the operator does not have', async (t) => {
   await gateway.sql(`update operators set privileges = '{platform:users:view}'`)
   t.equal((await get('')).status, 200)
   const cases = [
@@ -111,28 +111,28 @@ t.test('403 an operator without the privilege is told which one is missing', asy
     t.match(answer.body.detail, new RegExp(privilege))
   }
   await gateway.sql(`update operators set privileges = '{}'`)
-  t.equal((await get('')).status, 403, 'an operator with no privilege at all')
+  t.equal((await get('')).status, 403, 'an operator without privileges')
   await gateway.sql(`update operators set privileges = '{${ALL_PRIVILEGES}}'`)
 })
 
-// Stops the worlds from meeting: an Owner is nobody here, and an operator is nobody in a tenant.
+// Attack: an Owner uses the platform, or an operator reads a tenant.
 t.test('403 an Owner has no access to the platform, an operator none to a tenant', async (t) => {
   const owner = await ask(gateway, '/v1/platform/users', { headers: await world.as('owner') })
   t.match(owner, { status: 403, body: { code: 'platform_access_denied' } })
-  t.notOk('missing' in owner.body, 'whoever is no operator is not told what operators need')
+  t.notOk('missing' in owner.body, 'a user who is not an operator does not learn the privileges')
   const operator = await ask(gateway, '/v1/customers', { headers: await world.as('operator') })
   t.match(operator, { status: 403, body: { code: 'tenant_access_denied' } })
 })
 
-// Stops the platform from locking itself out, also by two hands at once.
-t.test('409 the last operator who can appoint others stays', async (t) => {
+// The platform must keep an operator who can appoint others, even with concurrent requests.
+t.test('409 the last operator who can appoint others cannot be disabled', async (t) => {
   t.match(await post(`/${ids.operator}/disable`), { status: 409, body: { code: 'last_operator' } })
   const second: Person = 'stranger'
   await gateway.sql(`insert into operators values ('${ids[second]}', '{platform:users:manage}', now())`)
   t.match(
     await post(`/${ids.operator}/disable`),
     { status: 409, body: { code: 'last_operator' } },
-    'the second cannot appoint',
+    'the second operator cannot appoint',
   )
   await gateway.sql(`update operators set privileges = '{${ALL_PRIVILEGES}}'`)
   const other = await world.bearer(second)

@@ -35,7 +35,7 @@ interface Told {
   readonly loses: { readonly scopes: string[]; readonly routes: string[] }
 }
 
-/** Asks, checks that nothing changed, acts, and compares what was said with what then is. */
+/** Runs the dry run, checks that it changed nothing, makes the change, and compares the prediction with the outcome. */
 async function saidAndDone(
   t: import('tap').Test,
   role: { id: string; version: number },
@@ -45,21 +45,21 @@ async function saidAndDone(
   const before = await everybody()
   const rows = await everything()
   const said = await send(`/roles/${role.id}?dry_run=true`, method, body)
-  t.strictSame(await everything(), rows, 'a dry run changes nothing and is no event')
+  t.strictSame(await everything(), rows, 'a dry run changes nothing and records no event')
   t.equal(said.body.dry_run, true)
   await send(`/roles/${role.id}`, method, body, `"${role.version}"`)
   const after = await everybody()
   const changed = Object.keys(before).filter((id) => JSON.stringify(before[id]) !== JSON.stringify(after[id]))
   const members: Told[] = said.body.members
-  t.strictSame(members.map(({ user_id }) => user_id).sort(), changed.sort(), 'who')
+  t.strictSame(members.map(({ user_id }) => user_id).sort(), changed.sort(), 'the affected members')
   for (const { user_id, gains, loses } of members) {
-    t.strictSame(gains.scopes, without(after[user_id], before[user_id]), 'gains')
-    t.strictSame(loses.scopes, without(before[user_id], after[user_id]), 'loses')
+    t.strictSame(gains.scopes, without(after[user_id], before[user_id]), 'gained scopes')
+    t.strictSame(loses.scopes, without(before[user_id], after[user_id]), 'lost scopes')
   }
   return members
 }
 
-t.test('200 a dry run says who gains and loses which scopes and routes', async (t) => {
+t.test('200 a dry run lists who gains and loses which scopes and routes', async (t) => {
   const { body: role } = await send('/roles', 'POST', { name: 'Clerk', scopes: ['customers:edit', 'audit:view'] })
   await send(`/members/${ids.agent}`, 'PATCH', { roles: ['Agent', 'Clerk'] })
   await send(`/members/${ids.analyst}`, 'PATCH', { roles: ['Analyst', 'Clerk'] })
@@ -70,10 +70,10 @@ t.test('200 a dry run says who gains and loses which scopes and routes', async (
   const of = (id: string) => told.find(({ user_id }) => user_id === id)
   const keys = ['GET /v1/tenants/:tenant_id/keys', 'POST /v1/tenants/:tenant_id/keys']
   t.match(of(ids.agent)?.gains.scopes, ['keys:manage'])
-  t.strictSame(of(ids.agent)?.loses, { scopes: [], routes: [] }, 'Agent still gives customers:edit')
+  t.strictSame(of(ids.agent)?.loses, { scopes: [], routes: [] }, 'the role Agent still grants customers:edit')
   for (const route of keys) t.ok(of(ids.agent)?.gains.routes.includes(route), route)
-  t.strictSame(of(ids.analyst)?.loses, { scopes: [], routes: [] }, 'a grant gives it too')
-  t.strictSame(of(ids.lead)?.gains, { scopes: [], routes: [] }, 'a deny still denies')
+  t.strictSame(of(ids.analyst)?.loses, { scopes: [], routes: [] }, 'the override grants it too')
+  t.strictSame(of(ids.lead)?.gains, { scopes: [], routes: [] }, 'the override still denies it')
   t.match(of(ids.lead)?.loses, {
     scopes: ['customers:edit'],
     routes: ['DELETE /v1/customers/:id', 'PATCH /v1/customers/:id', 'POST /v1/customers'],
@@ -81,12 +81,12 @@ t.test('200 a dry run says who gains and loses which scopes and routes', async (
   t.strictSame(
     await saidAndDone(t, { id: role.id, version: 2 }, 'PATCH', { name: 'Renamed' }),
     [],
-    'a name is no scope',
+    'a new name changes no scope',
   )
   await saidAndDone(t, { id: role.id, version: 3 }, 'DELETE')
 })
 
-t.test('whatever the roles and the overrides, what a dry run says is what then happens', async (t) => {
+t.test('for any roles and overrides, the dry run predicts the effect of the change', async (t) => {
   const some = fc.subarray([...ALL_SCOPES])
   const member = fc.record({
     roles: fc.subarray(['Agent', 'Analyst', 'Support Lead']),

@@ -31,14 +31,14 @@ const give = async (user_id: string, names: string[]) => {
   const answer = await ask(gateway, url, { method: 'PATCH', headers, body: { roles: names } })
   if (answer.status !== 200) throw new Error(answer.text)
 }
-/** The scopes of a person in Acme, as the data plane has them at this moment. */
+/** Returns the current scopes of a person in Acme, as the data plane has them. */
 const scopesOf = async (person: Person): Promise<string[]> => {
   const { body } = await ask(gateway, '/v1/access', { headers: await world.as(person) })
   return body.scopes.map(({ scope }: { scope: string }) => scope).sort()
 }
 const systemRoles = async () => (await roles()).body.data.filter((role: { is_system: boolean }) => role.is_system)
 
-t.test('201 a custom role is made, shown, changed, given, and holds from the next request', async (t) => {
+t.test('201 200 204 a custom role is created, changed, assigned and deleted, in force at once', async (t) => {
   const made = await roles('', { body: { name: 'Billing clerk', scopes: ['analytics:view'] } })
   t.match(made, {
     status: 201,
@@ -62,7 +62,7 @@ t.test('201 a custom role is made, shown, changed, given, and holds from the nex
   t.match(renamed.body, { name: 'Auditor', scopes: ['audit:view', 'keys:manage'], version: 3 })
   t.match((await roles()).body.data.at(-1), { id, name: 'Auditor' }, 'listed after the system roles')
   t.equal((await roles(`/${id}`, { method: 'DELETE', match: '"3"' })).status, 204)
-  t.strictSame(await scopesOf('agent'), [], 'and is taken from everybody')
+  t.strictSame(await scopesOf('agent'), [], 'the deleted role is removed from every member')
   t.equal((await roles(`/${id}`)).status, 404)
   t.equal((await roles(`/${id}`, { method: 'DELETE', match: '"3"' })).status, 404)
   await give(ids.agent, ['Agent'])
@@ -72,8 +72,8 @@ t.test('201 a custom role is made, shown, changed, given, and holds from the nex
   )
 })
 
-// Stops one admin from overwriting, unseen, what another has just changed about many people.
-t.test('428 a change says which version it is of, and 412 when it is of another', async (t) => {
+// Two admins must not overwrite each other's changes, because a role affects many users.
+t.test('428 a change without If-Match, and 412 a change with another version', async (t) => {
   const { id } = await make('Versioned', ['agents:view'])
   const body = { scopes: ['agents:edit'] }
   for (const method of ['PATCH', 'DELETE']) {
@@ -84,16 +84,16 @@ t.test('428 a change says which version it is of, and 412 when it is of another'
       t.match(answer, { status: 412, body: { code: 'precondition_failed' } }, `${method} ${match}`)
     }
   }
-  t.match((await roles(`/${id}`)).body, { version: 1, scopes: ['agents:view'] }, 'and nothing changed')
+  t.match((await roles(`/${id}`)).body, { version: 1, scopes: ['agents:view'] }, 'the role is unchanged')
   const tries = await Promise.all(
     Array.from({ length: 10 }, () => roles(`/${id}`, { method: 'PATCH', match: '"1"', body })),
   )
-  t.strictSame(tries.map(({ status }) => status).sort(), [200, ...Array(9).fill(412)], 'of ten at once one is taken')
+  t.strictSame(tries.map(({ status }) => status).sort(), [200, ...Array(9).fill(412)], 'one of ten succeeds')
   t.equal((await roles(`/${id}`, { method: 'DELETE', match: '"7", "2"' })).status, 204)
 })
 
-// Stops whoever may change roles from widening, or emptying, the role that everybody relies on.
-t.test('409 system roles are the same in every tenant and for ever', async (t) => {
+// Attack: widens or empties a system role, on which every tenant relies.
+t.test('409 a system role cannot be changed or deleted', async (t) => {
   const before = await systemRoles()
   t.equal(before.length, 5)
   for (const { id } of before) {
@@ -113,8 +113,8 @@ t.test('409 system roles are the same in every tenant and for ever', async (t) =
   t.strictSame(scopes_of.Owner, ALL_SCOPES)
 })
 
-// Stops a role that a person, a log, or a list takes for another one (`Owner`), and names that break what shows them.
-t.test('400 a name that looks like another, or that nobody can see, is refused', async (t) => {
+// Attack: creates a role with a name that resembles `Owner`, or that breaks the display of names.
+t.test('400 a name that resembles another, or that is invisible, is refused', async (t) => {
   const refused = {
     'trailing space': 'Owner ',
     'leading space': ' Owner',
@@ -182,8 +182,8 @@ t.test('400 a name that looks like another, or that nobody can see, is refused',
   }
 })
 
-// Stops a scope that means something elsewhere, or will one day, from being planted in a role.
-t.test('400 a scope that is none, or one of the platform, is refused with a pointer', async (t) => {
+// Attack: writes a scope of the platform, or one that does not exist yet, into a role.
+t.test('400 an unknown scope, or one of the platform, is refused with a pointer', async (t) => {
   const { id } = await make('Scopes', [])
   const wrong = ['platform:tenants:manage', 'Customers:edit', 'customers:*', '*', 'customers:edit ', '', 'constructor']
   for (const scope of wrong) {
@@ -205,13 +205,13 @@ t.test('400 a scope that is none, or one of the platform, is refused with a poin
   ]) {
     t.equal((await roles('', { body })).status, 400, JSON.stringify(body))
   }
-  t.equal((await roles(`/${id}`, { method: 'PATCH', match: '*', body: {} })).status, 400, 'a change of nothing')
+  t.equal((await roles(`/${id}`, { method: 'PATCH', match: '*', body: {} })).status, 400, 'an empty change')
   t.equal((await roles(`/${id}?dry_run=yes`, { method: 'DELETE' })).status, 400)
-  t.equal((await roles(`/${id}?dryrun=true`, { method: 'DELETE' })).status, 400, 'a misspelled dry run deletes nothing')
+  t.equal((await roles(`/${id}?dryrun=true`, { method: 'DELETE' })).status, 400, 'a misspelled dry_run deletes nothing')
   t.match(await roles(`/${id}`), { status: 200, body: { scopes: [], version: 1 } })
 })
 
-t.test('404 a role of another tenant is not there', async (t) => {
+t.test('404 a role of another tenant gets the response of an unknown id', async (t) => {
   const [foreign] = (
     await ask(gateway, `/v1/tenants/${globex.id}/roles`, { headers: await world.bearer('other_owner') })
   ).body.data
@@ -228,8 +228,8 @@ t.test('404 a role of another tenant is not there', async (t) => {
   }
 })
 
-// Stops a manager of members from writing a role that holds more than they do, and wearing it.
-t.test('403 nobody puts into a role what they do not hold', async (t) => {
+// Attack: a manager of members writes a role with more scopes than their own, and assigns it to themselves.
+t.test('403 a member cannot add a scope to a role that they do not have', async (t) => {
   const { id } = await make('Keeper', ['audit:view', 'agents:view'])
   await give(ids.lead, ['Support Lead'])
   await gateway.sql(
@@ -239,15 +239,15 @@ t.test('403 nobody puts into a role what they do not hold', async (t) => {
   const person = 'lead'
   t.match(await roles('', { person, body: { name: 'Mine', scopes: ['agents:view', 'keys:manage'] } }), refused)
   const body = { scopes: ['audit:view', 'keys:manage', 'agents:view'] }
-  t.match(await roles(`/${id}`, { person, method: 'PATCH', match: '*', body }), refused, 'audit:view was there before')
-  t.match(await roles(`/${id}?dry_run=true`, { person, method: 'PATCH', body }), refused, 'and a dry run says so')
+  t.match(await roles(`/${id}`, { person, method: 'PATCH', match: '*', body }), refused, 'audit:view is not new')
+  t.match(await roles(`/${id}?dry_run=true`, { person, method: 'PATCH', body }), refused, 'a dry run too')
   const kept = { scopes: ['audit:view', 'customers:edit'] }
   t.match(await roles(`/${id}`, { person, method: 'PATCH', match: '*', body: kept }), { status: 200, body: kept })
   const [member_only] = ['agent'] as const
   t.match(await roles('', { person: member_only }), { status: 403, body: { missing: ['users:manage'] } })
 })
 
-t.test('409 a tenant has at most 100 roles, also when they are made at once', async (t) => {
+t.test('409 a tenant has at most 100 roles, also with concurrent requests', async (t) => {
   const headers = await world.bearer('other_owner')
   const create = (name: string) =>
     ask(gateway, `/v1/tenants/${globex.id}/roles`, { headers, body: { name, scopes: [] } })

@@ -11,7 +11,7 @@ const get = async (path: string, person: Person) => ask(gateway, path, { headers
 const create = async (body: unknown, person: Person = 'stranger') =>
   ask(gateway, '/v1/tenants', { headers: await world.bearer(person), body })
 
-t.test('200 each sees the tenants that they are an active member of, and no other', async (t) => {
+t.test('200 a user sees the tenants in which they are an active member, and no other', async (t) => {
   const idsOf = async (person: Person) =>
     (await get('/v1/tenants', person)).body.data.map(({ id }: { id: string }) => id)
   t.same(await idsOf('owner'), [acme.id])
@@ -20,7 +20,7 @@ t.test('200 each sees the tenants that they are an active member of, and no othe
   for (const person of ['stranger', 'pending', 'disabled', 'operator'] as const) t.same(await idsOf(person), [], person)
 })
 
-t.test('200 a tenant shows its members what they need, and nothing of the platform', async (t) => {
+t.test('200 a tenant shows its settings to its members, and no field of the platform', async (t) => {
   const answer = await get(`/v1/tenants/${acme.id}`, 'analyst')
   t.equal(answer.status, 200)
   const { created_at, ...shown } = answer.body
@@ -33,8 +33,8 @@ t.test('200 a tenant shows its members what they need, and nothing of the platfo
   t.match(created_at, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/)
 })
 
-// Stops the walk through tenant ids: a foreign, a deleted, an unknown and an unreadable one are one answer.
-t.test('403 a tenant of others, one that was deleted, one that never was: one answer', async (t) => {
+// Attack: tries tenant ids to find out which exist.
+t.test('403 a foreign, a deleted, an unknown and a malformed tenant id get the same response', async (t) => {
   const deleted = (await create({ name: 'To be deleted' })).body.tenant.id
   await gateway.sql(`update tenants set deleted_at = now() where id = '${deleted}'`)
   const unknown = ['00000000-0000-4000-8000-000000000000', 'x', '%00', 'null', "' or true --", acme.id.slice(1)]
@@ -46,10 +46,10 @@ t.test('403 a tenant of others, one that was deleted, one that never was: one an
     bodies.add(JSON.stringify(rest))
   }
   t.equal(bodies.size, 1, [...bodies].join('\n'))
-  t.same((await get('/v1/tenants', 'stranger')).body.data, [], 'and it is not listed')
+  t.same((await get('/v1/tenants', 'stranger')).body.data, [], 'the deleted tenant is not listed')
 })
 
-t.test('201 whoever makes a tenant is its Owner, and its first key is shown once and works', async (t) => {
+t.test('201 the creator of a tenant is its Owner, and its first key is shown once and is valid', async (t) => {
   const wish = { name: 'Initech', allowed_origins: ['https://initech.example', 'http://localhost:3000'] }
   const created = await create(wish)
   t.equal(created.status, 201, created.text)
@@ -72,8 +72,8 @@ t.test('201 whoever makes a tenant is its Owner, and its first key is shown once
   t.notMatch(JSON.stringify(events), /ghk_/)
 })
 
-// Stops mass assignment: who owns, how much the plan allows, and whether it is suspended is not the caller's to say.
-t.test('400 what a caller may not set, and origins that no browser sends', async (t) => {
+// Attack: mass assignment of the owner, the budget or the suspension of a tenant.
+t.test('400 fields that a client cannot set, and origins that no browser sends', async (t) => {
   const foreign = {
     id: acme.id,
     owner_id: ids.owner,
@@ -105,11 +105,11 @@ t.test('400 what a caller may not set, and origins that no browser sends', async
   }
 })
 
-// Stops one user from filling the database with tenants.
-t.test('409 a user who owns 20 tenants makes no more of them, also not in parallel', async (t) => {
+// Attack: fills the database with tenants.
+t.test('409 a user who owns 20 tenants cannot create more, also with concurrent requests', async (t) => {
   const answers = await Promise.all(Array.from({ length: 25 }, () => create({ name: 'Many' }, 'analyst')))
   const made = answers.filter(({ status }) => status === 201)
-  t.equal(made.length, 20, 'where others let them in does not count')
+  t.equal(made.length, 20, 'memberships in tenants of other owners do not count')
   for (const answer of answers.filter(({ status }) => status !== 201)) {
     t.match(answer, { status: 409, body: { code: 'limit_reached' } })
   }
@@ -120,5 +120,5 @@ t.test('409 a user who owns 20 tenants makes no more of them, also not in parall
   t.same(listed, [...listed].sort().reverse(), 'newest first')
   const taken = await get(`/v1/tenants?cursor=${pages[0]?.body.next_cursor}`, 'owner')
   t.not(taken.status, 500)
-  t.notMatch(taken.text, /Many/, 'a cursor shows nobody the tenants of another')
+  t.notMatch(taken.text, /Many/, 'a cursor reveals no tenant of its user')
 })

@@ -14,7 +14,7 @@ const patch = async (body: unknown, person: Person = 'owner', path = tenant) =>
 const from = async (origin: string) =>
   ask(gateway, '/v1/customers', { headers: { ...(await world.as('agent')), origin } })
 
-t.test('200 an origin holds, and no longer holds, from the next request', async (t) => {
+t.test('200 a new origin is allowed, and a removed origin refused, at the next request', async (t) => {
   const [old, other] = ['https://acme.example', 'https://new.acme.example:8443']
   t.match([(await from(old)).status, (await from(other)).status], [200, 403])
   const changed = await patch({ allowed_origins: [other] })
@@ -34,14 +34,14 @@ t.test('200 an origin holds, and no longer holds, from the next request', async 
   t.match((await ask(gateway, '/v1/me', { headers: await world.bearer('agent') })).body.memberships, [
     { tenant: { name: 'Acme anew' } },
   ])
-  t.match((await patch({ name: 'Acme ACMEMARK' })).body, { allowed_origins: [old] }, 'what is not named stays')
+  t.match((await patch({ name: 'Acme ACMEMARK' })).body, { allowed_origins: [old] }, 'an omitted field stays unchanged')
   const told = await gateway.sql(`select changes from audit_events where action = 'tenant.updated' order by seq`)
   t.equal(told.length, 4)
   t.match(told[0]?.changes, { before: { allowed_origins: [old] }, after: { allowed_origins: [other] } })
 })
 
-// Stops a tenant from giving itself another plan, a longer trial, or an end to its suspension.
-t.test('400 what is the platform’s to say is refused, and origins that no browser sends', async (t) => {
+// Attack: a tenant changes its own plan, its trial or its suspension.
+t.test('400 fields of the platform, and origins that no browser sends', async (t) => {
   const before = await gateway.sql(`select * from tenants where id = '${acme.id}'`)
   for (const [field, value] of Object.entries({
     requests_per_minute: 10_000,
@@ -85,7 +85,7 @@ t.test('400 what is the platform’s to say is refused, and origins that no brow
   t.strictSame(await gateway.sql(`select * from tenants where id = '${acme.id}'`), before)
 })
 
-t.test('403 settings need settings:manage in this very tenant', async (t) => {
+t.test('403 settings need settings:manage in the same tenant', async (t) => {
   for (const person of ['lead', 'agent', 'analyst'] as const) {
     t.match(await patch({ name: 'x' }, person), { status: 403, body: { missing: ['settings:manage'] } }, person)
   }
@@ -94,8 +94,8 @@ t.test('403 settings need settings:manage in this very tenant', async (t) => {
   }
 })
 
-// Stops an Admin, or one stolen Admin token, from ending the tenant.
-t.test('204 only an Owner deletes a tenant, and it is gone everywhere from the next request', async (t) => {
+// Attack: an Admin, or a stolen token of an Admin, deletes the tenant.
+t.test('204 only an Owner can delete a tenant, and no route finds it from the next request on', async (t) => {
   const remove = async (person: Person) =>
     ask(gateway, tenant, { method: 'DELETE', headers: await world.bearer(person) })
   const headers = {
@@ -148,7 +148,7 @@ t.test('204 only an Owner deletes a tenant, and it is gone everywhere from the n
     [globex.id],
   )
   gateway.clock.advance(ORIGIN_REMEMBERED_MS)
-  t.equal((await preflight()).headers.get('access-control-allow-origin'), null, 'nor does it list an origin')
+  t.equal((await preflight()).headers.get('access-control-allow-origin'), null, 'its origins are not allowed any more')
   t.match(await gateway.sql(`select actor_id from audit_events where action = 'tenant.deleted'`), [
     { actor_id: ids.owner },
   ])

@@ -11,7 +11,10 @@ import { matrixViolations } from '../../matrix/matrix.js'
 import { CALLERS, POLICY } from '../../matrix/policy.js'
 import { startGatewayWith, startService, trainingManifest } from './services.js'
 
-/** It says of every request that came so far what the guards take for a request that was let in. */
+/**
+ * The service answers 400 `validation_failed`. The guards take this response as proof that the gateway authorised the
+ * request.
+ */
 const service = await startService((request, response) => {
   response.statusCode = 400
   request.resume().on('end', () => response.end('{"code":"validation_failed"}'))
@@ -29,7 +32,7 @@ const { acme, globex } = world
 const declared = gateway.upstreams?.current().routes ?? []
 const document = (await ask(gateway, '/openapi.json')).body as Document
 
-/** The declared routes as the guards see those of the gateway. */
+/** The declared routes in the shape that the guards use for routes of the gateway. */
 const routes: GuardedRoute[] = declared.map(({ method, url, access, operation_id }) => ({
   name: `${method} ${url}`,
   method,
@@ -38,7 +41,7 @@ const routes: GuardedRoute[] = declared.map(({ method, url, access, operation_id
   operation_id,
   schema: {},
 }))
-/** The guards know values for the parameters of the gateway, and an id is one of them. */
+/** The guards have values for `:id`, but not for `*`. */
 const asked = routes.map((route) => ({ ...route, url: route.url.replace(':rest', ':id') }))
 
 const owner = await world.as('owner')
@@ -77,7 +80,7 @@ const CALLING: Caller[] = [
   },
 ]
 
-t.test('the document says of a declared route what it says of a built-in one', async (t) => {
+t.test('the OpenAPI document describes a declared route as completely as a built-in route', async (t) => {
   t.ok(routes.length >= 8)
   t.same(contractViolations([...guardedRoutes(gateway.routes), ...routes], document), [])
   const operation = document.paths['/training/sessions/{id}']?.get as Record<string, unknown>
@@ -100,14 +103,14 @@ t.test('the document says of a declared route what it says of a built-in one', a
   t.match(JSON.stringify(socket), /upstream_no_web_socket/)
 })
 
-t.test('every declared route answers every caller as its line in the manifest demands', async (t) => {
+t.test('every declared route gives every caller the response that its access in the manifest demands', async (t) => {
   const { violations, asked: requests } = await accessViolations(gateway, asked, CALLING, acme.id)
   t.same(violations, [])
   t.equal(requests, routes.length * CALLING.length)
 })
 
-// Stops a request that is refused from reaching somebody who would carry it out.
-t.test('only who is let in is forwarded', async (t) => {
+// Attack: sends requests without access. A refused request must not reach the upstream, which would carry it out.
+t.test('the gateway forwards only authorised requests', async (t) => {
   service.asked.length = 0
   const refused = CALLING.filter(({ expects }) => typeof expects.tenant === 'string')
   await accessViolations(gateway, asked, refused, acme.id)
@@ -121,7 +124,7 @@ t.test('only who is let in is forwarded', async (t) => {
   t.equal(service.asked.length, routes.length)
 })
 
-t.test('the matrix takes declared routes like those of the data plane', async (t) => {
+t.test('the access matrix holds for declared routes as for routes of the data plane', async (t) => {
   const here = async (person: 'owner' | 'admin' | 'lead' | 'agent' | 'analyst') => ({
     headers: await world.as(person),
     tenant_id: acme.id,
@@ -166,7 +169,7 @@ t.test('the matrix takes declared routes like those of the data plane', async (t
   t.ok(checks > routes.length * CALLERS.length)
 })
 
-t.test('what an explanation says is what happens', async (t) => {
+t.test('access/explain gives the decision that the request itself gets', async (t) => {
   for (const person of ['owner', 'agent', 'stranger'] as const) {
     for (const { method, url } of asked) {
       const path = url.replace(':id', 'x')
@@ -183,7 +186,7 @@ t.test('what an explanation says is what happens', async (t) => {
   }
 })
 
-t.test('what an explanation says of a WebSocket is what happens, and roles are told that they open it', async (t) => {
+t.test('access/explain gives the decision of a WebSocket handshake, and its scope lists the route', async (t) => {
   const explain = `/v1/tenants/${acme.id}/access/explain`
   const url = `${gateway.url.replace('http', 'ws')}/training/live`
   for (const person of ['owner', 'agent'] as const) {
@@ -191,7 +194,7 @@ t.test('what an explanation says of a WebSocket is what happens, and roles are t
     const explained = await ask(gateway, explain, { headers: owner, body })
     const socket = new WebSocket(url, { headers: await world.as(person) })
     socket.on('error', () => undefined)
-    // The service has no such socket: whoever hears that was let in.
+    // The service refuses the upgrade, so an authorised handshake gets 502.
     const ended = await Promise.race([
       once(socket, 'close').then(([code]) => code),
       once(socket, 'unexpected-response').then(([, { statusCode }]) => statusCode),
@@ -205,11 +208,11 @@ t.test('what an explanation says of a WebSocket is what happens, and roles are t
   t.ok(view.routes.includes('GET /training/live'), scopes.text)
 })
 
-t.test('403 the refusal of a declared route is in the audit of the tenant', async (t) => {
+t.test('403 the refusal of a declared route is in the audit log of the tenant', async (t) => {
   const one = await startGatewayWith(t, manifest, { on: gateway.test_database })
   const refused = await ask(one, '/training/sessions/x', { headers: keyHeaders(acme) })
   t.equal(refused.status, 403)
-  // Refusals are written with the next flush, and the end is one.
+  // Closing the gateway flushes the refusals to the database.
   await one.close()
   const rows = await gateway.sql(
     `select tenant_id, changes from audit_events where action = 'request.refused' and changes->>'route' = 'GET /training/sessions/:id'`,
@@ -217,7 +220,7 @@ t.test('403 the refusal of a declared route is in the audit of the tenant', asyn
   t.match(rows, [{ tenant_id: acme.id, changes: { code: 'insufficient_scope' } }])
 })
 
-t.test('log and usage name the template, never the path', async (t) => {
+t.test('log and usage name the route template, never the path', async (t) => {
   const word = 'somebodys-private-id'
   await ask(gateway, `/training/sessions/${word}`, { headers: owner })
   await ask(gateway, `/training/${word}/x`, { headers: owner })
@@ -237,7 +240,7 @@ t.test('log and usage name the template, never the path', async (t) => {
   t.ok(gateway.lines.some((each) => each.includes('insufficient_scope') && each.includes('/training/sessions/:id')))
 })
 
-t.test('every route of the gateway itself lies below a reserved name', async (t) => {
+t.test('the first segment of every route of the gateway is reserved', async (t) => {
   const first = new Set(guardedRoutes(gateway.routes).map(({ url }) => url.split('/')[1] ?? ''))
   t.ok(first.size >= 6)
   t.same(

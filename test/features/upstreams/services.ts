@@ -7,14 +7,14 @@ import { type GatewayOptions, startGateway } from '../../helpers/gateway.js'
 
 export interface Service {
   readonly origin: string
-  /** Every request that came, by method and path. */
+  /** Every request that arrived, as method and path. */
   readonly asked: string[]
-  /** The headers of the last one, as they came. */
+  /** The headers of the last request that arrived. */
   lastHeaders(): IncomingMessage['headers']
   close(): Promise<void>
 }
 
-/** Somebody else's service, on a free port; it answers what it was asked, unless told otherwise. */
+/** An upstream on a free port. It echoes each request unless the test passes another `answer`. */
 export async function startService(
   answer: (request: IncomingMessage, response: ServerResponse) => void = echo,
   port = 0,
@@ -39,7 +39,7 @@ export async function startService(
   }
 }
 
-/** What arrived, as JSON. */
+/** Returns the request as JSON. */
 function echo(request: IncomingMessage, response: ServerResponse): void {
   const chunks: Buffer[] = []
   request.on('data', (chunk: Buffer) => chunks.push(chunk))
@@ -50,14 +50,14 @@ function echo(request: IncomingMessage, response: ServerResponse): void {
   })
 }
 
-/** A gateway with a manifest, which can be changed and read again. */
+/** A gateway with a manifest. The test can rewrite the manifest and reload it. */
 export async function startGatewayWith(t: Test, manifest: string, options: GatewayOptions = {}) {
   const file = `${t.testdir({ 'upstreams.yaml': manifest })}/upstreams.yaml`
   const gateway = await startGateway({ ...options, env: { UPSTREAMS_FILE: file, ...options.env } })
   return { ...gateway, file, write: (text: string) => writeFileSync(file, text) }
 }
 
-/** A manifest of one service, `training`, of three scopes and some routes. */
+/** A manifest with one upstream, `training`. */
 export function trainingManifest(origin: string | readonly string[], more = ''): string {
   return `upstreams:
   - name: training

@@ -12,7 +12,7 @@ const DAY_MS = 24 * HOUR_MS
 const test_database = await openTestDatabase()
 const signing_keys = generateSigningKeys()
 const outage = { is: false }
-/** The database, which is away for a moment when it is told to be. */
+/** The database, which refuses transactions while `outage.is` is true. */
 const database: Database = {
   ...test_database.database,
   transaction: (binding, work) =>
@@ -31,7 +31,7 @@ const usageOf = async (query: string, person: 'owner' | 'other_owner' | 'analyst
   const { id } = person === 'other_owner' ? globex : acme
   return ask(gateway, `/v1/tenants/${id}/usage${query}`, { headers: await world.bearer(person) })
 }
-/** Requests by group, of the routes of the data plane alone: asking for the usage is used too. */
+/** Requests and refusals by group. */
 const sums = async (query: string) => {
   const answer = await usageOf(query)
   if (answer.status !== 200) throw new Error(answer.text)
@@ -39,7 +39,7 @@ const sums = async (query: string) => {
   return Object.fromEntries(rows.map(({ group, requests, refusals }) => [group, [requests, refusals]]))
 }
 
-// The beginning of an hour at noon, so that what follows lies in the hours that it says.
+// Noon is the beginning of an hour, so each of the next requests falls into the hour that the test expects.
 const NOON_MS = Math.ceil(gateway.clock.now() / DAY_MS) * DAY_MS + DAY_MS / 2
 const setClock = (time_ms: number) => gateway.clock.advance(time_ms - gateway.clock.now())
 const at = (time_ms: number) => new Date(time_ms).toISOString()
@@ -66,8 +66,8 @@ t.test('200 requests and refusals by key, route, status, code, hour and day', as
   t.same(by_key[acme.integration_key_id], [6, 2])
   t.same(by_key[acme.key.slice(4, 16)], [1, 1])
   const by_route = await sums(`?group_by=route&${SPAN}`)
-  t.same(by_route['GET /v1/customers'], [5, 2], 'a template, whatever its query')
-  t.same(by_route['GET /v1/customers/:id'], [1, 1], 'and whatever its id')
+  t.same(by_route['GET /v1/customers'], [5, 2], 'a route template, whatever the query')
+  t.same(by_route['GET /v1/customers/:id'], [1, 1], 'a route template, whatever the id')
   t.same(by_route['POST /v1/customers'], [1, 0])
   const by_status = await sums(`?group_by=status&${SPAN}`)
   t.match(by_status, { 201: [1, 0], 400: [1, 1], 403: [1, 1], 404: [1, 1] })
@@ -85,13 +85,13 @@ t.test('200 requests and refusals by key, route, status, code, hour and day', as
   t.same(by_day[at(NOON_MS).slice(0, 10)], [6, 3])
   t.same(Object.keys(by_day), [at(NOON_MS).slice(0, 10), at(NOON_MS + DAY_MS).slice(0, 10)])
   const { body } = await usageOf(`?${SPAN}`)
-  t.equal(body.group_by, 'day', 'by day if not said')
+  t.equal(body.group_by, 'day', 'the default')
   for (const row of body.data) {
     t.ok(row.duration_ms_average > 0 && row.duration_ms_max >= row.duration_ms_average, JSON.stringify(row))
   }
 })
 
-t.test('200 a span is whole hours, the last one excluded, and the answer says which', async (t) => {
+t.test('200 a time range is whole hours without its last one, and the response names it', async (t) => {
   const inside = at(NOON_MS + 30 * 60_000)
   const { body } = await usageOf(`?group_by=hour&from=${inside}&to=${inside.replace(':30:', ':40:')}`)
   t.match(body, { from: at(NOON_MS), to: at(NOON_MS + HOUR_MS) })
@@ -101,11 +101,11 @@ t.test('200 a span is whole hours, the last one excluded, and the answer says wh
   )
   const last_week = await usageOf('')
   t.equal(Date.parse(last_week.body.to) - Date.parse(last_week.body.from), 7 * DAY_MS)
-  t.ok(Date.parse(last_week.body.to) > gateway.clock.now(), 'up to now')
+  t.ok(Date.parse(last_week.body.to) > gateway.clock.now(), 'up to the current hour')
 })
 
-// Stops an answer without end, and a question that is none.
-t.test('400 a span that is none, or too long, and a group that is none', async (t) => {
+// Attack: asks for a time range so long that the response has no bound.
+t.test('400 a time range that is empty, reversed or too long, and an unknown group', async (t) => {
   const wrong = [
     `from=${at(NOON_MS)}&to=${at(NOON_MS)}`,
     `from=${at(NOON_MS + DAY_MS)}&to=${at(NOON_MS)}`,
@@ -124,7 +124,7 @@ t.test('400 a span that is none, or too long, and a group that is none', async (
   t.equal((await usageOf(`?group_by=hour&from=${at(NOON_MS - 40 * DAY_MS)}&to=${at(NOON_MS)}`)).status, 200)
 })
 
-t.test('a tenant sees its own use, and whoever may not see it is refused', async (t) => {
+t.test('200 403 a tenant sees only its own usage, and a user without the scope is refused', async (t) => {
   const { body } = await usageOf(`?group_by=key&${SPAN}`, 'other_owner')
   t.match(
     body.data.map(({ group }: { group: string }) => group),
@@ -139,8 +139,8 @@ t.test('a tenant sees its own use, and whoever may not see it is refused', async
 
 const LOGIN = { email: emailOf('owner'), password: PASSWORD }
 
-// Stops an outage of a moment from making the use of that moment free.
-t.test('nothing that was counted is lost while the database is away for a moment', async (t) => {
+// Requests during a database outage must be counted too.
+t.test('200 no count is lost or repeated while the database is unavailable for a short time', async (t) => {
   setClock(NOON_MS + 3 * DAY_MS)
   const authorization = `Bearer ${(await ask(gateway, '/v1/auth/login', { body: LOGIN })).body.access}`
   const span = `from=${at(NOON_MS + 3 * DAY_MS)}&to=${at(NOON_MS + 4 * DAY_MS)}`
@@ -149,7 +149,7 @@ t.test('nothing that was counted is lost while the database is away for a moment
   for (let count = 0; count < 5; count += 1) await get('/v1/access', alone)
   outage.is = true
   const during = await asked()
-  t.equal(during.status, 200, 'what was written before is still told')
+  t.equal(during.status, 200, 'usage that is stored already')
   t.notMatch(during.text, /\/v1\/access/)
   for (let count = 0; count < 4; count += 1) t.equal((await get('/v1/access', alone)).status, 200)
   await asked()
@@ -163,11 +163,11 @@ t.test('nothing that was counted is lost while the database is away for a moment
   t.match(
     again.body.data.find(({ group }: { group: string }) => group === 'GET /v1/access'),
     { requests: 9 },
-    'and none is counted twice',
+    'each request is counted once',
   )
 })
 
-t.test('what waits to be written is bounded, and what is beyond it is said', async (t) => {
+t.test('the number of unwritten counters is bounded, and the recorder reports the dropped requests', async (t) => {
   let written: readonly UsageCount[] = []
   let is_down = true
   const recorder = openUsageRecorder(Date.now, async (counts) => {
@@ -185,13 +185,13 @@ t.test('what waits to be written is bounded, and what is beyond it is said', asy
   t.match(
     written.find(({ key_id }) => key_id === '7'),
     { requests: 2, duration_ms_sum: 7, duration_ms_max: 5 },
-    'what is known already is counted on',
+    'an existing counter still counts',
   )
   t.equal(await recorder.flush(), 0)
 })
 
-// Counting must not be what makes requests slow.
-t.test('counting a request costs no more than writing a short record as JSON a few times', (t) => {
+// Counting must not make requests slow.
+t.test('counting a request takes less than 8 times as long as one JSON round trip of a short record', (t) => {
   const recorder = openUsageRecorder(Date.now, async () => undefined)
   const served = { tenant_id: acme.id, route: 'GET /v1/customers', status: 200, code: '', duration_ms: 2 }
   const COUNT = 100_000
@@ -201,7 +201,7 @@ t.test('counting a request costs no more than writing a short record as JSON a f
     for (let number = 0; number < COUNT; number += 1) work(number)
     best[what] = Math.min(best[what], Number(process.hrtime.bigint() - before) / COUNT)
   }
-  // In turns, so that a machine that is busy is busy for both.
+  // The two measurements alternate, so that load on the machine affects both.
   for (let round = 0; round < 7; round += 1) {
     measure('record', (number) => recorder.record({ ...served, key_id: `key${number % 50}` }))
     measure('json', (number) => JSON.parse(JSON.stringify({ ...served, key_id: `key${number % 50}` })))

@@ -12,7 +12,7 @@ const NOW_MS = 1_800_000_000_000
 const DIGEST = new Uint8Array(32)
 const ANY = { kind: 'rights_changed' as const, tenant_id: null, user_id: null, conversation_id: null }
 
-/** Facts of a usable key. */
+/** The facts of a valid key. */
 function keyFacts(): Facts {
   const key = {
     ...{ id: 'key', name: 'Key', scopes: [], secret_digest: DIGEST, secret_created_at: '2026-01-01T00:00:00.000Z' },
@@ -32,7 +32,7 @@ interface Caller {
   readonly conversation_id?: string
 }
 
-/** A rechecker whose facts come from `read`, and connections that note how they were closed. */
+/** Opens a rechecker that gets its facts from `read`. Its connections record the codes with which they are closed. */
 function openRechecker(read: () => Promise<Facts>) {
   const bus = openBus((error) => t.fail(String(error)))
   const clock = { now_ms: NOW_MS }
@@ -64,8 +64,8 @@ function openRechecker(read: () => Promise<Facts>) {
   return { bus, clock, endings, errors, rechecker, connect }
 }
 
-// Stops a change that concerns many callers from reaching some of them rounds later: each must close within a second.
-t.test('one round checks every caller that a change concerns, at most 8 at once', async (t) => {
+// A revocation that concerns many callers must close all their connections within a second, not some of them later.
+t.test('one round checks every caller that a change concerns, with at most 8 queries at once', async (t) => {
   const CALLERS = 1_000
   let at_once = 0
   let at_once_max = 0
@@ -78,9 +78,9 @@ t.test('one round checks every caller that a change concerns, at most 8 at once'
   })
   for (let number = 0; number < CALLERS; number += 1) connect({ key_id: `key ${number}` })
   bus.publish(ANY)
-  await until('all are closed', () => endings.length === CALLERS)
+  await until('all connections are closed', () => endings.length === CALLERS)
   t.ok(endings.every((code) => code === 'invalid_tenant_credentials'))
-  t.ok(at_once_max <= 8, `${at_once_max} at once`)
+  t.ok(at_once_max <= 8, `${at_once_max} queries at once`)
 })
 
 t.test('connections of one caller share one read of the facts, however many events arrive', async (t) => {
@@ -91,7 +91,7 @@ t.test('connections of one caller share one read of the facts, however many even
   })
   const connections = [connect(), connect(), connect()]
   for (let count = 0; count < 100; count += 1) bus.publish(ANY)
-  await until('all are checked', () => connections.every(({ standing }) => standing !== undefined))
+  await until('all connections are checked', () => connections.every(({ standing }) => standing !== undefined))
   t.equal(reads, 1)
   t.same(endings, [])
 })
@@ -108,7 +108,7 @@ t.test(
     const checkAfter = async (event: Partial<typeof ANY>) => {
       const others = Object.values(connections)
       for (const connection of others) connection.standing = undefined
-      // Checked in the same round as those that the event concerns.
+      // The event always concerns the marker, so the round has ended when the marker is checked.
       const marker = connect()
       bus.publish({ ...ANY, ...event })
       await until('a round has ended', () => marker.standing !== undefined)
@@ -126,19 +126,19 @@ t.test(
   },
 )
 
-// Stops a lost event from keeping a right alive.
+// Attack: a caller with a revoked key keeps an open connection, because the event of the revocation was lost.
 t.test('401 a revoked key closes its connection within 15 s without an event', async (t) => {
   let facts = keyFacts()
   const { clock, endings, connect } = openRechecker(async () => facts)
   const connection = connect()
-  await until('it is checked', () => connection.standing !== undefined)
+  await until('the connection is checked', () => connection.standing !== undefined)
   facts = NO_FACTS
   clock.now_ms += 15_000
-  await until('it is closed', () => endings.length > 0)
+  await until('the connection is closed', () => endings.length > 0)
   t.same(endings, ['invalid_tenant_credentials'])
 })
 
-t.test('503 a database without an answer closes a connection after 30 s, and not before', async (t) => {
+t.test('503 the rechecker closes a connection after 30 s without a database, and not earlier', async (t) => {
   let reads = 0
   const { clock, endings, errors, connect } = openRechecker(() => {
     reads += 1
@@ -155,7 +155,7 @@ t.test('503 a database without an answer closes a connection after 30 s, and not
   t.same(endings, ['service_unavailable'])
 })
 
-t.test('a connection that was removed is neither checked nor closed', async (t) => {
+t.test('the rechecker neither checks nor closes a removed connection', async (t) => {
   let reads = 0
   const { bus, rechecker, endings, connect } = openRechecker(async () => {
     reads += 1
@@ -164,7 +164,7 @@ t.test('a connection that was removed is neither checked nor closed', async (t) 
   rechecker.remove(connect())
   const other = connect({ key_id: 'another key' })
   bus.publish(ANY)
-  await until('the other one is closed', () => endings.length > 0)
+  await until('the other connection is closed', () => endings.length > 0)
   rechecker.recheck(other)
   t.equal(reads, 1)
   t.equal(endings.length, 1)

@@ -29,7 +29,7 @@ const of = (tenant_id: string, key_id: string, session = sessions[0]): Claims =>
 })
 const own = of(acme.id, keyId(acme.key))
 
-/** The database, with a hand on each statement that is sent to it. */
+/** Returns the database with `around` called in place of each statement, with the number of its claims. */
 function watched(around: (send: () => Promise<unknown[]>, claims: number) => Promise<unknown[]>): Database {
   return {
     ...database,
@@ -38,8 +38,8 @@ function watched(around: (send: () => Promise<unknown[]>, claims: number) => Pro
   }
 }
 
-// Stops one caller from being taken for another who came at the same time.
-t.test('whoever asks together gets what each would get alone', async (t) => {
+// Attack: a caller sends a request at the same time as another caller, to get the facts of the other.
+t.test('claims that are read together in one statement get the facts that each gets alone', async (t) => {
   const session = fc.constantFrom(...sessions, { id: sessions[0]?.id as string, user_id: ids.agent }, undefined)
   const claims = fc
     .record({
@@ -74,11 +74,11 @@ t.test('whoever asks together gets what each would get alone', async (t) => {
     }),
     { numRuns: 12 },
   )
-  t.ok(found >= 12, `${found} memberships were found, one a run at least`)
+  t.ok(found >= 12, `${found} memberships, at least one in each run`)
 })
 
-// Stops a revocation from being overlooked by a request that came after it.
-t.test('a request never goes with a statement that was sent before it came', async (t) => {
+// Attack: a caller sends a request just after a revocation, to join a statement that was sent before it.
+t.test('a request never gets facts from a statement that was sent before the request arrived', async (t) => {
   const held = deferred()
   let sent = 0
   const is_read = deferred()
@@ -102,8 +102,9 @@ t.test('a request never goes with a statement that was sent before it came', asy
   await sql(`update tenant_keys set revoked_at = null where id = '${own.key_id}'`)
 })
 
-// Stops a row that cannot be read from refusing everybody (a null in policy data once took a whole cloud down).
-t.test('a statement that fails is asked again for each one, and only the broken one fails', async (t) => {
+// One unreadable row must not make the gateway refuse all callers. A null in policy data once caused the outage of a
+// whole cloud.
+t.test('after a failed statement the reader reads the claims one by one, and only the broken one fails', async (t) => {
   const reader = openFactsReader({
     ...database,
     readOne: async (binding, statement) => {
@@ -120,7 +121,7 @@ t.test('a statement that fails is asked again for each one, and only the broken 
   t.match(broken, { status: 'rejected', reason: { message: 'a row that nobody can read' } })
 })
 
-t.test('503 for everybody while the database is away, and answers when it is back', async (t) => {
+t.test('503 for all requests while the database is unavailable, and facts when it is available again', async (t) => {
   let is_away = true
   const reader = openFactsReader(
     watched((send) => (is_away ? Promise.reject(Object.assign(new Error('gone'), { code: 'ECONNREFUSED' })) : send())),
@@ -131,8 +132,8 @@ t.test('503 for everybody while the database is away, and answers when it is bac
   t.match(await reader.read(own), { key: { id: own.key_id } })
 })
 
-// Stops requests from piling up without end behind a database that no longer answers.
-t.test('503 at once when too many wait', async (t) => {
+// Without a bound, requests would queue in memory while the database does not respond.
+t.test('503 at once for requests beyond 10,000 that wait', async (t) => {
   const held = deferred()
   const reader = openFactsReader({
     ...database,
@@ -154,8 +155,8 @@ t.test('503 at once when too many wait', async (t) => {
   t.ok(outcomes.filter((outcome) => outcome === 'answered').length >= 10_000)
 })
 
-// Stops a mistake of ours from handing one caller the rights of another.
-t.test('facts that come in the wrong place are not taken: each is asked again', async (t) => {
+// Attack: a caller gets the rights of another caller, because the gateway confuses the rows of one statement.
+t.test('the reader discards facts at the wrong position and reads each claim again', async (t) => {
   const statements: number[] = []
   const reader = openFactsReader(
     watched(async (send, count) => {

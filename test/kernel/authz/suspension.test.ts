@@ -10,13 +10,13 @@ const { database, close } = await openTestDatabase()
 t.teardown(close)
 
 const NOW_MS = Date.parse('2026-03-01T12:00:00.000Z')
-/** Around the moment itself, where a `<` for a `<=` shows. */
+/** Instants within 2 ms of now, so that a `<` in place of a `<=` fails the test. */
 const instant = fc.option(fc.integer({ min: -2, max: 2 }).map((offset_ms) => instantOf(NOW_MS + offset_ms)))
 const tenant = fc
   .record({ trial_ends_at: instant, suspended_at: instant, suspended_until: instant, deleted_at: instant })
   .map((drawn) => (drawn.suspended_at === null ? { ...drawn, suspended_until: null } : drawn))
 
-/** What the SQL says of each tenant, in their order. */
+/** Whether each tenant is active according to the SQL condition, in the order of the tenants. */
 function inSql(tenants: readonly object[]): Promise<boolean[]> {
   return database.transaction({ role: 'gatehouse_platform' }, async (run) => {
     const rows = await queriesOn(run).execute(sql`
@@ -28,8 +28,8 @@ function inSql(tenants: readonly object[]): Promise<boolean[]> {
   })
 }
 
-// Stops an invitation or an origin of a tenant from counting when its requests are refused, and the other way round.
-t.test('the rule of suspension is the same in TypeScript and in SQL', async (t) => {
+// Requests use the rule in TypeScript. Invitations and origins use the SQL. Both must agree about every tenant.
+t.test('the rule of suspension has the same result in TypeScript and in SQL', async (t) => {
   let suspended = 0
   await fc.assert(
     fc.asyncProperty(fc.array(tenant, { minLength: 100, maxLength: 200 }), async (tenants) => {

@@ -7,7 +7,7 @@ import { t } from '../../helpers/t.js'
 const SECRET = 'planted-secret-6'
 const read = (variables: Record<string, string>) => configure(readEnvironment(variables))
 
-/** The one line that refuses these variables. */
+/** The message of the error that these variables cause. */
 function refusal(variables: Record<string, string>): string {
   try {
     read(variables)
@@ -18,7 +18,7 @@ function refusal(variables: Record<string, string>): string {
   throw new Error(`taken: ${JSON.stringify(variables)}`)
 }
 
-/** Values that each variable refuses. Each could hold a secret that somebody pasted into the wrong variable. */
+/** Invalid values of each variable. Each could be a secret that an operator pasted into the wrong variable. */
 const BAD: Record<string, string[]> = {
   NODE_ENV: [SECRET, 'Production', 'prod'],
   PORT: [SECRET, '-1', '65536', '80.5', '80 81'],
@@ -67,8 +67,8 @@ const BAD: Record<string, string[]> = {
   ),
 }
 
-// Attack: none; a boot log is read by many, and a value in the wrong variable is often a secret.
-t.test('a value that makes no sense refuses the boot in one line that names the variable and not the value', (t) => {
+// Attack: a reader of the start log finds a secret that an operator put into the wrong variable.
+t.test('an invalid value stops the start with one line that names the variable and not the value', (t) => {
   for (const [variable, values] of Object.entries(BAD)) {
     for (const value of values) {
       const line = refusal({ [variable]: value })
@@ -78,18 +78,18 @@ t.test('a value that makes no sense refuses the boot in one line that names the 
     }
   }
   const known = Object.keys(BAD).length
-  t.ok(known >= 19, 'every variable that can be wrong')
+  t.ok(known >= 19, `${known} variables`)
   t.end()
 })
 
-t.test('a budget that does not exist is refused: somebody believes it to be in force', (t) => {
+t.test('an unknown budget stops the start, because its operator expects it to be in force', (t) => {
   for (const variable of ['BUDGET_TENNANT', 'BUDGET_', 'BUDGET_LOGIN', 'BUDGET_ADDRESS_MAX', 'BUDGET___proto__']) {
     t.equal(refusal({ [variable]: '100/60' }), `${variable}: there is no such budget`)
   }
   t.end()
 })
 
-t.test('values that contradict each other, or lack what they need, are refused', (t) => {
+t.test('variables that contradict each other, or lack another variable, stop the start', (t) => {
   const contradiction = (variables: Record<string, string>, variable: string) => {
     const line = refusal(variables)
     t.match(line, new RegExp(`^${variable}: must `), line)
@@ -104,7 +104,7 @@ t.test('values that contradict each other, or lack what they need, are refused',
   t.end()
 })
 
-t.test('without any variable: embedded, on loopback, nobody trusted, no origin, no registration', (t) => {
+t.test('the defaults are: embedded, on loopback, no trusted proxy, no origin, no registration', (t) => {
   t.match(read({}), {
     production: false,
     host: '127.0.0.1',
@@ -124,11 +124,11 @@ t.test('without any variable: embedded, on loopback, nobody trusted, no origin, 
     [...Object.keys(BAD), 'HOST', 'DATA_DIR', 'JWT_SIGNING_KEYS'].map((name) => [name, '']),
   )
   t.same(read(blank), read({}), 'an empty variable is absent')
-  t.same(read({ PATH: '/bin', HOME: '/root', UNRELATED: SECRET }), read({}), 'what is not ours is not read')
+  t.same(read({ PATH: '/bin', HOME: '/root', UNRELATED: SECRET }), read({}), 'unrelated variables are ignored')
   t.end()
 })
 
-t.test('what is set is taken as it is', (t) => {
+t.test('the configuration has the values of the variables', (t) => {
   t.match(
     read({
       NODE_ENV: 'production',
@@ -159,7 +159,7 @@ t.test('what is set is taken as it is', (t) => {
   t.end()
 })
 
-t.test('whatever stands in a variable, the boot either takes it or refuses it by name, without it', (t) => {
+t.test('the start accepts a value, or refuses it with the name of the variable and without the value', (t) => {
   const variable = fc.constantFrom(...Object.keys(BAD))
   const value = fc.string({ minLength: 12, maxLength: 40, unit: 'grapheme-ascii' })
   fc.assert(

@@ -15,7 +15,7 @@ const { d: _d, ...ec_public } = ec
 const ed = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' }) as Jwk
 const set = (...keys: unknown[]) => JSON.stringify({ keys })
 
-/** The one line that refuses a value. */
+/** The message of the error that this value causes. */
 async function refusal(text: string): Promise<string> {
   try {
     await parseSigningKeys(text)
@@ -26,8 +26,8 @@ async function refusal(text: string): Promise<string> {
   throw new Error(`taken: ${text}`)
 }
 
-// Attack: a key that is weak, shared, or of another kind signs tokens that others can forge.
-t.test('keys that are malformed, weak or unfit refuse the boot, and the line shows no part of them', async (t) => {
+// Attack: an attacker forges tokens, because the signing key is weak, shared, or of an unsuitable kind.
+t.test('malformed, weak or unsuitable keys stop the start, and the message shows no part of them', async (t) => {
   const rsa = generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey.export({ format: 'jwk' })
   const p384 = await exportJWK((await generateKeyPair('ES384', { extractable: true })).privateKey)
   const x25519 = generateKeyPairSync('x25519').privateKey.export({ format: 'jwk' })
@@ -41,8 +41,8 @@ t.test('keys that are malformed, weak or unfit refuse the boot, and the line sho
     'keys that are no list': `{"keys":"${SECRET}"}`,
     'no key': set(),
     'too many keys': set(...Array.from({ length: 9 }, () => parsed(generateSigningKeys()))),
-    'a key that is nothing': set(null),
-    'a key that is a text': set(SECRET),
+    'a key that is null': set(null),
+    'a key that is a string': set(SECRET),
     'a shared secret': set({ kty: 'oct', k: Buffer.from(SECRET).toString('base64url'), alg: 'HS256' }),
     'a short RSA key': set(rsa),
     'an EC key of another curve': set(p384),
@@ -56,7 +56,7 @@ t.test('keys that are malformed, weak or unfit refuse the boot, and the line sho
     'one key twice': set(ec, ec),
     'one kid twice': set({ ...ec, kid: 'a' }, { ...other, kid: 'a' }),
     'a kid with a line break': set({ ...ec, kid: `a\n${SECRET}` }),
-    'a kid that is no text': set({ ...ec, kid: 7 }),
+    'a kid that is no string': set({ ...ec, kid: 7 }),
     'an empty kid': set({ ...ec, kid: '' }),
     'a kid that is too long': set({ ...ec, kid: 'a'.repeat(129) }),
     'an algorithm that is not the key’s': set({ ...ec, alg: 'HS256' }),
@@ -66,7 +66,7 @@ t.test('keys that are malformed, weak or unfit refuse the boot, and the line sho
     const line = await refusal(text).catch((error) => `${name}: ${error}`)
     t.match(line, /^JWT_SIGNING_KEYS: [^\n]+$/, name)
     for (const secret of [SECRET, String(ec.d), String(other.d)])
-      t.notOk(line.includes(secret), `${name}: nothing of it`)
+      t.notOk(line.includes(secret), `${name}: a secret in the message`)
   }
 })
 
@@ -83,19 +83,19 @@ t.test('the first key signs, the others verify, and each has its own algorithm',
   t.equal(ring[2]?.kid, 'old')
   t.equal(new Set(ring.map(({ kid }) => kid)).size, 3, 'a key without a kid gets its thumbprint')
   for (const { public_jwk, kid, algorithm } of ring) {
-    t.notOk('d' in public_jwk, 'what is published holds no private part')
+    t.notOk('d' in public_jwk, 'the published key holds no private part')
     t.match(public_jwk, { kid, alg: algorithm, use: 'sig' })
   }
-  t.not(generateSigningKeys(), generateSigningKeys(), 'no key is the default key')
+  t.not(generateSigningKeys(), generateSigningKeys(), 'each call generates other keys')
 })
 
-t.test('embedded keys are made once, kept for the owner’s eyes, and a file can be named instead', async (t) => {
+t.test('embedded keys are created once in a file that only its owner can read, or read from a file', async (t) => {
   const data_dir = join(t.testdir(), 'data')
   const embedded = { engine: 'embedded', data_dir } as const
   const first = await loadSecrets(readEnvironment({}), embedded)
   const file = join(data_dir, 'signing-keys.json')
   t.equal(statSync(file).mode & 0o777, 0o600)
-  t.same(await loadSecrets(readEnvironment({}), embedded), first, 'tokens outlive a restart')
+  t.same(await loadSecrets(readEnvironment({}), embedded), first, 'the same keys after a restart')
   t.match(readFileSync(file, 'utf8'), /"kty":"EC"/)
 
   const named = t.testdir({ 'keys.json': set(ec), 'bad.json': SECRET })

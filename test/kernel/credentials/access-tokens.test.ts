@@ -23,7 +23,7 @@ function decode(token: string, part: 0 | 1): Json {
 }
 const encode = (value: unknown) =>
   Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url')
-/** A token with these parts, properly signed by the gateway's own key unless told otherwise. */
+/** Returns a token with these parts, with a valid signature of the gateway's key or of another key. */
 function forge(with_header: Json | string, with_claims: Json | string, by: KeyObject = private_key): string {
   const input = `${encode(with_header)}.${encode(with_claims)}`
   const digest = by.asymmetricKeyType === 'ed25519' ? null : 'sha256'
@@ -37,7 +37,7 @@ const without = (from: Json, name: string) => Object.fromEntries(Object.entries(
 const me = (token: string, at: { url: string } = gateway) =>
   ask(at, '/v1/me', { headers: { authorization: `Bearer ${token}` } })
 
-/** Each of these is refused alike, with the challenge of a bad token, and never falls back to the key alone. */
+/** Asserts that the gateway refuses each token with 401 and the challenge of an invalid token. */
 async function refuses(t: Tap, tokens: Record<string, string>): Promise<void> {
   for (const [name, token] of Object.entries(tokens)) {
     const answer = await me(token)
@@ -47,20 +47,20 @@ async function refuses(t: Tap, tokens: Record<string, string>): Promise<void> {
 }
 type Tap = import('tap').Test
 
-t.test('200 what the tests forge is good when nothing is wrong with it', async (t) => {
+t.test('200 a token that the tests sign is valid if they change nothing', async (t) => {
   t.equal((await me(access)).status, 200)
   t.equal((await me(forge(header, claims))).status, 200)
 })
 
-t.test('a token says who and for how long, and nothing about what they may do', async (t) => {
+t.test('a token holds the user, the session and the lifetime, and no scopes', async (t) => {
   t.strictSame(header, { alg: 'ES256', typ: 'at+jwt', kid: key.kid })
   t.strictSame(Object.keys(claims).sort(), ['aud', 'exp', 'iat', 'iss', 'jti', 'sid', 'sub'])
   t.match(claims, { iss: PUBLIC_URL, aud: 'gatehouse', sub: world.ids.agent })
   t.equal(Number(claims.exp) - Number(claims.iat), 3600)
 })
 
-// CVE-2015-9235 and its kin: the token itself says how it is to be believed.
-t.test('401 no other algorithm than that of the key, in no spelling', async (t) => {
+// Attack: the client chooses the algorithm in the header of the token (CVE-2015-9235 and similar).
+t.test('401 any algorithm other than that of the key, in any spelling', async (t) => {
   const [input, body] = access.split('.')
   const tokens: Record<string, string> = {}
   for (const alg of [
@@ -88,8 +88,8 @@ t.test('401 no other algorithm than that of the key, in no spelling', async (t) 
   await refuses(t, tokens)
 })
 
-// The public key is published, so an HMAC with it is what anybody can make.
-t.test('401 the public key is no shared secret, in any of its written forms', async (t) => {
+// Attack: the client signs a token with HMAC, and uses the published public key as the secret.
+t.test('401 an HMAC with the public key as the secret, in any of its formats', async (t) => {
   const jwk = key.public_jwk
   const der = createPublicKey(key.public_pem).export({ type: 'spki', format: 'der' })
   const secrets: Record<string, string | Buffer> = {
@@ -111,8 +111,9 @@ t.test('401 the public key is no shared secret, in any of its written forms', as
   await refuses(t, tokens)
 })
 
-// The header is hostile until the signature is verified: it chooses among our keys and does nothing else.
-t.test('401 a kid that is none of ours, and keys that the token brings along', async (t) => {
+// Attack: the client names another key in the header, or includes its own. Before the signature is verified, the header
+// may only choose one of the gateway's keys.
+t.test('401 a kid that no key of the gateway has, and a key inside the token', async (t) => {
   const stranger = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const jwk = { ...stranger.publicKey.export({ format: 'jwk' }), kid: key.kid, alg: 'ES256' }
   const tokens: Record<string, string> = {
@@ -129,7 +130,7 @@ t.test('401 a kid that is none of ours, and keys that the token brings along', a
     tokens[`kid ${JSON.stringify(kid)}`] = forge({ ...header, kid }, claims)
   }
   await refuses(t, tokens)
-  t.notMatch(gateway.lines.join(''), /seen-/, 'nothing was fetched')
+  t.notMatch(gateway.lines.join(''), /seen-/, 'the gateway fetched no URL of the token')
 })
 
 t.test('401 another type, issuer or audience', async (t) => {
@@ -147,7 +148,7 @@ t.test('401 another type, issuer or audience', async (t) => {
   await refuses(t, tokens)
 })
 
-t.test('401 a claim that is missing or of another kind', async (t) => {
+t.test('401 a claim that is missing or of another type', async (t) => {
   const now = Math.floor(gateway.clock.now() / 1000)
   const tokens: Record<string, string> = {
     expired: forge(header, { ...claims, exp: now - 1 }),
@@ -169,17 +170,17 @@ t.test('401 a claim that is missing or of another kind', async (t) => {
   await refuses(t, tokens)
 })
 
-// A session of one user with the name of another would be that other user.
-t.test('401 a session belongs to its user, and must exist', async (t) => {
+// Attack: the client combines the session of one user with the id of another, to act as the other.
+t.test('401 a session of another user, and an unknown session or user', async (t) => {
   await refuses(t, {
     'sid of another user': forge(header, { ...claims, sid: other_session }),
     'sub of another user': forge(header, { ...claims, sub: world.ids.owner }),
-    'sid of nobody': forge(header, { ...claims, sid: '00000000-0000-4000-8000-000000000000' }),
-    'sub of nobody': forge(header, { ...claims, sub: '00000000-0000-4000-8000-000000000000' }),
+    'an unknown sid': forge(header, { ...claims, sid: '00000000-0000-4000-8000-000000000000' }),
+    'an unknown sub': forge(header, { ...claims, sub: '00000000-0000-4000-8000-000000000000' }),
   })
 })
 
-t.test('401 a token that was tampered with, in any of its parts', async (t) => {
+t.test('401 a token with a change in any of its parts', async (t) => {
   const [head, body, signature] = access.split('.') as [string, string, string]
   const tokens: Record<string, string> = {
     'payload of another user': `${head}.${encode({ ...claims, sub: world.ids.owner, sid: other_session })}.${signature}`,
@@ -189,7 +190,7 @@ t.test('401 a token that was tampered with, in any of its parts', async (t) => {
     'signature cut': `${head}.${body}.${signature.slice(0, -4)}`,
     'signature and more': `${head}.${body}.${signature}AAAA`,
   }
-  // Of the last character only two bits belong to the signature.
+  // Only two bits of the last character belong to the signature, so the loop does not change it.
   for (const at of [0, 10, 40, 84]) {
     const changed = signature[at] === 'A' ? 'B' : 'A'
     tokens[`signature at ${at}`] = `${head}.${body}.${signature.slice(0, at)}${changed}${signature.slice(at + 1)}`
@@ -197,16 +198,16 @@ t.test('401 a token that was tampered with, in any of its parts', async (t) => {
   await refuses(t, tokens)
 })
 
-// CVE-2026-39999 and RFC 8725bis section 3.14: what merely contains a token is none.
-t.test('401 only a compact JWS is a token', async (t) => {
+// Attack: the client sends text that contains a token in another format (CVE-2026-39999, RFC 8725bis section 3.14).
+t.test('401 anything other than one compact JWS', async (t) => {
   const [head, body, signature] = access.split('.') as [string, string, string]
   const json = JSON.stringify({ protected: head, payload: body, signature })
   await refuses(t, {
     'four parts': `${access}.AAAA`,
     'five parts': `${access}.AAAA.AAAA`,
     'an empty part': `${head}..${body}.${signature}`,
-    'a dot before': `.${access}`,
-    'a dot behind': `${access}.`,
+    'a dot before the token': `.${access}`,
+    'a dot after the token': `${access}.`,
     'JWS in JSON': json,
     'JWS in general JSON': JSON.stringify({ payload: body, signatures: [{ protected: head, signature }] }),
     'in braces': `{${access}}`,
@@ -236,7 +237,7 @@ t.test('401 only a compact JWS is a token', async (t) => {
   )
 })
 
-t.test('401 a bad token beside a good integration key never falls back to the key', async (t) => {
+t.test('401 an invalid token with a valid integration key never falls back to the key', async (t) => {
   const headers = keyHeaders({ id: world.acme.id, key: world.acme.integration_key })
   t.equal((await ask(gateway, '/v1/customers', { headers })).status, 200)
   for (const token of [`${access}x`, forge({ ...header, alg: 'none' }, claims), 'x']) {
@@ -245,8 +246,8 @@ t.test('401 a bad token beside a good integration key never falls back to the ke
   }
 })
 
-// A cache of verified tokens that forgot to look at the clock served expired ones (CVE-2026-107719).
-t.test('401 a token that was good before is refused once it is expired or signed out', async (t) => {
+// Attack: the client sends an expired token that is in the cache of verified tokens (CVE-2026-107719).
+t.test('401 a cached token after it has expired or its session is revoked', async (t) => {
   const local = await startGateway({ on: gateway.test_database, env: { ACCESS_TOKEN_SECONDS: '600' } })
   t.teardown(() => local.close())
   local.clock.stop()
@@ -262,11 +263,11 @@ t.test('401 a token that was good before is refused once it is expired or signed
   t.equal((await me(second.access, local)).status, 200)
   await ask(local, '/v1/auth/logout', { method: 'POST', headers: { authorization } })
   t.equal((await me(second.access, local)).status, 401)
-  t.equal((await me(access, local)).status, 401, 'nor is a token of a gateway with other keys good here')
+  t.equal((await me(access, local)).status, 401, 'a token of a gateway with other keys')
 })
 
 t.test(
-  'keys rotate with overlap: current and previous verify, only the current signs, a removed one is refused',
+  'during a rotation the current and the previous key verify, only the current one signs, a removed one fails',
   async (t) => {
     const { privateKey } = generateKeyPairSync('ed25519')
     const jwkOf = (of: KeyObject) => of.export({ format: 'jwk' })
@@ -283,12 +284,12 @@ t.test(
     const [by_old, by_new] = [(await login(before, 'admin')).access, (await login(during, 'admin')).access]
     t.match([decode(by_old, 0).alg, decode(by_new, 0).alg], ['ES256', 'EdDSA'])
     const statuses = async (at: TestGateway) => [(await me(by_old, at)).status, (await me(by_new, at)).status]
-    t.strictSame(await statuses(before), [200, 401], 'a key that is not yet known')
+    t.strictSame(await statuses(before), [200, 401], 'a key that is not yet configured')
     t.strictSame(await statuses(during), [200, 200])
     t.strictSame(await statuses(published), [200, 200], 'a public key is enough to verify')
-    t.strictSame(await statuses(after), [401, 200], 'a key that is gone')
+    t.strictSame(await statuses(after), [401, 200], 'a removed key')
 
-    // Each key takes its own algorithm: the EdDSA key's kid with the ES256 key's signature is nobody's.
+    // Each key verifies only its own algorithm. The kid of the EdDSA key with a signature of the ES256 key is invalid.
     const [new_kid, old_kid] = during.signing_keys.map(({ kid }) => kid)
     const crossed = { ...decode(by_old, 0), kid: new_kid }
     const old_private = createPrivateKey({ key: old_key, format: 'jwk' })
@@ -312,7 +313,7 @@ t.test(
   },
 )
 
-t.test('200 any library verifies our token by the published key set, which holds no private part', async (t) => {
+t.test('200 a JWT library verifies a token with the published key set, which holds no private part', async (t) => {
   const key_set = createRemoteJWKSet(new URL(`${gateway.url}/.well-known/jwks.json`))
   const options = { issuer: PUBLIC_URL, audience: 'gatehouse', typ: 'at+jwt', algorithms: ['ES256'] }
   t.equal((await jwtVerify(access, key_set, options)).payload.sub, world.ids.agent)

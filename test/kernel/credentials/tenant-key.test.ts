@@ -14,13 +14,13 @@ const made = fc.constant(null).map(() => createTenantKey())
 const base62 = (length: number) =>
   fc.string({ unit: fc.constantFrom(...ALPHABET), minLength: length, maxLength: length })
 
-/** Asserts a property over many generated cases; the failing case is in the message. */
+/** Asserts a property for many generated cases. The message holds the failing case. */
 function always<T>(t: Test, property: fc.IProperty<T>, runs = 500): void {
   const run = fc.check(property, { numRuns: runs })
   t.notOk(run.failed, run.failed ? String(fc.defaultReportMessage(run)) : `${run.numRuns} cases`)
 }
 
-t.test('a made key has the documented form and parses to what was stored', async (t) => {
+t.test('a created key has the documented format and parses to its id and secret', async (t) => {
   always(
     t,
     fc.property(made, ({ key, id, secret_digest, secret_last_four }) => {
@@ -45,8 +45,8 @@ t.test('no two keys share an id or a secret, and every character of the alphabet
   t.equal(used.size, ALPHABET.length, 'a smaller alphabet would have fewer than 256 bits')
 })
 
-// CRC-32 finds every burst of up to 32 bits, so a typo never becomes a look-up.
-t.test('any single changed character is refused without a look-up', async (t) => {
+// CRC-32 detects every burst of up to 32 bits, so the gateway refuses a mistyped key without a query.
+t.test('a key with one changed character does not parse', async (t) => {
   always(
     t,
     fc.property(made, fc.nat({ max: 65 }), fc.string({ minLength: 1, maxLength: 1 }), ({ key }, at, character) => {
@@ -57,7 +57,7 @@ t.test('any single changed character is refused without a look-up', async (t) =>
   )
 })
 
-t.test('two neighbours swapped are refused', async (t) => {
+t.test('a key with two swapped neighbours does not parse', async (t) => {
   always(
     t,
     fc.property(made, fc.nat({ max: 64 }), ({ key }, at) => {
@@ -68,14 +68,14 @@ t.test('two neighbours swapped are refused', async (t) => {
   )
 })
 
-t.test('a key that was never issued is refused by its checksum', async (t) => {
+t.test('a random key does not parse, because of its checksum', async (t) => {
   always(
     t,
     fc.property(base62(12), base62(49), (id, rest) => parseTenantKey(`ghk_${id}_${rest}`) === undefined),
   )
 })
 
-t.test('another length, alphabet, prefix, case or wrapping is refused', async (t) => {
+t.test('a key with another length, alphabet, prefix or case, or inside other text, does not parse', async (t) => {
   const { key } = createTenantKey()
   const wrong = {
     empty: '',
@@ -96,13 +96,13 @@ t.test('another length, alphabet, prefix, case or wrapping is refused', async (t
     'all capitals': key.toUpperCase(),
   }
   for (const [name, text] of Object.entries(wrong)) t.equal(parseTenantKey(text), undefined, name)
-  t.ok(parseTenantKey(key), 'while the key itself is taken')
+  t.ok(parseTenantKey(key), 'the unchanged key')
 })
 
 t.test('digests are compared by content and length', async (t) => {
   const digest = digestOfSecret('a')
   t.ok(isSameDigest(digest, new Uint8Array(digest)))
   t.notOk(isSameDigest(digest, digestOfSecret('b')))
-  t.notOk(isSameDigest(digest, digest.subarray(0, 31)), 'a prefix is not the digest')
-  t.notOk(isSameDigest(digest, new Uint8Array(0)), 'nor is nothing')
+  t.notOk(isSameDigest(digest, digest.subarray(0, 31)), 'a prefix of the digest')
+  t.notOk(isSameDigest(digest, new Uint8Array(0)), 'an empty digest')
 })

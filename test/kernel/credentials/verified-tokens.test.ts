@@ -3,8 +3,8 @@ import { t } from '../../helpers/t.js'
 
 const KEPT = 5_000
 
-// Attack: a token that differs in one character from one that is known to be good.
-t.test('what was found good is not verified again; what differs by a character, or was bad, is', async (t) => {
+// Attack: the client sends a token that differs in one character from a cached one.
+t.test('a valid token is verified once, and an invalid or different token is verified each time', async (t) => {
   const asked: string[] = []
   const verify = remembering((token: string) => {
     asked.push(token)
@@ -15,8 +15,8 @@ t.test('what was found good is not verified again; what differs by a character, 
   t.same(verify('good'), { token: 'good' })
 })
 
-// Attack: tokens without end, to use up the memory; whoever logs in again and again has them.
-t.test('so many are kept and no more: the oldest is forgotten, and verified again', async (t) => {
+// Attack: a user logs in again and again, and sends all the tokens to fill the memory.
+t.test('the cache keeps 5,000 tokens, removes the oldest one, and verifies it again', async (t) => {
   let asked = 0
   const verify = remembering((token: string) => {
     asked += 1

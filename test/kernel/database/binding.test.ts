@@ -8,7 +8,7 @@ import { t } from '../../helpers/t.js'
 
 const test_database = await openTestDatabase()
 const { url, sql } = test_database
-/** One connection, so that whatever a statement leaves behind meets the next one. */
+/** A pool of one connection, so that the next statement uses the connection of the statement before. */
 const narrow: Database = url === undefined ? test_database.database : openPooled(url, 1, () => undefined)
 const few: Database = url === undefined ? test_database.database : openPooled(url, 3, () => undefined)
 t.teardown(async () => {
@@ -29,14 +29,14 @@ const WHO = `select current_setting('role') as role, current_setting('app.tenant
 const read = (database: Database, binding: Binding, text: string, values: unknown[] = []) =>
   database.readOne(binding, { text, values, row_mode: 'object' })
 
-t.test('a statement runs as the role and tenant that it was bound to, and the next one as its own', async (t) => {
+t.test('each statement runs as the role and the tenant of its own binding', async (t) => {
   t.same(await read(narrow, bound(ACME), WHO), [{ role: 'gatehouse_tenant', tenant_id: ACME }])
   t.same(await read(narrow, PLATFORM, WHO), [{ role: 'gatehouse_platform', tenant_id: '' }])
   t.same(await read(narrow, bound(GLOBEX), WHO), [{ role: 'gatehouse_tenant', tenant_id: GLOBEX }])
 })
 
-// Stops the tenant of one request from being the tenant of the next, which is how pooled connections leak.
-t.test('an error takes the binding with it, and leaves a connection that works', async (t) => {
+// Attack: a request on a pooled connection runs as the tenant of the request before, whose statement failed.
+t.test('after an error the connection has no binding and still works', async (t) => {
   for (const text of [
     'select 1 / 0',
     'select no_such_column from customers',
@@ -51,8 +51,8 @@ t.test('an error takes the binding with it, and leaves a connection that works',
   }
 })
 
-// Stops a tenant id from carrying SQL, and a broken one from binding nothing.
-t.test('a binding that names no tenant runs nothing', async (t) => {
+// Attack: a caller sends a tenant id with SQL, or a malformed one that would leave the transaction without a tenant.
+t.test('a statement with an invalid tenant id does not run', async (t) => {
   for (const tenant_id of ['', 'x', `${ACME}'; set role postgres; --`, `${ACME} `, '%', '\u0000']) {
     await t.rejects(read(narrow, bound(tenant_id), 'select name from customers'), JSON.stringify(tenant_id))
     const transaction = narrow.transaction(bound(tenant_id), (run) =>
@@ -63,8 +63,8 @@ t.test('a binding that names no tenant runs nothing', async (t) => {
   t.same(await read(narrow, PLATFORM, WHO), [{ role: 'gatehouse_platform', tenant_id: '' }])
 })
 
-// Stops the answer to the binding, which names the tenant, from being taken for the answer to the statement.
-t.test('the first result never shows, whatever the statement returns', async (t) => {
+// The bind statement returns a row with the tenant. The caller must get only the rows of its own statement.
+t.test('the result of the bind statement is never returned', async (t) => {
   t.same(await read(narrow, bound(ACME), 'select 7 as seven'), [{ seven: 7 }])
   t.same(await read(narrow, bound(ACME), 'select name from customers where false'), [])
   t.same(await read(narrow, bound(ACME), 'select'), [{}])
@@ -75,17 +75,17 @@ t.test('the first result never shows, whatever the statement returns', async (t)
   t.equal((await read(narrow, bound(ACME), 'delete from customers where false returning id')).length, 0)
 })
 
-// Stops a statement from losing its binding when a connection keeps as many plans as it may: it is sent unnamed then.
-t.test('the statements beyond those that are kept by name are bound all the same', async (t) => {
+// A connection keeps a limited number of prepared statements and sends others unnamed. Those must be bound as well.
+t.test('statements beyond the limit of prepared statements are bound too', async (t) => {
   for (let number = 0; number < 520; number += 1) {
     const rows = await read(narrow, bound(ACME), `select ${number} as number, current_setting('role') as role`)
     const [row] = rows as { number: number; role: string }[]
     if (row?.number !== number || row.role !== 'gatehouse_tenant') t.fail(`${number}: ${JSON.stringify(rows)}`)
   }
-  await t.rejects(read(narrow, PLATFORM, 'select 1; select 2'), { code: '42601' }, 'and are one statement each')
+  await t.rejects(read(narrow, PLATFORM, 'select 1; select 2'), { code: '42601' }, 'two statements in one text')
 })
 
-t.test('values come back as they were sent, of every shape that the product uses', async (t) => {
+t.test('values of each type that the gateway uses return unchanged', async (t) => {
   await fc.assert(
     fc.asyncProperty(
       fc.string({ unit: 'binary' }).filter((text) => !text.includes('\u0000') && text.isWellFormed()),
@@ -105,11 +105,12 @@ t.test('values come back as they were sent, of every shape that the product uses
   )
 })
 
-// Stops two tenants on one connection from meeting: each of 200 readers sees its own rows, all of them and no other.
+// Attack: concurrent requests of two tenants share connections, and one gets rows of the other. Each of the 200 readers
+// must get all of its own rows and no other row.
 t.test('200 interleaved reads of two tenants on a small pool never mix', async (t) => {
   const reads = Array.from({ length: 200 }, async (_, number) => {
     const own = TENANTS[number % 2] as string
-    // Every seventh fails, in the middle of the others.
+    // Every seventh reader first sends a statement that fails, among the statements of the others.
     if (number % 7 === 0) await t.rejects(read(few, bound(own), 'select 1 / 0 from customers'))
     const rows =
       number % 3 === 0
@@ -126,8 +127,8 @@ t.test('200 interleaved reads of two tenants on a small pool never mix', async (
 })
 
 if (url !== undefined) {
-  // Stops the binding from outliving its batch: looked at from the same connection, unbound.
-  t.test('on the connection itself nothing is left of a batch', async (t) => {
+  // The test reads the role and the tenant on the same connection after the batch, without a binding.
+  t.test('a batch leaves no role and no tenant on its connection', async (t) => {
     const pool = new pg.Pool({ connectionString: url, max: 1 })
     const first = await pool.connect()
     await first.query({ ...BIND_STATEMENT, values: ['none', ''] })
@@ -142,8 +143,9 @@ if (url !== undefined) {
     await pool.end()
   })
 
-  // Stops a statement from running as the login when its binding was refused. A sequence moves even in what is undone.
-  t.test('a failed binding skips the statement', async (t) => {
+  // Attack: the bind statement fails, and the statement runs with the rights of the login. A sequence shows whether the
+  // statement ran, because a rollback does not reset it.
+  t.test('a statement does not run if its binding fails', async (t) => {
     await sql('create sequence ran; grant usage on sequence ran to public')
     const nobody = { role: 'no_such_role' } as unknown as Binding
     await t.rejects(read(narrow, nobody, `select nextval('ran')`), { code: '22023' })

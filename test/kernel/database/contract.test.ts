@@ -6,8 +6,8 @@ import { templateDump } from '../../helpers/embedded-database.js'
 import { openServerTest } from '../../helpers/server-database.js'
 import { t } from '../../helpers/t.js'
 
-// What `Database` promises, whatever the engine. With TEST_DATABASE_URL it is asked of both engines, else of the embedded
-// one; what one engine alone does is in the other tests of this folder.
+// The behaviour of `Database` that both engines share. With TEST_DATABASE_URL the tests run on both engines, else only on
+// the embedded one. The other tests of this folder cover the behaviour of a single engine.
 
 interface Opened {
   readonly database: Database
@@ -82,7 +82,7 @@ for (const [engine, open] of Object.entries(ENGINES)) {
       }
     })
 
-    t.test('a tenant reads and writes its own rows only', async (t) => {
+    t.test('a tenant reads and writes only its own rows', async (t) => {
       await database.transaction(of(ACME), (run) => run(insertion('of Acme')))
       await database.transaction(of(GLOBEX), (run) => run(insertion('of Globex', { tenant_id: GLOBEX })))
       t.same(await namesOf(ACME), ['of Acme'])
@@ -126,23 +126,23 @@ for (const [engine, open] of Object.entries(ENGINES)) {
       t.same(await database.readOne(of(ACME), statement('select name from customers where false')), [])
     })
 
-    t.test('a transaction returns what its work returns, and its changes are there together', async (t) => {
+    t.test('a transaction returns the result of its work, and commits all its changes', async (t) => {
       const names = await database.transaction(of(ACME), async (run) => {
         await run(insertion('first'))
         await run(insertion('second'))
         return ((await run(NAMES)) as Row[]).map(({ name }) => name)
       })
-      t.same(names, ['first', 'of Acme', 'second'], 'it sees its own changes')
+      t.same(names, ['first', 'of Acme', 'second'], 'the transaction reads its own changes')
       t.same(await namesOf(ACME), names)
       const finished = await database.transaction(of(ACME), async (run, finish) => {
         await run(insertion('third'))
         return finish(insertion('fourth'))
       })
-      t.same(finished, [{ name: 'fourth' }], 'finish answers like run')
+      t.same(finished, [{ name: 'fourth' }], 'finish returns rows like run')
       t.same(await namesOf(ACME), ['first', 'fourth', 'of Acme', 'second', 'third'])
     })
 
-    t.test('a transaction that fails leaves nothing, and its error is the one that was thrown', async (t) => {
+    t.test('a failed transaction changes nothing, and throws the error of its work', async (t) => {
       const before = await namesOf(ACME)
       const failures: Record<string, [(run: Run, finish: Run) => Promise<unknown>, RegExp]> = {
         'the work throws': [() => Promise.reject(new Error('of the work')), /^of the work$/],
@@ -165,7 +165,7 @@ for (const [engine, open] of Object.entries(ENGINES)) {
       }
     })
 
-    t.test('an error carries the SQLSTATE, and a broken constraint its name', async (t) => {
+    t.test('an error has the SQLSTATE, and the name of a violated constraint', async (t) => {
       await database.transaction(of(ACME), (run) => run(insertion('unique', { email: 'one@people.example' })))
       const write = (wanted: Statement) => database.transaction(of(ACME), (run) => run(wanted))
       const second = insertion('second', { email: 'ONE@people.example' })
@@ -181,7 +181,7 @@ for (const [engine, open] of Object.entries(ENGINES)) {
       await t.rejects(database.readOne(of(ACME), statement('select nothing from customers')), { code: '42703' })
     })
 
-    t.test('calls that overlap are each answered with their own rows', async (t) => {
+    t.test('concurrent calls each get their own rows', async (t) => {
       const calls = Array.from({ length: 60 }, async (_, number) => {
         const tenant_id = number % 2 === 0 ? ACME : GLOBEX
         const ask = statement(`select current_setting('app.tenant_id') as tenant_id, $1::int as number`, number)
@@ -195,16 +195,16 @@ for (const [engine, open] of Object.entries(ENGINES)) {
       await Promise.all(calls)
     })
 
-    t.test('the owner runs statements unbound, and one piece of exclusive work after another', async (t) => {
+    t.test('the owner runs statements without a binding, and exclusive work one after another', async (t) => {
       t.same(await database.owner.query(`select current_setting('role') as role`), [{ role: 'none' }])
       const exclusively = (text: string) => database.owner.exclusively((query) => query(text))
       t.same(await exclusively('select 1 as one'), [{ one: 1 }])
       await t.rejects(exclusively('select 1 / 0'), { code: '22012' })
-      t.same(await exclusively('select 2 as two'), [{ two: 2 }], 'the lock of failed work is free')
+      t.same(await exclusively('select 2 as two'), [{ two: 2 }], 'after failed work')
     })
 
-    // The last test: nothing can be asked after it.
-    t.test('after close everything is refused', async (t) => {
+    // This is the last test, because it closes the database.
+    t.test('a closed database refuses every call', async (t) => {
       await database.close()
       await t.rejects(database.readOne(of(ACME), WHO))
       await t.rejects(database.transaction(of(ACME), (run) => run(WHO)))

@@ -13,26 +13,26 @@ function folder(): { path: string; lock: string } {
   return { path, lock: `${path}.lock` }
 }
 
-/** The pid of a process that has ended, and was waited for. */
+/** The pid of a process that has ended. */
 function deadPid(): number {
   return spawnSync(process.execPath, ['-e', '']).pid
 }
 
-// Stops two processes on one folder: the embedded engine would lose rows that were acknowledged.
-t.test('a folder that a living process has is refused, and the refusal names it', async (t) => {
+// If two processes used one folder, the embedded engine would lose committed rows.
+t.test('a lock of a running process stops the start, and the message names the process', async (t) => {
   const { path, lock } = folder()
   const unlock = lockFolder(path)
   t.throws(() => lockFolder(path), {
     name: 'ConfigurationError',
     message: `DATA_DIR: ${path} is in use by process ${process.pid}; stop it, or start this one with another DATA_DIR`,
   })
-  t.match(readFileSync(lock, 'utf8'), new RegExp(`^${process.pid} `), 'the lock is still that of its owner')
+  t.match(readFileSync(lock, 'utf8'), new RegExp(`^${process.pid} `), 'the lock of the first caller')
   unlock()
   t.notOk(existsSync(lock))
   lockFolder(path)()
 })
 
-t.test('another process is refused as well', async (t) => {
+t.test('another process gets the same refusal', async (t) => {
   const { path } = folder()
   const unlock = lockFolder(path)
   const module = new URL('../../../src/kernel/database/folder-lock.ts', import.meta.url)
@@ -46,11 +46,11 @@ t.test('another process is refused as well', async (t) => {
   t.match(attempt(), new RegExp(`in use by process ${process.pid}`))
   unlock()
   t.match(attempt(), /^locked/)
-  // That process ended without giving it back, as after kill -9.
+  // The child process ended without removing the lock, as after kill -9.
   lockFolder(path)()
 })
 
-t.test('another spelling of the folder, or a link to it, is the same folder', async (t) => {
+t.test('another spelling of the path, or a link to the folder, is the same folder', async (t) => {
   const { path } = folder()
   const link = join(root, 'link')
   symlinkSync(path, link)
@@ -61,7 +61,7 @@ t.test('another spelling of the folder, or a link to it, is the same folder', as
   unlock()
 })
 
-t.test('the lock of a process that died is taken over', async (t) => {
+t.test('a process takes over the lock of a process that has ended', async (t) => {
   for (const left of [`${deadPid()} 12345`, `${deadPid()} -`, '', 'no lock at all', '-1 5', '0 5', 'NaN']) {
     const { path, lock } = folder()
     writeFileSync(lock, left)
@@ -71,9 +71,9 @@ t.test('the lock of a process that died is taken over', async (t) => {
   }
 })
 
-// Stops a restarted machine, where some other process has the old pid by now, from refusing for ever.
-t.test('a pid that was given to another process since is not its owner', async (t) => {
-  if (!existsSync('/proc/self/stat')) return t.pass('this system does not tell when a process started')
+// After a restart of the machine another process can have the old pid. The start must not fail for ever.
+t.test('a process with the pid in the lock but another start time does not own the lock', async (t) => {
+  if (!existsSync('/proc/self/stat')) return t.pass('this system does not report the start time of a process')
   const { path, lock } = folder()
   writeFileSync(lock, `${process.pid} 1`)
   const unlock = lockFolder(path)

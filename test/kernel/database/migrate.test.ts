@@ -7,7 +7,7 @@ import { openPooled } from '../../../src/kernel/database/pooled.js'
 import { t } from '../../helpers/t.js'
 
 const server = process.env.TEST_DATABASE_URL
-/** An empty database, and as many doors to it as there are processes that start at once. */
+/** An empty database, with one connection for each process that starts at the same time. */
 const { doors, sql } = server === undefined ? await embedded() : await pooled(server)
 
 async function embedded() {
@@ -34,28 +34,28 @@ async function pooled(url: string) {
 
 const [database] = doors as [Database]
 
-// Stops replicas that start together from applying one migration twice, or half of it each.
-t.test('processes that migrate one empty database at once apply each migration once', async (t) => {
+// Replicas that start together must not apply a migration twice or in part.
+t.test('processes that migrate one empty database at the same time apply each migration once', async (t) => {
   const counts = await Promise.all(doors.map((door) => migrate(door)))
   const journal = await sql('select hash from gatehouse_migrations')
   t.ok(journal.length >= 3)
-  t.equal(Math.max(...counts), journal.length, 'one of them applied all')
+  t.equal(Math.max(...counts), journal.length, 'one process applied all migrations')
   t.equal(
     counts.reduce((sum, count) => sum + count),
     journal.length,
-    `and the others none: ${counts}`,
+    `the others applied none: ${counts}`,
   )
   t.equal(await pendingMigrations(database), 0)
 })
 
-t.test('a second run changes nothing', async (t) => {
+t.test('a second migration changes nothing', async (t) => {
   const picture = `select table_name, column_name, data_type from information_schema.columns where table_schema = 'public' order by 1, 2`
   const before = [await sql(picture), await sql('select * from gatehouse_migrations order by hash')]
   t.equal(await migrate(database), 0)
   t.same([await sql(picture), await sql('select * from gatehouse_migrations order by hash')], before)
 })
 
-t.test('a migration that fails leaves neither its changes nor its line in the journal', async (t) => {
+t.test('a failed migration leaves neither its changes nor its row in the journal', async (t) => {
   const [last] = await sql('select hash, created_at from gatehouse_migrations order by created_at desc limit 1')
   await sql(`delete from gatehouse_migrations where hash = '${last?.hash}'`)
   t.equal(await pendingMigrations(database), 1)
@@ -65,7 +65,7 @@ t.test('a migration that fails leaves neither its changes nor its line in the jo
   t.same(await sql(policies), before)
   t.equal(await pendingMigrations(database), 1)
   await sql(`insert into gatehouse_migrations (hash, created_at) values ('${last?.hash}', ${last?.created_at})`)
-  t.equal(await migrate(database), 0, 'and the connection works')
+  t.equal(await migrate(database), 0, 'the connection still works')
 })
 
 t.test('the running gateway can read the journal and cannot write it', async (t) => {

@@ -9,11 +9,11 @@ const opened = await openTestDatabase()
 t.teardown(() => opened.close())
 const { database, sql } = opened
 
-t.test('a migrated database with every wall is let through', async (t) => {
+t.test('a migrated database with row-level security on every table passes', async (t) => {
   await t.resolves(checkPreconditions(database))
 })
 
-t.test('a table without a wall refuses the boot, and is named', async (t) => {
+t.test('a table without row-level security stops the start, and the message names it', async (t) => {
   await sql('create table forgotten (id uuid)')
   await t.rejects(checkPreconditions(database), {
     name: 'ConfigurationError',
@@ -32,14 +32,14 @@ if (server !== undefined) {
   const prefix = `gatehouse_pre_${process.pid}_${randomBytes(3).toString('hex')}`
   const logins: string[] = []
   t.teardown(async () => {
-    // After the pools of the test are closed, and before its database goes: these own things in it.
+    // The logins own objects in the database, so this runs after the pools are closed and before the database is dropped.
     for (const login of logins) {
       await sql(`drop owned by ${login} cascade`)
       await sql(`drop role ${login}`)
     }
   })
 
-  /** A login of its own for each case, so that no other test on the server notices. */
+  /** Creates a login for each case, so that the roles of other tests on the server do not change. */
   const attempt = async (options: string, arrange: (login: string) => string) => {
     const login = `${prefix}_${logins.length}`
     logins.push(login)
@@ -62,8 +62,8 @@ if (server !== undefined) {
   }
   const both = (login: string) => `grant gatehouse_tenant, gatehouse_platform to ${login}`
 
-  // Stops row-level security from standing there for nothing: each of these logins would walk through it.
-  t.test('a login that could bypass row-level security refuses the boot', async (t) => {
+  // Attack: a query reads rows of all tenants, because the login of the gateway bypasses row-level security.
+  t.test('a login that could bypass row-level security stops the start', async (t) => {
     t.equal(await attempt('noinherit', both), 'let through', 'the login of scripts/roles.sql')
     t.match(await checkAs(undefined, here), /could bypass row-level security/, 'the superuser')
     t.match(await attempt('superuser', both), /could bypass row-level security/, 'another superuser')
@@ -76,14 +76,14 @@ if (server !== undefined) {
     t.match(owning, /could bypass row-level security/, 'the owner of a table')
   })
 
-  t.test('a login without the two roles refuses the boot, and is told what to run', async (t) => {
+  t.test('a login without the two roles stops the start, and the message names the command to run', async (t) => {
     const hint = /must hold gatehouse_tenant and gatehouse_platform; run npm run migrate as the owner/
     t.match(await attempt('noinherit', () => ''), hint)
     t.match(await attempt('noinherit', (login) => `grant gatehouse_tenant to ${login}`), hint)
     t.match(await attempt('noinherit', (login) => `grant gatehouse_platform to ${login}`), hint)
   })
 
-  t.test('migrations that are not applied refuse the boot, and are counted', async (t) => {
+  t.test('pending migrations stop the start, and the message has their number', async (t) => {
     const [last] = await sql('select hash, created_at from gatehouse_migrations order by created_at desc limit 1')
     await sql(`delete from gatehouse_migrations where hash = '${last?.hash}'`)
     t.match(await attempt('noinherit', both), /^DATABASE_URL: 1 migrations are not applied; run npm run migrate/)
@@ -103,7 +103,7 @@ if (server !== undefined) {
     await admin.end()
   })
 
-  t.test('the login of the tests is such a login: what is proved with it holds in production', async (t) => {
+  t.test('the login of the tests has the attributes that the start requires in production', async (t) => {
     const [login] =
       await database.owner.query(`select rolsuper, rolbypassrls, rolinherit, current_user <> session_user as is_other
       from pg_roles where rolname = current_user`)

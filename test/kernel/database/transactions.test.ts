@@ -12,7 +12,7 @@ t.teardown(() => gateway.close())
 const { acme } = await buildWorld(gateway)
 const { database, sql } = gateway
 const NOBODY = { actor: { kind: 'anonymous' as const, id: null }, address: null, user_agent: null, request_id: null }
-/** A bus that records what it is given. */
+/** Returns a bus that passes each published event to `record`. */
 function recordingBus(record: (event: LiveEvent) => void): Bus {
   const bus = openBus((error) => t.fail(String(error)))
   bus.subscribe(record)
@@ -32,7 +32,7 @@ const typing = (user_id: string): LiveEvent => ({
 const store = () => gateway.stores.tenant(acme.id, () => NOBODY)
 const countOf = async (table: string) => (await sql(`select count(*)::int as count from ${table}`))[0]?.count
 
-t.test('whatever fails in a transaction undoes all of it, its event and what would be told', async (t) => {
+t.test('a failure in a transaction rolls back its changes, its audit event and its published events', async (t) => {
   const before = [await countOf('customers'), await countOf('audit_events')]
   const told: LiveEvent[] = []
   const failures: Record<string, () => unknown> = {
@@ -60,11 +60,11 @@ t.test('whatever fails in a transaction undoes all of it, its event and what wou
   })
   await t.rejects(swallowed, 'an error of the database that the work ignored')
   t.same([await countOf('customers'), await countOf('audit_events')], before)
-  t.same(told, [], 'nobody was told')
+  t.same(told, [], 'published events')
 })
 
-// Stops a listener from being told of what is not there yet, and may never be.
-t.test('what is published is told after the commit, once and in order', async (t) => {
+// A listener must not get an event before its change is committed, because the transaction can still fail.
+t.test('the bus delivers published events after the commit, once and in order', async (t) => {
   const told: LiveEvent[] = []
   const at: unknown[] = []
   const watched = openRawStores({
@@ -89,11 +89,12 @@ t.test('what is published is told after the commit, once and in order', async (t
     at.push('worked')
   })
   t.same(at, ['worked', 'committed', 'told', 'told'])
-  t.same(told, [typing('first'), typing('second')], 'a customer is nobody whose rights change')
+  t.same(told, [typing('first'), typing('second')], 'no rights_changed for a customer')
 })
 
-// The end of a tenant's chain is what its writes queue on: nobody may hold it while an answer is on its way to us.
-t.test('the last statement of a write commits it, and what fails with it leaves nothing', async (t) => {
+// The writes of a tenant wait for the lock of its audit chain. `finish` commits with the last statement, so that no
+// write holds the lock while its result travels to the gateway.
+t.test('the last statement of a write commits it, and a failure rolls back the whole write', async (t) => {
   const binding = { role: 'gatehouse_tenant', tenant_id: acme.id } as const
   const rename = (name: string) => ({
     text: 'update tenants set name = $1 where id = $2 returning name',
@@ -106,12 +107,12 @@ t.test('the last statement of a write commits it, and what fails with it leaves 
   let seen: unknown[] = []
   const rows = await database.transaction(binding, async (_run, finish) => {
     const answered = await finish(rename('Committed with it'))
-    // One connection is all that the embedded engine has: whoever asks now would wait for this transaction's end.
+    // The embedded engine has one connection. A query here would wait for the end of this transaction.
     if (database.engine === 'pooled') seen = await names()
     return answered
   })
   t.same(rows, [{ name: 'Committed with it' }])
-  if (database.engine === 'pooled') t.same(seen, ['Committed with it'], 'it is there before the work ends')
+  if (database.engine === 'pooled') t.same(seen, ['Committed with it'], 'the committed row before the work ends')
   const failing = { text: 'select 1 / $1::int', values: [0], row_mode: 'object' as const }
   await t.rejects(
     database.transaction(binding, async (run, finish) => {
@@ -125,14 +126,14 @@ t.test('the last statement of a write commits it, and what fails with it leaves 
       await run(failing).catch(() => undefined)
       await finish(rename('Not to be seen either'))
     }),
-    'after an error that nobody minded',
+    'after an error that the work ignored',
   )
   t.same(await names(), ['Committed with it'])
   await database.transaction(binding, (_run, finish) => finish(rename(String(before))))
   t.same(await names(), [before])
 })
 
-t.test('a write must say once what it changed, or that it changed nothing', async (t) => {
+t.test('a write must call recordChange or recordNoChange exactly once', async (t) => {
   await t.rejects(
     unit().write('customer.created', async () => undefined),
     { message: /must say once/ },
@@ -146,11 +147,11 @@ t.test('a write must say once what it changed, or that it changed nothing', asyn
   )
   const before = await countOf('audit_events')
   await unit().write('customer.created', async ({ raw }) => raw.scope.recordNoChange())
-  t.equal(await countOf('audit_events'), before, 'nothing happened, nothing is told')
+  t.equal(await countOf('audit_events'), before, 'no event for no change')
 })
 
-// Stops a request from waiting for itself: the embedded engine has one connection, and a small pool is soon as poor.
-t.test('a store inside of its own transaction throws instead of waiting for ever', async (t) => {
+// A nested transaction would wait for itself: the embedded engine has one connection, and a small pool can be used up.
+t.test('a store that is used inside its own transaction throws', async (t) => {
   const own = store()
   const inner = [
     () => own.read((readers) => readers.roles.list()),
@@ -168,8 +169,8 @@ t.test('a store inside of its own transaction throws instead of waiting for ever
   t.equal(await countOf(`customers where name = 'Afterwards'`), 1, 'the store works again')
 })
 
-// Stops digests and hashes from standing in the log: the query builder's error quotes every value of a statement.
-t.test("an error of the database is the driver's own, without the builder's list of values around it", async (t) => {
+// Attack: an attacker reads digests and hashes in the log. The error of the query builder quotes every value of a statement.
+t.test("an error of the database is the error of the driver, without the values of the statement", async (t) => {
   const failing = unit().read(({ raw }) => raw.scope.queries.execute(query`select ${'secret'}, 1 / ${0}::int`))
   const error = await failing.catch((failure: unknown) => failure as Error & { code?: string })
   if (!(error instanceof Error)) throw new Error('it did not fail')

@@ -7,7 +7,7 @@ import { until } from '../../helpers/until.js'
 const NEVER_MS = 3_600_000
 const SILENT = { warn: () => undefined }
 
-t.test('a job repeats, and a run that fails is logged by its name and ends nothing', async (t) => {
+t.test('a job repeats, and a failed run is logged with the name of the job and does not stop it', async (t) => {
   const logged: object[] = []
   let runs = 0
   const run = async () => {
@@ -21,7 +21,7 @@ t.test('a job repeats, and a run that fails is logged by its name and ends nothi
   t.match(logged[2], { job: 'failing', err: { message: 'run 3' } })
 })
 
-t.test('runs never overlap: timers that fire during a run start no other one', async (t) => {
+t.test('runs never overlap: a timer that fires during a run starts no other run', async (t) => {
   let running = 0
   let most = 0
   let runs = 0
@@ -35,14 +35,14 @@ t.test('runs never overlap: timers that fire during a run start no other one', a
   const job = schedule({ name: 'slow', every_ms: 1, run }, SILENT)
   const asked = [job.run(), job.run()]
   await Promise.all(asked)
-  t.ok(runs >= 2, 'each run that was asked for takes place, after the one in progress')
+  t.ok(runs >= 2, 'each requested run happens after the one in progress')
   await until('more runs', () => runs >= 5)
   await job.stop()
   t.equal(running, 0, 'a stop waits for the run in progress')
   t.equal(most, 1)
 })
 
-t.test('a job runs at once when asked, and resolves when it has run, also after a failure', async (t) => {
+t.test('run() starts the job at once and resolves after the run, also if the run fails', async (t) => {
   let runs = 0
   const run = () => {
     runs += 1
@@ -53,7 +53,7 @@ t.test('a job runs at once when asked, and resolves when it has run, also after 
   t.equal(
     process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length,
     before,
-    'keeps no process alive',
+    'the timer does not keep the process running',
   )
   await job.run()
   await job.run()
@@ -61,7 +61,7 @@ t.test('a job runs at once when asked, and resolves when it has run, also after 
   await job.stop()
 })
 
-t.test('replicas that start together do not run together: each interval is up to a tenth shorter', async (t) => {
+t.test('each interval is shortened by up to a tenth, so that replicas do not run a job together', async (t) => {
   const delays: number[] = []
   t.capture(globalThis, 'setTimeout', (_run: () => void, delay: number) => {
     delays.push(delay)
@@ -73,7 +73,7 @@ t.test('replicas that start together do not run together: each interval is up to
   t.ok(new Set(delays).size > 90)
 })
 
-t.test('what was collected until the end is written when the gateway closes', async (t) => {
+t.test('a job with runs_at_close runs when the gateway closes, after the preClose hooks', async (t) => {
   const app = fastify()
   const collected = ['first']
   const written: string[] = []
@@ -87,5 +87,5 @@ t.test('what was collected until the end is written when the gateway closes', as
   await app.close()
   await closed
   t.strictSame(written, ['first', 'last'])
-  t.equal(swept, 0, 'other jobs do not run at the end')
+  t.equal(swept, 0, 'a job without runs_at_close')
 })

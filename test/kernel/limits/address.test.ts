@@ -5,12 +5,13 @@ import { t } from '../../helpers/t.js'
 const byte = fc.integer({ min: 0, max: 255 })
 const ipv4 = fc.tuple(byte, byte, byte, byte).map((bytes) => bytes.join('.'))
 const group = fc.integer({ min: 0, max: 0xffff })
-/** Never of the mapped range, whose first groups are zero. */
+/** IPv6 addresses outside the IPv4-mapped range, whose first groups are zero. */
 const groups = fc.array(group, { minLength: 8, maxLength: 8 }).filter(([first]) => (first as number) >= 0x2000)
 const written = (parts: readonly number[]) => parts.map((part) => part.toString(16)).join(':')
 
-// Attack: whoever has one IPv6 connection has 2^64 addresses, and a new budget with each of them.
-t.test('IPv6 addresses of one /64 are one bucket, and of two are two', (t) => {
+// Attack: a client with one IPv6 connection has 2^64 addresses, and sends each request from another one to get a new
+// budget.
+t.test('IPv6 addresses of one /64 share a bucket, and addresses of two do not', (t) => {
   fc.assert(
     fc.property(groups, groups, (left, right) => {
       const neighbour = [...left.slice(0, 4), ...right.slice(4)]
@@ -25,7 +26,7 @@ t.test('IPv6 addresses of one /64 are one bucket, and of two are two', (t) => {
   t.end()
 })
 
-t.test('IPv4 addresses are a bucket each, and the same one when they come over IPv6', (t) => {
+t.test('each IPv4 address has one bucket, also in its IPv4-mapped IPv6 form', (t) => {
   fc.assert(
     fc.property(ipv4, ipv4, (left, right) => {
       const [bucket, other] = [addressBucket(left), addressBucket(right)]
@@ -35,8 +36,8 @@ t.test('IPv4 addresses are a bucket each, and the same one when they come over I
   t.end()
 })
 
-// Attack: another spelling of the same address, for another bucket.
-t.test('an address is one bucket in every spelling', (t) => {
+// Attack: the client spells its address in another way to get another bucket.
+t.test('an address has the same bucket in every spelling', (t) => {
   fc.assert(
     fc.property(groups, (parts) => {
       const padded = parts.map((part) => part.toString(16).padStart(4, '0')).join(':')
@@ -45,18 +46,18 @@ t.test('an address is one bucket in every spelling', (t) => {
   )
   t.equal(addressBucket('2001:db8::1'), addressBucket('2001:0DB8:0:0:0:0:0:0001'))
   t.equal(addressBucket('::ffff:7f00:1'), '127.0.0.1')
-  t.equal(addressBucket('fe80::1%eth0'), addressBucket('fe80::2%eth0'), 'with a zone, as link-local peers have it')
+  t.equal(addressBucket('fe80::1%eth0'), addressBucket('fe80::2%eth0'), 'link-local addresses with a zone')
   t.end()
 })
 
-t.test('an address that a proxy wrote with its port is the address', (t) => {
+t.test('an address with a port, as some proxies write it, has the bucket of the address', (t) => {
   t.equal(addressBucket('203.0.113.7:4711'), '203.0.113.7')
   t.equal(addressBucket('[2001:db8:1:2::3]:4711'), '2001:db8:1:2::/64')
   t.equal(addressBucket('[::ffff:203.0.113.7]'), '203.0.113.7')
   t.end()
 })
 
-t.test('what is no address is one bucket, and never an error', (t) => {
+t.test('every malformed address has the bucket "unknown"', (t) => {
   fc.assert(fc.property(fc.string(), (text) => parseAddress(text) !== undefined || addressBucket(text) === 'unknown'))
   for (const text of ['', 'unknown', '1.2.3.4:', '[::1', '::1:x', '1.2.3.4, 5.6.7.8', '999.1.1.1', '%']) {
     t.equal(addressBucket(text), 'unknown', text)
@@ -64,7 +65,7 @@ t.test('what is no address is one bucket, and never an error', (t) => {
   t.end()
 })
 
-t.test('an address lies in a network exactly when their first bits are the same', (t) => {
+t.test('an address is in a network if and only if their first bits are equal', (t) => {
   const number = (address: string) => address.split('.').reduce((sum, part) => sum * 256n + BigInt(part), 0n)
   fc.assert(
     fc.property(ipv4, ipv4, fc.integer({ min: 0, max: 32 }), (address, base, bits) => {
@@ -75,9 +76,9 @@ t.test('an address lies in a network exactly when their first bits are the same'
   )
   t.equal(isInNetworks('2001:db8::1', ['2001:db8::/32']), true)
   t.equal(isInNetworks('2001:db9::1', ['2001:db8::/32']), false)
-  t.equal(isInNetworks('1.2.3.4', ['::/0']), false, 'the other family never matches')
+  t.equal(isInNetworks('1.2.3.4', ['::/0']), false, 'a network of the other address family')
   t.equal(isInNetworks('2001:db8::1', ['0.0.0.0/0']), false)
-  t.equal(isInNetworks('1.2.3.4', []), false, 'an empty list lets nobody in')
+  t.equal(isInNetworks('1.2.3.4', []), false, 'an empty list')
   t.equal(isInNetworks('rubbish', ['0.0.0.0/0', '::/0']), false)
   t.end()
 })

@@ -16,7 +16,7 @@ const world = await buildWorld(gateway)
 const { acme } = world
 const integration = keyHeaders({ id: acme.id, key: acme.integration_key })
 
-t.test('the sizes are those of the contract, each with a reason, and each can be set', (t) => {
+t.test('each budget has the documented default and a reason, and a variable can set it', (t) => {
   const sizes = Object.values(BUDGETS).map(({ variable, quota, window_seconds }) => [
     variable,
     `${quota}/${window_seconds}`,
@@ -53,12 +53,12 @@ t.test('the sizes are those of the contract, each with a reason, and each can be
   t.end()
 })
 
-/** draft-ietf-httpapi-ratelimit-headers: lists of named items with parameters, in the same order. */
+/** The format of draft-ietf-httpapi-ratelimit-headers: lists of named items with parameters. */
 const POLICY = /^"[a-z_]+";q=\d+;w=\d+(, "[a-z_]+";q=\d+;w=\d+)*$/
 const STATE = /^"[a-z_]+";r=\d+;t=\d+(, "[a-z_]+";r=\d+;t=\d+)*$/
 const namesOf = (header: string | null) => [...(header ?? '').matchAll(/"([a-z_]+)"/g)].map(([, name]) => name)
 
-t.test('every limited answer names its budgets, in the form of the draft and no older one', async (t) => {
+t.test('every limited response names its budgets in the headers of the draft, and has no older headers', async (t) => {
   const check = (answer: Answer, names: string[]) => {
     t.match(answer.headers.get('ratelimit-policy'), POLICY)
     t.match(answer.headers.get('ratelimit'), STATE)
@@ -76,7 +76,7 @@ t.test('every limited answer names its budgets, in the form of the draft and no 
   check(login, ['address', 'login_address'])
 })
 
-t.test('what is left goes down by one a request, and the time to the end of the window with the clock', async (t) => {
+t.test('the remaining quota falls by one for each request, and the reset time falls with the clock', async (t) => {
   gateway.clock.advance(60_000)
   const at = async (wait_ms: number) => {
     gateway.clock.advance(wait_ms)
@@ -87,11 +87,11 @@ t.test('what is left goes down by one a request, and the time to the end of the 
   t.match(await at(0), { left: 10 })
   const later = await at(6_000)
   t.equal(later.left, 9)
-  t.ok(later.reset >= 2 && later.reset <= 4, `about four seconds are left: ${later.reset}`)
+  t.ok(later.reset >= 2 && later.reset <= 4, `about 4 s until the reset: ${later.reset}`)
   t.match(await at(4_000), { left: 11, reset: 10 }, 'a new window')
 })
 
-t.test('200 GET /v1/access says what is left of each budget, and looking at it spends one request', async (t) => {
+t.test('200 GET /v1/access returns the remaining quota of each budget, and counts as one request', async (t) => {
   gateway.clock.advance(60_000)
   const access = async () => (await ask(gateway, '/v1/access', { headers: integration })).body.budgets
   const first = await access()
@@ -106,10 +106,10 @@ t.test('200 GET /v1/access says what is left of each budget, and looking at it s
     [498, 10, 18],
   )
   const { headers } = await ask(gateway, '/v1/access', { headers: integration })
-  t.match(headers.get('ratelimit'), /"address";r=497;.*"key";r=9;.*"tenant";r=17;/, 'the headers say the same')
+  t.match(headers.get('ratelimit'), /"address";r=497;.*"key";r=9;.*"tenant";r=17;/, 'the same numbers in the headers')
 })
 
-t.test('429 Retry-After is never before the window ends, and waiting that long is enough', async (t) => {
+t.test('429 Retry-After is not before the end of the window, and a request after it succeeds', async (t) => {
   gateway.clock.advance(60_000)
   let answer = await ask(gateway, '/v1/customers', { headers: integration })
   for (let count = 0; answer.status !== 429 && count < 30; count += 1) {
@@ -122,8 +122,8 @@ t.test('429 Retry-After is never before the window ends, and waiting that long i
   t.equal((await ask(gateway, '/v1/customers', { headers: integration })).status, 200)
 })
 
-// Attack: many requests at once slip through between reading the counter and writing it.
-t.test('of a hundred requests at once, as many pass as the budget has', async (t) => {
+// Attack: the client sends many requests at once, so that they pass between the reading and the writing of the counter.
+t.test('of 100 concurrent requests exactly the quota passes', async (t) => {
   gateway.clock.stop()
   gateway.clock.advance(60_000)
   const answers = await Promise.all(

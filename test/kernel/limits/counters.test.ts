@@ -26,21 +26,21 @@ function counters() {
   return { ask, advance, now: () => now, store }
 }
 
-t.test('a window begins with its first request, counts all of them, and ends as a whole', (t) => {
+t.test('a window starts with its first request, counts all requests, and resets at its end', (t) => {
   const { ask, advance } = counters()
-  t.same(ask('read', 'a'), { current: 0, ttl: 0 }, 'nothing was counted')
+  t.same(ask('read', 'a'), { current: 0, ttl: 0 }, 'before the first request')
   t.same(ask('incr', 'a'), { current: 1, ttl: 60_000 })
   advance(59_999)
-  t.same(ask('incr', 'a'), { current: 2, ttl: 1 }, 'the window does not move')
-  t.same(ask('read', 'a'), { current: 2, ttl: 1 }, 'looking counts nothing')
-  t.same(ask('incr', 'b'), { current: 1, ttl: 60_000 }, 'another key has its own')
+  t.same(ask('incr', 'a'), { current: 2, ttl: 1 }, 'a later request does not extend the window')
+  t.same(ask('read', 'a'), { current: 2, ttl: 1 }, 'a read counts nothing')
+  t.same(ask('incr', 'b'), { current: 1, ttl: 60_000 }, 'another key has its own window')
   advance(1)
   t.same(ask('read', 'a'), { current: 0, ttl: 0 })
-  t.same(ask('incr', 'a'), { current: 1, ttl: 60_000 }, 'and it begins anew')
+  t.same(ask('incr', 'a'), { current: 1, ttl: 60_000 }, 'a new window')
   t.end()
 })
 
-t.test('any sequence of requests is counted as a list of their times would be', (t) => {
+t.test('the counts of any sequence of requests equal those of a simple model', (t) => {
   const step = fc.record({
     key: fc.constantFrom('a', 'b', 'c'),
     wait_ms: fc.integer({ min: 0, max: 40_000 }),
@@ -64,24 +64,24 @@ t.test('any sequence of requests is counted as a list of their times would be', 
   t.end()
 })
 
-// Attack: a flood from ever new addresses, until the memory is full.
-t.test('the number of keys is bounded, and the window that began first is forgotten first', (t) => {
+// Attack: a client floods the gateway from many addresses, to fill the memory with counters.
+t.test('the number of keys is limited, and the oldest window is removed first', (t) => {
   const { ask, advance } = counters()
   ask('incr', 'address:first')
   ask('incr', 'login:first')
   advance(1)
   ask('incr', 'address:second')
   for (let number = 2; number < KEYS_MAX; number += 1) ask('incr', `address:${number}`)
-  t.equal(ask('read', 'address:first').current, 1, 'as many as may be are kept')
+  t.equal(ask('read', 'address:first').current, 1, 'at the limit')
   ask('incr', 'address:one more')
-  t.equal(ask('read', 'address:first').current, 0, 'the oldest had to go')
+  t.equal(ask('read', 'address:first').current, 0, 'the oldest key is removed')
   t.equal(ask('read', 'address:second').current, 1)
   t.equal(ask('read', 'address:one more').current, 1)
-  t.equal(ask('read', 'login:first').current, 1, 'and a flood that one budget counts makes no other forget')
+  t.equal(ask('read', 'login:first').current, 1, 'a flood in one budget removes no key of another')
   t.end()
 })
 
-t.test('each store counts for itself, and its children with it', (t) => {
+t.test('two stores count independently, and a child shares the counts of its store', (t) => {
   const [one, other] = [counters(), counters()]
   one.ask('incr', 'a')
   t.equal(other.ask('read', 'a').current, 0)

@@ -11,7 +11,7 @@ const world = await buildWorld(gateway)
 const { acme, globex } = world
 const integration = keyHeaders({ id: acme.id, key: acme.integration_key })
 
-/** A caller with an address of its own. */
+/** Returns a function that sends requests from this address. */
 const caller =
   (address: string) =>
   (path: string, headers: Record<string, string> = {}, body?: unknown) =>
@@ -25,13 +25,13 @@ const GUESSES: Record<string, (call: ReturnType<typeof caller>) => Promise<{ sta
   'a key of another tenant': (call) => call('/v1/customers', keyHeaders({ id: acme.id, key: globex.key })),
   'a tenant that does not exist': (call) => call('/v1/customers', keyHeaders({ ...acme, id: world.ids.owner })),
   'a forged token': (call) => call('/v1/me', { authorization: 'Bearer a.b.c' }),
-  'a forged token beside a good key': (call) =>
+  'a forged token with a valid key': (call) =>
     call('/v1/customers', { ...integration, authorization: 'Bearer a.b.c' }),
   'a refresh token that does not exist': (call) => call('/v1/auth/refresh', {}, { refresh: 'ghr_guess' }),
 }
 
-// Attack: guessing keys, tokens and refresh tokens, as fast as the wide budget of an address would let it.
-t.test('429 guessing stops an address early, whatever it guesses, and even when a guess is right', async (t) => {
+// Attack: a client guesses keys, tokens and refresh tokens, as fast as the large budget of its address allows.
+t.test('429 after a few wrong credentials of any kind from an address, even with valid credentials', async (t) => {
   for (const [position, [name, guess]] of Object.entries(GUESSES).entries()) {
     const call = caller(`203.0.113.${position}`)
     for (let count = 0; count < QUOTA; count += 1) t.equal((await guess(call)).status, 401, `${name}, ${count}`)
@@ -44,7 +44,7 @@ t.test('429 guessing stops an address early, whatever it guesses, and even when 
   }
 })
 
-t.test('200 nobody who holds good credentials comes near it, whatever else is refused', async (t) => {
+t.test('200 other refusals do not count against the budget of wrong credentials', async (t) => {
   const call = caller('198.51.100.1')
   const analyst = await world.bearer('analyst')
   for (let count = 0; count < QUOTA + 2; count += 1) {
@@ -55,26 +55,26 @@ t.test('200 nobody who holds good credentials comes near it, whatever else is re
     t.equal((await call('/v1/platform/users', analyst)).body.code, 'platform_access_denied')
     t.equal((await call('/v1/customers', { ...integration, origin: 'https://evil.example' })).status, 403)
     t.equal((await call('/nowhere')).status, 404)
-    // It was good once, so it is no guess: a server that speaks for many users meets ends of sessions all the time.
+    // A token that was valid before is no guess. A server with many users often sends tokens of sessions that have ended.
     t.equal((await call('/v1/me', { authorization: `Bearer ${ended}` })).body.code, 'invalid_token')
   }
 })
 
-t.test('200 another address goes on, and the same one when the window is over', async (t) => {
+t.test('200 for another address, and for the same address after the window has ended', async (t) => {
   const [guesser, other] = [caller('198.51.100.2'), caller('198.51.100.3')]
   const guess = GUESSES['a key of another tenant'] as (call: typeof guesser) => Promise<{ status: number }>
   for (let count = 0; count <= QUOTA; count += 1) await guess(guesser)
   t.equal((await guesser('/livez')).status, 429)
   t.equal((await other('/v1/customers', integration)).status, 200)
-  // Attack: waiting out the window by asking on. Refusals of the wall count nothing, and prolong nothing either.
+  // A refusal by this budget is not counted, so requests during the window do not extend it.
   gateway.clock.advance(30_000)
   t.equal((await guesser('/v1/customers', integration)).status, 429)
   gateway.clock.advance(30_000)
   t.equal((await guesser('/v1/customers', integration)).status, 200)
 })
 
-// Attack: a guess a /64: the addresses of one connection share what is refused.
-t.test('429 guesses from many addresses of one IPv6 network are guesses of one', async (t) => {
+// Attack: a client sends each guess from another IPv6 address of its network.
+t.test('429 guesses from many addresses of one IPv6 /64 count together', async (t) => {
   const guess = GUESSES['a forged token'] as (call: ReturnType<typeof caller>) => Promise<{ status: number }>
   for (let count = 0; count < QUOTA; count += 1) t.equal((await guess(caller(`2001:db8:7:7::${count}`))).status, 401)
   t.equal((await caller('2001:db8:7:7:ffff::1')('/livez')).status, 429)

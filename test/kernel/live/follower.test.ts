@@ -11,7 +11,7 @@ import { t } from '../../helpers/t.js'
 
 const HERE = { tenant_id: 'a', conversation_id: 'b' }
 
-/** A log that is written to, and answers after a while, as a database does. */
+/** Returns a message log in memory that answers asynchronously, as a database does. */
 function openLog() {
   const rows: StreamMessage[] = []
   let fails = 0
@@ -66,8 +66,8 @@ function openListener(follower: Follower, log: ConversationLog, is_congested = (
 
 const upTo = (last: number, after = 0) => Array.from({ length: last - after }, (_each, index) => after + index + 1)
 
-// Stops every race between the log, the bus and whoever joins: events are lost, doubled and late, in any order.
-t.test('whoever joins at whatever moment sees each message once and in its order', async (t) => {
+// Events of the bus can be lost, duplicated, late and in any order, while listeners join and the log is read.
+t.test('a listener that joins at any moment gets each message once and in order', async (t) => {
   const act = fc.constantFrom('write', 'lose', 'deliver', 'deliver last', 'again', 'join', 'join at 0', 'wait')
   await fc.assert(
     fc.asyncProperty(fc.array(act, { minLength: 10, maxLength: 60 }), async (acts) => {
@@ -105,7 +105,7 @@ t.test('whoever joins at whatever moment sees each message once and in its order
   t.pass()
 })
 
-t.test('a message that is missing is read, and an edit waits for the message that it is of', async (t) => {
+t.test('the follower reads a missing message, and delays an edit until its message was sent', async (t) => {
   const { log, write } = openLog()
   const follower = new Follower(log, HERE.tenant_id, HERE.conversation_id)
   await follower.reach(0)
@@ -114,15 +114,15 @@ t.test('a message that is missing is read, and an edit waits for the message tha
   write()
   const second = write()
   follower.onEvent({ ...second, kind: 'chat_message_updated' })
-  t.same(seqs(), [], 'an edit of what nobody has seen')
+  t.same(seqs(), [], 'an edit of a message that was not sent yet')
   follower.onEvent(second)
   await follower.reach(2)
   t.same(seqs(), [1, 2])
   t.same(of('chat_message_updated'), [{ id: 'm2', seq: 2 }])
 })
 
-// Stops an edit from being lost between the page that was read before it and the moment of going live.
-t.test('an edit that happens while the past is being read comes after it', async (t) => {
+// An edit could be lost between the reading of the past messages and the first live event.
+t.test('an edit that arrives while past messages are read is sent after them', async (t) => {
   const { log, write } = openLog()
   const first = write()
   const follower = new Follower(log, HERE.tenant_id, HERE.conversation_id)
@@ -136,7 +136,7 @@ t.test('an edit that happens while the past is being read comes after it', async
   t.same(of('chat_message_deleted'), [{ id: 'm1', seq: 1 }])
 })
 
-t.test('a log that does not answer is asked again by the next message', async (t) => {
+t.test('after a failed read of the log, the next message starts another read', async (t) => {
   const { log, write, failNext } = openLog()
   const follower = new Follower(log, HERE.tenant_id, HERE.conversation_id)
   await follower.reach(0)
@@ -153,7 +153,7 @@ t.test('a log that does not answer is asked again by the next message', async (t
   t.same(seqs(), [1, 2, 3])
 })
 
-t.test('a gap is read once, however many messages show it', async (t) => {
+t.test('many messages after a gap cause only one read of the gap', async (t) => {
   const { log, write, reads } = openLog()
   const follower = new Follower(log, HERE.tenant_id, HERE.conversation_id)
   await follower.reach(0)
@@ -162,5 +162,5 @@ t.test('a gap is read once, however many messages show it', async (t) => {
   for (let count = 0; count < 50; count++) follower.onEvent(write())
   await follower.reach(51)
   t.equal(follower.position, 51)
-  t.ok(reads() - before <= 4, `${reads() - before} readings`)
+  t.ok(reads() - before <= 4, `${reads() - before} reads`)
 })

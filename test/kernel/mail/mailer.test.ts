@@ -27,7 +27,7 @@ const listening = async (server: Pick<Server, 'listen' | 'once'> & { address(): 
   await once(server as Server, 'listening')
   return (server.address() as AddressInfo).port
 }
-/** A server that takes mails, and what it took. */
+/** Starts a mail server that records the mails that it accepts. */
 async function mailServer(t: Test) {
   const taken: { to: string[]; message: string }[] = []
   const server = new SMTPServer({
@@ -44,7 +44,7 @@ async function mailServer(t: Test) {
         done()
       })
     },
-    // What another server would say of a mail that it does not want.
+    // The server refuses these recipients, as a real mail server refuses an unknown mailbox.
     onRcptTo: ({ address }, _session, done) =>
       address.startsWith('refused') ? done(new Error('no such mailbox')) : done(),
   })
@@ -61,7 +61,7 @@ async function mailingBy(t: Test, SMTP_URL: string) {
   return { gateway, invite: (email: string) => ask(gateway, path, { headers, body: { email, roles: ['Agent'] } }) }
 }
 
-t.test('a mail goes by way of SMTP_URL, to the one address that it is for', async (t) => {
+t.test('the mailer sends a mail through SMTP_URL to its only recipient', async (t) => {
   const { taken, port } = await mailServer(t)
   const url = `smtp://gate:PLANTED-smtp-secret@127.0.0.1:${port}`
   const { gateway, invite } = await mailingBy(t, url)
@@ -74,21 +74,21 @@ t.test('a mail goes by way of SMTP_URL, to the one address that it is for', asyn
   const mail = parse(taken[0]?.message ?? '')
   t.match(mail, { to: 'invited@people.example', subject: /Acme/, token: /^ght_[\w-]{43}$/ })
   t.match(Object.fromEntries(mail.headers), { from: 'Gatehouse <gatehouse@localhost>' })
-  t.equal((await invite('refused@people.example')).status, 201, 'what the server refuses, the request does not notice')
+  t.equal((await invite('refused@people.example')).status, 201, 'the response does not depend on the mail server')
   await until(() => gateway.lines.some((line) => line.includes('mail not sent')))
   t.match(gateway.lines.join(''), /mail not sent/)
   t.notMatch(gateway.lines.join(''), /PLANTED|ght_/)
 })
 
-// A mail server that is down must not take the gateway with it, nor say which addresses have an account.
-t.test('a dead mail server neither fails nor holds a request, and the log says what was not sent', async (t) => {
+// A mail server that is down must not block the gateway. Response times must not reveal which addresses have a user.
+t.test('an unresponsive mail server neither fails nor delays a request, and each unsent mail is logged', async (t) => {
   const sockets: Socket[] = []
   const silent = createServer((socket) => void sockets.push(socket.on('error', () => undefined)))
   const port = await listening(silent)
   const { gateway, invite } = await mailingBy(t, `smtp://127.0.0.1:${port}`)
   t.equal((await invite('nobody@people.example')).status, 201)
   await until(() => sockets.length > 0)
-  t.notMatch(gateway.lines.join(''), /could not be sent/, 'answered while the server still says nothing')
+  t.notMatch(gateway.lines.join(''), /could not be sent/, 'the response does not wait for the mail server')
   const body = { email: emailOf('agent') }
   t.equal((await ask(gateway, '/v1/auth/password-resets', { body })).status, 202)
   for (const socket of sockets) socket.destroy()
@@ -97,11 +97,11 @@ t.test('a dead mail server neither fails nor holds a request, and the log says w
   const told = gateway.lines.filter((line) => line.includes('mail not sent')).map((line) => JSON.parse(line))
   t.match(told, [{ level: 'error', reason: /./, subject: /./ }, { level: 'error' }])
   t.notMatch(JSON.stringify(told), /ght_/)
-  t.equal((await invite('somebody@people.example')).status, 201, 'and refused connections are no different')
+  t.equal((await invite('somebody@people.example')).status, 201, 'a mail server that refuses connections')
 })
 
 t.test(
-  'mails that cannot be sent are dropped beyond a bound, and a stop does not wait for them for ever',
+  'the mailer drops mails beyond 200 in flight, and a shutdown waits for the others only a limited time',
   async (t) => {
     const sockets: Socket[] = []
     const silent = createServer((socket) => void sockets.push(socket.on('error', () => undefined)))
@@ -118,8 +118,8 @@ t.test(
   },
 )
 
-// Stops a tenant's name or an address from adding headers, receivers, or a second letter of their own.
-t.test('a name or an address is text in one header and never another header', async (t) => {
+// Attack: a tenant puts line breaks into its name or an address, to add headers, recipients or another mail.
+t.test('a name or an address cannot add a header to a mail', async (t) => {
   const { taken, port } = await mailServer(t)
   const url = `smtp://gate:PLANTED-smtp-secret@127.0.0.1:${port}`
   const mailer = openMailer({ kind: 'smtp', url, from: 'a@b.example' }, SILENT)
@@ -140,7 +140,7 @@ t.test('a name or an address is text in one header and never another header', as
   await mailer.settled()
   t.ok(taken.length >= names.length)
   for (const { to, message } of taken) {
-    t.equal(to.length, 1, 'one receiver')
+    t.equal(to.length, 1, 'one recipient')
     const { headers } = parse(message)
     const allowed = [
       'from',
@@ -156,10 +156,10 @@ t.test('a name or an address is text in one header and never another header', as
   }
   const letters = taken.filter(({ to }) => to[0] === 'to@people.example').map(({ message }) => parse(message))
   t.equal(letters.length, names.length)
-  for (const { text } of letters) t.notMatch(text, /^(Bcc|Subject):/m, 'no line of the letter is somebody else’s')
+  for (const { text } of letters) t.notMatch(text, /^(Bcc|Subject):/m, 'no line that looks like a header')
 })
 
-t.test('201 a tenant of any name that may be given invites with one mail', async (t) => {
+t.test('201 a tenant with any allowed name sends one mail for an invitation', async (t) => {
   const headers = await world.bearer('owner')
   const settings = `/v1/tenants/${world.acme.id}`
   const name = 'Zoë & "Söhne" <b@evil.example>, 🦊'
@@ -184,12 +184,12 @@ t.test('201 a tenant of any name that may be given invites with one mail', async
   t.ok(mail?.text.includes(`You are invited to join ${name}.`))
   const line = base.lines.find((each) => each.includes('mail written to a file'))
   const { file } = JSON.parse(line ?? '{}')
-  t.ok(file.startsWith(join(DATA_DIR, 'mail')), 'the log says where')
-  t.equal(statSync(file).mode & 0o777, 0o600, 'only the owner of the process reads it')
+  t.ok(file.startsWith(join(DATA_DIR, 'mail')), 'the path in the log')
+  t.equal(statSync(file).mode & 0o777, 0o600, 'only the owner of the process can read the mail')
   t.equal(statSync(join(DATA_DIR, 'mail')).mode & 0o777, 0o700)
 })
 
-t.test('each letter says what its link does and for how long', async (t) => {
+t.test('each mail has the path of its link and its lifetime', async (t) => {
   const token = `ght_${'x'.repeat(43)}`
   for (const [mail, route, lifetime] of [
     [invitationMail('a@b.example', 'Acme', token, 'http://g'), `/v1/invitations/${token}/accept`, '72 hours'],

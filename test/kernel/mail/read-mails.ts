@@ -2,13 +2,13 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** A mail as it lies in the folder. */
+/** A mail in the folder. */
 export interface ReadMail {
   readonly to: string
   readonly subject: string
   /** The whole message, with soft line breaks undone and quoted-printable decoded. */
   readonly text: string
-  /** Every header by its name in lower case, each as often as it stands there. */
+  /** Every header with its name in lower case, also repeated ones. */
   readonly headers: readonly (readonly [string, string])[]
   /** The token of the link, if there is one. */
   readonly token: string
@@ -16,11 +16,11 @@ export interface ReadMail {
 
 const WAIT_MS_MAX = 5_000
 
-/** The mails that a gateway with this `DATA_DIR` wrote, oldest first; waits until there are so many. */
+/** The mails that a gateway with this `DATA_DIR` wrote, oldest first. Waits up to 5 s for `expected` mails. */
 export async function readMails(data_dir: string, expected = 0): Promise<ReadMail[]> {
   const folder = join(data_dir, 'mail')
   const names = () => (existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.eml')) : [])
-  // A mail is written after the answer; what is waited for is the mail, with a bound that only a failure reaches.
+  // The gateway writes a mail after the response. Only a failed test reaches the time limit.
   for (const end = Date.now() + WAIT_MS_MAX; names().length < expected && Date.now() < end; ) await sleep(5)
   return names()
     .sort()

@@ -14,7 +14,7 @@ const world = await buildWorld(gateway)
 const { acme } = world
 const metrics_url = `http://127.0.0.1:${METRICS_PORT}`
 
-/** The samples of the page, by name and labels as they are written. */
+/** The samples of the metrics page. The key is the name with its labels as the page writes them. */
 async function samples(): Promise<Map<string, number>> {
   const response = await fetch(`${metrics_url}/metrics`)
   t.equal(response.status, 200)
@@ -32,7 +32,7 @@ await ask(gateway, '/v1/access', { headers: keyHeaders(acme) })
 await ask(gateway, '/v1/customers?secret=of-somebody', { headers: keyHeaders({ ...acme, key: 'wrong' }) })
 for (const path of ['/v1/nowhere/a', '/v1/nowhere/b', '/%00', '/..%2f']) await ask(gateway, path)
 
-t.test('rate, errors and duration by route template, refusals by code, budgets, pool and event loop', async (t) => {
+t.test('the metrics cover requests by route template, refusals by code, budgets, pool and event loop', async (t) => {
   const page = await samples()
   const requests = (method: string, route: string, status: number) =>
     page.get(`gatehouse_requests_total{method="${method}",route="${route}",status="${status}"}`)
@@ -63,9 +63,9 @@ t.test('rate, errors and duration by route template, refusals by code, budgets, 
   }
 })
 
-// Attack: a label for each tenant, key or path that a caller makes up, until the memory is full; and, to whoever reads
-// the metrics, the list of tenants.
-t.test('no label is what a caller chose, and none names a tenant, a key or a user', async (t) => {
+// Attack: a caller invents paths and keys, so that a label for each of them fills the memory. A reader of the metrics
+// gets a list of the tenants.
+t.test('no label holds a value that a caller chose, or a tenant, a key or a user', async (t) => {
   const names = [...(await samples()).keys()].filter((name) => name.startsWith('gatehouse_'))
   const labels = new Set(names.flatMap((name) => [...name.matchAll(/[{,]([a-z_]+)=/g)].map(([, label]) => label)))
   t.same([...labels].sort(), ['budget', 'code', 'le', 'method', 'route', 'state', 'status'])
@@ -73,10 +73,10 @@ t.test('no label is what a caller chose, and none names a tenant, a key or a use
   for (const secret of [acme.id, acme.key.slice(4, 16), world.ids.agent, 'nowhere', 'of-somebody', 'ACMEMARK', '%']) {
     t.notOk(text.includes(secret), secret)
   }
-  t.match(text, /route="\(none\)"/, 'what has no route is one label')
+  t.match(text, /route="\(none\)"/, 'one label for all unknown paths')
 })
 
-t.test('404 the page is one path on a port of its own, which does nothing else', async (t) => {
+t.test('404 for every other path and method on the metrics port, and for /metrics on the gateway port', async (t) => {
   for (const [method, path] of [
     ['POST', '/metrics'],
     ['GET', '/'],
@@ -86,11 +86,11 @@ t.test('404 the page is one path on a port of its own, which does nothing else',
   ]) {
     t.equal((await fetch(metrics_url + path, { method: method as string })).status, 404, `${method} ${path}`)
   }
-  t.equal((await ask(gateway, '/metrics')).status, 404, 'the port of the gateway never shows it')
+  t.equal((await ask(gateway, '/metrics')).status, 404, '/metrics on the gateway port')
 })
 
-// Stops the numbers from being read by whoever can reach the machine.
-t.test('it listens on loopback unless it is told otherwise', async (t) => {
+// Attack: an attacker who can reach the machine over the network reads the metrics.
+t.test('the metrics port listens on loopback by default', async (t) => {
   const outer = Object.values(networkInterfaces())
     .flat()
     .find((each) => each?.internal === false && each.family === 'IPv4')
@@ -104,7 +104,7 @@ t.test('it listens on loopback unless it is told otherwise', async (t) => {
   t.equal((error as NodeJS.ErrnoException).code, 'ECONNREFUSED')
 })
 
-t.test('without METRICS_PORT there is no such port, and with it closing closes it', async (t) => {
+t.test('without METRICS_PORT the gateway opens no metrics port, and closing the gateway closes the port', async (t) => {
   const without = await startGateway({ on: gateway.test_database })
   t.notOk(without.lines.some((line) => line.includes('serving metrics')))
   await without.close()

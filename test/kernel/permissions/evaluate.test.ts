@@ -12,7 +12,7 @@ import { ALL_SYSTEM_ROLES, type RoleFact, type SystemRole } from '../../../src/k
 import { scopeCatalogue } from '../../../src/kernel/permissions/scope-catalogue.js'
 import { t } from '../../helpers/t.js'
 
-/** Contract section 6, written down a second time: the tests compare the product with this and not with itself. */
+/** The scopes of the system roles. This second copy is on purpose: the tests compare the code with it. */
 const EVERY =
   'conversations:view conversations:edit conversations:reply conversations:moderate handoff:perform customers:edit agents:view agents:edit users:manage keys:manage settings:manage analytics:view audit:view'
 const ROLE_TABLE: Record<SystemRole, string> = {
@@ -25,9 +25,9 @@ const ROLE_TABLE: Record<SystemRole, string> = {
 }
 const HOSTILE = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', '', '*', 'conversations:*', 'Keys:manage']
 
-/** A scope of an upstream that is gone: it stands in roles and keys, and gives nothing. */
+/** A scope of a removed upstream. Roles and keys still list it, but it has no effect. */
 const GONE = 'upstream:gone'
-/** A scope of an upstream that is there: Owner and Admin hold it like every other. */
+/** A scope of a current upstream. Owner and Admin have it like every other scope. */
 const DECLARED = 'upstream:later'
 const CATALOGUE = scopeCatalogue(new Map([[DECLARED, 'Something of an upstream']]))
 
@@ -52,7 +52,7 @@ const role: fc.Arbitrary<RoleFact> = fc.oneof(
     system_role: fc.constant(null),
     scopes: fc.array(scope),
   }),
-  // What stands in the row of a system role does not matter; its code does.
+  // The code of a system role decides its scopes. The list in its row is ignored.
   fc.record({ name: fc.string(), system_role: fc.constantFrom(...ALL_SYSTEM_ROLES), scopes: fc.array(scope) }),
 )
 const override: fc.Arbitrary<OverrideFact> = fc.record({ scope, effect: fc.constantFrom('grant', 'deny') })
@@ -69,13 +69,13 @@ const holdings: fc.Arbitrary<Holdings> = fc.oneof({ weight: 3, arbitrary: user }
 const namesOf = (held: Holdings) => new Set(effectiveScopes(held, CATALOGUE).map((each) => each.scope))
 const isSubset = (part: Iterable<string>, whole: ReadonlySet<string>) => [...part].every((each) => whole.has(each))
 const isSame = (left: ReadonlySet<string>, right: ReadonlySet<string>) => isSubset(left, right) && isSubset(right, left)
-/** Asserts a property over many generated cases; the failing case is in the message. */
+/** Asserts a property for many generated cases. The message holds the failing case. */
 function always<T>(t: Test, property: fc.IProperty<T>, runs = 500): void {
   const run = fc.check(property, { numRuns: runs })
   t.notOk(run.failed, run.failed ? String(fc.defaultReportMessage(run)) : `${run.numRuns} cases`)
 }
 
-t.test('the catalogue and the roles are those of the contract', async (t) => {
+t.test('the catalogue and the system roles have the scopes of the lists above', async (t) => {
   t.strictSame([...ALL_SCOPES].sort(), EVERY.split(' ').sort())
   for (const code of ALL_SYSTEM_ROLES) {
     const held = namesOf({
@@ -89,7 +89,7 @@ t.test('the catalogue and the roles are those of the contract', async (t) => {
   }
 })
 
-t.test('scopes are those of the roles and the grants, less the denies', async (t) => {
+t.test('the effective scopes are those of the roles and the grants, without the denies', async (t) => {
   always(
     t,
     fc.property(holdings, (held) => isSame(namesOf(held), naiveScopes(held))),
@@ -97,7 +97,7 @@ t.test('scopes are those of the roles and the grants, less the denies', async (t
 })
 
 t.test(
-  'a principal is allowed what its effective scopes contain, for every scope and for texts that are no scope',
+  'a principal is allowed a scope if and only if its effective scopes contain it, also for texts that are no scope',
   async (t) => {
     always(
       t,
@@ -110,7 +110,7 @@ t.test(
   },
 )
 
-t.test('every required scope must be held, and what is missing is exactly what is not', async (t) => {
+t.test('a principal needs every required scope, and missing lists exactly those that it lacks', async (t) => {
   always(
     t,
     fc.property(holdings, fc.array(asked), (held, required) => {
@@ -128,8 +128,8 @@ t.test('every required scope must be held, and what is missing is exactly what i
   )
 })
 
-// A deny that a second role, a grant or being Owner could outvote would be no way to stop a person.
-t.test('a deny beats every role, every grant, and Owner, wherever it stands in the list', async (t) => {
+// An administrator uses a deny to take a scope away. Another role, a grant or the Owner role must not override it.
+t.test('a deny overrides every role, every grant and the Owner role, at any position in the list', async (t) => {
   always(
     t,
     fc.property(user, scope, fc.nat(), (held, denied, at) => {
@@ -142,7 +142,7 @@ t.test('a deny beats every role, every grant, and Owner, wherever it stands in t
   )
 })
 
-t.test('adding a deny never adds a scope, adding a grant never takes one', async (t) => {
+t.test('a new deny never adds a scope, and a new grant never removes one', async (t) => {
   always(
     t,
     fc.property(user, scope, (held, name) => {
@@ -154,8 +154,8 @@ t.test('adding a deny never adds a scope, adding a grant never takes one', async
   )
 })
 
-// Role removal that kept the scopes was a fault of the system that this one replaces.
-t.test('removing a role never adds a scope, and none stays that only this role gave', async (t) => {
+// The system before this one had a defect: a member kept the scopes of a removed role.
+t.test('removing a role removes the scopes that only this role gave, and adds none', async (t) => {
   always(
     t,
     fc.property(user, fc.nat(), (held, at) => {
@@ -167,7 +167,7 @@ t.test('removing a role never adds a scope, and none stays that only this role g
   )
 })
 
-t.test('each effective scope names every place that it comes from, once', async (t) => {
+t.test('each effective scope lists all its sources', async (t) => {
   always(
     t,
     fc.property(user, (held) =>
@@ -180,8 +180,8 @@ t.test('each effective scope names every place that it comes from, once', async 
   )
 })
 
-// The demand of a key alone must not be met by whoever once used the key.
-t.test('a key never consults roles or overrides that ride along', async (t) => {
+// Attack: a key gets scopes of roles or overrides that are in the same record.
+t.test('the scopes of a key ignore roles and overrides in the same record', async (t) => {
   always(
     t,
     fc.property(key, user, asked, (held, { roles, overrides }, name) => {
@@ -192,8 +192,8 @@ t.test('a key never consults roles or overrides that ride along', async (t) => {
   )
 })
 
-// Names that every JavaScript object answers to would open a check that looks scopes up in an object.
-t.test('no name of Object.prototype, no wildcard and no other case is ever held', async (t) => {
+// Attack: a caller asks for a scope with the name of a property that every JavaScript object has, or with a wildcard.
+t.test('an Owner does not have a name of Object.prototype, a wildcard, or a scope in another case', async (t) => {
   const owner: Holdings = {
     kind: 'user',
     id: 'u',
@@ -204,5 +204,5 @@ t.test('no name of Object.prototype, no wildcard and no other case is ever held'
     t.notOk(CATALOGUE.has(name), name)
     t.strictSame(evaluate([name], owner, CATALOGUE).missing, [name])
   }
-  t.ok(evaluate([], { kind: 'key', id: 'k', scopes: [] }, CATALOGUE).allowed, 'nothing required is nothing missing')
+  t.ok(evaluate([], { kind: 'key', id: 'k', scopes: [] }, CATALOGUE).allowed, 'no required scope')
 })

@@ -19,16 +19,17 @@ const post = (body: string) => askRaw(gateway, '/v1/customers', { method: 'POST'
 const nested = (depth: number) => `{"name":"A","metadata":{"x":${'['.repeat(depth - 2)}${']'.repeat(depth - 2)}}}`
 const withMetadata = (json: string) => `{"name":"A","metadata":${json}}`
 
-t.test('201 a body of 32 levels is taken, and 400 one of 33', async (t) => {
+t.test('201 a body of 32 levels, and 400 a body of 33', async (t) => {
   t.equal(JSON_DEPTH_MAX, 32)
   t.equal((await post(nested(32))).status, 201)
   expectProblem(t, await post(nested(33)), 400, 'malformed_json')
-  expectProblem(t, await post('['.repeat(100_000)), 400, 'malformed_json', 'a tower that would overflow a stack')
-  expectProblem(t, await post(`${'{"a":'.repeat(40_000)}1`), 400, 'malformed_json', 'a tower of objects')
+  expectProblem(t, await post('['.repeat(100_000)), 400, 'malformed_json', '100,000 nested arrays')
+  expectProblem(t, await post(`${'{"a":'.repeat(40_000)}1`), 400, 'malformed_json', '40,000 nested objects')
 })
 
-// Attack: two parsers read two meanings; prototypes are polluted; the database is given what it cannot keep.
-t.test('400 a body that can be read in two ways, or cannot be kept as it is', async (t) => {
+// Attack: the client sends a body that two parsers read differently, that pollutes prototypes, or that the database
+// cannot store.
+t.test('400 a body that is ambiguous, or that the gateway cannot store unchanged', async (t) => {
   const bodies: Record<string, string> = {
     'a name twice': '{"name":"A","name":"B"}',
     'a name twice, written differently': '{"name":"A","n\\u0061me":"B"}',
@@ -50,20 +51,20 @@ t.test('400 a body that can be read in two ways, or cannot be kept as it is', as
     'a trailing comma': '{"name":"A",}',
     'single quotes': "{'name':'A'}",
     'a byte order mark': '\ufeff{"name":"A"}',
-    'something behind the value': '{"name":"A"} {"name":"B"}',
+    'a second value': '{"name":"A"} {"name":"B"}',
     'a raw control character': '{"name":"A\u0001"}',
     'only spaces': '   ',
     'cut off': '{"name":"A"',
     'no JSON at all': 'name=A',
   }
   for (const [name, body] of Object.entries(bodies)) expectProblem(t, await post(body), 400, 'malformed_json', name)
-  t.notOk(({} as Record<string, unknown>).is_admin, 'no prototype was touched')
+  t.notOk(({} as Record<string, unknown>).is_admin, 'Object.prototype is unchanged')
   for (const fine of ['{"n":9007199254740991}', '{"n":-1.5e-7}', '{"s":"\\ud83d\\ude00"}', '{"constructor":"Bosch"}']) {
     t.equal((await post(withMetadata(fine))).status, 201, fine)
   }
 })
 
-t.test('400 bytes that are no UTF-8 are refused, not replaced', async (t) => {
+t.test('400 bytes that are no UTF-8, which the gateway does not replace', async (t) => {
   for (const bytes of [
     [0xff],
     [0xc3, 0x28],
@@ -85,7 +86,7 @@ t.test('400 bytes that are no UTF-8 are refused, not replaced', async (t) => {
   }
 })
 
-t.test('400 a body that is missing, or no object', async (t) => {
+t.test('400 a missing body, or a body that is no object', async (t) => {
   for (const body of ['', 'null', '"A"', '1', 'true', '[]', '[{"name":"A"}]']) {
     expectProblem(t, await post(body), 400, 'validation_failed', body)
   }
@@ -93,8 +94,9 @@ t.test('400 a body that is missing, or no object', async (t) => {
   expectProblem(t, without, 400, 'validation_failed', 'no body and no media type')
 })
 
-// Attack: mass assignment, and the quiet loss of a field that somebody relies on.
-t.test('400 unknown fields and parameters are named, and nothing is coerced', async (t) => {
+// Attack: mass assignment. The client sends members that it may not set. The gateway must also not silently ignore a
+// member on which the client relies.
+t.test('400 the response names unknown members and parameters, and the gateway converts no types', async (t) => {
   const refused = async (pointer: string, body: object) => {
     const answer = await post(JSON.stringify(body))
     expectProblem(t, answer, 400, 'validation_failed', JSON.stringify(body))
@@ -139,10 +141,10 @@ t.test('400 unknown fields and parameters are named, and nothing is coerced', as
   }
 })
 
-t.test('413 a body of more than 256 KiB, announced or not', async (t) => {
+t.test('413 a body of more than 256 KiB, with and without Content-Length', async (t) => {
   const filled = (bytes: number) => `{"name":"A","x":"${'a'.repeat(bytes - 19)}"}`
-  expectProblem(t, await post(filled(262_144)), 400, 'validation_failed', '256 KiB are read')
-  expectProblem(t, await post(filled(262_145)), 413, 'body_too_large', 'one more is not')
+  expectProblem(t, await post(filled(262_144)), 400, 'validation_failed', '256 KiB')
+  expectProblem(t, await post(filled(262_145)), 413, 'body_too_large', '256 KiB and 1 byte')
   const chunk = filled(262_145)
   const request = head(
     'POST /v1/customers HTTP/1.1',
@@ -155,8 +157,8 @@ t.test('413 a body of more than 256 KiB, announced or not', async (t) => {
   expectProblem(t, answer, 413, 'body_too_large', 'in chunks, without a length')
 })
 
-// Attack: none; a password that stands in a damaged body must not come back in the answer or stay in the log.
-t.test('a secret in a malformed body is in no answer and in no line of the log', async (t) => {
+// Attack: an attacker reads the password of a malformed body in the response or in the log.
+t.test('neither the response nor the log holds a secret of a malformed body', async (t) => {
   const secret = 'planted-secret-2-quartz'
   const json = { 'content-type': 'application/json' }
   for (const body of [
@@ -174,11 +176,11 @@ t.test('a secret in a malformed body is in no answer and in no line of the log',
     t.notMatch(answer.text, new RegExp(secret))
   }
   const log = gateway.lines.join('')
-  t.match(log, /malformed_json/, 'the log was written')
+  t.match(log, /malformed_json/, 'the refusals in the log')
   t.notMatch(log, new RegExp(secret))
 })
 
-t.test('whatever JSON.stringify writes of plain values comes back as it was', (t) => {
+t.test('the parser returns the values that JSON.stringify wrote', (t) => {
   const refused = /__proto__|"constructor"|\\u0000|\\ud[89a-f]|\d{16}|e\+/i
   const values = fc.jsonValue({ maxDepth: 6 }).filter((value) => !refused.test(JSON.stringify(value)))
   fc.assert(
@@ -191,7 +193,7 @@ t.test('whatever JSON.stringify writes of plain values comes back as it was', (t
   t.end()
 })
 
-t.test('any text is either refused as a problem, or means what JSON.parse says', (t) => {
+t.test('the parser refuses any text with malformed_json, or returns the value of JSON.parse', (t) => {
   const shards = [
     '{',
     '}',

@@ -23,7 +23,7 @@ for (let number = 0; number < 7; number += 1) {
 type Row = Record<string, string>
 const get = (path: string, headers = owner) => ask(gateway, path, { headers })
 
-/** Follows a list to its end, by cursor or by its Link header as it is. */
+/** Reads all pages of a list, with next_cursor or with the unchanged URL of the Link header. */
 async function follow(first: string, by: 'cursor' | 'link', headers = owner): Promise<Row[][]> {
   const pages: Row[][] = []
   let path: string | undefined = first
@@ -43,7 +43,7 @@ async function follow(first: string, by: 'cursor' | 'link', headers = owner): Pr
 
 const idOf = (row: Row) => row.id ?? row.user_id
 
-t.test('pages of any size, joined, are the whole list once, in the same order', async (t) => {
+t.test('the pages of any limit contain each row of the list once and in the same order', async (t) => {
   const lists: [string, Record<string, string>][] = [
     ['/v1/customers', owner],
     ['/v1/customers?tag=even', owner],
@@ -76,20 +76,20 @@ t.test('pages of any size, joined, are the whole list once, in the same order', 
     )
   }
   t.equal((await follow('/v1/customers?limit=100', 'cursor')).flat().length, COUNT)
-  t.equal((await get('/v1/customers')).body.data.length, COUNT, '50 unless asked')
+  t.equal((await get('/v1/customers')).body.data.length, COUNT, 'the default limit is 50')
 })
 
-t.test('rows that come and go between two pages neither repeat nor hide the others', async (t) => {
+t.test('rows that are created or deleted between two pages neither repeat nor hide other rows', async (t) => {
   const before = (await follow('/v1/customers?limit=100', 'cursor')).flat().map(idOf) as string[]
   const first = await get('/v1/customers?limit=10')
   const newer = await world.createCustomer('acme')
   await ask(gateway, `/v1/customers/${before[9]}`, { method: 'DELETE', headers: owner })
   const rest = (await follow(`/v1/customers?limit=10&cursor=${first.body.next_cursor}`, 'link')).flat().map(idOf)
-  t.same(rest, before.slice(10), 'even when the row that the page ended with is gone')
+  t.same(rest, before.slice(10), 'after the last row of the page was deleted')
   t.notOk(rest.includes(newer.id))
 })
 
-t.test('a Link carries the filters of the list, and none of the credentials', async (t) => {
+t.test('a Link contains the filters of the list, and no credentials', async (t) => {
   const answer = await get('/v1/customers?limit=2&tag=even&search=ACMEMARK%20')
   const link = answer.headers.get('link') ?? ''
   const parameters = new URL(/<([^>]+)>/.exec(link)?.[1] ?? '', gateway.url).searchParams
@@ -102,7 +102,7 @@ t.test('a Link carries the filters of the list, and none of the credentials', as
   t.notOk(link.includes(acme.key) || link.includes(await world.token('owner')))
 })
 
-// Attack: a cursor that was bent, or belongs to another list, shows what the list itself would not.
+// Attack: the client changes a cursor, or uses one of another list, to see rows that the list does not show.
 t.test('400 a cursor that is forged, cut, or of another tenant, list or filter', async (t) => {
   const cursor = async (path: string, headers = owner): Promise<string> => (await get(path, headers)).body.next_cursor
   const mine = await cursor('/v1/customers?limit=2')
@@ -117,7 +117,7 @@ t.test('400 a cursor that is forged, cut, or of another tenant, list or filter',
     'an id alone': encode(id),
     'another digest': encode(`${'0'.repeat(digest.length)}.${id}`),
     'no id': encode(`${digest}.`),
-    'an id that is none': encode(`${digest}.' or 1=1 --`),
+    'a malformed id': encode(`${digest}.' or 1=1 --`),
     'an id and more': encode(`${digest}.${id}' --`),
     'the id of a key': encode(`${digest}.AAAAbbbb0000`),
     'a position': encode(`${digest}.7`),
@@ -128,7 +128,7 @@ t.test('400 a cursor that is forged, cut, or of another tenant, list or filter',
     'of the platform': await cursor('/v1/platform/users?limit=2', await world.bearer('operator')),
   }
   for (const [name, value] of Object.entries(forged)) {
-    t.ok(value, `${name} is there`)
+    t.ok(value, `the cursor ${name}`)
     const answer = await get(`/v1/customers?limit=2&cursor=${value}`)
     expectProblem(t, answer, 400, 'invalid_cursor', name)
   }
@@ -146,8 +146,8 @@ t.test('400 a cursor that is forged, cut, or of another tenant, list or filter',
   )
 })
 
-// Attack: an id of another make reaches a column that cannot be compared with it, and the database fails.
-t.test('400 a cursor with an id that the list could not have', async (t) => {
+// Attack: the client puts an id of another type into a cursor, so that the database fails to compare it.
+t.test('400 a cursor with an id that no row of the list can have', async (t) => {
   const audit = `/v1/tenants/${acme.id}/audit-events`
   const lists = [
     [`/v1/tenants/${acme.id}/keys`, '7', world.ids.owner],
@@ -168,8 +168,8 @@ t.test('400 a cursor with an id that the list could not have', async (t) => {
   t.match(await get(`${audit}?cursor=${beyond}`, bearer), { status: 200, body: { data: [], next_cursor: null } })
 })
 
-// Attack: a cursor says where to go on, so it is made to say the id of another tenant's row.
-t.test('200 a cursor that names another tenant’s row shows nothing of that tenant', async (t) => {
+// Attack: the client puts the id of another tenant's row into a cursor.
+t.test('200 a cursor with the id of another tenant’s row returns no row of that tenant', async (t) => {
   const mine = (await get('/v1/customers?limit=2')).body.next_cursor
   const [digest] = Buffer.from(mine, 'base64url').toString().split('.')
   const foreign = await world.createCustomer('globex')

@@ -34,7 +34,7 @@ const HANDSHAKE = {
   'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
 }
 
-t.test('101 a route that speaks WebSocket, for whoever passes the pipeline; it still answers HTTP', async (t) => {
+t.test('101 a WebSocket route for a caller who passes the pipeline, and the route still answers HTTP', async (t) => {
   const headers = await world.as('owner')
   const socket = openSocket(gateway, '/socket', { headers })
   await socket.opened()
@@ -43,13 +43,14 @@ t.test('101 a route that speaks WebSocket, for whoever passes the pipeline; it s
   t.match((await ask(gateway, '/socket', { headers })).body, { over: 'http' })
   socket.socket.close()
   await socket.closed()
-  await until('it was logged', () =>
+  await until('the handshake is logged', () =>
     gateway.lines.some((line) => line.includes('"route":"/socket","address"') && line.includes('"status":101')),
   )
 })
 
-// Stops a refusal that a page cannot see: to a browser, an answer that is no upgrade is 1006 and nothing more.
-t.test('4401 4403 4429 1008 a refusal is an acceptance and a close that names the problem', async (t) => {
+// A browser reports a response that is no upgrade as close code 1006, without status or body. So the gateway accepts the
+// socket and closes it with a code.
+t.test('4401 4403 4429 1008 a refused handshake is accepted and closed with the code of the problem', async (t) => {
   const owner = await world.as('owner')
   const cases = [
     [{}, 4401, 'tenant_credentials_required'],
@@ -76,17 +77,17 @@ t.test('4401 4403 4429 1008 a refusal is an acceptance and a close that names th
   await flooding.close()
 })
 
-t.test('a refusal of a handshake is recorded like any other', async (t) => {
+t.test('a refused handshake is logged with its HTTP status', async (t) => {
   await openSocket(gateway, '/socket', { headers: await world.as('analyst') }).closed()
-  await until('the audit has it', async () => {
+  await until('the refusal is logged', async () => {
     await gateway.sql('select 1')
     return gateway.lines.some((line) => line.includes('"status":403') && line.includes('"route":"/socket"'))
   })
   t.pass()
 })
 
-// Stops a handshake from opening a socket where nobody expects one, past whatever the route does.
-t.test('400 404 a handshake to any other route is answered over HTTP, and upgrades nothing', async (t) => {
+// Attack: a client opens a WebSocket on a route without one, so that the checks of the route do not apply.
+t.test('400 404 over HTTP for a handshake to a route without WebSockets', async (t) => {
   const headers = await world.as('owner')
   for (const [path, status, code] of [
     ['/v1/customers', 400, 'no_web_socket'],
@@ -101,8 +102,8 @@ t.test('400 404 a handshake to any other route is answered over HTTP, and upgrad
   }
 })
 
-// Stops a client library that offers HTTP/2 over plain text with each request from being left without an answer.
-t.test('200 an upgrade to anything else, or a handshake that is none, is an ordinary request', async (t) => {
+// Some client libraries offer HTTP/2 over plain text with each request. They must get a response.
+t.test('200 an upgrade to another protocol, or an invalid handshake, is handled as an ordinary request', async (t) => {
   const offers = [
     { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'http2-settings': 'AAMAAABkAAQAAP__' },
     { ...HANDSHAKE, 'sec-websocket-version': '8' },
@@ -126,18 +127,18 @@ t.test('200 an upgrade to anything else, or a handshake that is none, is an ordi
     lines: [...Object.entries(HANDSHAKE).flat(), 'content-type', 'application/json', 'content-length', '2'],
     body: '{}',
   })
-  t.equal(posted.status, 200, 'a handshake is a GET')
+  t.equal(posted.status, 200, 'a POST with the headers of a handshake')
 })
 
-t.test('400 a protocol header that cannot be read is answered with a problem', async (t) => {
+t.test('400 a problem for a malformed Sec-WebSocket-Protocol header', async (t) => {
   const lines = Object.entries({ ...HANDSHAKE, ...(await world.as('owner')), 'sec-websocket-protocol': 'a,,b' }).flat()
   const answer = await askRaw(gateway, '/socket', { lines })
   t.match(answer, { status: 400, body: { code: 'malformed_request' } })
 })
 
-// Attack: a handshake that is answered as no handshake, by a peer that never closes: it held a socket for ever, and a
-// gateway with one of them could not be stopped in good order.
-t.test('400 a peer that is answered so and does not close is cut off, whoever it is', async (t) => {
+// Attack: the client sends an invalid handshake and never closes its side. The socket once stayed open for ever, and the
+// gateway could not shut down gracefully.
+t.test('400 the gateway destroys the socket of a refused handshake if the client does not close it', async (t) => {
   for (const headers of [{}, await world.as('owner')]) {
     const { hostname, port } = new URL(gateway.url)
     const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true })
@@ -149,13 +150,13 @@ t.test('400 a peer that is answered so and does not close is cut off, whoever it
     socket.on('data', (chunk) => {
       text += chunk
     })
-    // A reset: it has not been polite, and neither are we.
+    // The gateway resets the connection, which emits an error here.
     socket.on('error', () => undefined)
     const server = gateway.app.server
     const count = () => new Promise<number>((resolve) => server.getConnections((_error, number) => resolve(number)))
-    await until('it is answered', () => text.includes('malformed_request'))
+    await until('the response arrives', () => text.includes('malformed_request'))
     const open = await count()
-    await until('it is cut off', async () => {
+    await until('the gateway closes the socket', async () => {
       is_cut = (await count()) < open
       return is_cut
     })
@@ -164,8 +165,8 @@ t.test('400 a peer that is answered so and does not close is cut off, whoever it
   }
 })
 
-// Attack: to let handshakes be refused and never to answer the close, so that each holds a socket.
-t.test('a refused socket is cut when its peer does not close it', async (t) => {
+// Attack: the client sends handshakes that the gateway refuses, and never answers the close frame, to hold sockets.
+t.test('the gateway destroys a refused WebSocket whose client does not answer the close frame', async (t) => {
   let most = 0
   const handshake = async () => {
     const made = await deafHandshake()
@@ -173,8 +174,8 @@ t.test('a refused socket is cut when its peer does not close it', async (t) => {
     return made
   }
   const sockets = await Promise.all(Array.from({ length: 300 }, handshake))
-  t.ok(most <= 256 && most > 0, `${most} of 300 were open at once, only to be refused; the others got plain HTTP`)
-  await until('all of them are gone', () => sockets.every(({ isGone }) => isGone()))
+  t.ok(most <= 256 && most > 0, `${most} of 300 refused sockets were open at once; the others got a response over HTTP`)
+  await until('all sockets are closed', () => sockets.every(({ isGone }) => isGone()))
 })
 
 function deafHandshake(): Promise<{ status: number; isGone: () => boolean }> {
@@ -182,7 +183,7 @@ function deafHandshake(): Promise<{ status: number; isGone: () => boolean }> {
   return new Promise((resolve, reject) => {
     outgoing.on('upgrade', (_response, socket) => {
       let gone = false
-      // It reads, and never answers.
+      // This client reads and never answers the close frame.
       socket.on('data', () => undefined)
       socket.on('error', () => undefined)
       socket.on('close', () => {
@@ -199,7 +200,7 @@ function deafHandshake(): Promise<{ status: number; isGone: () => boolean }> {
   })
 }
 
-t.test('1012 an open socket is told to come back when the gateway goes down', async (t) => {
+t.test('1012 with Retry-After for an open socket when the gateway shuts down', async (t) => {
   const other = await startGateway({ on: gateway.test_database, more: gatewayRoute })
   const sockets = Array.from({ length: 3 }, () => openSocket(other, '/socket'))
   await Promise.all(sockets.map((socket) => socket.opened()))

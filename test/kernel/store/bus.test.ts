@@ -4,7 +4,7 @@ import { t } from '../../helpers/t.js'
 
 const EVENT: LiveEvent = { kind: 'rights_changed', tenant_id: null, user_id: null, conversation_id: null }
 
-t.test('every listener hears what is published while it listens', async (t) => {
+t.test('every listener gets the events that are published while it is subscribed', async (t) => {
   const bus = openBus((error) => t.fail(String(error)))
   const heard: string[] = []
   const stop = bus.subscribe(() => heard.push('first'))
@@ -16,8 +16,8 @@ t.test('every listener hears what is published while it listens', async (t) => {
   t.same(heard, ['first', 'second', 'second'])
 })
 
-// Stops one broken listener from failing a request whose change was committed, and from making the others deaf.
-t.test('a listener that throws is told of, and neither the writer nor the other listeners notice', async (t) => {
+// A listener that throws must not fail a request whose change is committed, and must not keep events from the others.
+t.test('the bus reports a listener that throws, and the writer and the other listeners are not affected', async (t) => {
   const errors: unknown[] = []
   const bus = openBus((error) => errors.push(error))
   let heard = 0

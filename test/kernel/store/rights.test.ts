@@ -7,8 +7,9 @@ import { t } from '../../helpers/t.js'
 const TENANT = 'a-tenant'
 const of = (target: Target, tenant_id: string | null = TENANT) => ({ tenant_id, changes: {}, ...target }) as Subject
 
-// Stops a right from outliving its end on an open connection because an action was listed as one that changes none.
-t.test('every action that takes something away makes connections check their rights again', async (t) => {
+// Attack: a caller keeps an open connection after losing a right, because the list says that the action changes no
+// rights.
+t.test('every action that removes a right makes connections check their rights again', async (t) => {
   const taking = (Object.keys(ACTIONS) as Action[]).filter((action) =>
     /(removed|revoked|rotated|disabled|locked_down|suspended|ended|deleted|updated|set|changed|reset)$/.test(action),
   )
@@ -17,7 +18,7 @@ t.test('every action that takes something away makes connections check their rig
   t.ok(taking.length > 20, taking.join())
 })
 
-t.test('the event names the callers whom the effect of the action and the ids of the subject name', async (t) => {
+t.test('the event names the callers that follow from the action and from the ids of its subject', async (t) => {
   const event = { kind: 'rights_changed', tenant_id: TENANT, user_id: null, conversation_id: null }
   const user_id = 'u'
   const conversation_id = 'c'
@@ -45,12 +46,12 @@ t.test('the event names the callers whom the effect of the action and the ids of
   }
 })
 
-t.test('a subject that does not name the user of the effect concerns every user', async (t) => {
+t.test('an action for one user whose subject has no user id concerns every user', async (t) => {
   const event = rightsChangedBy('member.removed', of({ kind: 'role', id: 'r' }))
   t.same(event, { kind: 'rights_changed', tenant_id: TENANT, user_id: null, conversation_id: null })
 })
 
-t.test('the audit names a subject by its id, by two ids with a slash between them, or not at all', async (t) => {
+t.test('the target id in the audit is one id, two ids with a slash between them, or null', async (t) => {
   const user_id = 'u'
   t.equal(targetIdOf({ kind: 'customer', id: 'x' }), 'x')
   t.equal(targetIdOf({ kind: 'member', user_id }), 'u')

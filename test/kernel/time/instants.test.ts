@@ -11,7 +11,7 @@ const owner = await world.bearer('owner')
 const operator = await world.bearer('operator')
 const of_acme = `/v1/tenants/${world.acme.id}`
 
-/** What only some of those who read a point in time know: the schema library, JavaScript or the database. */
+/** Texts that only some of the schema library, JavaScript and the database accept as a point in time. */
 const NONE = [
   '0000-01-01T00:00:00Z',
   '10000-01-01T00:00:00Z',
@@ -39,7 +39,7 @@ const NONE = [
   '',
 ]
 
-t.test('a point in time is one for everybody who reads it', async (t) => {
+t.test('the gateway accepts only points in time that the database reads too', async (t) => {
   for (const text of NONE) t.notOk(isInstant(text), JSON.stringify(text))
   for (const text of [
     '2026-01-01T00:00:00Z',
@@ -53,12 +53,12 @@ t.test('a point in time is one for everybody who reads it', async (t) => {
   ]) {
     t.ok(isInstant(text), text)
     const [row] = await gateway.sql(`select '${text}'::timestamptz as read`)
-    t.ok(row?.read, 'and the database reads it')
+    t.ok(row?.read, 'the database reads the text')
   }
 })
 
-// Stops a date that only the database refuses, or only we do, from being a 500, or another day than the one sent.
-t.test('400 wherever a point in time is taken, one that is none is refused with a pointer', async (t) => {
+// If only the database refused a date, the client would get a 500. If the two read it differently, it would change.
+t.test('400 with a pointer for an invalid point in time, in every body and query', async (t) => {
   const places: [string, string, string, (text: string) => unknown][] = [
     ['POST', `${of_acme}/keys`, '/expires_at', (expires_at) => ({ name: 'x', expires_at })],
     ['PATCH', `${of_acme}/keys/${world.acme.integration_key_id}`, '/expires_at', (expires_at) => ({ expires_at })],
@@ -96,7 +96,7 @@ t.test('400 wherever a point in time is taken, one that is none is refused with 
   }
 })
 
-t.test('200 an offset is the same moment, and is answered in UTC', async (t) => {
+t.test('200 a time with an offset, which the response returns in UTC', async (t) => {
   const path = `/v1/platform/tenants/${world.globex.id}`
   const change = (trial_ends_at: string) =>
     ask(gateway, path, { method: 'PATCH', headers: operator, body: { trial_ends_at } })

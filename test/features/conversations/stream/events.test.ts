@@ -9,7 +9,7 @@ const here = await startListening()
 t.teardown(() => here.close())
 const { gateway, world, open, say, call, events, listen, poll, streamOf } = here
 
-t.test('200 server-sent events: ready, messages with their seq as id, and everything else without one', async (t) => {
+t.test('200 server-sent events: ready, messages with their seq as id, and other events without id', async (t) => {
   const { id } = await open()
   const stream = await events('agent', id)
   t.match((await stream.response()).headers, {
@@ -39,11 +39,11 @@ t.test('200 server-sent events: ready, messages with their seq as id, and everyt
   stream.close()
 })
 
-t.test('Last-Event-ID goes on where a stream was cut, whatever its URL says', async (t) => {
+t.test('Last-Event-ID continues a stream at its position, and overrides `after` in the URL', async (t) => {
   const { id } = await open()
   for (let count = 1; count <= 5; count++) await say('lead', id, `message ${count}`)
   const first = await events('agent', id, '?after=2')
-  await until('what is behind 2', () => first.events.length === 4)
+  await until('the messages after seq 2 arrive', () => first.events.length === 4)
   t.same(
     first.events.slice(1).map((event) => event.id),
     ['3', '4', '5'],
@@ -53,7 +53,7 @@ t.test('Last-Event-ID goes on where a stream was cut, whatever its URL says', as
   const second = await events('agent', id, '?after=2', { 'last-event-id': '5' })
   await second.event('chat_message')
   await say('lead', id, 'live')
-  await until('both', () => second.events.length === 3)
+  await until('the missed and the live message arrive', () => second.events.length === 3)
   t.same(
     second.events.map(({ type, id }) => [type, id]),
     [
@@ -67,17 +67,17 @@ t.test('Last-Event-ID goes on where a stream was cut, whatever its URL says', as
   t.match(bad, { status: 400, body: { code: 'validation_failed', errors: [{ pointer: '/last-event-id' }] } })
 })
 
-t.test('a comment every 15 s keeps the stream alive', async (t) => {
+t.test('the gateway sends a comment every 15 s, which keeps the stream open', async (t) => {
   const { id } = await open()
   const stream = await events('agent', id)
   await stream.event('ready')
   gateway.clock.advance(15_000)
-  await until('a comment', () => stream.state.text.includes(': still here\n\n'))
-  t.equal(stream.events.length, 1, 'which is no event')
+  await until('the comment arrives', () => stream.state.text.includes(': still here\n\n'))
+  t.equal(stream.events.length, 1, 'a comment is not an event')
   stream.close()
 })
 
-t.test('401 403 404 plain HTTP gets the problem', async (t) => {
+t.test('401 403 404 a refused stream gets the problem over HTTP', async (t) => {
   const { id } = await open({ visibility: 'members' })
   const accept = { accept: 'text/event-stream' }
   t.match(await call({}, 'GET', streamOf(id), undefined, accept), {
@@ -100,7 +100,7 @@ t.test('401 403 404 plain HTTP gets the problem', async (t) => {
   listed.close()
 })
 
-t.test('a poll answers at once when there is something, and otherwise as soon as there is', async (t) => {
+t.test('200 a poll responds at once if there are messages, and otherwise at the next message', async (t) => {
   const { id } = await open()
   await say('lead', id, 'first')
   const at_once = await poll('agent', id, 0, 25)
@@ -112,21 +112,21 @@ t.test('a poll answers at once when there is something, and otherwise as soon as
   t.same(
     (await waiting).body.data[0],
     (await socket.frame('chat_message')).payload,
-    'the same message with the same seq',
+    'the same message as on the socket',
   )
 })
 
-t.test('a poll that meets nothing ends with an empty page when its time is over', async (t) => {
+t.test('200 a poll without messages ends with an empty page after its wait time', async (t) => {
   const { id } = await open()
   const waiting = poll('agent', id, 0, 20)
   let is_answered = false
   void waiting.then(() => {
     is_answered = true
   })
-  await until('it counts', async () => (await poll('lead', id, 0, 0)).status === 200)
+  await until('the gateway accepts the polls', async () => (await poll('lead', id, 0, 0)).status === 200)
   gateway.clock.advance(19_000)
   t.equal(is_answered, false)
-  await until('it is answered', () => {
+  await until('the poll gets its response', () => {
     gateway.clock.advance(500)
     return is_answered
   })
@@ -137,13 +137,14 @@ t.test('a poll that meets nothing ends with an empty page when its time is over'
   }
 })
 
-// Attack: polls whose clients are gone at once, so that they hold places for 25 s.
-t.test('a poll whose client is gone holds no place', async (t) => {
+// Attack: opens polls and disconnects at once, to hold connection slots for 25 s.
+t.test('a poll whose client disconnects releases its connection slot', async (t) => {
   const { id } = await open()
   const headers = await world.as('agent')
   for (let round = 0; round < 3; round++) {
     const url = `${gateway.url}/v1/conversations/${id}/messages?after=0&wait=25`
-    // Not fetch: an aborted fetch can leave a connection without a request, which the close of the gateway waits for.
+    // `fetch` is not used here: an aborted fetch can leave a connection without a request, which delays the close of
+    // the gateway.
     const polls = Array.from({ length: 40 }, () => request(url, { headers, agent: false }))
     const ends = polls.map((poll) => new Promise((resolve) => poll.on('error', () => undefined).on('close', resolve)))
     for (const poll of polls) poll.end()
@@ -153,14 +154,14 @@ t.test('a poll whose client is gone holds no place', async (t) => {
     await Promise.all(ends)
   }
   await until(
-    'there is room',
+    'a connection slot is free',
     async () => (await call('agent', 'POST', `/v1/conversations/${id}/tickets`)).status === 201,
   )
   t.pass()
 })
 
-// Stops whoever resets their requests early from filling up the places of a user, or of a tenant, for good.
-t.test('a stream whose client left before it began gives its place back', async (t) => {
+// Attack: resets requests early to use up the connection slots of a user or a tenant for ever.
+t.test('a stream whose client disconnects before it begins releases its connection slot', async (t) => {
   const { id } = await open()
   await Promise.all(
     Array.from({ length: 160 }, async (_, number) => {
@@ -169,7 +170,7 @@ t.test('a stream whose client left before it began gives its place back', async 
       stream.close()
     }),
   )
-  await until('a place is free', async () => {
+  await until('a connection slot is free', async () => {
     const stream = await events('agent', id)
     const { statusCode } = await stream.response()
     stream.close()

@@ -13,7 +13,7 @@ async function closeAll(...sockets: Awaited<ReturnType<typeof listen>>[]) {
   await Promise.all(sockets.map((each) => each.closed()))
 }
 
-t.test('4429 429 a user has so many connections, of all kinds together, and gets room by closing one', async (t) => {
+t.test('4429 429 the limit of connections of a user counts all kinds, and closing one makes room', async (t) => {
   const { id } = await open()
   const first = await listen('agent', id)
   const second = await listen('agent', id)
@@ -21,7 +21,7 @@ t.test('4429 429 a user has so many connections, of all kinds together, and gets
   await stream.event('ready')
   const waiting = poll('agent', id, 0, 25)
   const full = async () => (await call('agent', 'POST', `/v1/conversations/${id}/tickets`)).status === 429
-  await until('the poll counts too', full)
+  await until('the poll counts as a connection', full)
   const refused = await connect('agent', id)
   t.same(await refused.closed(), { code: 4429, reason: 'too_many_connections; Retry-After: 5' })
   t.match(await call('agent', 'GET', streamOf(id), undefined, { accept: 'text/event-stream' }), {
@@ -33,11 +33,11 @@ t.test('4429 429 a user has so many connections, of all kinds together, and gets
   t.equal((await waiting).status, 200)
   const third = await listen('agent', id)
   stream.close()
-  await until('its place is free', async () => !(await full()))
+  await until('the closed stream has released its slot', async () => !(await full()))
   await closeAll(first, second, third)
 })
 
-t.test('4429 a tenant has so many, and another tenant does not notice', async (t) => {
+t.test('4429 the limit of connections is per tenant', async (t) => {
   const { id } = await open()
   const sockets = [
     ...(await Promise.all([1, 2, 3, 4].map(() => listen('lead', id)))),
@@ -50,7 +50,7 @@ t.test('4429 a tenant has so many, and another tenant does not notice', async (t
   await closeAll(await listen(foreign, theirs.id), ...sockets)
 })
 
-t.test('over the budget of typing an error frame, and 4429 after ten of them', async (t) => {
+t.test('4429 typing over the budget gets error frames, and the tenth closes the connection', async (t) => {
   const { id } = await open()
   const socket = await listen('agent', id)
   const listener = await listen('lead', id)
@@ -59,12 +59,12 @@ t.test('over the budget of typing an error frame, and 4429 after ten of them', a
   const errors = socket.frames.filter(({ type }) => type === 'error')
   t.equal(errors.length, 10)
   t.match(errors[0]?.payload, { code: 'rate_limited', status: 429, violated_policies: ['typing'] })
-  t.equal(listener.frames.filter(({ type }) => type === 'chat_typing').length, 2, 'the budget is what the others hear')
+  t.equal(listener.frames.filter(({ type }) => type === 'chat_typing').length, 2, 'frames within the budget')
   await closeAll(listener)
 })
 
-// Attack: one client that keeps the gateway busy with frames that need no rights.
-t.test('4429 a flood of frames, whatever they say', async (t) => {
+// Attack: floods the gateway with frames that need no scope.
+t.test('4429 a flood of frames of any kind closes the connection', async (t) => {
   const { id } = await open()
   for (const frame of ['{"type":"ping"}', 'no json']) {
     const socket = await listen('agent', id)
@@ -73,10 +73,10 @@ t.test('4429 a flood of frames, whatever they say', async (t) => {
   }
   const controls = await listen('agent', id)
   for (let count = 0; count < 80; count++) controls.socket.ping()
-  t.match(await controls.closed(), { code: 4429 }, 'pings of the protocol')
+  t.match(await controls.closed(), { code: 4429 }, 'ping frames of the protocol')
 })
 
-t.test('1009 a frame over 16 KiB, 1008 a binary one; one of just 16 KiB is read', async (t) => {
+t.test('1009 1008 a frame over 16 KiB, and a binary frame; a frame of exactly 16 KiB is accepted', async (t) => {
   const { id } = await open()
   const large = await listen('agent', id)
   large.send('x'.repeat(16_384))
@@ -88,10 +88,10 @@ t.test('1009 a frame over 16 KiB, 1008 a binary one; one of just 16 KiB is read'
   t.same(await binary.closed(), { code: 1008, reason: 'malformed_request' })
   const unmasked = await listen('agent', id)
   Reflect.get(unmasked.socket, '_socket').write(Buffer.from([0x81, 0x02, 0x7b, 0x7d]))
-  t.match(await unmasked.closed(), { code: 1002 }, 'what is no frame is answered in the words of the protocol')
+  t.match(await unmasked.closed(), { code: 1002 }, 'an invalid frame')
 })
 
-t.test('the gateway pings every 30 s; 4408 a peer that is silent for 60 s is dropped', async (t) => {
+t.test('4408 the gateway pings every 30 s, and closes a connection that is silent for 60 s', async (t) => {
   const { id } = await open()
   const alive = await listen('agent', id)
   const dead = await listen('lead', id, '', { autoPong: false })
@@ -104,7 +104,7 @@ t.test('the gateway pings every 30 s; 4408 a peer that is silent for 60 s is dro
   })
   for (const turn of [1, 2]) {
     gateway.clock.advance(30_000)
-    await until('both were asked', () => pings.alive === turn && (pings.dead === turn || !dead.isOpen()))
+    await until('both clients got a ping', () => pings.alive === turn && (pings.dead === turn || !dead.isOpen()))
   }
   t.same(await dead.closed(), { code: 4408, reason: 'connection_silent' })
   t.ok(alive.isOpen())
@@ -119,35 +119,35 @@ t.test('the gateway pings every 30 s; 4408 a peer that is silent for 60 s is dro
   await closeAll(alive, talking)
 })
 
-// Attack: to ask for everything and read nothing, so that it piles up in the memory of the gateway.
+// Attack: requests many messages and does not read them, so that they fill the memory of the gateway.
 for (const way of ['WebSocket', 'server-sent events'] as const) {
-  t.test(`1013 a reader by ${way} that does not read is ended, and the others notice nothing`, async (t) => {
+  t.test(`1013 a reader by ${way} that does not read is disconnected, and disturbs no other connection`, async (t) => {
     const { id } = await open()
     const { id: elsewhere } = await open()
     const slow = way === 'WebSocket' ? await slowSocket(id) : await slowStream(id)
     const others = await Promise.all([1, 2, 3].map(() => listen('agent', elsewhere)))
     const reader = await listen('lead', id)
-    // Seven megabytes that become known at once, as after a pause of the bus: no budget of writers slows them down.
+    // 7 MB become visible at once, as after a failure of the bus. No budget of the writers slows them down.
     await gateway.sql(`
       insert into messages (tenant_id, id, conversation_id, seq, author_kind, author_id, content, created_at)
         select '${world.acme.id}', gen_random_uuid(), '${id}', n, 'user', '${world.ids.owner}', repeat('\u{1f642}', 2000), now()
         from generate_series(1, 900) n;
       update conversations set last_seq = 900 where id = '${id}'`)
     await say('owner', id, 'one more')
-    await until('the reader has all of it', () => reader.frames.length === 902, { within_ms: 30_000 })
+    await until('the reader has all messages', () => reader.frames.length === 902, { within_ms: 30_000 })
     const seqs = reader.frames.slice(1).map(({ payload }) => payload.seq)
-    t.equal(String(seqs), String(Array.from({ length: 901 }, (_each, index) => index + 1)), 'each once, in order')
-    await until('the other one is given up', async () => {
+    t.equal(String(seqs), String(Array.from({ length: 901 }, (_each, index) => index + 1)), 'each seq once, in order')
+    await until('the slow connection has released its slot', async () => {
       gateway.clock.advance(5_000)
       return (await call('agent', 'POST', `/v1/conversations/${id}/tickets`)).status === 201
     })
     t.match(await slow.readOn(), { code: 1013, reason: 'connection_slow' })
-    t.ok(slow.heard() < 900, 'what it did not read was not kept for it')
+    t.ok(slow.heard() < 900, 'the gateway did not buffer the unread messages')
     await closeAll(reader, ...others)
   })
 }
 
-/** Listens, and reads nothing until it reads on to the end, which says why it ended. */
+/** Listens without reading. `readOn` reads to the end, and returns how the connection ended. */
 async function slowSocket(id: string) {
   const slow = await listen('agent', id)
   slow.socket.pause()
@@ -167,13 +167,13 @@ async function slowStream(id: string) {
     response.resume()
     const { payload } = await slow.event('error')
     await slow.closed(20_000)
-    // An answer has no code for its end; its problem is the same.
+    // An HTTP response has no close code. Its last event has the same problem code.
     return { code: 1013, reason: payload.code }
   }
   return { readOn, heard: () => slow.events.length }
 }
 
-t.test('a socket that never finishes its handshake holds nothing', async (t) => {
+t.test('an unfinished handshake holds no connection slot', async (t) => {
   const { id } = await open()
   const { hostname, port } = new URL(gateway.url)
   const half = connectTcp({ host: hostname, port: Number(port) })

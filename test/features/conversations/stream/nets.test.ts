@@ -12,8 +12,8 @@ const here = await startListening({ signing_keys })
 t.teardown(() => here.close())
 const { gateway, world, listen, open, say, remove, add, events } = here
 
-// Stops a bus that lost an event from hiding a message, or from keeping a right alive: nothing tells this replica.
-t.test('what another replica wrote and took away is found without the bus', async (t) => {
+// The bus can lose events. A lost event must not hide a message, and must not keep a revoked right in force.
+t.test('a connection gets the changes of another replica without the bus', async (t) => {
   const replica = await startGateway({ signing_keys, on: gateway.test_database })
   t.teardown(() => replica.close())
   const there = conversationCalls(replica, world)
@@ -26,8 +26,8 @@ t.test('what another replica wrote and took away is found without the bus', asyn
   await of_replica.frame('ready')
   for (let count = 1; count <= 3; count++) await there.say('lead', id, `of the replica ${count}`)
   await of_replica.frame('chat_message')
-  // Nothing tells this one. It asks once after each connection was opened, which may be now or have been before.
-  await until('it has asked', () => {
+  // No event reaches this replica. It polls once after a connection opens, which can be before or after this point.
+  await until('the replica polls the messages', () => {
     gateway.clock.advance(1_000)
     return socket.frames.length === 4
   })
@@ -35,25 +35,25 @@ t.test('what another replica wrote and took away is found without the bus', asyn
     socket.frames.slice(1).map(({ payload }) => payload.seq),
     [1, 2, 3],
   )
-  await until('all events', () => stream.events.length === 4)
+  await until('the event stream receives the messages', () => stream.events.length === 4)
   await say('lead', id, 'here')
   await there.say('lead', id, 'there')
   await say('lead', id, 'here again')
-  await until('a gap is filled', () => socket.frames.length === 7)
+  await until('the replica fills the gap', () => socket.frames.length === 7)
   t.same(
     socket.frames.slice(4).map(({ payload }) => payload.seq),
     [4, 5, 6],
   )
   await there.remove('lead', id, world.ids.agent)
-  await until('it has asked again', () => {
+  await until('the replica checks the access', () => {
     gateway.clock.advance(1_000)
     return !socket.isOpen()
   })
   t.same(await socket.closed(), { code: 4403, reason: 'not_found' })
 })
 
-// Stops trust in what was true when the database last answered: it fails closed, and not at the first hiccup.
-t.test('1013 a database that is away for long ends what nobody can vouch for', async (t) => {
+// Access that the gateway cannot check for long must end. A short failure of the database must not end it.
+t.test('1013 a long failure of the database closes the connections whose access cannot be checked', async (t) => {
   const { id } = await open()
   const socket = await listen('lead', id)
   const { database } = gateway
@@ -62,18 +62,18 @@ t.test('1013 a database that is away for long ends what nobody can vouch for', a
   Object.assign(database, { readOne: () => Promise.reject(away) } satisfies Partial<Database>)
   t.teardown(() => Object.assign(database, { readOne }))
   gateway.clock.advance(16_000)
-  await until('it could not ask', () =>
+  await until('the access check fails', () =>
     gateway.lines.some((line) => line.includes('access of open connections not checked')),
   )
-  t.ok(socket.isOpen(), 'a moment is borne')
+  t.ok(socket.isOpen(), 'the connection survives a short failure')
   Object.assign(database, { readOne })
-  await until('it is told again', async () => {
+  await until('a message arrives again', async () => {
     await say('lead', id, 'back')
     return socket.frames.some(({ type }) => type === 'chat_message')
   })
   Object.assign(database, { readOne: () => Promise.reject(away) })
   await until(
-    'it is ended',
+    'the connection is closed',
     () => {
       gateway.clock.advance(1_000)
       return !socket.isOpen()
@@ -84,7 +84,7 @@ t.test('1013 a database that is away for long ends what nobody can vouch for', a
   Object.assign(database, { readOne })
 })
 
-t.test('removal and joining again, many times: the connection follows', async (t) => {
+t.test('4403 each removal of a member closes their connection, and a member who joins again can connect', async (t) => {
   const { id } = await open({ visibility: 'members' })
   for (let round = 0; round < 3; round++) {
     await add('lead', id, world.ids.agent)

@@ -10,7 +10,7 @@ const here = await startListening()
 t.teardown(() => here.close())
 const { gateway, world, listen, open, say, add, remove, call, events, keyWith, poll } = here
 const { acme, ids } = world
-/** A second is promised; what the machine takes beyond that is not the gateway's. */
+/** The gateway promises 1 s. The rest is for a slow machine. */
 const SOON_MS = 5_000
 
 async function logIn(gateway: TestGateway, email: string) {
@@ -18,7 +18,7 @@ async function logIn(gateway: TestGateway, email: string) {
   return { authorization: `Bearer ${body.access}`, ...keyHeaders(acme) }
 }
 
-/** A new member of Acme with a session of their own. */
+/** Creates a new member of Acme with their own session. */
 async function newMember(roles = ['Agent']) {
   const user = await makeUser(gateway, world)
   const added = await call('owner', 'POST', `/v1/tenants/${acme.id}/members`, { user_id: user.id, roles })
@@ -30,8 +30,8 @@ async function operator() {
   return world.bearer('operator')
 }
 
-// Stops a right from outliving its end on a connection that was opened before.
-t.test('whatever takes a right away closes the connection that needs it, and no other', async (t) => {
+// Attack: keeps a connection open to use a right after it was removed.
+t.test('4401 4403 the loss of a right closes the connection that needs it, and no other', async (t) => {
   const { id } = await open({ visibility: 'members' })
   await add('lead', id, ids.owner)
   const bystander = await listen('lead', id)
@@ -61,7 +61,7 @@ t.test('whatever takes a right away closes the connection that needs it, and no 
         call(await operator(), 'POST', `/v1/platform/users/${user}/disable`, { reason: 'a test' }),
     ],
     [
-      'another password, in another session',
+      'a new password, set in another session',
       4401,
       'invalid_token',
       async ({ email }) =>
@@ -80,13 +80,13 @@ t.test('whatever takes a right away closes the connection that needs it, and no 
     const answer = (await act(member)) as { status: number; text: string }
     if (answer.status >= 300) throw new Error(`${what}: ${answer.text}`)
     t.same(await socket.closed(SOON_MS), { code, reason }, what)
-    t.match((await stream.event('error')).payload, { code: reason }, `${what}: a stream of events says so, and ends`)
+    t.match((await stream.event('error')).payload, { code: reason }, `${what}: the event stream`)
     await stream.closed(SOON_MS)
   }
-  t.ok(bystander.isOpen(), 'whom it does not concern')
+  t.ok(bystander.isOpen(), 'an unaffected connection')
 })
 
-t.test('a role that loses its scope, and a conversation that is closed to outsiders', async (t) => {
+t.test('4403 a role that loses its scope, and a conversation that becomes private, close the connection', async (t) => {
   const role = await call('owner', 'POST', `/v1/tenants/${acme.id}/roles`, {
     name: 'Reader',
     scopes: ['conversations:view'],
@@ -108,7 +108,7 @@ t.test('a role that loses its scope, and a conversation that is closed to outsid
   t.same(await outsider.closed(SOON_MS), { code: 4403, reason: 'not_found' })
 })
 
-t.test('a key: revoked, disabled, without its scope, rotated without an overlap', async (t) => {
+t.test('4401 4403 a key that is revoked, disabled, without its scope or rotated closes its connection', async (t) => {
   const { id } = await open()
   const keys = `/v1/tenants/${acme.id}/keys`
   for (const [what, code, method, path, body] of [
@@ -126,10 +126,10 @@ t.test('a key: revoked, disabled, without its scope, rotated without an overlap'
   const key = await keyWith('conversations:view')
   const signed_in = await listen({ ...(await world.as('agent')), ...key }, id)
   await call('owner', 'DELETE', `${keys}/${key.key_id}`)
-  t.same(await signed_in.closed(SOON_MS), { code: 4401, reason: 'invalid_tenant_credentials' }, 'with a user')
+  t.same(await signed_in.closed(SOON_MS), { code: 4401, reason: 'invalid_tenant_credentials' }, 'a key with a user')
 })
 
-t.test('what ends by itself ends the connection: the overlap of a rotation, a key, the access token', async (t) => {
+t.test('4401 the end of a rotation overlap, of a key and of an access token closes the connection', async (t) => {
   const { id } = await open()
   const keys = `/v1/tenants/${acme.id}/keys`
   const rotated = await keyWith('conversations:view')
@@ -140,19 +140,19 @@ t.test('what ends by itself ends the connection: the overlap of a rotation, a ke
   const expiry = await call('owner', 'PATCH', `${keys}/${expiring.key_id}`, { expires_at: soon })
   const short = expiry.status < 300 ? await listen(expiring, id) : undefined
   const user = await listen('agent', id)
-  await until('it was asked about', async () => {
+  await until('the connection is open', async () => {
     await call('agent', 'GET', `/v1/conversations/${id}`)
     return old_secret.isOpen()
   })
   gateway.clock.advance(20_500)
-  t.same(await old_secret.closed(SOON_MS), { code: 4401, reason: 'invalid_tenant_credentials' }, 'the overlap is over')
+  t.same(await old_secret.closed(SOON_MS), { code: 4401, reason: 'invalid_tenant_credentials' }, 'a former secret')
   if (short !== undefined) t.match(await short.closed(SOON_MS), { code: 4401 }, 'the key expired')
   t.ok(user.isOpen())
   gateway.clock.advance(3_600_000)
   t.match(await user.closed(SOON_MS), { code: 4401 }, 'the access token expired')
 })
 
-t.test('401 403 a poll that waits is refused as a request would be now', async (t) => {
+t.test('401 404 a waiting poll gets the refusal that a new request would get', async (t) => {
   const { id } = await open({ visibility: 'members' }, await logIn(gateway, emailOf('lead')))
   const lead = await logIn(gateway, emailOf('lead'))
   for (const [status, code, act] of [
@@ -169,15 +169,15 @@ t.test('401 403 a poll that waits is refused as a request would be now', async (
     const headers = await logIn(gateway, user.email)
     t.ok((await add(lead, id, user.id)).status < 300)
     const waiting = poll(headers, id, 0, 25)
-    await until('it waits', async () => gateway.app.server.connections !== 0)
+    await until('the poll waits', async () => gateway.app.server.connections !== 0)
     await act(user.id, headers)
     t.match(await waiting, { status, body: { code } })
   }
   t.ok(await say(lead, id, 'still there'))
 })
 
-// Stops a suspended tenant from listening on. It is the last of the file: nobody gets in after it.
-t.test('4403 a suspended tenant; and a lockdown ends everything', async (t) => {
+// Attack: a suspended tenant listens on. This test is the last in the file, because it revokes all credentials.
+t.test('4403 4401 a suspension and a lockdown close every connection of the tenant', async (t) => {
   const lead = await logIn(gateway, emailOf('lead'))
   const { id } = await open({}, lead)
   const operator = await logIn(gateway, emailOf('operator'))

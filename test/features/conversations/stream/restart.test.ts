@@ -12,8 +12,8 @@ import { startListening } from './world.js'
 const on = await openTestDatabase()
 t.teardown(() => on.close())
 
-// Stops a restart from costing a listener a message, and from giving one twice.
-t.test('whoever comes back after a restart goes on where they were, whichever way they listen', async (t) => {
+// A restart must not lose a message, or deliver one twice, to a listener that reconnects.
+t.test('a client that reconnects after a restart continues at its position, on every transport', async (t) => {
   const signing_keys = generateSigningKeys()
   const before = await startListening({ on, signing_keys })
   const headers = await before.world.as('agent')
@@ -23,7 +23,7 @@ t.test('whoever comes back after a restart goes on where they were, whichever wa
   const stream = await before.events('agent', id)
   await stream.event('ready')
   for (let seq = 1; seq <= 3; seq += 1) await before.say(writer, id, `before ${seq}`)
-  await until('both heard', () => socket.frames.length === 4 && stream.events.length === 4)
+  await until('both connections receive the messages', () => socket.frames.length === 4 && stream.events.length === 4)
   await before.close()
   t.match(await socket.closed(), { code: 1012 })
   t.equal((await stream.event('error')).payload.code, 'service_unavailable')
@@ -32,15 +32,15 @@ t.test('whoever comes back after a restart goes on where they were, whichever wa
   const after = await startGateway({ on, signing_keys })
   t.teardown(() => after.close())
   const { say } = conversationCalls(after, before.world)
-  // Written while nobody has come back.
+  // These messages are stored while no client is connected.
   for (let seq = 4; seq <= 5; seq += 1) await say(writer, id, `meanwhile ${seq}`)
   const path = `/v1/conversations/${id}/stream`
   const again = openSocket(after, `${path}?after=3`, { headers })
   const last_event_id = String(stream.events.at(-2)?.id)
   const stream_again = openEvents(after, path, { ...headers, 'last-event-id': last_event_id })
-  await until('what was missed', () => again.frames.length === 3 && stream_again.events.length === 3)
+  await until('the missed messages arrive', () => again.frames.length === 3 && stream_again.events.length === 3)
   await say(writer, id, 'live 6')
-  await until('what is new', () => again.frames.length === 4 && stream_again.events.length === 4)
+  await until('the live message arrives', () => again.frames.length === 4 && stream_again.events.length === 4)
   const seqs = (frames: readonly { payload: { seq: number } }[]) => frames.map(({ payload }) => payload.seq)
   t.same(seqs([...socket.frames.slice(1), ...again.frames.slice(1)]), [1, 2, 3, 4, 5, 6])
   t.same(seqs([...stream.events.slice(1, 4), ...stream_again.events.slice(1)]), [1, 2, 3, 4, 5, 6])
@@ -48,7 +48,7 @@ t.test('whoever comes back after a restart goes on where they were, whichever wa
   t.same(
     poll.body.data,
     again.frames.slice(1).map(({ payload }) => payload),
-    'a poll has the same messages',
+    'a poll returns the same messages',
   )
   again.socket.terminate()
   stream_again.close()

@@ -8,7 +8,7 @@ t.teardown(() => here.close())
 const { gateway, world, connect, listen, open, say, add, call, streamOf } = here
 const { ids } = world
 
-t.test('4401 anonymous, with credentials that are none, and with those of another tenant', async (t) => {
+t.test('4401 no credentials, invalid credentials, and credentials of another tenant', async (t) => {
   const { id } = await open()
   const owner = await world.as('owner')
   for (const [headers, reason] of [
@@ -19,12 +19,12 @@ t.test('4401 anonymous, with credentials that are none, and with those of anothe
   ] as const) {
     const socket = await connect(headers as Record<string, string>, id)
     t.same(await socket.closed(), { code: 4401, reason })
-    t.same(socket.frames, [], 'and it was told nothing')
+    t.same(socket.frames, [], 'the client received no frame')
   }
 })
 
-// Stops a stranger from learning which conversations there are: what they may not see does not exist.
-t.test('4403 no member, no scope, another tenant, nothing there: and none of them hears anything', async (t) => {
+// Attack: connects to conversations of others to find out which exist.
+t.test('4403 a caller without access, and an unknown id, receive no frame', async (t) => {
   const { id } = await open({ visibility: 'members' })
   const foreign = await world.as('other_owner', world.globex)
   for (const [who, of, reason] of [
@@ -41,21 +41,21 @@ t.test('4403 no member, no scope, another tenant, nothing there: and none of the
   }
 })
 
-t.test('101 a member connects, and somebody who was refused connects once they are a member', async (t) => {
+t.test('101 a member connects, and a refused user connects after they became a member', async (t) => {
   const { id } = await open({ visibility: 'members' })
   await say('lead', id, 'before')
   t.match(await (await connect('agent', id)).closed(), { code: 4403 })
   await add('lead', id, ids.agent)
   const socket = await listen('agent', id)
-  t.same(socket.frames, [{ type: 'ready', payload: { last_seq: 1 } }], 'what was said before is not replayed')
+  t.same(socket.frames, [{ type: 'ready', payload: { last_seq: 1 } }], 'no replay of earlier messages without `after`')
   await say('lead', id, 'after')
   const { payload } = await socket.frame('chat_message')
   t.match(payload, { conversation_id: id, seq: 2, content: 'after', author: { kind: 'user', id: ids.lead } })
   const { body } = await call('agent', 'GET', `/v1/conversations/${id}/messages/${payload.id}`)
-  t.same(payload, body, 'the message is the one that REST shows')
+  t.same(payload, body, 'the message as the REST route returns it')
 })
 
-t.test('a ping is answered, and typing reaches the others and oneself', async (t) => {
+t.test('the gateway answers a ping, and sends typing to all listeners, including the sender', async (t) => {
   const { id } = await open()
   const agent = await listen('agent', id)
   const lead = await listen('lead', id)
@@ -66,11 +66,11 @@ t.test('a ping is answered, and typing reaches the others and oneself', async (t
     t.same((await socket.frame('chat_typing')).payload, { user_id: ids.agent, is_typing: true })
   }
   agent.send({ type: 'typing', is_typing: false })
-  await until('the end of typing', () => lead.frames.some(({ payload }) => payload.is_typing === false))
+  await until('typing ends for the listener', () => lead.frames.some(({ payload }) => payload.is_typing === false))
 })
 
-// Stops whoever writes into a frame who they are: it is known from the handshake, and nothing else is believed.
-t.test('what a client says is held to its schema, and what it says about itself is refused', async (t) => {
+// Attack: a client writes another user into a frame. The gateway takes the identity from the handshake only.
+t.test('a frame that violates its schema, or names a user, gets an error frame', async (t) => {
   const { id } = await open()
   const socket = await listen('agent', id)
   const other = await listen('lead', id)
@@ -90,13 +90,13 @@ t.test('what a client says is held to its schema, and what it says about itself 
     const { payload } = await socket.frame('error', from)
     t.match(payload, { code, status: 400, request_id: /.+/, type: /\/problems\// }, JSON.stringify(frame))
   }
-  t.ok(socket.isOpen(), 'it stays open')
+  t.ok(socket.isOpen(), 'the connection stays open')
   socket.send({ type: 'ping' })
   await socket.frame('pong')
-  t.same(other.frames.length, 1, 'and nobody else heard of it')
+  t.same(other.frames.length, 1, 'the other listener received no frame')
 })
 
-t.test('typing needs the scope to write, as it is now', async (t) => {
+t.test('typing needs the current scope to reply', async (t) => {
   const { id } = await open()
   await call('owner', 'PUT', `/v1/tenants/${world.acme.id}/members/${ids.agent}/overrides/conversations:reply`, {
     effect: 'deny',
@@ -106,16 +106,16 @@ t.test('typing needs the scope to write, as it is now', async (t) => {
   socket.send({ type: 'typing', is_typing: true })
   t.match((await socket.frame('error')).payload, { code: 'insufficient_scope', missing: ['conversations:reply'] })
   await call('owner', 'DELETE', `/v1/tenants/${world.acme.id}/members/${ids.agent}/overrides/conversations:reply`)
-  // Asked no faster than it may say it types: whoever is refused again and again is ended.
+  // The interval stays below the typing budget, because repeated refusals close the connection.
   const isTyping = () => {
     socket.send({ type: 'typing', is_typing: true })
     return socket.frames.some(({ type }) => type === 'chat_typing')
   }
-  await until('the scope is there again', isTyping, { every_ms: 1100 })
+  await until('the scope is granted again', isTyping, { every_ms: 1100 })
 })
 
-// Stops the oldest leak of all: a message in a room that it was not said in.
-t.test('a message reaches all members, and nobody of another conversation or tenant', async (t) => {
+// Attack: receives messages of a conversation without being in it.
+t.test('a message reaches every listener of its conversation, and no other listener', async (t) => {
   const { id } = await open()
   const { id: elsewhere } = await open()
   const foreign = await world.as('other_owner', world.globex)
@@ -138,11 +138,11 @@ t.test('a message reaches all members, and nobody of another conversation or ten
   await say(foreign, theirs.id, 'theirs')
   for (const socket of others) {
     await socket.frame('chat_message')
-    t.equal(socket.frames.length, 2, 'ready, and what was said there')
+    t.equal(socket.frames.length, 2, '`ready` and the message of this conversation')
   }
 })
 
-t.test('a read marker is told', async (t) => {
+t.test('listeners receive read markers', async (t) => {
   const { id } = await open()
   await say('lead', id, 'read this')
   const socket = await listen('lead', id)
@@ -151,7 +151,7 @@ t.test('a read marker is told', async (t) => {
   t.same((await socket.frame('chat_read')).payload, { user_id: ids.agent, seq: 1 })
 })
 
-t.test('a write that fails tells nobody', async (t) => {
+t.test('a refused write sends no frame', async (t) => {
   const { id } = await open()
   const socket = await listen('lead', id)
   for (const body of [{ content: '' }, { content: 'x', reply_to: '01a1fba4-5bfa-712a-9ba2-82483bb16519' }]) {
@@ -161,7 +161,7 @@ t.test('a write that fails tells nobody', async (t) => {
   t.match((await socket.frame('chat_message')).payload, { seq: 1, content: 'this one is written' })
 })
 
-t.test('with ?after= what was missed comes first, then what happens; without it nothing of the past', async (t) => {
+t.test('with ?after= missed messages come first, then live ones; without it no earlier message', async (t) => {
   const { id } = await open()
   for (let count = 1; count <= 60; count++) await say('lead', id, `message ${count}`)
   const behind = await listen('agent', id, '?after=3')
@@ -175,7 +175,7 @@ t.test('with ?after= what was missed comes first, then what happens; without it 
     [whole, 0],
     [ahead, 60],
   ] as const) {
-    await until('the live one', () => seqs(socket).at(-1) === 61)
+    await until('the live message arrives', () => seqs(socket).at(-1) === 61)
     t.same(
       seqs(socket),
       Array.from({ length: 61 - after }, (_each, index) => after + index + 1),
@@ -186,7 +186,7 @@ t.test('with ?after= what was missed comes first, then what happens; without it 
   t.match(await (await connect('agent', id, '?since=1')).closed(), { code: 1008, reason: 'validation_failed' })
 })
 
-t.test('brutal disconnects harm nobody, and whoever comes back goes on where it was', async (t) => {
+t.test('a dropped connection disturbs no other, and a client that reconnects continues at its position', async (t) => {
   const { id } = await open()
   const staying = await listen('lead', id)
   for (let round = 0; round < 10; round++) {
@@ -195,15 +195,15 @@ t.test('brutal disconnects harm nobody, and whoever comes back goes on where it 
     await say('lead', id, `round ${round}`)
   }
   const back = await listen('agent', id, '?after=4')
-  await until('what it missed', () => back.frames.length === 7)
-  await until('all of them', () => staying.frames.length === 11)
+  await until('the missed messages arrive', () => back.frames.length === 7)
+  await until('all messages arrive', () => staying.frames.length === 11)
   t.same(
     staying.frames.slice(1).map(({ payload }) => payload.seq),
     [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
   )
 })
 
-t.test('426 406 what is no stream is told how to open one', async (t) => {
+t.test('426 406 a request that is not a stream learns how to open one', async (t) => {
   const { id } = await open()
   const plain = await call('agent', 'GET', streamOf(id))
   t.match(plain, { status: 426, body: { code: 'upgrade_required', detail: /text\/event-stream/ } })
@@ -214,8 +214,8 @@ t.test('426 406 what is no stream is told how to open one', async (t) => {
   t.match([head.status, head.headers.get('content-type')], [200, 'text/event-stream; charset=utf-8'])
 })
 
-// Attack: a handshake that is cut in the middle, again and again.
-t.test('a handshake whose client is gone at once leaves nothing behind', async () => {
+// Attack: destroys the connection during the handshake, again and again.
+t.test('a client that disconnects during the handshake releases its connection slot', async () => {
   const { id } = await open()
   const headers = {
     ...(await world.as('agent')),
@@ -230,9 +230,9 @@ t.test('a handshake whose client is gone at once leaves nothing behind', async (
     outgoing.on('socket', (socket) => socket.once('connect', () => setImmediate(() => socket.destroy())))
     outgoing.end()
   }
-  await until('there is room again', async () => {
+  await until('a connection slot is free', async () => {
     const socket = await connect('agent', id)
-    await until('an end', () => socket.frames.length > 0 || socket.socket.readyState === 3)
+    await until('the socket is ready or closed', () => socket.frames.length > 0 || socket.socket.readyState === 3)
     return socket.frames.length > 0
   })
 })

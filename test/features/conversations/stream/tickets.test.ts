@@ -14,7 +14,7 @@ const ORIGIN = 'https://acme.example'
 const withTicket = (id: string, token: string, headers: Record<string, string> = {}) =>
   openSocket(gateway, streamOf(id, `?token=${token}`), { headers })
 
-t.test('201 a ticket opens a socket without any header, as the user who asked for it', async (t) => {
+t.test('201 101 a ticket opens a socket without headers, for the user who requested it', async (t) => {
   const { id } = await open()
   const answer = await call('agent', 'POST', `/v1/conversations/${id}/tickets`)
   t.match(answer, { status: 201, body: { ticket: /^ghs_[\w-]{43}$/, expires_in: 30 } })
@@ -24,11 +24,11 @@ t.test('201 a ticket opens a socket without any header, as the user who asked fo
   socket.send({ type: 'typing', is_typing: true })
   t.equal((await socket.frame('chat_typing')).payload.user_id, ids.agent)
   const [row] = await gateway.sql('select digest, key_digest from stream_tickets')
-  t.notMatch(JSON.stringify(row), answer.body.ticket, 'what is kept is a digest')
+  t.notMatch(JSON.stringify(row), answer.body.ticket, 'the database stores only a digest')
 })
 
-// Attack: a ticket that was read in a log, a history or over a shoulder.
-t.test('4401 a ticket works once, also when it is tried by many at once', async (t) => {
+// Attack: uses a ticket from a log, from the browser history or from a screen.
+t.test('4401 a ticket is valid once, also for concurrent handshakes', async (t) => {
   const { id } = await open()
   const token = await ticket('agent', id)
   const tries = Array.from({ length: 20 }, () => withTicket(id, token))
@@ -44,12 +44,12 @@ t.test('4401 a ticket works once, also when it is tried by many at once', async 
   t.same(await withTicket(id, token).closed(), { code: 4401, reason: 'invalid_ticket' })
 })
 
-t.test('4401 a ticket is for one conversation, for half a minute, and whole', async (t) => {
+t.test('4401 a ticket is valid for one conversation, for 30 s, and only unchanged', async (t) => {
   const { id } = await open()
   const { id: other } = await open()
   const refused = { code: 4401, reason: 'invalid_ticket' }
   const token = await ticket('agent', id)
-  t.same(await withTicket(other, token).closed(), refused, 'of another conversation')
+  t.same(await withTicket(other, token).closed(), refused, 'another conversation')
   await withTicket(id, token).frame('ready')
   const damaged = await ticket('agent', id)
   for (const text of [`${damaged.slice(0, -1)}-`, 'x', '', `ghs_${'A'.repeat(43)}`, damaged.toUpperCase()]) {
@@ -57,11 +57,11 @@ t.test('4401 a ticket is for one conversation, for half a minute, and whole', as
   }
   const late = await ticket('agent', id)
   gateway.clock.advance(30_001)
-  t.same(await withTicket(id, late).closed(), refused, 'too late')
+  t.same(await withTicket(id, late).closed(), refused, 'an expired ticket')
 })
 
-// Stops a ticket from being a key: it stands for the headers on this one route, and adds nothing to it.
-t.test('a ticket says who calls, and not what they may: rights are read anew', async (t) => {
+// Attack: uses a ticket to keep rights. A ticket replaces the headers on this one route, and grants nothing.
+t.test('4401 4403 a ticket identifies the caller, and the gateway reads the rights at the handshake', async (t) => {
   const { id } = await open()
   const path = `/v1/tenants/${acme.id}/members/${ids.agent}/overrides/conversations:view`
   const denied = await ticket('agent', id)
@@ -83,7 +83,7 @@ t.test('a ticket says who calls, and not what they may: rights are read anew', a
   })
 })
 
-t.test('400 401 a ticket is nothing to any other route, and nothing beside the headers', async (t) => {
+t.test('400 401 a ticket is not valid on other routes, or together with credentials in headers', async (t) => {
   const { id } = await open()
   const token = await ticket('agent', id)
   const agent = await world.as('agent')
@@ -104,7 +104,7 @@ t.test('400 401 a ticket is nothing to any other route, and nothing beside the h
   await withTicket(id, token).frame('ready')
 })
 
-t.test('400 keys and access tokens in the URL are refused, on a socket too', async (t) => {
+t.test('400 1008 keys and access tokens in the URL are refused, also for a socket', async (t) => {
   const { id } = await open()
   const access = await world.token('agent')
   for (const token of [access, acme.key]) {
@@ -117,7 +117,7 @@ t.test('400 keys and access tokens in the URL are refused, on a socket too', asy
   })
 })
 
-t.test('403 404 no ticket for a key alone, for a stranger, or for what is not there', async (t) => {
+t.test('403 404 a key without a user, a caller without the scope and a non-member get no ticket', async (t) => {
   const { id } = await open({ visibility: 'members' })
   const { id: seen } = await open()
   const key = await keyWith('conversations:view')
@@ -130,7 +130,7 @@ t.test('403 404 no ticket for a key alone, for a stranger, or for what is not th
   t.equal((await call('analyst', 'POST', `/v1/conversations/${seen}/tickets`)).status, 403)
 })
 
-t.test('a ticket opens a stream of events too', async (t) => {
+t.test('a ticket also opens an event stream', async (t) => {
   const { id } = await open()
   await say('lead', id, 'first')
   const stream = await events({}, id, `?after=0&token=${await ticket('agent', id)}`)
@@ -138,8 +138,8 @@ t.test('a ticket opens a stream of events too', async (t) => {
   stream.close()
 })
 
-// Stops a log from holding what opens a stream.
-t.test('no ticket stands in a log line', async (t) => {
+// Attack: reads tickets from the log to open streams.
+t.test('no log line contains a ticket', async (t) => {
   const tickets = gateway.lines.filter((line) => /ghs_[\w-]{8}/.test(line))
   t.same(tickets, [])
   t.ok(gateway.lines.length > 50)

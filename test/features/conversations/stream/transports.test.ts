@@ -7,8 +7,8 @@ import { Problem } from '../../../../src/kernel/problems/problems.js'
 import { t } from '../../../helpers/t.js'
 import { until } from '../../../helpers/until.js'
 
-// Stops the end of one connection from becoming an error that nobody handles, which would end the process.
-t.test('a stream that was ended takes nothing more, and is cut off when its reader does not read', async (t) => {
+// A write after the end of a stream would emit an error that no handler catches, which would end the process.
+t.test('an ended event stream sends nothing more, and is destroyed if its client does not read', async (t) => {
   const written: string[] = []
   const response = Object.assign(new EventEmitter(), {
     writableEnded: false,
@@ -29,10 +29,10 @@ t.test('a stream that was ended takes nothing more, and is cut off when its read
   stream.send(ready(2))
   t.equal(written.length, 2)
   t.match(written[1], /connection_slow/)
-  await until('it is cut off', () => response.destroyed)
+  await until('the response is destroyed', () => response.destroyed)
 })
 
-t.test('a poll that is refused while it still looks where the conversation is, is refused', async (t) => {
+t.test('a poll that is refused while it looks up its position rejects with that refusal', async (t) => {
   let reached: () => void = () => undefined
   const refusal = new Problem('invalid_token')
   const live = {
@@ -41,7 +41,7 @@ t.test('a poll that is refused while it still looks where the conversation is, i
     open(_request: unknown, _admission: unknown, transport: { end(ending: { problem: Problem }): void }) {
       setImmediate(() => {
         transport.end({ problem: refusal })
-        // Nobody waits for the refusal in this turn, nor in the next.
+        // The refusal must be kept, because no code awaits it in this turn or in the next.
         setImmediate(() => setImmediate(() => reached()))
       })
       const follower = {

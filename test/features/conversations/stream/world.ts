@@ -9,17 +9,17 @@ import { buildWorld, type Person } from '../../../helpers/world.js'
 type Headers = Record<string, string>
 type Who = Person | Headers
 
-/** The budgets of messages that a test of something else would run into. */
+/** Budgets so wide that no test reaches them by accident. */
 const WIDE = { BUDGET_MESSAGES: '1000000/60', BUDGET_MESSAGES_BURST: '1000000/1', BUDGET_TYPING: '1000000/1' }
 
-/** A gateway with Acme and Globex, and everything that a test of listening needs. */
+/** A gateway with Acme and Globex, and helpers to open streams. */
 export async function startListening(options: GatewayOptions = {}) {
   const gateway = await startGateway({ ...options, env: { ...WIDE, ...options.env } })
   const world = await buildWorld(gateway)
   const calls = conversationCalls(gateway, world)
   const headersOf = (who: Who) => (typeof who === 'string' ? world.as(who) : Promise.resolve(who))
   const streamOf = (id: string, query = '') => `/v1/conversations/${id}/stream${query}`
-  /** A WebSocket on a conversation, with the three headers. */
+  /** Opens a WebSocket on a conversation with credentials in headers. */
   const connect = async (who: Who, id: string, query = '', more: ClientOptions = {}) => {
     const headers = { ...(await headersOf(who)), ...(more.headers as Headers) }
     return openSocket(gateway, streamOf(id, query), { ...more, headers })
@@ -30,7 +30,7 @@ export async function startListening(options: GatewayOptions = {}) {
     ...calls,
     streamOf,
     connect,
-    /** The same, once it has said that it is ready. */
+    /** Opens a WebSocket and waits for its `ready` frame. */
     async listen(who: Who, id: string, query = '', more: ClientOptions = {}) {
       const socket = await connect(who, id, query, more)
       await socket.frame('ready')
@@ -39,7 +39,7 @@ export async function startListening(options: GatewayOptions = {}) {
     async events(who: Who, id: string, query = '', more: Headers = {}) {
       return openEvents(gateway, streamOf(id, query), { ...(await headersOf(who)), ...more })
     },
-    /** A long poll. */
+    /** Starts a long poll. */
     async poll(who: Who, id: string, after: number, wait: number) {
       const path = `/v1/conversations/${id}/messages?after=${after}&wait=${wait}&limit=100`
       return ask(gateway, path, { headers: await headersOf(who) })

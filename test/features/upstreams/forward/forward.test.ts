@@ -14,7 +14,7 @@ t.teardown(async () => {
 const world = await buildWorld(gateway)
 const owner = await world.as('owner')
 
-t.test('200 what is declared is forwarded, with method, path, query and body as they came', async (t) => {
+t.test('200 a declared route is forwarded, with method, path, query and body unchanged', async (t) => {
   const answer = await ask(gateway, '/training/sessions/a%20b?x=1&y=%2F', { headers: owner })
   t.equal(answer.status, 200, answer.text)
   t.match(answer.body, { method: 'GET', url: '/sessions/a%20b?x=1&y=%2F', body: '' })
@@ -23,7 +23,7 @@ t.test('200 what is declared is forwarded, with method, path, query and body as 
   t.notOk(posted.body.headers['transfer-encoding'])
 })
 
-t.test('200 rewrite stands in place of the prefix, and in the way back the prefix in place of it', async (t) => {
+t.test('200 the gateway replaces the prefix by rewrite, and only at the start of the path', async (t) => {
   const rewritten = trainingManifest(service.origin, '    rewrite: /internal/v2\n')
   const other = await startGatewayWith(t, rewritten, { on: gateway.test_database, signing_keys })
   t.teardown(() => other.close())
@@ -31,7 +31,7 @@ t.test('200 rewrite stands in place of the prefix, and in the way back the prefi
   t.match(answer.body, { method: 'GET', url: '/internal/v2/sessions/training?x=/training' })
 })
 
-t.test('403 a key alone and a role that does not hold the scope', async (t) => {
+t.test('403 a key without a user and a role without the scope get no access', async (t) => {
   const before = service.asked.length
   const alone = await ask(gateway, '/training/status', { headers: keyHeaders(world.acme) })
   t.match(alone.body, { code: 'insufficient_scope', missing: ['training:view'], granted_by_roles: ['Owner', 'Admin'] })
@@ -41,5 +41,5 @@ t.test('403 a key alone and a role that does not hold the scope', async (t) => {
   const other = await ask(gateway, '/training/status', { method: 'DELETE' })
   t.equal(other.status, 405)
   t.equal(other.headers.get('allow'), 'GET, HEAD')
-  t.equal(service.asked.length, before, 'nothing was forwarded')
+  t.equal(service.asked.length, before, 'the upstream received no request')
 })

@@ -25,7 +25,7 @@ const send = async (more: readonly string[] = [], path = '/training/status') =>
 const names = (answer: { body: { rawHeaders: string[] } }) =>
   answer.body.rawHeaders.filter((_each, position) => position % 2 === 0).map((name) => name.toLowerCase())
 
-t.test('an upstream is told who calls, where from, and which request it is', async (t) => {
+t.test('an upstream receives the identity of the caller, the client address and the request id', async (t) => {
   const { body, headers } = await send(['X-Request-ID', 'request-1', 'User-Agent', 'tester', 'X-Custom', 'passes'])
   t.match(body.headers, {
     host: new URL(service.origin).host,
@@ -45,7 +45,7 @@ t.test('an upstream is told who calls, where from, and which request it is', asy
   t.equal(headers.get('x-request-id'), 'request-1')
 })
 
-t.test('behind a proxy that is trusted, an upstream is told of every hop', async (t) => {
+t.test('behind a trusted proxy, an upstream receives every hop', async (t) => {
   const env = { TRUST_PROXY: '127.0.0.1', PUBLIC_URL: 'https://api.example' }
   const behind = await startGatewayWith(t, trainingManifest(service.origin), { on: gateway.test_database, env })
   t.teardown(() => behind.close())
@@ -60,8 +60,9 @@ t.test('behind a proxy that is trusted, an upstream is told of every hop', async
   })
 })
 
-// Stops an identity that the caller wrote: kcp CVE-2026-61682, Caddy GO-2026-4639, and the aliases of CGI and WSGI.
-t.test('nothing of the caller stands beside a header of the gateway, in any spelling', async (t) => {
+// Attack: sends forged identity headers (kcp CVE-2026-61682, Caddy GO-2026-4639) and spellings that CGI and WSGI read
+// as the same name.
+t.test('no header of the client resembles a header of the gateway, in any spelling', async (t) => {
   const forged = ['tenant', 'user', 'key', 'scopes', 'identity'].flatMap((name) => [
     [`X-Gatehouse-${name}`, 'forged'],
     [`x_gatehouse_${name}`, 'forged'],
@@ -79,7 +80,7 @@ t.test('nothing of the caller stands beside a header of the gateway, in any spel
   t.equal(body.headers['x-gatehouse-tenant'], acme.id)
 })
 
-t.test('credentials of the caller never travel', async (t) => {
+t.test('the gateway never forwards the credentials of the client', async (t) => {
   const { body } = await send(['Cookie', 'session=allowed-here'])
   const text = JSON.stringify(body)
   t.notMatch(text, acme.key)
@@ -88,8 +89,9 @@ t.test('credentials of the caller never travel', async (t) => {
   t.equal(body.headers.cookie, 'session=allowed-here', 'the manifest allows it')
 })
 
-// Stops a caller from naming a header away that says who they are: Traefik CVE-2024-45410.
-t.test('Connection names away what the caller sent, and nothing that the gateway says', async (t) => {
+// Attack: lists identity headers in Connection, so that the gateway would remove them as hop-by-hop (Traefik
+// CVE-2024-45410).
+t.test('Connection removes headers of the client, and no header of the gateway', async (t) => {
   const connection = 'close, x-gatehouse-tenant, X-Gatehouse-Identity, x-tenant-id, X-CUSTOM, x-request-id, host'
   const { body } = await send(['Connection', connection, 'X-Custom', 'hop'])
   t.notOk(body.headers['x-custom'])
@@ -98,16 +100,16 @@ t.test('Connection names away what the caller sent, and nothing that the gateway
   t.not(body.headers.connection, connection)
 })
 
-t.test('a key alone is told as a key', async (t) => {
+t.test('the upstream receives the key id of a tenant key without a user', async (t) => {
   const scopes = ['training:view', 'audit:view']
   const made = await acme.store.write('tenant_key.created', (store) => store.keys.create({ name: 'Alone', scopes }))
   const { body } = await ask(gateway, '/training/status', { headers: keyHeaders({ id: acme.id, key: made.key }) })
   t.notOk(body.headers['x-gatehouse-user'])
   t.equal(body.headers['x-gatehouse-key'], made.record.id)
-  t.equal(body.headers['x-gatehouse-scopes'], 'training:view', 'of other scopes the upstream learns nothing')
+  t.equal(body.headers['x-gatehouse-scopes'], 'training:view', 'only scopes that the upstream declares')
 })
 
-t.test('a trace goes on as it came; a new one begins where there is none that can be read', async (t) => {
+t.test('a valid trace context is forwarded unchanged; without a valid one the gateway starts a trace', async (t) => {
   const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
   const kept = await send(['traceparent', traceparent, 'tracestate', 'vendor=1'])
   t.match(kept.body.headers, { traceparent, tracestate: 'vendor=1' })
@@ -121,7 +123,7 @@ t.test('a trace goes on as it came; a new one begins where there is none that ca
   t.not(two[0].body.headers.traceparent, two[1].body.headers.traceparent)
 })
 
-t.test('of an answer only what is allowed passes, and the gateway’s own headers stay', async (t) => {
+t.test('only the allowed headers of a response pass, and the headers of the gateway stay', async (t) => {
   answerHeaders = [
     ...['Content-Type', 'ETag', 'Last-Modified', 'X-Answer'].map((name): [string, string] => [name, `of-${name}`]),
     ...['WWW-Authenticate', 'Server', 'X-Powered-By', 'Access-Control-Allow-Origin'].map((name): [string, string] => [
@@ -152,11 +154,11 @@ t.test('of an answer only what is allowed passes, and the gateway’s own header
   t.equal(answer.headers.get('x-content-type-options'), 'nosniff')
   t.same(answer.headers.getSetCookie(), ['a=1', 'b=2', 'c=3'])
   t.match(answer.headers.get('vary'), /Origin.*Accept/)
-  t.equal(answer.headers.get('cache-control'), 'max-age=5', 'allowed here')
-  t.equal(answer.headers.get('location'), '/training/sessions/1?x', 'where callers find it')
+  t.equal(answer.headers.get('cache-control'), 'max-age=5', 'the manifest allows it')
+  t.equal(answer.headers.get('location'), '/training/sessions/1?x', 'the public path')
 })
 
-t.test('what a manifest allows passes: the service’s own words on who it is and which pages may read', async (t) => {
+t.test('a manifest can allow WWW-Authenticate and the CORS headers of an upstream', async (t) => {
   const allowed = ['www-authenticate', 'access-control-allow-origin', 'access-control-allow-credentials']
   gateway.write(trainingManifest(service.origin, `    headers: { response: [${allowed.join(', ')}] }\n`))
   gateway.upstreams?.reload()
@@ -172,7 +174,7 @@ t.test('what a manifest allows passes: the service’s own words on who it is an
   t.equal(answer.headers.get('access-control-allow-credentials'), 'true')
 })
 
-t.test('without a word in the manifest an answer is not kept, sets no cookie, and passes no CORS', async (t) => {
+t.test('by default a response is not stored by caches and sets no cookie', async (t) => {
   answerHeaders = [
     ['Set-Cookie', 'a=1'],
     ['Cache-Control', 'public'],
@@ -188,7 +190,7 @@ t.test('without a word in the manifest an answer is not kept, sets no cookie, an
 })
 
 t.test(
-  'the identity can be verified with the key set: by this upstream, for a minute, and as nothing else',
+  'the identity token verifies with the JWKS: for this upstream, for 60 s, and not as an access token',
   async (t) => {
     const token = (await send()).body.headers['x-gatehouse-identity'] as string
     const keys = createRemoteJWKSet(new URL(`${gateway.url}/.well-known/jwks.json`))
@@ -207,12 +209,12 @@ t.test(
     await t.rejects(jwtVerify(token, keys, { ...options, typ: 'at+jwt' }))
     await t.rejects(jwtVerify(token, keys, { ...options, currentDate: new Date(gateway.clock.now() + 61_000) }))
     const headers = { authorization: `Bearer ${token}` }
-    t.match((await ask(gateway, '/v1/me', { headers })).body, { code: 'invalid_token' }, 'it is no access token')
+    t.match((await ask(gateway, '/v1/me', { headers })).body, { code: 'invalid_token' }, 'not an access token')
   },
 )
 
-// Stops a token that says what was true a moment ago: Oathkeeper CVE-2021-32701.
-t.test('a token is used again as long as it says the truth, and no longer', async (t) => {
+// Attack: uses a cached identity token after a change of rights (Oathkeeper CVE-2021-32701).
+t.test('the gateway reuses an identity token only while its claims are correct', async (t) => {
   const tokenNow = async () => (await send()).body.headers['x-gatehouse-identity'] as string
   const first = await tokenNow()
   t.equal(await tokenNow(), first)
@@ -222,11 +224,11 @@ t.test('a token is used again as long as it says the truth, and no longer', asyn
   t.equal((await asAdmin())['x-gatehouse-scopes'], 'training:run training:view')
   const body = { effect: 'deny', reason: 'test' }
   t.equal((await ask(gateway, path, { method: 'PUT', headers: await world.bearer('owner'), body })).status, 200)
-  t.equal((await asAdmin())['x-gatehouse-scopes'], 'training:view', 'with the very next request')
+  t.equal((await asAdmin())['x-gatehouse-scopes'], 'training:view', 'the next request after the change')
   t.match(
     Buffer.from((await asAdmin())['x-gatehouse-identity'].split('.')[1], 'base64url').toString(),
     /"scope":"training:view"/,
   )
   gateway.clock.advance(31_000)
-  t.not(await tokenNow(), first, 'half a minute before its end')
+  t.not(await tokenNow(), first, 'less than 30 s before it expires')
 })

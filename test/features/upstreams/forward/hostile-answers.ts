@@ -1,19 +1,19 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Exchange, Received } from './hostile.js'
 
-/** Stands in answers that nobody asked for; it may never reach a caller. */
+/** The body of injected responses. No client may ever receive it. */
 export const STOLEN = 'STOLEN-ANSWER'
 export const HUGE_BYTES = 100 * 1024 * 1024
 export const DRIP_BYTES = 12
 const DRIP_PAUSE_MS = 40
-/** Far more than a gateway should read of a head. */
+/** Far more than the gateway should read of a response head. */
 const HUGE_HEADER_BYTES = 400_000
 const BLOCK = Buffer.alloc(65_536, 'x')
 
-/** Answers that are given before the body was read; the body is never read. */
+/** Behaviours that respond before they read the request body. They never read it. */
 export const READS_NO_BODY: ReadonlySet<string> = new Set(['early-answer', 'early-answer-close', 'never-reads'])
 
-/** What the answer of `/gigabyte` is made of. */
+/** The size of the response of `/gigabyte`. */
 export const GIGABYTE = 1_073_741_824
 const PADDING = ' '.repeat(50_000)
 
@@ -23,12 +23,12 @@ function echoOf({ method, target, raw_headers, body_bytes, body_sha256 }: Receiv
 
 type Behaviour = (exchange: Exchange) => void | Promise<void>
 
-/** A whole answer, with whatever header lines. */
+/** A complete response, with any header lines. */
 function answer(status: string, body = '', ...lines: string[]): string {
   return [`HTTP/1.1 ${status}`, `content-length: ${Buffer.byteLength(body)}`, ...lines, '', body].join('\r\n')
 }
 
-/** Exactly these lines as the head, and nothing after them. */
+/** A head of exactly these lines, without a body. */
 function lines(...head: string[]): string {
   return `${head.join('\r\n')}\r\n\r\n`
 }
@@ -43,17 +43,17 @@ const kept =
   ({ send }) =>
     send(bytes)
 
-/** What the upstream does, by the first segment of the path. */
+/** The behaviour of the upstream, by the first segment of the path. */
 export const ANSWERS: Readonly<Record<string, Behaviour>> = {
-  /** Everything that it received, as JSON. */
+  /** Returns everything that it received, as JSON. */
   echo: ({ request, send }) => send(answer('200 OK', echoOf(request), 'content-type: application/json')),
-  /** The same after some milliseconds, which are the second segment, and followed by many spaces. */
+  /** Does the same after a delay in milliseconds, the second segment, and appends many spaces. */
   late: async ({ request, send }) => {
     await pause(Number(request.target.split('/')[2]))
     await send(answer('200 OK', echoOf(request) + PADDING, 'content-type: application/json'))
   },
 
-  // Slow.
+  // Slow responses.
   'stall-head': () => undefined,
   'stall-in-head': kept('HTTP/1.1 200 OK\r\ncontent-le'),
   'stall-body': kept(`${lines('HTTP/1.1 200 OK', 'content-length: 100')}the beginning`),
@@ -66,7 +66,7 @@ export const ANSWERS: Readonly<Record<string, Behaviour>> = {
   },
   'never-reads': () => new Promise(() => undefined),
 
-  // Lies about length.
+  // Wrong lengths.
   short: ended(`${lines('HTTP/1.1 200 OK', 'content-length: 1000')}ten bytes.`),
   'short-chunked': ended(`${lines('HTTP/1.1 200 OK', 'transfer-encoding: chunked')}a\r\nten bytes.\r\n`),
   long: kept(`${lines('HTTP/1.1 200 OK', 'content-length: 10')}ten bytes.${STOLEN}`),
@@ -84,7 +84,7 @@ export const ANSWERS: Readonly<Record<string, Behaviour>> = {
   'length-of-304': kept(lines('HTTP/1.1 304 Not Modified', 'content-length: 20')),
   'body-of-head': kept(answer('200 OK', STOLEN)),
 
-  // More answers than questions: whatever comes next on this connection would be given somebody else's answer.
+  // More responses than requests. The next request on this connection would get the response of another client.
   'two-answers': kept(answer('200 OK', 'mine') + stolen),
   'late-answer': async ({ send }) => {
     await send(answer('200 OK', 'mine'))
@@ -92,7 +92,7 @@ export const ANSWERS: Readonly<Record<string, Behaviour>> = {
     await send(stolen)
   },
 
-  // Breaks off.
+  // Connections that break.
   'close-early': ({ socket }) => void socket.end(),
   reset: ({ socket }) => void socket.resetAndDestroy(),
   'close-in-head': ended('HTTP/1.1 200 OK\r\ncontent-le'),
@@ -102,11 +102,11 @@ export const ANSWERS: Readonly<Record<string, Behaviour>> = {
     socket.resetAndDestroy()
   },
   'close-after': ended(answer('200 OK', 'the last on this connection')),
-  /** Answers the first request of a connection, and closes in the face of the second. */
+  /** Answers the first request of a connection, and closes the connection at the second. */
   'close-second': ({ socket, earlier, send }) =>
     earlier === 0 ? send(answer('200 OK', 'first')) : void socket.destroy(),
 
-  // Heads that are none.
+  // Invalid heads.
   'bad-name': kept(lines('HTTP/1.1 200 OK', 'content-length: 0', 'x bad name: 1')),
   'bad-value': kept(lines('HTTP/1.1 200 OK', 'content-length: 0', 'x-bad: one\0two')),
   'bare-cr': kept(lines('HTTP/1.1 200 OK', 'content-length: 0', 'x-bad: one\rset-cookie: a=b')),
@@ -119,7 +119,7 @@ export const ANSWERS: Readonly<Record<string, Behaviour>> = {
   ),
   'odd-bytes': kept(answer('200 OK', 'odd', 'content-type: text/plain; x="\xe9\xff"')),
 
-  // Before the answer.
+  // Interim responses.
   continue: kept(`${lines('HTTP/1.1 100 Continue')}${answer('200 OK', 'after 100')}`),
   'early-hints': kept(
     `${lines('HTTP/1.1 103 Early Hints', 'link: </a.css>; rel=preload')}${answer('200 OK', 'after 103')}`,
@@ -132,11 +132,11 @@ export const ANSWERS: Readonly<Record<string, Behaviour>> = {
   },
   switches: kept(lines('HTTP/1.1 101 Switching Protocols', 'connection: upgrade', 'upgrade: websocket')),
 
-  // Before the body was read.
+  // Responses before the body was read.
   'early-answer': kept(answer('413 Content Too Large', 'too much', 'content-type: text/plain')),
   'early-answer-close': ended(answer('413 Content Too Large', 'too much', 'connection: close')),
 
-  // Things that must not pass.
+  // Headers that must not pass.
   redirect: kept(answer('302 Found', '', 'location: http://169.254.169.254/latest/meta-data')),
   trailers: kept(
     `${lines('HTTP/1.1 200 OK', 'transfer-encoding: chunked', 'trailer: x-checksum, set-cookie')}5\r\nhello\r\n0\r\nx-checksum: 1\r\nset-cookie: a=b\r\n\r\n`,
@@ -163,7 +163,7 @@ export const ANSWERS: Readonly<Record<string, Behaviour>> = {
     ),
   ),
 
-  // Much.
+  // Large responses.
   huge: async ({ send }) => {
     await send(lines('HTTP/1.1 200 OK', 'transfer-encoding: chunked'))
     for (let sent = 0; sent < HUGE_BYTES; sent += BLOCK.length) {

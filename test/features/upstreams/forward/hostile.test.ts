@@ -14,7 +14,7 @@ import { DRIP_BYTES, HUGE_BYTES, STOLEN } from './hostile-answers.js'
 const TIMEOUT_MS = 700
 const MIB = 1_048_576
 
-/** How a request ended: with a whole answer, or with one that broke off. */
+/** How a request ended: with a complete response, or with one that was cut off. */
 interface Outcome {
   readonly status: number
   readonly text: string
@@ -28,7 +28,7 @@ t.teardown(() => hostile.close())
 const { gateway, world } = await startBehindGateway(t, [everything(hostile.origin, { timeout_ms: TIMEOUT_MS })])
 const identified = keyHeaders(world.acme)
 
-/** Each with the answer that a caller gets, or `broken` for one that begins and visibly breaks off. */
+/** Each behaviour with the response that the client gets. `broken` is a response that begins and is visibly cut off. */
 const CASES: readonly (readonly [name: string, status: number, outcome?: string])[] = [
   ['stall-head', 504],
   ['stall-in-head', 504],
@@ -45,7 +45,7 @@ const CASES: readonly (readonly [name: string, status: number, outcome?: string]
   ['until-close', 200, 'until the end'],
   ['body-of-204', 204, ''],
   ['body-of-304', 304, ''],
-  // What a GET would have been answered (RFC 9110 section 8.6); many servers say it.
+  // The Content-Length of the response to a GET (RFC 9110 section 8.6). Many servers send it with 304.
   ['length-of-304', 304, ''],
   ['two-answers', 200, 'mine'],
   ['late-answer', 200, 'mine'],
@@ -62,7 +62,7 @@ const CASES: readonly (readonly [name: string, status: number, outcome?: string]
   ['huge-headers', 502],
   ['many-headers', 502],
   ['odd-bytes', 200, 'odd'],
-  // Nobody asked for it, and the client that is used here takes no such connection any further.
+  // The gateway did not send `Expect`, and undici does not use a connection after an unexpected 100.
   ['continue', 502],
   ['early-hints', 200, 'after 103'],
   ['endless-hints', 502],
@@ -71,31 +71,31 @@ const CASES: readonly (readonly [name: string, status: number, outcome?: string]
 ]
 
 for (const [name, status, outcome] of CASES) {
-  const what = outcome === 'broken' ? 'an answer that visibly breaks off' : 'the answer'
-  t.test(`${status} ${name}: ${what}, and nothing of it reaches the next request`, async (t) => {
+  const what = outcome === 'broken' ? 'a response that is visibly cut off' : 'the response'
+  t.test(`${status} ${name}: ${what}, and no byte of it reaches the next request`, async (t) => {
     const { is_whole, text, ...answer } = await ask('GET', name)
     t.equal(answer.status, status)
     t.equal(is_whole, outcome !== 'broken')
     if (status >= 500) t.match(JSON.parse(text), { status, code: String }, 'a problem of the gateway')
     else if (is_whole) t.equal(text, outcome)
-    // Attack: a second answer on a kept connection, which is given to whoever asks next.
+    // Attack: sends a second response on a kept-alive connection, for the next request there.
     t.notMatch(text, STOLEN)
-    // What comes when nobody waits ends the connection. Had the next request been on it already, nothing in HTTP/1.1
-    // would tell the answers apart; so it is asked after that.
+    // Bytes that arrive on an idle connection close it. If the next request were already on the connection, HTTP/1.1
+    // could not tell the responses apart. So the test waits for the close first.
     const connection = hostile.received.at(-1)?.connection as number
     if (name === 'late-answer') await until(() => !hostile.isOpen(connection))
     await stillWorks(t)
   })
 }
 
-t.test('200 an answer to HEAD that has a body nevertheless does not poison the connection', async (t) => {
+t.test('200 a response to HEAD with a body does not corrupt the connection', async (t) => {
   const { status, text } = await ask('HEAD', 'body-of-head')
   t.equal(status, 200)
   t.equal(text, '')
   await stillWorks(t)
 })
 
-t.test('302 a redirect is handed on, and never followed', async (t) => {
+t.test('302 the gateway passes a redirect on, and never follows it', async (t) => {
   const before = hostile.received.length
   const { status, text } = await ask('GET', 'redirect')
   t.equal(status, 302)
@@ -103,8 +103,8 @@ t.test('302 a redirect is handed on, and never followed', async (t) => {
   t.equal(hostile.received.length, before + 1)
 })
 
-// Attack: an upstream that speaks in the gateway's name, or plants cookies and CORS rules on its origin.
-t.test('401 of the upstream comes through, without the headers that are not its to send', async (t) => {
+// Attack: an upstream sends headers of the gateway, or sets cookies and CORS headers on its origin.
+t.test('401 of an upstream passes, without the headers that an upstream may not set', async (t) => {
   const { status, text, headers } = await ask('GET', 'their-headers')
   t.equal(status, 401)
   t.equal(text, '{"theirs":true}')
@@ -118,13 +118,13 @@ t.test('401 of the upstream comes through, without the headers that are not its 
   t.not(headers.server, 'hostile/1.0')
 })
 
-t.test('200 trailers are not handed on as if they were headers', async (t) => {
+t.test('200 trailers do not become headers', async (t) => {
   const { headers } = await ask('GET', 'trailers')
   t.equal(headers['set-cookie'], undefined)
   t.equal(headers['x-checksum'], undefined)
 })
 
-t.test('413 an answer before the body was read reaches the caller', async (t) => {
+t.test('413 a response that arrives before the body was read reaches the client', async (t) => {
   for (const name of ['early-answer', 'early-answer-close']) {
     const { status, text } = await ask('POST', name, Buffer.alloc(4 * MIB))
     t.equal(status, 413, name)
@@ -133,14 +133,14 @@ t.test('413 an answer before the body was read reaches the caller', async (t) =>
   }
 })
 
-t.test('504 an upstream that does not read the body', async (t) => {
+t.test('504 an upstream does not read the body', async (t) => {
   const { status } = await ask('POST', 'never-reads', Buffer.alloc(8 * MIB))
   t.equal(status, 504)
   await stillWorks(t)
 })
 
-t.test('200 the first request of a connection, and the second one is not lost with it', async (t) => {
-  // Each connection brings one answer; a GET may be tried anew, a POST may have been carried out.
+t.test('200 502 a connection that closes after its first response loses at most the request on it', async (t) => {
+  // Each connection serves one response. A GET can be retried, a POST may have been carried out.
   for (let round = 0; round < 4; round += 1) {
     const { status } = await ask('POST', 'close-second')
     t.ok([200, 502].includes(status), `${status}`)
@@ -148,14 +148,14 @@ t.test('200 the first request of a connection, and the second one is not lost wi
   await stillWorks(t)
 })
 
-t.test('200 a hundred megabytes come through', async (t) => {
+t.test('200 a response of 100 MiB passes completely', async (t) => {
   const { status, bytes, is_whole } = await ask('GET', 'huge')
   t.equal(status, 200)
   t.equal(bytes, HUGE_BYTES)
   t.ok(is_whole)
 })
 
-t.test('a caller that goes away takes its request with it', async (t) => {
+t.test('a client that disconnects ends its upstream request', async (t) => {
   await until(() => hostile.connections() < 20)
   const before = hostile.received.length
   const outgoing = httpRequest(`${gateway.url}/hostile/stall-head`, { headers: identified })
@@ -167,9 +167,9 @@ t.test('a caller that goes away takes its request with it', async (t) => {
   await stillWorks(t)
 })
 
-// Attack: to leave while the gateway still finds out who asks. Nobody would be there to end what is then sent on, and
-// each of them would keep a connection until a timeout.
-t.test('a caller that left before it was known who it is never reaches the upstream', async (t) => {
+// Attack: disconnects during authentication. If the gateway sent the request then, no close event would end it, and
+// each such request would hold a connection until a timeout.
+t.test('499 the request of a client that disconnects during authentication never reaches the upstream', async (t) => {
   const wait = async ({ url, raw }: FastifyRequest) => {
     if (url.includes('/leaving') && !raw.socket.destroyed) await once(raw.socket, 'close')
   }
@@ -190,7 +190,7 @@ t.test('a caller that left before it was known who it is never reaches the upstr
   t.equal(hostile.received.length, before)
 })
 
-/** The pool is as good as before: the next requests get answers of their own. */
+/** Asserts that the pool still works: each of the next requests gets its own response. */
 async function stillWorks(t: Test): Promise<void> {
   for (let round = 0; round < 3; round += 1) {
     const marker = `marker-${randomUUID()}`
@@ -202,7 +202,7 @@ async function stillWorks(t: Test): Promise<void> {
 
 async function ask(method: string, path: string, body?: Buffer): Promise<Outcome> {
   const outgoing = httpRequest(`${gateway.url}/hostile/${path}`, { method, headers: identified })
-  // An answer may come, and the connection end, before all of the body was sent.
+  // The response can arrive, and the connection close, before the whole body was sent.
   const answered = new Promise<import('node:http').IncomingMessage>((resolve, reject) => {
     outgoing.once('response', resolve)
     outgoing.on('error', reject)

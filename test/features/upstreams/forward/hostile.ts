@@ -3,14 +3,14 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { ANSWERS, READS_NO_BODY } from './hostile-answers.js'
 
-/** One request as its bytes arrived: nothing is folded, renamed or dropped on the way. */
+/** One request exactly as its bytes arrived: no header is folded, renamed or dropped. */
 export interface Received {
   readonly method: string
-  /** The request target, as it was written. */
+  /** The request target as received. */
   readonly target: string
-  /** Names and values in turn, in the case in which they came. */
+  /** Names and values in turn, in their original case. */
   readonly raw_headers: readonly string[]
-  /** Which connection it came on, counted from 1. */
+  /** The number of its connection, counted from 1. */
   readonly connection: number
   body_bytes: number
   body_sha256: string
@@ -19,9 +19,9 @@ export interface Received {
 export interface Exchange {
   readonly socket: Socket
   readonly request: Received
-  /** How many requests this connection brought before. */
+  /** The number of earlier requests on this connection. */
   readonly earlier: number
-  /** Writes, and waits while the other side takes nothing. @throws Error when it went away. */
+  /** Writes, and waits for `drain` while the other side does not read. @throws Error if the other side disconnects. */
   send(bytes: string | Buffer): Promise<void>
 }
 
@@ -31,14 +31,14 @@ export interface Hostile {
   readonly received: readonly Received[]
   /** Connections that are open now. */
   connections(): number
-  /** Whether one connection, as a request names it, is open. */
+  /** Whether a connection, by the number in a request, is open. */
   isOpen(connection: number): boolean
   close(): Promise<void>
 }
 
 /**
- * An upstream that speaks HTTP/1.1 by hand, so that it can lie. The path chooses what it does with a request:
- * see hostile-answers.ts. What it has received stays readable.
+ * An upstream that writes HTTP/1.1 by hand, so that its responses can be invalid. The path selects the behaviour, see
+ * hostile-answers.ts. The received requests stay readable after `close`.
  */
 export async function startHostile(): Promise<Hostile> {
   const received: Received[] = []
@@ -49,7 +49,7 @@ export async function startHostile(): Promise<Hostile> {
     sockets.set(socket, connections)
     socket.on('error', () => undefined)
     socket.on('close', () => sockets.delete(socket))
-    // A connection that breaks is what these tests are about.
+    // These tests break connections on purpose.
     serve(socket, connections, received).catch(() => socket.destroy())
   })
   server.listen(0, '127.0.0.1')
@@ -104,7 +104,7 @@ function parseHead(head: string): Pick<Received, 'method' | 'target' | 'raw_head
   return { method, target, raw_headers }
 }
 
-/** The value of a header of a request. */
+/** Returns the value of a request header. */
 export function headerOf({ raw_headers }: Pick<Received, 'raw_headers'>, name: string): string | undefined {
   const position = raw_headers.findIndex((item, index) => index % 2 === 0 && item.toLowerCase() === name)
   return position < 0 ? undefined : raw_headers[position + 1]
@@ -129,7 +129,7 @@ async function readBody(reader: Reader, request: Received): Promise<void> {
   request.body_sha256 = hash.digest('hex')
 }
 
-/** Bytes of a socket, with backpressure: it reads on when somebody asks. */
+/** Reads a socket with backpressure: it takes the next chunk only on request. */
 class Reader {
   #held: Buffer = Buffer.alloc(0)
   readonly #chunks: AsyncIterator<Buffer>
@@ -138,7 +138,7 @@ class Reader {
     this.#chunks = socket[Symbol.asyncIterator]()
   }
 
-  /** Text up to and with a mark; undefined at the end of the connection. */
+  /** Returns the text up to and including a mark, or undefined at the end of the connection. */
   async until(mark: string): Promise<string | undefined> {
     for (;;) {
       const position = this.#held.indexOf(mark)
@@ -147,7 +147,7 @@ class Reader {
     }
   }
 
-  /** Hands out so many bytes as they come. */
+  /** Passes exactly this number of bytes to `take`, in chunks as they arrive. */
   async exactly(bytes: number, take: (chunk: Buffer) => void): Promise<void> {
     for (let left = bytes; left > 0; ) {
       if (this.#held.length === 0 && !(await this.#more())) throw new Error('the body ended early')

@@ -13,8 +13,8 @@ const hostile = await startHostile()
 t.teardown(() => hostile.close())
 const { gateway, world } = await startBehindGateway(t, [everything(hostile.origin)])
 
-// Attack: a request that is broken off leaves its answer on a kept connection, and the next caller, of another tenant,
-// gets it.
+// Attack: aborts a request so that its response stays on a kept-alive connection. The next request there, of another
+// tenant, would get that response.
 t.test(`of ${REQUESTS} interleaved requests of two tenants, aborted at random, each gets its own answer`, async (t) => {
   const pool = new Pool(gateway.url, { connections: AT_ONCE, pipelining: 1 })
   t.teardown(() => pool.destroy())
@@ -30,7 +30,7 @@ t.test(`of ${REQUESTS} interleaved requests of two tenants, aborted at random, e
       const tenant = tenants[number % 2] as { id: string; key: string }
       const marker = `m${number}-${random().toString(36).slice(2)}`
       const is_aborted = random() < ABORTED
-      // Half of the answers that are given up are under way already, and the other half are being waited for.
+      // Half of the aborted responses have already begun. For the other half the client still waits.
       const path = is_aborted || number % 10 === 0 ? `late/${number % 8}/${marker}` : `echo/${marker}`
       const body = number % 3 === 0 ? marker.repeat(1 + (number % 500)) : undefined
       const abort = new AbortController()
@@ -61,5 +61,5 @@ t.test(`of ${REQUESTS} interleaved requests of two tenants, aborted at random, e
   t.same(wrong.slice(0, 3), [])
   t.equal(counts.answered + counts.aborted, REQUESTS)
   t.ok(counts.aborted > REQUESTS * ABORTED * 0.2, `${counts.aborted} were aborted`)
-  t.ok(new Set(hostile.received.map(({ connection }) => connection)).size < REQUESTS / 2, 'connections were kept')
+  t.ok(new Set(hostile.received.map(({ connection }) => connection)).size < REQUESTS / 2, 'connections were kept alive')
 })

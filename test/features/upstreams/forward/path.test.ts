@@ -17,7 +17,10 @@ const isRefused = (url: string): boolean => {
   }
 }
 
-/** Each has let somebody past a gateway at some time: the path that was checked was not the path that was served. */
+/**
+ * Attack: each of these paths has bypassed a gateway. The path that the gateway checked was not the path that the
+ * upstream served.
+ */
 const AMBIGUOUS = [
   '/training/../v1/customers',
   '/training/./status',
@@ -74,7 +77,7 @@ const PLAIN = [
   '/training/%23%3f%40',
 ]
 
-t.test('a path that two servers could read in two ways is refused, a plain one is taken as it is', async (t) => {
+t.test('an ambiguous path is refused, and a plain path is forwarded unchanged', async (t) => {
   for (const url of AMBIGUOUS) t.ok(isRefused(url), url)
   for (const url of PLAIN) {
     const { path, query } = targetOf(url)
@@ -82,8 +85,8 @@ t.test('a path that two servers could read in two ways is refused, a plain one i
   }
 })
 
-// Stops whatever nobody has thought of yet: every path that is taken is its own normal form.
-t.test('what is taken stays what it is, however often it is decoded or normalised', async (t) => {
+// Attack: an ambiguous path that is not in the list. Every accepted path must be its own normal form.
+t.test('decoding or normalising an accepted path again does not change it', async (t) => {
   const pieces = [
     '/',
     '.',
@@ -130,13 +133,13 @@ const template = fc
   .tuple(fc.array(part, { maxLength: 3 }), fc.constantFrom('', '/', '/*'))
   .map(([parts, end]) => `/p${parts.map((each) => `/${each}`).join('')}${end}`)
 
-/** What a template means, said in another way. */
+/** What a template means, written as a regular expression. */
 const fits = (of: string, path: string) => {
   const pattern = of.replace(/\*$/, '.*').replaceAll(/:[a-z]+/g, '[^/]+')
   return new RegExp(`^${pattern}$`).test(path)
 }
 
-t.test('two templates are apart exactly when no path fits both', async (t) => {
+t.test('two templates are apart only if no path matches both', async (t) => {
   const paths = [
     '',
     '/',
@@ -160,13 +163,13 @@ t.test('two templates are apart exactly when no path fits both', async (t) => {
       if (is_shared && relationOf(left, right) === 'apart') t.fail(`${left} and ${right}`)
       const back = { narrower: 'wider', wider: 'narrower' } as Record<string, string>
       const there = relationOf(left, right)
-      if (relationOf(right, left) !== (back[there] ?? there)) t.fail(`${left} and ${right} are not the same both ways`)
+      if (relationOf(right, left) !== (back[there] ?? there)) t.fail(`${left} and ${right} are not symmetric`)
     }),
     { numRuns: 2_000 },
   )
 })
 
-t.test('a path belongs to the narrowest template that it fits, and to none that it only resembles', async (t) => {
+t.test('a path belongs to the narrowest template that it matches; a near match belongs to none', async (t) => {
   const path = fc
     .tuple(fc.array(fc.constantFrom('a', 'b', 'C', 'A', 'q'), { maxLength: 4 }), fc.constantFrom('', '/'))
     .map(([parts, end]) => `/p${parts.map((each) => `/${each}`).join('')}${end}`)
@@ -182,11 +185,11 @@ t.test('a path belongs to the narrowest template that it fits, and to none that 
         fitting.every((other) => other === each || relationOf(each, other) === 'narrower'),
       )
       if (found === undefined) {
-        // Only because something narrower is as good as there.
+        // This is correct only if a narrower template differs from the path by case or by a slash.
         const lower = url.toLowerCase()
         const folded = [lower, lower.replace(/\/$/, '')]
         const near = templates.some((each) => folded.some((path) => fits(each.toLowerCase().replace(/\/$/, ''), path)))
-        if (narrowest !== undefined && !near) t.fail(`${url} is nobody's of ${templates}`)
+        if (narrowest !== undefined && !near) t.fail(`${url} matches no template of ${templates}`)
         return
       }
       found_some += 1
@@ -197,8 +200,8 @@ t.test('a path belongs to the narrowest template that it fits, and to none that 
   t.ok(found_some > 100, `${found_some} were found`)
 })
 
-// Stops `/ADMIN` from slipping through `/:id` to an upstream that takes it for `/admin`.
-t.test('what differs from a literal by case or by a slash is not the name next to it', async (t) => {
+// Attack: sends `/ADMIN`, which would match `/:id`, to an upstream that serves it as `/admin`.
+t.test('a path that differs from a literal by case or by a slash does not match a parameter', async (t) => {
   const match = openMatcher(['/p/:id', '/p/admin', '/p/files/*'].map((url) => ({ url })))
   t.equal(match('/p/admin')?.url, '/p/admin')
   t.equal(match('/p/x')?.url, '/p/:id')
@@ -209,14 +212,14 @@ t.test('what differs from a literal by case or by a slash is not the name next t
   t.equal(match('/p/files/a/b/')?.url, '/p/files/*')
 })
 
-t.test('400 an ambiguous path is refused before anybody is asked who they are, and nothing is forwarded', async (t) => {
+t.test('400 an ambiguous path is refused before authentication, and the upstream receives no request', async (t) => {
   const service = await startService()
   const gateway = await startGatewayWith(t, trainingManifest(service.origin))
   const world = await buildWorld(gateway)
   const lines = Object.entries(await world.as('owner')).flat()
   for (const url of AMBIGUOUS.filter((each) => /^[\x21-\x7e]+$/.test(each))) {
     const answer = await askRaw(gateway, url, { lines })
-    // Some are no HTTP at all, or are no path that any route could have.
+    // Some are not valid HTTP, and some are a path that no route can have.
     t.ok([400, 404].includes(answer.status), `${url}: ${answer.status} ${answer.text}`)
     t.match(answer.body.code, /^(ambiguous_path|malformed_request|not_found)$/, url)
     if (url.startsWith('/training') && !/%(zz|2|aa|C3)?$/.test(url)) t.equal(answer.body.code, 'ambiguous_path', url)

@@ -15,7 +15,7 @@ const { gateway, world } = await startBehindGateway(t, [everything(hostile.origi
 const headers = keyHeaders(world.acme)
 const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
 const head = (line: string, more = '') => `${line} HTTP/1.1\r\nHost: x\r\n${lines.join('')}${more}\r\n`
-// Opens the breaker, so that what follows is refused before anything is sent.
+// This request opens the breaker, so the gateway refuses the next ones before it connects.
 await ask(gateway, '/closed/x', { headers })
 
 function open(): Socket {
@@ -23,27 +23,27 @@ function open(): Socket {
   return connect(Number(port), hostname).on('error', () => undefined)
 }
 
-// Attack: two requests at once, of which the second is refused while its body is on its way; then the caller leaves. What
-// nobody listened for ended the process, and with it everybody else's requests.
+// Attack: sends two requests at once and disconnects while the gateway refuses the second in the middle of its body. An
+// unhandled `error` event would end the process and the requests of all clients.
 for (const [prefix, refusal] of [
   ['gone', 'upstream_unreachable'],
   ['closed', 'upstream_unavailable'],
 ] as const) {
-  t.test(`a caller who leaves with half a body under way is nobody's concern: ${refusal}`, async (t) => {
+  t.test(`a client that disconnects in the middle of its body disturbs no other request: ${refusal}`, async (t) => {
     const refusals = () => gateway.lines.filter((line) => line.includes(refusal)).length
     const before = { refusals: refusals(), received: hostile.received.length, connections: hostile.connections() }
     const socket = open()
     socket.write(head('GET /hostile/stall-head'))
-    await until('the first is under way', () => hostile.received.length > before.received)
+    await until('the first request runs', () => hostile.received.length > before.received)
     socket.write(`${head(`POST /${prefix}/x`, 'Content-Length: 100000\r\n')}abc`)
-    await until('the second is refused', () => refusals() > before.refusals)
+    await until('the second request is refused', () => refusals() > before.refusals)
     socket.destroy()
-    await until('the first is given up', () => hostile.connections() <= before.connections)
+    await until('the first upstream connection is closed', () => hostile.connections() <= before.connections)
     t.equal((await ask(gateway, '/hostile/echo', { headers })).status, 200)
   })
 
-  // Behind a proxy the next request on this connection is somebody else's.
-  t.test(`a body that nobody reads does not hold up the next request: ${refusal}`, async (t) => {
+  // Behind a proxy, the next request on this connection can come from another client.
+  t.test(`an unread body does not delay the next request on the connection: ${refusal}`, async (t) => {
     const socket = open()
     const body = 'x'.repeat(240_000)
     socket.write(`${head(`POST /${prefix}/x`, `Content-Length: ${body.length}\r\n`)}${body}`)
@@ -51,6 +51,6 @@ for (const [prefix, refusal] of [
     const began_at_ms = performance.now()
     const answers = await text(socket)
     t.match(answers, new RegExp(`^HTTP/1.1 50[23] [^]*"${refusal}"[^]*HTTP/1.1 200 OK`))
-    t.ok(performance.now() - began_at_ms < 20_000, 'and not when the time for the request is over')
+    t.ok(performance.now() - began_at_ms < 20_000, 'the response arrives before the request timeout')
   })
 }

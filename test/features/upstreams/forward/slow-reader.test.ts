@@ -7,11 +7,11 @@ import { keyHeaders } from '../../../helpers/world.js'
 import { everything, startBehindGateway } from '../behind-gateway.js'
 import { startHostile } from './hostile.js'
 
-/** How long a caller may leave what it was sent unread, and how long that is here. */
+/** How long a client may leave its response unread, and the shorter time in this file. */
 const DRAIN_MS_MAX = 30_000
 const SHORT_MS = 2_000
 
-// Nobody waits half a minute for this: that one wait is shortened, and is known by its length.
+// A test cannot wait 30 s, so this file shortens that one timer. Its length identifies it.
 const { setTimeout } = globalThis
 t.teardown(() => Object.assign(globalThis, { setTimeout }))
 let waits = 0
@@ -26,7 +26,7 @@ const hostile = await startHostile()
 t.teardown(() => hostile.close())
 const { gateway, world } = await startBehindGateway(t, [everything(hostile.origin, { connections_max: 2 })])
 
-/** Asks for a gigabyte, and reads nothing of it yet. */
+/** Requests one gigabyte and pauses the response. */
 async function askForMuch(): Promise<IncomingMessage> {
   const asked = request(`${gateway.url}/hostile/gigabyte`, { headers: keyHeaders(world.acme) })
   asked.end()
@@ -34,29 +34,30 @@ async function askForMuch(): Promise<IncomingMessage> {
   return answer.pause().on('error', () => undefined)
 }
 
-// Attack: asks for much and reads nothing, on as many connections as a tenant may have, and the service has none left.
-t.test('whoever does not read is cut off, and gives back the connection to the upstream', async (t) => {
+// Attack: requests a large response and does not read it, on as many connections as a tenant may have. The upstream
+// would have no connection left.
+t.test('a client that does not read is disconnected, and its upstream connection is released', async (t) => {
   const answer = await askForMuch()
-  await until('the gateway waits for its reader', () => waits > 0)
+  await until('the gateway waits for the client to read', () => waits > 0)
   t.equal(hostile.connections(), 1)
-  // Kernels take some of it now and then, which counts as reading.
-  await until('the upstream is let go', () => hostile.connections() === 0, { within_ms: 60_000 })
+  // The kernel buffers take some bytes now and then, which counts as reading.
+  await until('the upstream connection is closed', () => hostile.connections() === 0, { within_ms: 60_000 })
   answer.resume()
-  await until('the answer breaks off', () => answer.destroyed)
-  t.notOk(answer.complete, 'and does not look whole')
+  await until('the response is cut off', () => answer.destroyed)
+  t.notOk(answer.complete, 'the client can detect that the response is incomplete')
 })
 
-t.test('200 whoever pauses for less than that, again and again, goes on reading', async (t) => {
+t.test('200 a client that pauses for less than the limit, again and again, can read on', async (t) => {
   const began_at_ms = performance.now()
   const answer = await askForMuch()
   answer.on('data', () => undefined)
   while (performance.now() - began_at_ms < 2 * SHORT_MS) {
     answer.pause()
-    // The pause itself: what happens meanwhile is that nothing happens.
+    // This sleep is the pause of the client.
     await sleep(SHORT_MS / 8)
     const before = waits
     answer.resume()
-    await until('all that waited was taken, and the next waits', () => waits > before)
+    await until('the client took the waiting bytes, and the gateway waits again', () => waits > before)
   }
   t.notOk(answer.destroyed)
   answer.destroy()

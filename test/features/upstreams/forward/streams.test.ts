@@ -23,14 +23,14 @@ const gateway = await startGatewayProcess(t, { DATA_DIR, UPSTREAMS_FILE: writeMa
 const demo = readDemo(DATA_DIR)
 const headers = { 'x-tenant-id': `${demo.TENANT_ID}`, 'x-tenant-api-key': `${demo.TENANT_API_KEY}` }
 
-t.test('a gigabyte comes down, and the memory of the gateway hardly grows', async (t) => {
-  // What the process needs for any stream at all is there after that: its heap grows to a size that it keeps.
+t.test('the gateway streams a download of one gigabyte: its memory grows by less than 50 MiB', async (t) => {
+  // These downloads warm the process up. Its heap grows to a size that any stream needs, and then stays there.
   for (let round = 0; round < 3; round += 1) await download('huge')
   const growth = await growthWhile(async () => t.equal(await download('gigabyte'), GIGABYTE))
   t.ok(growth < GROWTH_MIB_MAX, `${growth.toFixed(1)} MiB`)
 })
 
-t.test('a gigabyte goes up, and the memory of the gateway hardly grows', async (t) => {
+t.test('the gateway streams an upload of one gigabyte: its memory grows by less than 50 MiB', async (t) => {
   for (let round = 0; round < 3; round += 1) await upload(GIGABYTE / 16)
   const growth = await growthWhile(async () => {
     const { sent_sha256, said } = await upload(GIGABYTE)
@@ -70,7 +70,7 @@ function answerOf(outgoing: ReturnType<typeof httpRequest>): Promise<IncomingMes
   return new Promise((resolve, reject) => outgoing.once('response', resolve).once('error', reject))
 }
 
-/** By how much the process grew at most, beyond what it had in the beginning. */
+/** Returns the largest growth of the process in MiB, above its size at the start. */
 async function growthWhile(work: () => Promise<unknown>): Promise<number> {
   const before = residentMib()
   let most = before
@@ -82,7 +82,7 @@ async function growthWhile(work: () => Promise<unknown>): Promise<number> {
 }
 
 function residentMib(): number {
-  // `env` has become the gateway: it is the process that was started.
+  // `env` has replaced itself with the gateway (`exec`), so the child is the gateway process.
   const { pid } = gateway.child
   const status = `/proc/${pid}/status`
   const kib = existsSync(status)

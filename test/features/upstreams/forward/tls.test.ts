@@ -23,12 +23,15 @@ type Authority = Awaited<ReturnType<typeof authorityOf>>
 
 interface Wish {
   readonly authority?: Authority
-  /** Whom the certificate is for. */
+  /** The DNS name in the certificate. */
   readonly name?: string
   readonly from_day?: number
 }
 
-/** A service that speaks TLS, with a certificate that lasts two days; one without an authority is its own. */
+/**
+ * Starts a TLS service with a certificate that is valid for two days. Without `authority` the certificate is
+ * self-signed.
+ */
 async function startTls({ authority, name = 'localhost', from_day = -1 }: Wish) {
   const certificate = await generate([{ name: 'commonName', value: name }], {
     ...COMMON,
@@ -61,10 +64,10 @@ const ca = `${t.testdir({ 'ca.pem': ours.cert })}/ca.pem`
 const good = await startTls({ authority: ours })
 const bad = {
   'another authority': await startTls({ authority: await authorityOf('Gatehouse tests') }),
-  'no authority but itself': await startTls({}),
+  'a self-signed certificate': await startTls({}),
   'another name': await startTls({ authority: ours, name: 'else.example' }),
-  'a time that is over': await startTls({ authority: ours, from_day: -3 }),
-  'a time that has not begun': await startTls({ authority: ours, from_day: 1 }),
+  'an expired certificate': await startTls({ authority: ours, from_day: -3 }),
+  'a certificate that is not valid yet': await startTls({ authority: ours, from_day: 1 }),
 }
 const upstreamOf = (name: string, origin: string, more: Written = {}) => ({
   ...{ name, prefix: `/${name}`, origin, retries: 0, breaker: { failures: 1_000 } },
@@ -75,22 +78,23 @@ const upstreamOf = (name: string, origin: string, more: Written = {}) => ({
 const names = Object.keys(bad).map((_, position) => `bad-${position}`)
 const { gateway, world } = await startBehindGateway(t, [
   upstreamOf('good', good.origin, { tls: { ca }, health: { path: '/health', interval_ms: 100 } }),
-  // Known to nobody whom Node trusts.
+  // The authority of the test is not in the trust store of Node.
   upstreamOf('unknown', good.origin),
   ...Object.values(bad).map(({ origin }, position) => upstreamOf(String(names[position]), origin, { tls: { ca } })),
 ])
 const headers = await world.as('owner')
 
-t.test('200 101 an upstream whose certificate the authority of the manifest has signed', async (t) => {
+t.test('200 101 an upstream whose certificate is signed by the authority of the manifest', async (t) => {
   t.match(await ask(gateway, '/good/status', { headers }), { status: 200, body: { is: 'well' } })
   const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/good/live`, { headers })
   t.teardown(() => socket.terminate())
   t.equal(String((await once(socket, 'message'))[0]), 'hello')
-  await until('its health is asked about', () => good.asked.includes('GET /health'))
+  await until('the health check arrives', () => good.asked.includes('GET /health'))
 })
 
-// Attack: somebody between the gateway and the service, who would read every identity token and write every answer.
-t.test('502 an upstream that proves not to be who it is said to be hears nothing of a caller', async (t) => {
+// Attack: intercepts the connection between the gateway and the upstream, to read identity tokens and to forge
+// responses.
+t.test('502 an upstream with a certificate that fails verification receives nothing of a request', async (t) => {
   const before = process.env.NODE_TLS_REJECT_UNAUTHORIZED
   t.teardown(() => {
     if (before === undefined) delete process.env.NODE_TLS_REJECT_UNAUTHORIZED
@@ -114,9 +118,9 @@ t.test('502 an upstream that proves not to be who it is said to be hears nothing
       t.same(
         asked.slice(from).filter((each) => !each.includes('/health')),
         [],
-        `${what} was told nothing`,
+        `${what} received no request`,
       )
     }
   }
-  t.match(gateway.lines.join('\n'), /UNABLE_TO_VERIFY_LEAF_SIGNATURE/, 'the log says why')
+  t.match(gateway.lines.join('\n'), /UNABLE_TO_VERIFY_LEAF_SIGNATURE/, 'the log contains the reason')
 })

@@ -5,7 +5,7 @@ import { t } from '../../../helpers/t.js'
 import { buildWorld, keyHeaders } from '../../../helpers/world.js'
 import { startGatewayWith, startService, trainingManifest } from '../services.js'
 
-t.test('each manifest that a page shows is valid', async (t) => {
+t.test('each manifest in the documentation is valid', async (t) => {
   const manifests = BLOCKS.filter(({ language }) => language === 'yaml')
   t.ok(manifests.length > 0)
   for (const { text, page, line } of manifests) {
@@ -15,12 +15,12 @@ t.test('each manifest that a page shows is valid', async (t) => {
   }
 })
 
-t.test('the verifier of the page returns the caller, and nothing for a forged token', async (t) => {
+t.test('the verifier in the documentation returns the caller, and undefined for a forged token', async (t) => {
   const service = await startService()
   const gateway = await startGatewayWith(t, trainingManifest(service.origin))
   const world = await buildWorld(gateway)
   const [{ text: code = '' } = {}] = blocksRunAs('verifier')
-  t.ok(code.split('\n').length <= 20, 'twenty lines')
+  t.ok(code.split('\n').length <= 20, 'the verifier has at most 20 lines')
   const here = code
     .replace("'/.well-known/jwks.json', GATEWAY", `'/.well-known/jwks.json', '${gateway.url}'`)
     .replace('https://api.example.com', gateway.config.public_url)

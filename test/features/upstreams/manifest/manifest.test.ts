@@ -11,7 +11,7 @@ const noFiles = (path: string): string => {
   throw new Error(`${path} is not there`)
 }
 const read = (text: string) => readManifest(text, noFiles)
-/** Line and reason of every mistake. */
+/** The line and the reason of every mistake. */
 const mistakesIn = (text: string) => read(text).mistakes.map(({ line, reason }) => `${line}: ${reason}`)
 
 const GOOD = `upstreams:
@@ -29,7 +29,7 @@ const GOOD = `upstreams:
       - { path: /live, scopes: [training:view] }
 `
 
-t.test('a manifest is completed: what is left out has its default', async (t) => {
+t.test('the reader fills in the default of every field that the manifest omits', async (t) => {
   const { manifest } = read(GOOD)
   const upstream = manifest?.upstreams[0]
   t.match(upstream, {
@@ -57,7 +57,7 @@ t.test('a manifest is completed: what is left out has its default', async (t) =>
   )
 })
 
-/** What stands there, what takes its place, and what is said about it. */
+/** The text in GOOD, its replacement, and the start of the mistake that the reader reports. */
 const BROKEN: readonly (readonly [string, string, string])[] = [
   ['    origin:', '    orign: x\n    origin:', '4: upstreams[0].orign is not known here'],
   [
@@ -120,7 +120,7 @@ const BROKEN: readonly (readonly [string, string, string])[] = [
   ['    websockets:', '   websockets:', '12: '],
 ]
 
-t.test('a mistake is told with its line and its reason', async (t) => {
+t.test('each mistake has its line and its reason', async (t) => {
   for (const [here, instead, said] of BROKEN) {
     const text = GOOD.replace(here, instead)
     t.not(text, GOOD, instead)
@@ -133,7 +133,7 @@ t.test('a mistake is told with its line and its reason', async (t) => {
   }
 })
 
-t.test('a route that is declared twice, and two that nobody could tell apart, are mistakes', async (t) => {
+t.test('a route declared twice is a mistake, and so are two routes that match the same paths', async (t) => {
   const withRoute = (path: string) =>
     GOOD.replace('    websockets:', `      - { method: GET, path: '${path}', scopes: [] }\n    websockets:`)
   t.same(mistakesIn(withRoute('/status')), ['12: GET /status is declared twice: it fits what /status fits'])
@@ -147,7 +147,7 @@ t.test('a route that is declared twice, and two that nobody could tell apart, ar
   t.same(mistakesIn(withRoute('/start')), [], 'another method')
 })
 
-t.test('two upstreams are told apart by name and by prefix; one scope has one meaning', async (t) => {
+t.test('names of upstreams are unique, prefixes do not overlap, and a scope has one meaning', async (t) => {
   const second = (name: string, prefix: string, meaning: string) => `${GOOD}  - name: ${name}
     prefix: ${prefix}
     origin: https://two.example
@@ -167,7 +167,7 @@ t.test('two upstreams are told apart by name and by prefix; one scope has one me
   ])
 })
 
-t.test('what is no manifest at all is told, whatever it is', async (t) => {
+t.test('a text that is not a manifest is reported with a line and a reason, without an exception', async (t) => {
   for (const text of [
     '',
     'null',
@@ -187,12 +187,12 @@ t.test('what is no manifest at all is told, whatever it is', async (t) => {
   t.match(read('upstreams: []'), { manifest: { upstreams: [] } })
 })
 
-t.test('a file is told by its name: file, line, reason, a line each', async (t) => {
+t.test('an error about a manifest file has one line for each mistake: file, line, reason', async (t) => {
   const folder = t.testdir({ 'good.yaml': GOOD, 'bad.yaml': GOOD.replace('origin:', 'orign:').replace('/status', 'x') })
   t.equal(readManifestFile(`${folder}/good.yaml`).upstreams.length, 1)
   try {
     readManifestFile(`${folder}/bad.yaml`)
-    t.fail('it was taken')
+    t.fail('the file with mistakes was accepted')
   } catch (error) {
     t.ok(error instanceof ConfigurationError)
     const lines = (error as Error).message.split('\n')
@@ -201,12 +201,12 @@ t.test('a file is told by its name: file, line, reason, a line each', async (t) 
   t.throws(() => readManifestFile(`${folder}/none.yaml`), { message: /UPSTREAMS_FILE: .*none\.yaml cannot be read/ })
 })
 
-/** The schema that editors read lies beside its source. */
+/** The schema file that editors read. It is next to its source. */
 const SCHEMA_FILE = fileURLToPath(
   new URL('../../../../src/features/upstreams/manifest/manifest.schema.json', import.meta.url),
 ).replace('/.build/', '/')
 
-t.test('the first line of a manifest names the schema, for whoever writes one in an editor', async (t) => {
+t.test('the first line of a manifest names its JSON Schema, so that editors can complete and check it', async (t) => {
   const root = resolve(dirname(SCHEMA_FILE), '../../../..')
   for (const [file, from] of [
     ['docs/upstreams.md', join(root, 'docs')],
@@ -218,7 +218,7 @@ t.test('the first line of a manifest names the schema, for whoever writes one in
   }
 })
 
-t.test('the JSON Schema that is shipped is the one that decides', async (t) => {
+t.test('the shipped JSON Schema is the schema that the gateway validates with', async (t) => {
   const generated = `${JSON.stringify(ManifestSchema, null, 2)}\n`
   if (process.env.WRITE_MANIFEST_SCHEMA !== undefined) writeFileSync(SCHEMA_FILE, generated)
   t.equal(

@@ -24,7 +24,7 @@ const world = await buildWorld(without)
 const tenant = `/v1/tenants/${world.acme.id}`
 const owner = await world.as('owner')
 
-// Two gateways of one process share their compiled schemas, and once shared the catalogue of scopes as well.
+// Two gateways in one process share their compiled schemas. A shared catalogue of scopes would leak between them.
 t.test('two gateways of one process do not see the scopes of each other', async (t) => {
   for (const [gateway, own] of [
     [without, []],
@@ -43,13 +43,13 @@ t.test('two gateways of one process do not see the scopes of each other', async 
     }
     const among = (scopes: { readonly scope: string }[]) =>
       [TRAINING, BILLING].filter((declared) => scopes.some(({ scope }) => scope === declared))
-    t.same(among((await ask(gateway, '/v1/access', { headers: owner })).body.scopes), declared, 'held by an Owner')
-    t.same(among((await ask(gateway, `${tenant}/scopes`, { headers: owner })).body.data), declared, 'listed')
+    t.same(among((await ask(gateway, '/v1/access', { headers: owner })).body.scopes), declared, 'of an Owner')
+    t.same(among((await ask(gateway, `${tenant}/scopes`, { headers: owner })).body.data), declared, 'of the tenant')
     const { text } = await ask(gateway, '/openapi.json')
     t.same(
       [TRAINING, BILLING].filter((scope) => text.includes(scope)),
       declared,
-      'in the contract',
+      'scopes in the OpenAPI document',
     )
   }
 })

@@ -10,13 +10,13 @@ const gateway = await startGatewayWith(t, 'upstreams: []', { env: { METRICS_PORT
 t.teardown(() => gateway.close())
 const world = await buildWorld(gateway)
 const headers = await world.as('owner')
-/** Puts a manifest in force. */
+/** Writes and loads a manifest. */
 const use = (manifest: string) => {
   gateway.write(manifest)
   gateway.upstreams?.reload()
 }
 
-t.test('a breaker opens after failures in a row, lets one request try, and closes when that is answered', async (t) => {
+t.test('a breaker opens after consecutive failures, allows one trial request, and closes if it succeeds', async (t) => {
   let now_ms = 0
   const clock = {
     advance(milliseconds: number) {
@@ -35,7 +35,7 @@ t.test('a breaker opens after failures in a row, lets one request try, and close
     breaker[ends]()
   }
   for (const ends of ['fail', 'fail', 'succeed', 'fail', 'fail'] as const) pass(ends)
-  t.equal(breaker.state, 'closed', 'a success begins the count anew')
+  t.equal(breaker.state, 'closed', 'a success resets the count of failures')
   pass('fail')
   t.equal(breaker.state, 'open')
   t.notOk(breaker.isPassable())
@@ -45,9 +45,9 @@ t.test('a breaker opens after failures in a row, lets one request try, and close
   clock.advance(1)
   breaker.enter()
   t.equal(breaker.state, 'half_open')
-  t.notOk(breaker.isPassable(), 'one try at a time')
+  t.notOk(breaker.isPassable(), 'only one trial request at a time')
   breaker.leave()
-  t.ok(breaker.isPassable(), 'the caller left, so nothing is known')
+  t.ok(breaker.isPassable(), 'the client of the trial request disconnected, so the next request is the trial')
   pass('fail')
   t.equal(breaker.state, 'open')
   clock.advance(1_000)
@@ -56,7 +56,7 @@ t.test('a breaker opens after failures in a row, lets one request try, and close
   t.same(changes, ['open', 'half_open', 'half_open', 'open', 'half_open', 'closed'])
 })
 
-t.test('502, then 503 with Retry-After, then 200: the metric shows the state, and the log the reason', async (t) => {
+t.test('502, then 503 with Retry-After, then 200: the metric has the breaker state, the log the reason', async (t) => {
   const port = Number(await freePort())
   const more = '    retries: 0\n    breaker: { failures: 2, open_ms: 600000 }\n'
   use(trainingManifest(`http://127.0.0.1:${port}`, more))
@@ -72,13 +72,13 @@ t.test('502, then 503 with Retry-After, then 200: the metric shows the state, an
   const open = await get()
   t.match(open, { status: 503, body: { code: 'upstream_unavailable' } })
   t.match(open.headers.get('retry-after'), /^(59\d|600|[1-5]\d\d)$/)
-  t.notMatch(open.text, String(port), 'where it runs is nobody’s business')
+  t.notMatch(open.text, String(port), 'the response does not reveal the port of the upstream')
   t.ok(
     gateway.lines.some((line) => line.includes('ECONNREFUSED')),
-    'the log says why',
+    'the log contains the reason',
   )
   gateway.clock.advance(600_000)
-  t.match(await get(), { status: 502 }, 'the one that tries')
+  t.match(await get(), { status: 502 }, 'the trial request')
   t.match(await get(), { status: 503 })
   gateway.clock.advance(600_000)
   const service = await startService(undefined, port)
@@ -92,7 +92,7 @@ t.test('502, then 503 with Retry-After, then 200: the metric shows the state, an
   await service.close()
 })
 
-t.test('an answer of an upstream is an answer, whatever it says: it passes, and no breaker opens', async (t) => {
+t.test('every response of an upstream passes, whatever its status, and does not count as a failure', async (t) => {
   const service = await startService((request, response) => {
     response.statusCode = Number(request.url?.slice('/sessions/'.length))
     response.setHeader('content-type', 'application/json')
@@ -109,7 +109,7 @@ t.test('an answer of an upstream is an answer, whatever it says: it passes, and 
   await service.close()
 })
 
-t.test('another origin is tried for what may be sent twice, and only for that', async (t) => {
+t.test('the gateway retries an idempotent request at another origin, and never a POST', async (t) => {
   const dead = `http://127.0.0.1:${await freePort()}`
   const service = await startService()
   const more = '    retries: 1\n    breaker: { failures: 1000 }\n'
@@ -121,12 +121,12 @@ t.test('another origin is tried for what may be sent twice, and only for that', 
   const posted = []
   for (let round = 0; round < 4; round += 1)
     posted.push((await ask(gateway, '/training/start', { headers, body: {} })).status)
-  t.same(posted.sort(), [200, 200, 502, 502], 'in turn, and never twice')
+  t.same(posted.sort(), [200, 200, 502, 502], 'origins take turns, and no POST is sent again')
   await service.close()
 })
 
 t.test(
-  'a connection that breaks before the answer is tried again so often and no more; a body is never sent twice',
+  'a connection that breaks before the response is retried up to retries; a request with a body is never sent again',
   async (t) => {
     const service = await startService((request) => request.socket.destroy())
     use(trainingManifest(service.origin, '    retries: 2\n    breaker: { failures: 1000 }\n'))
@@ -144,7 +144,7 @@ t.test(
   },
 )
 
-t.test('504 an upstream that says nothing in time; it is asked once', async (t) => {
+t.test('504 an upstream sends no response in time; the gateway does not retry', async (t) => {
   const service = await startService((request) => void request.resume())
   use(trainingManifest(service.origin, '    timeout_ms: 200\n'))
   t.match(await ask(gateway, '/training/status', { headers }), { status: 504, body: { code: 'upstream_timeout' } })
@@ -152,7 +152,7 @@ t.test('504 an upstream that says nothing in time; it is asked once', async (t) 
   await service.close()
 })
 
-t.test('an origin whose health check fails gets no requests until it is well again', async (t) => {
+t.test('an origin whose health check fails gets no requests until it is healthy again', async (t) => {
   let is_well = false
   const service = await startService((request, response) => {
     if (request.url === '/health') response.statusCode = is_well ? 200 : 500
@@ -171,7 +171,7 @@ t.test('an origin whose health check fails gets no requests until it is well aga
   await service.close()
 })
 
-t.test('200 of several origins those that are well get all requests', async (t) => {
+t.test('200 only the healthy origins get requests', async (t) => {
   const services = await Promise.all(
     [200, 500].map((health) =>
       startService((request, response) => {
@@ -194,11 +194,11 @@ t.test('200 of several origins those that are well get all requests', async (t) 
   for (let count = 0; count < 10; count += 1) {
     t.equal((await ask(gateway, '/training/status', { headers })).status, 200)
   }
-  t.equal(ill.filter((each) => each === 'GET /status').length, before, 'nothing for the one that is ill')
+  t.equal(ill.filter((each) => each === 'GET /status').length, before, 'no request for the unhealthy origin')
   t.ok(well.filter((each) => each === 'GET /status').length >= 10)
 })
 
-t.test('429 the budget of a route holds each tenant by itself', async (t) => {
+t.test('429 the budget of a route is counted per tenant', async (t) => {
   const service = await startService()
   const manifest = trainingManifest(service.origin).replace('path: /status,', 'path: /status, budget: 2/60,')
   use(manifest)
@@ -217,7 +217,7 @@ t.test('429 the budget of a route holds each tenant by itself', async (t) => {
   await service.close()
 })
 
-t.test('413 a body that is too long: at once when it says so, on its way when it does not', async (t) => {
+t.test('413 a body is too long, with Content-Length (nothing is forwarded) and without', async (t) => {
   const service = await startService()
   use(trainingManifest(service.origin))
   const put = (body: string | ReadableStream) =>

@@ -30,13 +30,13 @@ const as = async (
 ) => ask(gateway, path, { headers: await world.as(person), ...ask_for })
 const said = (text: string) => gateway.lines.filter((line) => line.includes(text)).length
 
-t.test('a new manifest is in force with the next request: routes, scopes, contract, explanations', async (t) => {
+t.test('a new manifest is in force for the next request: routes, scopes, OpenAPI document, explanations', async (t) => {
   t.equal((await as('/training/new')).status, 404)
   t.equal((await as(`${tenant}/keys`, 'owner', { body: { name: 'x', scopes: ['training:new'] } })).status, 400)
   const before = (await ask(gateway, '/openapi.json')).body
   t.notOk(before.paths['/training/new'])
   reload(MORE)
-  t.equal((await as('/training/new')).status, 200, 'an Owner holds it at once')
+  t.equal((await as('/training/new')).status, 200, 'an Owner has the new scope at once')
   t.match((await as('/training/new', 'agent')).body, { code: 'insufficient_scope', missing: ['training:new'] })
   const { body } = await ask(gateway, '/openapi.json')
   t.match(body.paths['/training/new'].get, { 'x-required-scopes': ['training:new'] })
@@ -64,7 +64,7 @@ t.test('a new manifest is in force with the next request: routes, scopes, contra
   t.equal(said('manifest of upstreams reloaded'), 1)
 })
 
-t.test('scopes of upstreams go into roles, keys and overrides like any other', async (t) => {
+t.test('scopes of upstreams can be used in roles, keys and overrides like any other', async (t) => {
   const role = await as(`${tenant}/roles`, 'owner', {
     body: { name: 'Trainer', scopes: ['training:view', 'training:new'] },
   })
@@ -85,7 +85,7 @@ t.test('scopes of upstreams go into roles, keys and overrides like any other', a
   t.equal((await ask(gateway, '/training/status', { headers: alone })).status, 403)
 })
 
-t.test('a scope that is gone stays where it was written, gives nothing, and breaks nothing', async (t) => {
+t.test('a scope that the manifest no longer declares stays in its roles, and grants nothing', async (t) => {
   reload(BASE)
   t.equal((await as('/training/new')).status, 404)
   const { data } = (await as(`${tenant}/scopes`)).body
@@ -97,7 +97,7 @@ t.test('a scope that is gone stays where it was written, gives nothing, and brea
   const held = (await as('/v1/access', 'analyst')).body.scopes.map((each: { scope: string }) => each.scope)
   t.ok(held.includes('training:view') && !held.includes('training:new'), held.join())
   t.equal((await as('/training/status', 'analyst')).status, 200)
-  // Whoever holds everything may still hand on a role that names it.
+  // A caller with all scopes can still assign a role that names the undeclared scope.
   const given = await as(`${tenant}/members/${ids.agent}`, 'owner', {
     method: 'PATCH',
     body: { roles: ['Agent', 'Trainer'] },
@@ -109,7 +109,7 @@ t.test('a scope that is gone stays where it was written, gives nothing, and brea
   )
 })
 
-t.test('a manifest that is not good changes nothing, and is said with file, line and reason', async (t) => {
+t.test('a manifest with mistakes changes nothing, and the log has file, line and reason', async (t) => {
   const before = gateway.upstreams?.current()
   for (const bad of ['upstreams: [', BASE.replace('origin:', 'orign:'), BASE.replace('/training', '/v1')]) {
     reload(bad)
@@ -122,7 +122,7 @@ t.test('a manifest that is not good changes nothing, and is said with file, line
 })
 
 t.test(
-  'a request belongs to the manifest in which it began: none is lost, and old connections end after it',
+  'a request finishes in the generation in which it began; the old connections are closed after that request',
   async (t) => {
     let goOn = () => {}
     const slow = await startService((request, response) => {
@@ -135,11 +135,11 @@ t.test(
     const response = await fetch(`${gateway.url}/training/status`, { headers: await world.as('owner') })
     reload(BASE)
     const pools = [...(old?.upstreams.values() ?? [])].flatMap(({ backends }) => backends.map(({ pool }) => pool))
-    t.match((await as('/training/status')).body, { url: '/status' }, 'the next one goes to the new place')
+    t.match((await as('/training/status')).body, { url: '/status' }, 'the next request goes to the new upstream')
     t.same(
       pools.map(({ destroyed }) => destroyed),
       [false],
-      'somebody is still there',
+      'the pool of the old generation is open while a request runs',
     )
     goOn()
     t.equal(await response.text(), 'begun, and ended')
@@ -154,7 +154,7 @@ t.test(
   },
 )
 
-t.test('zero failures while it is read again and again under load', async (t) => {
+t.test('200 every request under load while the manifest is reloaded', async (t) => {
   const headers = await world.as('owner')
   const statuses = new Map<number, number>()
   let is_done = false

@@ -6,8 +6,8 @@ import { buildWorld } from '../../../helpers/world.js'
 import { until } from '../../../process/gateway-process.js'
 import { startGatewayWith, startService, trainingManifest } from '../services.js'
 
-// Stops one tenant from using up what all of them need.
-t.test('503 a tenant has half of the connections at most; another one still finds some', async (t) => {
+// Attack: one tenant holds every connection to an upstream that all tenants share.
+t.test('503 a tenant gets at most half of the connections; another tenant still gets one', async (t) => {
   const held: ServerResponse[] = []
   const service = await startService((request, response) => {
     request.resume()
@@ -28,7 +28,7 @@ t.test('503 a tenant has half of the connections at most; another one still find
   t.equal((await first).status, 200)
   await until(async () => (await ask(gateway, '/training/sessions/x', { headers })).status === 200)
 
-  // Stops a caller who leaves, at whatever moment, from keeping a connection to the upstream for good.
+  // Attack: the client disconnects at any moment of its request. Its upstream connection must be released every time.
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   const { hostname, port } = new URL(gateway.url)
   for (let round = 0; round < 30; round += 1) {
@@ -46,8 +46,8 @@ t.test('503 a tenant has half of the connections at most; another one still find
   await service.close()
 })
 
-// Stops one tenant, whose requests keep all connections busy, from closing the service for everybody.
-t.test('504 whoever waits too long for a connection says nothing about the service: no breaker opens', async (t) => {
+// Attack: one tenant keeps all connections busy. Timeouts in the queue must not open the breaker for every tenant.
+t.test('504 a timeout while waiting for a connection does not open the breaker of the upstream', async (t) => {
   const held: ServerResponse[] = []
   const service = await startService((request, response) => {
     request.resume()
@@ -73,7 +73,7 @@ t.test('504 whoever waits too long for a connection says nothing about the servi
   const headers = await world.as('other_owner', world.globex)
   const waited = await ask(gateway, '/training/quick', { headers })
   t.match(waited, { status: 504, body: { code: 'upstream_timeout' } })
-  t.same(service.asked, ['GET /slow'], 'it was never sent')
+  t.same(service.asked, ['GET /slow'], 'the gateway did not send the request')
   t.equal(gateway.upstreams?.current().upstreams.get('training')?.backends[0]?.breaker.state, 'closed')
   held[0]?.end('{}')
   t.equal((await slow).status, 200)

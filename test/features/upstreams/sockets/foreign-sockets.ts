@@ -19,12 +19,12 @@ export interface ForeignSockets {
 const FLOOD_BLOCK = Buffer.alloc(32_768, 'f')
 /** Opcode 3 is reserved (RFC 6455 section 5.2). */
 const INVALID_FRAME = Buffer.from([0x83, 0x01, 0x00])
-/** A frame that a server must not mask, and that says it is. */
+/** A server must not mask its frames (RFC 6455 section 5.1). This one has the mask bit set. */
 const MASKED_FRAME = Buffer.from([0x81, 0x81, 0x01, 0x02, 0x03, 0x04, 0x60])
 
 /**
- * The WebSocket server that most of npm uses, as a foreign upstream: with its own defaults, and with what goes wrong in
- * the field. The path chooses.
+ * A WebSocket server as a foreign upstream, with the defaults of the `ws` package and with faults that occur in
+ * production. The path selects the behaviour.
  */
 export async function startForeignSockets(): Promise<ForeignSockets> {
   const handshakes: IncomingMessage[] = []
@@ -66,7 +66,7 @@ export async function startForeignSockets(): Promise<ForeignSockets> {
     handshakes.push(request)
     const { pathname } = new URL(request.url ?? '/', 'http://localhost')
     const [, refusal] = /^\/refuses-(\d{3})$/.exec(pathname) ?? []
-    // It never answers, but it sees when it is left.
+    // The server sends no response, but it notices that the gateway closes the connection.
     if (pathname === '/never') return void socket.resume().on('end', () => socket.end())
     if (pathname === '/hangs-up') return socket.end()
     if (pathname === '/garbage') return socket.end('this is no HTTP\r\n\r\n')

@@ -13,10 +13,13 @@ import { type ForeignSockets, startForeignSockets } from './foreign-sockets.js'
 const LIMITS: RelayLimits = { held_bytes_max: 262_144, stalled_ms_max: 60_000, idle_ms_max: 60_000 }
 const MESSAGE_BYTES_MAX = 200_000
 const MIB = 1_048_576
-/** Two connections of the system may buffer 32 MiB each and more. A gateway that buffers would never stop to take. */
+/**
+ * The operating system can buffer 32 MiB and more for each of the two connections. A gateway without backpressure would
+ * have no bound.
+ */
 const TAKEN_MAX = 128 * MIB
 
-t.test('messages pass both ways as they are: text as text, bytes as bytes, in order', async (t) => {
+t.test('messages pass in both directions unchanged: text as text, bytes as bytes, in order', async (t) => {
   const { connect } = await harness(t)
   const { caller, next } = await connect('/echo')
   for (const [data, binary] of [
@@ -33,7 +36,7 @@ t.test('messages pass both ways as they are: text as text, bytes as bytes, in or
   t.ok((await next()).data.equals(long))
 })
 
-t.test('what the upstream says at once arrives, and what the caller says at once too', async (t) => {
+t.test('messages that the upstream or the client sends right after the handshake arrive', async (t) => {
   const { connect } = await harness(t)
   const greeted = await connect('/greets')
   for (const word of ['first', 'second', 'third']) t.equal((await greeted.next()).data.toString(), word)
@@ -41,7 +44,7 @@ t.test('what the upstream says at once arrives, and what the caller says at once
   t.equal((await eager.next()).data.toString(), 'early')
 })
 
-t.test('a ping reaches the other side, and its pong comes back with the same bytes', async (t) => {
+t.test('a ping reaches the other side, and its pong returns with the same bytes', async (t) => {
   const { connect, foreign } = await harness(t)
   const { caller } = await connect('/echo')
   const pong = once(caller, 'pong')
@@ -50,13 +53,13 @@ t.test('a ping reaches the other side, and its pong comes back with the same byt
   t.equal(foreign.connections(), 1)
 })
 
-t.test('the end has the code and the reason that the upstream gave it', async (t) => {
+t.test('the client receives the close code and the reason of the upstream', async (t) => {
   const { connect } = await harness(t)
   t.same(await (await connect('/close')).closed, { code: 4321, reason: 'as agreed' })
   t.same(await (await connect('/close-without')).closed, { code: 1005, reason: '' })
 })
 
-t.test('the end has the code and the reason that the caller gave it', async (t) => {
+t.test('the upstream receives the close code and the reason of the client', async (t) => {
   const { connect, foreign, relays } = await harness(t)
   const { caller } = await connect('/echo')
   caller.close(3007, 'enough')
@@ -66,7 +69,7 @@ t.test('the end has the code and the reason that the caller gave it', async (t) 
   await until(() => foreign.connections() === 0)
 })
 
-t.test('1014 an upstream that dies, or sends frames that are none, is said to be broken', async (t) => {
+t.test('1014 the client gets this code if the upstream breaks the connection or sends invalid frames', async (t) => {
   const { connect, foreign } = await harness(t)
   const broken = { code: CLOSE_CODES.bad_gateway, reason: 'the upstream broke off' }
   for (const path of ['/dies', '/invalid', '/masked', '/too-large'])
@@ -77,7 +80,7 @@ t.test('1014 an upstream that dies, or sends frames that are none, is said to be
   await until(() => foreign.connections() === 0)
 })
 
-t.test('1001 is what the upstream hears of a caller that is gone without a word', async (t) => {
+t.test('1001 the upstream receives this code if the client drops its connection', async (t) => {
   const { connect, foreign } = await harness(t)
   const { caller } = await connect('/echo')
   caller.terminate()
@@ -86,7 +89,7 @@ t.test('1001 is what the upstream hears of a caller that is gone without a word'
   await until(() => foreign.connections() === 0)
 })
 
-t.test('1009 a message beyond the limit ends the connection of whoever sent it', async (t) => {
+t.test('1009 a message beyond the limit closes the connection of its sender', async (t) => {
   const { connect, foreign } = await harness(t)
   const { caller, closed } = await connect('/echo')
   caller.send(Buffer.alloc(MESSAGE_BYTES_MAX + 1))
@@ -94,8 +97,8 @@ t.test('1009 a message beyond the limit ends the connection of whoever sent it',
   await until(() => foreign.connections() === 0)
 })
 
-// Attack: frames that are none, from a caller.
-t.test('1002 a caller with broken frames is ended, and nothing else is', async (t) => {
+// Attack: a client sends invalid frames.
+t.test('1002 invalid frames of a client close its own connection and no other', async (t) => {
   const { connect } = await harness(t)
   const bystander = await connect('/echo')
   const { underneath, closed } = await connect('/echo')
@@ -105,13 +108,14 @@ t.test('1002 a caller with broken frames is ended, and nothing else is', async (
   t.equal((await bystander.next()).data.toString(), 'still here')
 })
 
-// Attack: a side that sends without end to one that does not read; whatever is not taken would be held in memory.
-t.test('an upstream that floods is read as fast as the caller reads', async (t) => {
+// Attack: one side sends without end to a side that does not read. Without backpressure the gateway would buffer
+// everything.
+t.test('an upstream that floods is read only as fast as the client reads', async (t) => {
   const { connect, foreign, relays } = await harness(t)
   const { caller, closed } = await connect('/flood')
   caller.pause()
   await untilSteady(() => foreign.flooded())
-  t.ok(foreign.flooded() < TAKEN_MAX, `${foreign.flooded()} bytes were taken, most of them by the system`)
+  t.ok(foreign.flooded() < TAKEN_MAX, `${foreign.flooded()} bytes were taken, most of them by the operating system`)
   const taken = foreign.flooded()
   caller.resume()
   await until(() => foreign.flooded() > taken + 32 * MIB)
@@ -119,7 +123,7 @@ t.test('an upstream that floods is read as fast as the caller reads', async (t) 
   t.equal((await closed).code, 1012)
 })
 
-t.test('a caller that floods is read as fast as the upstream reads', async (t) => {
+t.test('a client that floods is read only as fast as the upstream reads', async (t) => {
   const { connect } = await harness(t)
   const { caller } = await connect('/never-reads')
   let taken = 0
@@ -133,10 +137,10 @@ t.test('a caller that floods is read as fast as the upstream reads', async (t) =
   }
   more()
   await untilSteady(() => taken)
-  t.ok(taken < TAKEN_MAX, `${taken} bytes were taken, most of them by the system`)
+  t.ok(taken < TAKEN_MAX, `${taken} bytes were taken, most of them by the operating system`)
 })
 
-t.test('1013 a side that takes nothing for too long is cut off, and the other one is told', async (t) => {
+t.test('1013 a side that does not read for too long is disconnected, and the other side gets this code', async (t) => {
   const { connect, relays } = await harness(t, { ...LIMITS, stalled_ms_max: 300 })
   const { caller, closed } = await connect('/never-reads')
   const block = Buffer.alloc(65_536)
@@ -146,7 +150,7 @@ t.test('1013 a side that takes nothing for too long is cut off, and the other on
   await relays[0]?.ended
 })
 
-t.test('1001 a connection on which nothing moves is ended, and a ping keeps it', async (t) => {
+t.test('1001 an idle connection is closed, and a ping keeps it open', async (t) => {
   const { connect } = await harness(t, { ...LIMITS, idle_ms_max: 400 })
   const { caller, closed } = await connect('/silent')
   const started = Date.now()
@@ -157,7 +161,7 @@ t.test('1001 a connection on which nothing moves is ended, and a ping keeps it',
   t.same(await closed, { code: CLOSE_CODES.going_away, reason: 'idle' })
 })
 
-t.test('an upstream that refuses the upgrade is known by its status, and a redirect is not followed', async (t) => {
+t.test('a refused upgrade is reported with the status of the upstream, and a redirect is not followed', async (t) => {
   const { connect } = await harness(t)
   for (const status of [200, 302, 400, 401, 403, 404, 500, 503]) {
     await failsAs(t, connect(`/refuses-${status}`), { kind: 'refused', status })
@@ -165,7 +169,7 @@ t.test('an upstream that refuses the upgrade is known by its status, and a redir
   t.end()
 })
 
-t.test('an upstream that hangs up, answers garbage or the wrong key is unreachable', async (t) => {
+t.test('an upstream that hangs up, sends garbage or sends the wrong key is unreachable', async (t) => {
   const { connect } = await harness(t)
   for (const path of ['/hangs-up', '/garbage', '/wrong-key']) {
     await failsAs(t, connect(path), { kind: 'unreachable' })
@@ -174,7 +178,7 @@ t.test('an upstream that hangs up, answers garbage or the wrong key is unreachab
   t.end()
 })
 
-t.test('an upstream that never answers the upgrade is given up, and so is one whose caller went away', async (t) => {
+t.test('a dial ends if the upstream sends no response in time, or if the client disconnects', async (t) => {
   const { connect, foreign } = await harness(t)
   await failsAs(t, connect('/never', { timeout_ms: 200 }), { kind: 'timeout' })
   await failsAs(t, connect('/never', { signal: AbortSignal.timeout(200) }), { kind: 'aborted' })
@@ -182,7 +186,7 @@ t.test('an upstream that never answers the upgrade is given up, and so is one wh
   await until(() => foreign.connections() === 0)
 })
 
-t.test('the upstream chooses among the subprotocols that the caller offers', async (t) => {
+t.test('the upstream selects one of the subprotocols that the client offers', async (t) => {
   const { connect } = await harness(t)
   const { caller } = await connect('/echo', { protocols: ['status.v2', 'status.v1'] })
   t.equal(caller.protocol, 'status.v2')
@@ -205,7 +209,7 @@ interface Wish {
   onOpen?: (caller: WebSocket) => void
 }
 
-/** A relay and nothing around it, between a caller and the foreign server. */
+/** A relay between a client and the foreign server, without the rest of the gateway. */
 async function harness(t: Test, limits = LIMITS) {
   const foreign: ForeignSockets = await startForeignSockets()
   const relays: Relay[] = []
@@ -254,7 +258,7 @@ async function harness(t: Test, limits = LIMITS) {
   return { foreign, relays, connect }
 }
 
-/** Resolves when a number has stopped to grow. */
+/** Resolves when a number has not grown for 500 ms. */
 async function untilSteady(read: () => number): Promise<void> {
   let last = -1
   let steady_since = Date.now()

@@ -17,7 +17,7 @@ const MIB = 1_048_576
 const foreign = await startForeignSockets()
 t.teardown(() => foreign.close())
 const live = (path: string, more = {}) => ({ path, scopes: ['live:view'], timeout_ms: TIMEOUT_MS, ...more })
-// More gateways than one, on one database; what one of them has signed is good at all of them.
+// All gateways of this file share one database and one signing key, so an access token is valid at each of them.
 const signing_keys = generateSigningKeys()
 const { gateway, world } = await startBehindGateway(
   t,
@@ -51,7 +51,7 @@ const { gateway, world } = await startBehindGateway(
 const owner = await world.as('owner')
 const another = (t: Test, upstream: Written) => startInFront(t, [upstream], { signing_keys, on: gateway.test_database })
 
-t.test('101 whoever holds the scope is connected; messages, pings and codes pass both ways', async (t) => {
+t.test('101 a caller with the scope is connected; messages, pings and close codes pass both ways', async (t) => {
   const { socket, opened, closed } = openSocket(t, gateway, '/live/echo', { headers: owner })
   await opened()
   const answer = once(socket, 'message')
@@ -62,12 +62,12 @@ t.test('101 whoever holds the scope is connected; messages, pings and codes pass
   t.equal(String((await pong)[0]), 'there?')
   socket.close(3001, 'enough')
   t.match(await closed(), { code: 3001, reason: 'enough' })
-  await until('the upstream knows', () =>
+  await until('the upstream receives the close code', () =>
     foreign.closes.some(({ code, reason }) => code === 3001 && reason === 'enough'),
   )
 })
 
-t.test('what a caller sends right behind its handshake arrives', async (t) => {
+t.test('a message that the client sends right after its handshake arrives', async (t) => {
   const socket = openSocket(t, gateway, '/live/echo', { headers: owner })
   const answer = once(socket.socket, 'message')
   socket.socket.once('open', () => socket.socket.send('early'))
@@ -75,14 +75,14 @@ t.test('what a caller sends right behind its handshake arrives', async (t) => {
   socket.socket.close()
 })
 
-t.test('the upstream chooses the subprotocol, and the caller hears which', async (t) => {
+t.test('the upstream selects the subprotocol, and the client receives it', async (t) => {
   const { socket, opened } = openSocket(t, gateway, '/live/echo', { headers: owner, protocols: ['v2', 'v1'] })
   await opened()
   t.equal(socket.protocol, 'v2')
 })
 
-// Attack: identity headers, credentials and the rest of what a caller may not say to an upstream, by the other door.
-t.test('the handshake of the upstream has the headers of a request, and none of the caller beside them', async (t) => {
+// Attack: sends forged identity headers and credentials to an upstream by way of a WebSocket handshake.
+t.test('the upstream handshake has the headers of a forwarded request, and no other client header', async (t) => {
   const headers = {
     ...owner,
     'x-gatehouse-tenant': 'forged',
@@ -103,7 +103,7 @@ t.test('the handshake of the upstream has the headers of a request, and none of 
   socket.socket.close()
 })
 
-t.test('4401 4403 whoever may not is told with a code, and the upstream hears nothing', async (t) => {
+t.test('4401 4403 a caller without access receives a close code, and the upstream receives no handshake', async (t) => {
   const before = foreign.handshakes.length
   t.match(await openSocket(t, gateway, '/live/echo').closed(), { code: 4401, reason: 'tenant_credentials_required' })
   const analyst = await world.as('analyst')
@@ -124,8 +124,8 @@ t.test('4401 4403 whoever may not is told with a code, and the upstream hears no
   t.equal(foreign.handshakes.length, before)
 })
 
-// The story of a page that tried a socket every three seconds, got a bare 403, and nobody knew why.
-t.test('502 an upstream that refuses the upgrade: the answer says so, and names what can be polled', async (t) => {
+// A bare 403 to a page that retries its socket does not tell the developer that the upstream refused the upgrade.
+t.test('502 an upstream refuses the upgrade: the problem says so, and lists the routes to poll', async (t) => {
   for (const status of [200, 302, 401, 403, 404, 500, 503]) {
     const { body } = await refused(t, `/live/refuses-${status}`, 502)
     t.match(body, {
@@ -136,19 +136,19 @@ t.test('502 an upstream that refuses the upgrade: the answer says so, and names 
     })
     t.match(body.detail, /Poll GET \/live\/status, GET \/live\/sessions\/:id\./)
   }
-  await until('nothing is left open', () => foreign.connections() === 0)
+  await until('no connection to the upstream is open', () => foreign.connections() === 0)
 })
 
-t.test('502 504 an upstream that is not there, hangs up, answers garbage, or does not answer', async (t) => {
+t.test('502 504 an upstream is unreachable, hangs up, sends garbage, or sends no response', async (t) => {
   t.match((await refused(t, '/gone/away', 502)).body, { code: 'upstream_unreachable' })
   for (const path of ['/live/hangs-up', '/live/garbage', '/live/wrong-key']) {
     t.match((await refused(t, path, 502)).body, { code: 'upstream_unreachable' }, path)
   }
   t.match((await refused(t, '/live/never', 504)).body, { code: 'upstream_timeout' })
-  await until('nothing is left open', () => foreign.connections() === 0)
+  await until('no connection to the upstream is open', () => foreign.connections() === 0)
 })
 
-t.test('400 404 where there is no socket, the answer says so, and names what can be polled', async (t) => {
+t.test('400 404 a path without a WebSocket route: the problem lists the routes to poll', async (t) => {
   const routes = [{ method: 'GET', path: '/status', scopes: [] }]
   const gateway = await another(t, { name: 'rest', prefix: '/rest', origin: foreign.origin, routes })
   for (const [path, status, code] of [
@@ -162,14 +162,14 @@ t.test('400 404 where there is no socket, the answer says so, and names what can
   t.match(await openSocket(t, gateway, '/elsewhere/ws', { headers: owner }).answer(), { status: 404 })
 })
 
-t.test('426 a route that only speaks WebSocket says so to whoever asks by plain HTTP', async (t) => {
+t.test('426 a plain HTTP request to a WebSocket route gets the Upgrade header', async (t) => {
   const { status, body, headers } = await ask(gateway, '/live/echo', { headers: owner })
   t.match({ status, body }, { status: 426, body: { code: 'upgrade_required' } })
   t.equal(headers.get('upgrade'), 'websocket')
 })
 
-// Attack: a path that means another one to the upstream, by the other door.
-t.test('400 a path that could be read in two ways is refused on a socket too', async (t) => {
+// Attack: sends a path in a WebSocket handshake that the upstream would read as a different path.
+t.test('400 an ambiguous path is refused in a WebSocket handshake too', async (t) => {
   const before = foreign.handshakes.length
   const handshake = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' }
   const lines = Object.entries({ ...owner, ...handshake, 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==' }).flat()
@@ -189,7 +189,7 @@ t.test('400 a path that could be read in two ways is refused on a socket too', a
   t.equal(foreign.handshakes.length, before)
 })
 
-t.test('4321 1005 1014 an upstream that closes or dies at once', async (t) => {
+t.test('4321 1005 1014 an upstream closes, or breaks the connection, right after the handshake', async (t) => {
   t.match(await openSocket(t, gateway, '/live/close', { headers: owner }).closed(), { code: 4321, reason: 'as agreed' })
   t.match(await openSocket(t, gateway, '/live/close-without', { headers: owner }).closed(), { code: 1005 })
   for (const path of ['/live/dies', '/live/invalid', '/live/masked', '/live/too-large']) {
@@ -197,14 +197,14 @@ t.test('4321 1005 1014 an upstream that closes or dies at once', async (t) => {
   }
 })
 
-t.test('1009 a message that is longer than the manifest says', async (t) => {
+t.test('1009 a message is longer than message_bytes_max in the manifest', async (t) => {
   const socket = openSocket(t, gateway, '/live/echo', { headers: owner })
   await socket.opened()
   socket.socket.send('x'.repeat(20_001))
   t.match(await socket.closed(), { code: 1009 })
 })
 
-t.test('4429 a tenant has so many connections and no more; another tenant has its own', async (t) => {
+t.test('4429 the limit of connections is per tenant', async (t) => {
   const open = (headers: Record<string, string>) => openSocket(t, gateway, '/live/greets', { headers })
   const first = [open(owner), open(owner)]
   await Promise.all(first.map((socket) => socket.opened()))
@@ -213,7 +213,7 @@ t.test('4429 a tenant has so many connections and no more; another tenant has it
   await other.opened()
   first[0]?.socket.close()
   await first[0]?.closed()
-  await until('there is room again', async () => {
+  await until('the tenant has a free connection again', async () => {
     const next = open(owner)
     const is_open = await next.opened().catch(() => false)
     const has_room = is_open && !(await next.closed(200).catch(() => undefined))
@@ -223,7 +223,7 @@ t.test('4429 a tenant has so many connections and no more; another tenant has it
   for (const { socket } of [...first, other]) socket.terminate()
 })
 
-/** A handshake, byte by byte, by a caller who does with its connection what it likes. */
+/** Starts a handshake on a raw socket, which the test can end or reset at any time. */
 function handshake(path: string): Socket {
   const { hostname, port } = new URL(gateway.url)
   const more = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' }
@@ -233,53 +233,54 @@ function handshake(path: string): Socket {
   return socket
 }
 
-// Attack: says at once that nothing more will come. Its socket to the upstream was in no relay: nothing ever ended it.
-t.test('a caller that hangs up half way through its handshake leaves nothing open', async (t) => {
-  await until('nothing is open', () => foreign.connections() === 0)
+// Attack: half-closes the connection during the handshake. Without a relay to close it, the upstream socket would stay
+// open for ever.
+t.test('a client that closes its connection during the handshake leaves no upstream socket open', async (t) => {
+  await until('no connection to the upstream is open', () => foreign.connections() === 0)
   const before = foreign.handshakes.length
   const sockets = [1, 2, 3].map(() => handshake('/live/silent').end())
-  await until('the upstream was asked', () => foreign.handshakes.length === before + 3)
-  await until('and was left', () => foreign.connections() === 0)
+  await until('the upstream receives the handshakes', () => foreign.handshakes.length === before + 3)
+  await until('the gateway closes its upstream sockets', () => foreign.connections() === 0)
   t.equal(foreign.handshakes.length, before + 3)
   for (const socket of sockets) socket.destroy()
 })
 
-// Attack: handshakes that are reset at once, each of which took a place that nobody gave back, until there was none.
-t.test('101 handshakes that are broken off, at whatever moment, take nobody’s place', async (t) => {
+// Attack: resets each handshake at once. If a reset did not release its connection slot, the tenant could not connect
+// again.
+t.test('101 a handshake that the client resets, at any moment, releases its connection slot', async (t) => {
   for (let round = 0; round < 60; round += 1) {
     const socket = handshake('/live/greets')
     await new Promise((resolve) => setTimeout(resolve, round % 15))
     socket.resetAndDestroy()
   }
-  await until('there is room', async () => {
+  await until('the tenant has a free connection', async () => {
     const next = openSocket(t, gateway, '/live/greets', { headers: owner })
     const is_open = await next.opened().catch(() => false)
     const has_room = is_open && !(await next.closed(200).catch(() => undefined))
     next.socket.terminate()
     return has_room
   })
-  await until('nothing is left open', () => foreign.connections() === 0)
+  await until('no connection to the upstream is open', () => foreign.connections() === 0)
   t.equal(foreign.connections(), 0)
 })
 
-t.test('a flood of the upstream does not fill the memory of the gateway', async (t) => {
+t.test('an upstream that floods a client which does not read does not fill the memory of the gateway', async (t) => {
   const socket = openSocket(t, gateway, '/live/flood', { headers: owner })
   await socket.opened()
   socket.socket.pause()
   let last = -1
   let since = Date.now()
-  await until('the upstream is stopped', () => {
+  await until('the upstream can send no more', () => {
     if (foreign.flooded() !== last) since = Date.now()
     last = foreign.flooded()
     return Date.now() - since > 500
   })
   t.ok(foreign.flooded() < 32 * MIB, `${foreign.flooded()} bytes`)
   socket.socket.terminate()
-  await until('the upstream is free', () => foreign.connections() === 0)
+  await until('the upstream socket is closed', () => foreign.connections() === 0)
 })
 
-// Attack: to lose a right and stay connected (CVE-2026-111917 and its kind: checked once, at the first message).
-t.test('1012 all of them are told to come back when the gateway goes down', async (t) => {
+t.test('1012 a gateway that shuts down closes every socket with Retry-After', async (t) => {
   const websockets = [{ path: '/*', scopes: [] }]
   const gateway = await another(t, { name: 'live', prefix: '/live', origin: foreign.origin, websockets })
   const sockets = Array.from({ length: 3 }, () => openSocket(t, gateway, '/live/silent', { headers: owner }))
@@ -287,7 +288,7 @@ t.test('1012 all of them are told to come back when the gateway goes down', asyn
   await gateway.app.close()
   for (const socket of sockets)
     t.match(await socket.closed(), { code: 1012, reason: /^service_unavailable; Retry-After: \d$/ })
-  await until('the upstream is free', () => foreign.connections() === 0)
+  await until('the upstream sockets are closed', () => foreign.connections() === 0)
 })
 
 interface Wish {
@@ -295,12 +296,12 @@ interface Wish {
   readonly protocols?: string[]
 }
 
-/** A socket through the gateway, which is cut at the end of the test at the latest. */
+/** Opens a socket through the gateway. The test terminates it at its end at the latest. */
 function openSocket(t: Test, to: Pick<TestGateway, 'url'>, path: string, { headers, protocols = [] }: Wish = {}) {
   const socket = new WebSocket(to.url.replace(/^http/, 'ws') + path, protocols, { headers })
   const seen: { closed?: { code: number; reason: string }; status?: number; body?: string } = {}
   t.teardown(() => socket.terminate())
-  // A refusal over HTTP: what is asserted is what it says.
+  // A refusal over HTTP emits an error. The tests assert the response instead.
   socket.on('error', () => undefined)
   socket.on('close', (code, reason) => {
     seen.closed = { code, reason: String(reason) }
@@ -324,7 +325,7 @@ function openSocket(t: Test, to: Pick<TestGateway, 'url'>, path: string, { heade
   }
 }
 
-t.test('4401 4403 whoever loses the right loses the connection', async (t) => {
+t.test('4401 4403 a caller that loses its scope, key, session or token loses its open connection', async (t) => {
   const tenant = `/v1/tenants/${world.acme.id}`
   const override = (effect: string) =>
     ask(gateway, `${tenant}/members/${world.ids.agent}/overrides/live:view`, {
@@ -354,9 +355,9 @@ t.test('4401 4403 whoever loses the right loses the connection', async (t) => {
   await ask(gateway, '/v1/auth/logout', { method: 'POST', headers: owner })
   t.match(await signed_out.closed(), { code: 4401, reason: 'invalid_token' })
 
-  t.ok(bystander.isOpen(), 'whom none of it concerns stays')
+  t.ok(bystander.isOpen(), 'a socket of another tenant stays open')
   gateway.clock.advance(3_601_000)
-  t.match(await bystander.closed(), { code: 4401, reason: 'invalid_token' }, 'and the token ends with its time')
+  t.match(await bystander.closed(), { code: 4401, reason: 'invalid_token' }, 'an expired access token')
 })
 
 async function refused(t: Test, path: string, status: number) {
