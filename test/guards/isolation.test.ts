@@ -86,7 +86,7 @@ t.test('every table has its policy, and the guard and the start refuse a table o
 })
 
 // Attack: a caller tries ids of other tenants. A different status, text or length would reveal that the object exists.
-t.test("404 or 403 an id of another tenant gets the response of an unknown id", async (t) => {
+t.test('404 or 403 an id of another tenant gets the response of an unknown id', async (t) => {
   const [key] = await sql(`select id from tenant_keys where tenant_id = '${globex.id}' limit 1`)
   const [role] = await sql(`select id from roles where tenant_id = '${globex.id}' limit 1`)
   const [invitation] = await sql(`select id from invitations where tenant_id = '${globex.id}' limit 1`)
@@ -106,7 +106,7 @@ t.test("404 or 403 an id of another tenant gets the response of an unknown id", 
 })
 
 // Attack: a caller finds an unforeseen leak. The test searches every response for the marker of the other tenant.
-t.test("no response of any route holds the marker of the other tenant", async (t) => {
+t.test('no response of any route holds the marker of the other tenant', async (t) => {
   let looked = 0
   for (const [side, mark, other] of [
     ['acme', 'GLOBEXMARK', globex],

@@ -124,7 +124,10 @@ t.test('npm run audit -- verify reports the result, and what the result does not
   const whole = await run(exported)
   t.match(whole, { code: 0, stderr: '' })
   t.match(whole.stdout, new RegExp(`^intact, from the first event on: ${LAST} events, positions 1 to ${LAST}`))
-  t.match(whole.stdout, /does not prove:\n- that nothing follows position \d+.*\n- that the owner of the database did not rewrite the whole chain/)
+  t.match(
+    whole.stdout,
+    /does not prove:\n- that nothing follows position \d+.*\n- that the owner of the database did not rewrite the whole chain/,
+  )
   t.match(whole.stdout, /what was never recorded did not happen\n$/)
   // An export that is cut off between two lines is intact, so the script must report what it does not know.
   const piece = await run(`${lines.slice(0, 5).join('\n')}\n`)

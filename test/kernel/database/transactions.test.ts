@@ -170,7 +170,7 @@ t.test('a store that is used inside its own transaction throws', async (t) => {
 })
 
 // Attack: an attacker reads digests and hashes in the log. The error of the query builder quotes every value of a statement.
-t.test("an error of the database is the error of the driver, without the values of the statement", async (t) => {
+t.test('an error of the database is the error of the driver, without the values of the statement', async (t) => {
   const failing = unit().read(({ raw }) => raw.scope.queries.execute(query`select ${'secret'}, 1 / ${0}::int`))
   const error = await failing.catch((failure: unknown) => failure as Error & { code?: string })
   if (!(error instanceof Error)) throw new Error('it did not fail')

@@ -25,8 +25,7 @@ const GUESSES: Record<string, (call: ReturnType<typeof caller>) => Promise<{ sta
   'a key of another tenant': (call) => call('/v1/customers', keyHeaders({ id: acme.id, key: globex.key })),
   'a tenant that does not exist': (call) => call('/v1/customers', keyHeaders({ ...acme, id: world.ids.owner })),
   'a forged token': (call) => call('/v1/me', { authorization: 'Bearer a.b.c' }),
-  'a forged token with a valid key': (call) =>
-    call('/v1/customers', { ...integration, authorization: 'Bearer a.b.c' }),
+  'a forged token with a valid key': (call) => call('/v1/customers', { ...integration, authorization: 'Bearer a.b.c' }),
   'a refresh token that does not exist': (call) => call('/v1/auth/refresh', {}, { refresh: 'ghr_guess' }),
 }
 
