@@ -20,7 +20,7 @@ const APART = /\/test\/(browser|foreign)\//
 const SECOND_TIER =
   /\/test\/(process\/|matrix\/next-request|features\/(auth\/(flood|timing)|conversations\/stream\/storm|upstreams\/forward\/(hostile|interleaved|streams))\.)/
 /** They measure time, or load the machine fully. No other test runs at the same time. */
-const QUIET = /\/auth\/(timing|flood)\./
+const QUIET = /\/(auth\/(timing|flood)|stream\/storm)\./
 
 const { values: options, positionals: parts } = parseArgs({
   allowPositionals: true,

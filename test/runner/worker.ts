@@ -24,7 +24,11 @@ const output = new PassThrough()
 output.pipe(process.stdout)
 t.pipe(output)
 let current = t
-process.on('uncaughtException', (error) => current.threw(error))
+process.on('uncaughtException', (error) => {
+  if (current !== t) current.threw(error)
+  // An error between two files. `threw` would end the whole run.
+  else t.fail(`an error after the end of a file: ${error.stack}`)
+})
 
 await keepingDatabase(async () => {
   // The database starts before the first state is recorded, so that every later difference comes from a file.
