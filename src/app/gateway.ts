@@ -44,7 +44,7 @@ export async function createGateway(parts: Parts): Promise<Gateway> {
 
   completeSchemas(app, rules)
   const contract = describeRoutes(app, rules, () => upstreams?.current())
-  await installOpenApi(app, pipeline, contract)
+  await installOpenApi(app, pipeline, contract, config.public_url)
 
   const mounts = Object.values(FEATURES).flatMap((feature) => feature.routes(services))
   const public_jwks = secrets.signing_keys.map((key) => key.public_jwk)

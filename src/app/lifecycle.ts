@@ -11,8 +11,8 @@ import { answerExpectations } from './http/expectations.js'
 import { installHeaders } from './http/headers.js'
 import { installIdempotency } from './http/idempotency.js'
 import { refuseUnrouted } from './http/methods.js'
+import { refuseExcess } from './http/one-at-a-time.js'
 import { answerSeal } from './http/sealed-answer.js'
-import { closeUnanswered } from './http/unanswered.js'
 import type { Pipeline } from './pipeline/install.js'
 import type { Services } from './services.js'
 
@@ -55,16 +55,16 @@ export interface Stage {
  */
 export const LIFECYCLE: readonly Stage[] = [
   {
-    name: 'unanswered',
-    hooks: { onRequest: 'Releases a pipelined request when its connection closes.' },
-    place: 'First, because each later stage can hold a resource until the response closes.',
-    install: closeUnanswered,
-  },
-  {
     name: 'headers',
     hooks: { onRequest: 'Sets `X-Request-ID` and the security headers of every response.' },
     place: 'Before any stage that can refuse the request.',
     install: installHeaders,
+  },
+  {
+    name: 'pipelining',
+    hooks: { onRequest: 'Refuses the first request beyond 16 that wait for their turn on one connection.' },
+    place: 'After the headers, because it is the first stage that refuses a request.',
+    install: refuseExcess,
   },
   {
     name: 'deadline',

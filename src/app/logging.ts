@@ -2,8 +2,12 @@ import type { FastifyRequest } from 'fastify'
 import type { LoggerOptions } from 'pino'
 import { templateOf } from '../kernel/request/route-of.js'
 
-/** Matches credentials anywhere in a line: tenant keys, refresh tokens, tickets, JWTs, passwords in URLs. */
-const CREDENTIALS = /gh[krst]_[\w-]{8,}|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|(?<=:\/\/[^:/@\s"]*:)[^@/\s"]+(?=@)/g
+/**
+ * Matches credentials anywhere in a line: tenant keys, refresh tokens, tickets, JWTs, passwords in URLs. It reads each run of
+ * characters of base64url once, because a client can choose parts of a line.
+ */
+const CREDENTIALS =
+  /gh[krst]_[\w-]{8,}|(?<![\w-])(?=[\w-]*eyJ[\w-]{8})[\w-]+\.[\w-]+\.[\w-]*|(?<=:\/\/[^:/@\s"]*:)[^@/\s"]+(?=@)/g
 const REDACTED = '[redacted]'
 const PATH_CHARACTERS_MAX = 200
 

@@ -1,5 +1,5 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import fastify, { type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
+import fastify, { type FastifyInstance, type FastifyRequest, type FastifyServerFactory, LogController } from 'fastify'
 import { BUILT_IN_SCOPES, type ScopesNow } from '../kernel/permissions/scope-catalogue.js'
 import { clientErrorHandler, requestIdOf } from '../kernel/problems/client-errors.js'
 import { checkEncoding, decodeUtf8, parseJsonBody } from '../kernel/rest/json-body.js'
@@ -7,6 +7,7 @@ import { routable } from '../kernel/rest/urls.js'
 import { GatewayRequest } from '../kernel/sockets/handshake.js'
 import { isInstant } from '../kernel/time/instants.js'
 import { sharingCompilers } from './http/compilers.js'
+import { createOrderedServer } from './http/one-at-a-time.js'
 import type { Parts } from './parts.js'
 
 const BODY_BYTES_MAX = 262_144
@@ -37,6 +38,7 @@ export function createServer(parts: Parts, scopesNow: ScopesNow): FastifyInstanc
     // Node would refuse a request without Host with an empty response. The first row of the table refuses it with a problem.
     http: { requireHostHeader: false, IncomingMessage: GatewayRequest },
     clientErrorHandler: clientErrorHandler(config.public_url),
+    serverFactory: createOrderedServer as FastifyServerFactory,
     schemaController: parts.compilers ?? sharingCompilers(),
     // A schema accepts input unchanged or refuses it: it removes no field, converts no type and fills in no default.
     ajv: {

@@ -7,6 +7,9 @@ const HANDLER_MS_MAX = 20_000
 /** The interval of the check. A deadline is noticed at most this much later. */
 const CHECK_MS = 500
 const RETRY_AFTER_SECONDS = 2
+/** The most bytes of one response that may stay unread in memory for `UNREAD_MS_MAX`. Streams have limits of their own. */
+const UNREAD_BYTES_MAX = 1_048_576
+const UNREAD_MS_MAX = 15_000
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -15,10 +18,12 @@ declare module 'fastify' {
   }
 }
 
-/** A response that a client waits for. */
+/** A response that a client waits for, or that it reads. */
 interface UnderWay {
   readonly reply: FastifyReply
   readonly ends_at_ms: number
+  /** Since when more than UNREAD_BYTES_MAX of the response have been unread, by `performance.now()`. */
+  unread_since_ms: number | undefined
   /** Its position in the list. */
   place: number
 }
@@ -30,7 +35,8 @@ declare module 'fastify' {
 }
 
 /**
- * Answers 503 when a handler does not respond in time. One timer checks all requests in flight.
+ * Answers 503 when a handler does not respond in time, and closes the connection of a client that does not read a large
+ * response. One timer checks all requests in flight.
  *
  * Fastify's `handlerTimeout` creates a timer and an AbortController for each request, and aborts the controller at the end of
  * each successful request. The exception for that abort cost a tenth of a short request.
@@ -40,7 +46,7 @@ export function installDeadlines(app: FastifyInstance): void {
   app.decorateReply('under_way', undefined)
   app.addHook('onRequest', (request, reply, done) => {
     const ends_at_ms = performance.now() + (request.routeOptions.config?.handler_ms_max ?? HANDLER_MS_MAX)
-    reply.under_way = { reply, ends_at_ms, place: all.length }
+    reply.under_way = { reply, ends_at_ms, unread_since_ms: undefined, place: all.length }
     all.push(reply.under_way)
     done()
   })
@@ -52,14 +58,25 @@ export function installDeadlines(app: FastifyInstance): void {
     const now = performance.now()
     for (const each of [...all]) {
       const { reply, ends_at_ms } = each
-      // Skip responses that have started and upgraded sockets (they have their own limits), and closed connections.
-      const is_over = reply.sent || reply.raw.destroyed
-      if (!is_over && now <= ends_at_ms) continue
-      forget(all, each)
-      if (!is_over) reply.send(unavailable('the handler took too long', RETRY_AFTER_SECONDS))
+      // An upgraded socket and a closed connection have no response that the client could still read.
+      const is_over = reply.raw.destroyed || (reply.sent && !reply.raw.headersSent)
+      if (is_over) forget(all, each)
+      else if (reply.sent) checkUnread(each, now)
+      else if (now > ends_at_ms) {
+        forget(all, each)
+        reply.send(unavailable('the handler took too long', RETRY_AFTER_SECONDS))
+      }
     }
   }
   scheduleUntilClose(app, { name: 'check deadlines', every_ms: CHECK_MS, run: check })
+}
+
+/** Closes the connection if too much of the response has been unread for too long. */
+function checkUnread(each: UnderWay, now: number): void {
+  const { raw } = each.reply
+  if (raw.writableLength <= UNREAD_BYTES_MAX) each.unread_since_ms = undefined
+  else if (each.unread_since_ms === undefined) each.unread_since_ms = now
+  else if (now - each.unread_since_ms > UNREAD_MS_MAX) raw.destroy()
 }
 
 /**

@@ -14,8 +14,10 @@ export interface OpenApiDocument {
 /** The contract of this moment: the routes of the gateway, those that upstreams declare, and every scope that there is. */
 export interface OpenApi {
   document(): OpenApiDocument
-  /** The document as it is committed in openapi.yaml: the same text for the same routes. */
-  yaml(): string
+  /** The document as JSON. Like the YAML it is built once for each manifest, so that a request for it costs little. */
+  json(): Buffer
+  /** The document as YAML. It is equal to openapi.yaml for the same routes. */
+  yaml(): Buffer
 }
 
 /** What a manifest adds to the contract. */
@@ -27,7 +29,8 @@ interface Declared {
 interface Built {
   readonly declared: Declared
   readonly document: OpenApiDocument
-  readonly yaml: string
+  readonly json: Buffer
+  readonly yaml: Buffer
 }
 
 const NONE: Declared = { operations: [], scopes: BUILT_IN_SCOPES }
@@ -44,7 +47,7 @@ export function describeRoutes(
     if (built?.declared !== declared) built = build(app, rules, declared)
     return built
   }
-  return { document: () => current().document, yaml: () => current().yaml }
+  return { document: () => current().document, json: () => current().json, yaml: () => current().yaml }
 }
 
 function build(app: FastifyInstance, rules: AccessRules, declared: Declared): Built {
@@ -58,7 +61,8 @@ function build(app: FastifyInstance, rules: AccessRules, declared: Declared): Bu
           tags: [...(own.tags ?? []), ...declaredTags(operations)],
           paths: { ...own.paths, ...declaredPaths(operations, rules) },
         }
-  return { declared, document, yaml: stringify(document, { strict: false }) }
+  const json = Buffer.from(JSON.stringify(document))
+  return { declared, document, json, yaml: Buffer.from(stringify(document, { strict: false })) }
 }
 
 /** Adds the enumeration of scopes to every schema of a scope. */

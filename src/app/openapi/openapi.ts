@@ -1,5 +1,4 @@
 import swagger from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
 import type { TSchema } from 'typebox'
 import { PROBLEMS, type ProblemCode } from '../../contract/problems/catalogue.js'
@@ -10,6 +9,7 @@ import { codesOfAccess, securityOf } from '../../kernel/request/access-contract.
 import { isCreating } from '../../kernel/request/creating.js'
 import { PROBLEM_SCHEMA, problems } from '../../kernel/rest/schemas.js'
 import type { Pipeline } from '../pipeline/install.js'
+import { serveDocsPage } from './docs-page.js'
 import type { OpenApi } from './openapi-document.js'
 import { checkTags, TAGS } from './tags.js'
 
@@ -57,7 +57,12 @@ export function completeSchemas(app: FastifyInstance, rules: AccessRules): void 
 }
 
 /** Generates the OpenAPI document from the routes that are registered after it, and serves it with a page. */
-export async function installOpenApi(app: FastifyInstance, pipeline: Pipeline, contract: OpenApi): Promise<void> {
+export async function installOpenApi(
+  app: FastifyInstance,
+  pipeline: Pipeline,
+  contract: OpenApi,
+  public_url: string,
+): Promise<void> {
   checkTags(app)
   await pipeline.admit(open().access, () =>
     app.register(swagger, {
@@ -77,15 +82,7 @@ export async function installOpenApi(app: FastifyInstance, pipeline: Pipeline, c
       transform: ({ schema, url, route }) => ({ schema: documented(schema, route as unknown as RouteOptions), url }),
     }),
   )
-  await pipeline.admit(open().access, () =>
-    app.register(swaggerUi, {
-      routePrefix: '/docs',
-      staticCSP: true,
-      uiConfig: { persistAuthorization: false },
-      transformSpecification: () => contract.document() as unknown as Record<string, unknown>,
-      transformSpecificationClone: false,
-    }),
-  )
+  await pipeline.admit(open().access, () => serveDocsPage(app, contract, public_url))
 }
 
 const SECURITY_SCHEMES = {

@@ -23,7 +23,7 @@ const service: Routes<ServiceOptions> = async (app, { public_jwks, contract }) =
   app.get(
     '/.well-known/jwks.json',
     {
-      config: open(),
+      config: { ...open(), is_uncounted: true },
       schema: {
         operationId: 'getKeySet',
         summary: 'Get the public keys of access tokens',
@@ -48,7 +48,11 @@ const service: Routes<ServiceOptions> = async (app, { public_jwks, contract }) =
         response: { 200: Document },
       },
     },
-    async (_request, reply) => reply.header('cache-control', PUBLIC_CACHE).send(contract.document()),
+    async (_request, reply) =>
+      reply
+        .header('cache-control', PUBLIC_CACHE)
+        .type('application/json; charset=utf-8')
+        .send(contract.json() as never),
   )
 
   app.get(
@@ -64,7 +68,10 @@ const service: Routes<ServiceOptions> = async (app, { public_jwks, contract }) =
       },
     },
     async (_request, reply) =>
-      reply.header('cache-control', PUBLIC_CACHE).type('application/yaml; charset=utf-8').send(contract.yaml()),
+      reply
+        .header('cache-control', PUBLIC_CACHE)
+        .type('application/yaml; charset=utf-8')
+        .send(contract.yaml() as never),
   )
 
   app.get(

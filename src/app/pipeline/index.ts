@@ -41,11 +41,11 @@ const X = 'unrouted'
  */
 // biome-ignore format: it is a table
 export const TABLE: readonly Row[] = [
-  row({ columns: [O, U, M, T, S, P, X], step: checkRequest,       refuses: ['malformed_request', 'duplicate_header', 'credentials_in_url', 'no_web_socket', 'uri_too_long', 'headers_too_large'] }),
   row({ columns: [O, U, M, T, S, P, X], step: limitAddress,       refuses: ['rate_limited'] }),
-  row({ columns: [            S      ], step: redeemTicket,       refuses: ['malformed_request', 'invalid_ticket'] }),
+  row({ columns: [O, U, M, T, S, P, X], step: checkRequest,       refuses: ['malformed_request', 'duplicate_header', 'credentials_in_url', 'no_web_socket', 'uri_too_long', 'headers_too_large'] }),
+  row({ columns: [            S      ], step: redeemTicket,       refuses: ['malformed_request', 'invalid_ticket', 'rate_limited'] }),
   row({ columns: [         T, S      ], step: identifyTenant,     refuses: ['tenant_credentials_required'] }),
-  row({ columns: [         T, S      ], rule: keyIsValid,         refuses: ['invalid_tenant_credentials'], onRefusal: countRefusal }),
+  row({ columns: [         T, S      ], rule: keyIsValid,         refuses: ['invalid_tenant_credentials', 'rate_limited'], onRefusal: countRefusal }),
   row({ columns: [         T, S      ], rule: tenantIsActive,     refuses: ['tenant_suspended'] }),
   row({ columns: [         T, S      ], rule: addressIsAllowed,   refuses: ['address_not_allowed'] }),
   row({ columns: [         T, S      ], step: recordKeyUse,       refuses: [] }),
@@ -54,7 +54,7 @@ export const TABLE: readonly Row[] = [
   row({ columns: [         T, S      ], step: limitRoute,         refuses: ['rate_limited'] }),
   row({ columns: [   U, M,       P   ], step: identifyUser,       refuses: [] }),
   row({ columns: [   U, M,       P   ], rule: tokenIsSent,        refuses: ['authentication_required'] }),
-  row({ columns: [   U, M, T, S, P   ], rule: tokenIsValid,       refuses: ['invalid_token'], onRefusal: countForgery }),
+  row({ columns: [   U, M, T, S, P   ], rule: tokenIsValid,       refuses: ['invalid_token', 'rate_limited'], onRefusal: countForgery }),
   row({ columns: [      M, T, S      ], rule: membershipIsActive, refuses: ['tenant_access_denied'] }),
   row({ columns: [      M            ], rule: tenantIsActive,     refuses: ['tenant_suspended'] }),
   row({ columns: [               P   ], rule: userIsOperator,     refuses: ['platform_access_denied'] }),

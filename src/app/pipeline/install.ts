@@ -10,6 +10,11 @@ import { describeCaller } from './steps/describe-caller.js'
 
 /** What handlers read of a request; the column of its route must have provided it. */
 const PROVIDED = ['principal', 'holdings', 'tenant', 'tenant_store', 'platform_store'] as const
+/**
+ * The largest body of an open route, which takes no credentials: of one with a schema for it, and of one without. Every
+ * valid body is smaller, also with escaped characters.
+ */
+const OPEN_BODY_BYTES_MAX = { expected: 8_192, unexpected: 1_024 }
 /** How old the facts of a caller may be when their request is carried out. */
 const FACTS_MS_MAX = 250
 
@@ -68,6 +73,9 @@ function install(app: FastifyInstance, gate: Gate, table: readonly Row[], admitt
     const access = route.config?.access ?? admittedNow()
     checkAccess(route, access)
     route.config = { ...route.config, access }
+    if (access.kind === 'open') {
+      route.bodyLimit ??= OPEN_BODY_BYTES_MAX[route.schema?.body === undefined ? 'unexpected' : 'expected']
+    }
     const { identify_route: step } = route.config
     const column = columnOf(access)
     const rows = rows_of.get(column)
@@ -84,7 +92,7 @@ function install(app: FastifyInstance, gate: Gate, table: readonly Row[], admitt
     const deciding = rows.filter(({ rule }) => rule !== undefined)
     if (deciding.length === 0 || !mayHaveBody(route)) return
     route.preValidation = [
-      (request: FastifyRequest) => decideAgain(deciding, gate, request),
+      (request: FastifyRequest, reply: FastifyReply) => decideAgain(deciding, gate, request, reply),
       ...[route.preValidation ?? []].flat(),
     ]
   })
@@ -102,7 +110,7 @@ async function run(rows: readonly Row[], gate: Gate, request: FastifyRequest, re
       if (problem !== undefined) throw problem
     }
     const problem = decide(row, gate, request)
-    if (problem !== undefined) throw (await row.onRefusal?.(gate, request, problem)) ?? problem
+    if (problem !== undefined) throw (await row.onRefusal?.(gate, request, reply, problem)) ?? problem
   }
 }
 
@@ -122,13 +130,18 @@ function decide({ rule }: Row, gate: Gate, request: FastifyRequest): Problem | u
  * could begin a request that gives them a right, lose all rights, and then finish it. So the rules decide again on new
  * facts before the handler. Steps do not run again: the request has spent its budgets.
  */
-async function decideAgain(rows: readonly Row[], gate: Gate, request: FastifyRequest): Promise<void> {
+async function decideAgain(
+  rows: readonly Row[],
+  gate: Gate,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
   const { findings } = request
   if (performance.now() - required(findings.let_in_at_ms) <= FACTS_MS_MAX) return
   if (findings.claims !== undefined) findings.facts = await gate.facts.read(findings.claims)
   for (const row of rows) {
     const problem = decide(row, gate, request)
-    if (problem !== undefined) throw (await row.onRefusal?.(gate, request, problem)) ?? problem
+    if (problem !== undefined) throw (await row.onRefusal?.(gate, request, reply, problem)) ?? problem
   }
 }
 

@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ProblemCode } from '../../contract/problems/catalogue.js'
 import type { Column, RuleRow } from '../../kernel/authz/access-rules.js'
 import type { Rule } from '../../kernel/authz/rules.js'
@@ -9,6 +9,7 @@ import type { Gate, Step } from '../../kernel/request/gate.js'
 type OnRefusal<Code extends ProblemCode> = (
   gate: Gate,
   request: FastifyRequest,
+  reply: FastifyReply,
   problem: Problem<Code>,
 ) => Promise<Problem<Code>>
 

@@ -94,7 +94,8 @@ export const REQUEST_PROBLEMS = {
     status: 413,
     title: 'Body too large',
     detail: 'The body is larger than this route accepts.',
-    explanation: 'A body may have 256 KiB, unless the route documents another limit.',
+    explanation:
+      'A body may have 256 KiB. A body of a route that needs no credentials may have 8 KiB, or 1 KiB if the route expects none. A route of an upstream can have another limit.',
   },
   uri_too_long: {
     status: 414,

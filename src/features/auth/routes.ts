@@ -5,6 +5,7 @@ import { checkNewPassword } from '../../kernel/credentials/passwords.js'
 import { isRefreshToken } from '../../kernel/credentials/refresh-tokens.js'
 import type { AfterResponseQueue } from '../../kernel/jobs/after-response.js'
 import { addressBucket } from '../../kernel/limits/address.js'
+import { countRefused } from '../../kernel/limits/refused.js'
 import type { Mailer } from '../../kernel/mail/mailer.js'
 import { verificationMail } from '../../kernel/mail/templates.js'
 import { Problem } from '../../kernel/problems/problems.js'
@@ -76,7 +77,7 @@ const auth: Routes<AuthOptions> = async (app, options) => {
         response: { 200: TokenPair, ...problems('invalid_refresh_token') },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { refresh } = request.body
       const outcome = isRefreshToken(refresh)
         ? await request.platform_store.write('session.refreshed', (store) => store.sessions.refresh(refresh))
@@ -87,8 +88,7 @@ const auth: Routes<AuthOptions> = async (app, options) => {
         )
       }
       if (outcome.kind !== 'refreshed') {
-        await limiter.count('refused', addressBucket(request.ip))
-        throw new Problem('invalid_refresh_token')
+        throw await countRefused(limiter, reply, addressBucket(request.ip), new Problem('invalid_refresh_token'))
       }
       const signed_in = await request.platform_store.read((store) => store.logins.signedIn(outcome.user_id))
       return tokenPair(signed_in, outcome.session_id, outcome.refresh)

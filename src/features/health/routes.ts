@@ -1,9 +1,12 @@
+import { sharedResult } from '../../kernel/jobs/shared-result.js'
 import { Problem, unavailable } from '../../kernel/problems/problems.js'
 import { open } from '../../kernel/request/access.js'
 import type { Routes } from '../../kernel/rest/schemas.js'
 import { Liveness, Readiness } from './schema.js'
 
 const READINESS_TIMEOUT_MS = 2_000
+/** Probes within this time share one query, because any client can send them, and no budget counts them. */
+const READINESS_REUSE_MS = 500
 
 export interface HealthOptions {
   /** Returns how many migrations are missing. Rejects when the database does not respond. */
@@ -13,10 +16,12 @@ export interface HealthOptions {
 
 /** Liveness: the process responds. Readiness: a load balancer should send requests. */
 const health: Routes<HealthOptions> = async (app, { pendingMigrations, isDraining }) => {
+  const check = sharedResult(() => inTime(pendingMigrations()), READINESS_REUSE_MS)
+
   app.get(
     '/livez',
     {
-      config: open(),
+      config: { ...open(), is_uncounted: true },
       schema: {
         operationId: 'getLiveness',
         summary: 'Check liveness',
@@ -30,7 +35,7 @@ const health: Routes<HealthOptions> = async (app, { pendingMigrations, isDrainin
   app.get(
     '/readyz',
     {
-      config: open(),
+      config: { ...open(), is_uncounted: true },
       schema: {
         operationId: 'getReadiness',
         summary: 'Check readiness',
@@ -39,7 +44,7 @@ const health: Routes<HealthOptions> = async (app, { pendingMigrations, isDrainin
       },
     },
     async () => {
-      const pending = await inTime(pendingMigrations())
+      const pending = await check()
       const checks = {
         database: pending === undefined ? ('failing' as const) : ('ok' as const),
         migrations: pending === undefined ? ('unknown' as const) : pending > 0 ? ('pending' as const) : ('ok' as const),

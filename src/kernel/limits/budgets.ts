@@ -25,8 +25,9 @@ export const BUDGETS = {
     variable: 'BUDGET_REFUSED',
     quota: 120,
     window_seconds: 60,
-    key: 'client address, refused credentials only',
-    reason: 'Stops guessing of keys and tokens early. A client with valid credentials rarely reaches it.',
+    key: 'client address or tenant key, refused credentials only',
+    reason:
+      'Bounds what guesses of keys and tokens cost. Valid credentials are served, whatever else their address sends.',
   },
   login_address: {
     variable: 'BUDGET_LOGIN_ADDRESS',

@@ -105,10 +105,15 @@ t.test('the gateway ignores X-Forwarded-* from a peer that is no trusted proxy',
     t.notOk(fooled.headers.has('strict-transport-security'))
     t.notMatch(fooled.text, /evil/)
     for (let count = 2; count <= 6; count += 1) {
-      const answer = await ask(small, '/livez', { headers: ADDRESS_HEADERS(`198.51.100.${count}`) })
+      const answer = await ask(small, '/problems/not_found', { headers: ADDRESS_HEADERS(`198.51.100.${count}`) })
       t.equal(budgetOf(answer, 'address').left, 6 - count, 'one budget, with any headers')
     }
-    expectProblem(t, await ask(small, '/livez', { headers: ADDRESS_HEADERS('198.51.100.9') }), 429, 'rate_limited')
+    expectProblem(
+      t,
+      await ask(small, '/problems/not_found', { headers: ADDRESS_HEADERS('198.51.100.9') }),
+      429,
+      'rate_limited',
+    )
     const lines = small.lines.map((line) => JSON.parse(line).req?.address).filter((address) => address !== undefined)
     t.same([...new Set(lines)], ['127.0.0.1'], 'the address in the log is that of the peer')
   }
@@ -120,7 +125,7 @@ t.test('200 the gateway uses the address that a trusted proxy added, and ignores
     env: { TRUST_PROXY: '127.0.0.1, 10.0.0.0/8', BUDGET_ADDRESS: '2/60' },
   })
   t.teardown(() => behind.close())
-  const left = async (forwarded: string, path = '/livez') =>
+  const left = async (forwarded: string, path = '/problems/not_found') =>
     budgetOf(await ask(behind, path, { headers: { 'x-forwarded-for': forwarded } }), 'address').left
   t.equal(await left('203.0.113.7'), 1)
   t.equal(await left('203.0.113.7'), 0)

@@ -85,11 +85,18 @@ t.test('each row refuses with each code that it lists', async (t) => {
   await get(`/problems/${'x'.repeat(101)}`)
   await askRaw(gateway, '/livez', { lines: Array.from({ length: 110 }, (_, line) => [`X-${line}`, 'a']).flat() })
   const narrow = await startGateway({ table: watched, env: { BUDGET_ADDRESS: '1/60' }, on: gateway.test_database })
-  await get('/livez', {}, narrow)
-  await get('/livez', {}, narrow)
+  await get('/docs', {}, narrow)
+  await get('/docs', {}, narrow)
   await narrow.close()
 
   const stream = '/v1/conversations/019a0000-0000-7000-8000-000000000000/stream'
+  const strict = await startGateway({ table: watched, env: { BUDGET_REFUSED: '1/60' }, on: gateway.test_database })
+  for (let count = 0; count < 2; count += 1) {
+    await get(`${stream}?token=unknown`, {}, strict)
+    await get('/v1/customers', { ...keys, 'x-tenant-api-key': 'unknown' }, strict)
+    await get('/v1/me', { authorization: 'Bearer forged' }, strict)
+  }
+  await strict.close()
   await get(`${stream}?token=unknown`)
   await get(`${stream}?token=unknown`, keys)
   await get('/v1/customers')

@@ -13,7 +13,11 @@ const HEADERS = ['authorization', 'x-tenant-id', 'x-tenant-api-key'] as const
  * Redeems a ticket, on routes that take one in place of the headers. The ticket is used up even if a later row refuses the
  * request. It only says who calls. The later rows decide whether they may, as if the caller had sent the headers.
  */
-export const redeemTicket: Step<'malformed_request' | 'invalid_ticket'> = async (gate, request) => {
+export const redeemTicket: Step<'malformed_request' | 'invalid_ticket' | 'rate_limited'> = async (
+  gate,
+  request,
+  reply,
+) => {
   const { token } = request.query as { token?: unknown }
   if (token === undefined) return undefined
   if (HEADERS.some((name) => request.headers[name] !== undefined)) {
@@ -22,7 +26,7 @@ export const redeemTicket: Step<'malformed_request' | 'invalid_ticket'> = async 
     })
   }
   const credential = await redeem(gate, request, token)
-  if (credential === undefined) return countRefusal(gate, request, new Problem('invalid_ticket'))
+  if (credential === undefined) return countRefusal(gate, request, reply, new Problem('invalid_ticket'))
   request.findings.credential = credential
   return undefined
 }

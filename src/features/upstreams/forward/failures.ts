@@ -9,7 +9,7 @@ const TIMEOUTS: ReadonlySet<string> = new Set([
 ])
 /** Connection refused, DNS failure or TLS verification failure: no byte of the request was sent. */
 const UNREACHABLE =
-  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ERR_(TLS|SSL)_.*|UNABLE_TO_.*|.*CERT.*|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE))$/
+  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ERR_(TLS|SSL)_.*|UNABLE_TO_.*|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE))$|CERT/
 
 /**
  * The problem for a failed connection to an upstream. The reason contains addresses, so only the log has it.

@@ -1,0 +1,87 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { FastifyInstance, FastifyServerOptions } from 'fastify'
+import { Problem } from '../../kernel/problems/problems.js'
+
+/** Pipelined requests of one connection that wait for their turn. */
+const WAITING_MAX = 16
+/** Requests beyond these that a connection may send before the gateway destroys it. */
+const DROPPED_MAX = 64
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void
+
+interface Turn {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+}
+
+/** The requests of one connection. */
+interface Turns {
+  is_taken: boolean
+  readonly waiting: Turn[]
+  /** The first request beyond the limit. It is refused, and all later requests are dropped. */
+  refused?: IncomingMessage
+  dropped: number
+}
+
+const TURNS = Symbol('turns')
+interface ConnectionWithTurns extends Socket {
+  [TURNS]?: Turns
+}
+
+/**
+ * Passes on the requests of each connection one at a time: a pipelined request waits until the response before it has been
+ * handed to the operating system, or its connection has closed.
+ *
+ * Node would run all requests of a packet at once and keep their responses in memory, in order. A client that sends
+ * hundreds of requests and reads nothing could fill the memory with their responses. With one at a time it holds one
+ * response, and nothing runs for a response that is not the first in line.
+ */
+export function oneAtATime(handle: Handler): Handler {
+  const begin = (turns: Turns, { request, response }: Turn) => {
+    turns.is_taken = true
+    response.once('close', () => {
+      turns.is_taken = false
+      const next = turns.waiting.shift()
+      if (next !== undefined && !request.socket.destroyed) begin(turns, next)
+    })
+    handle(request, response)
+  }
+  return (request, response) => {
+    const connection: ConnectionWithTurns = request.socket
+    connection[TURNS] ??= { is_taken: false, waiting: [], dropped: 0 }
+    const turns = connection[TURNS]
+    if (turns.refused !== undefined) {
+      turns.dropped += 1
+      if (turns.dropped > DROPPED_MAX) connection.destroy()
+      return
+    }
+    if (!turns.is_taken) return begin(turns, { request, response })
+    if (turns.waiting.length >= WAITING_MAX) turns.refused = request
+    turns.waiting.push({ request, response })
+  }
+}
+
+/** Creates the HTTP server of Fastify, whose connections pass on their requests one at a time. */
+export function createOrderedServer(handle: Handler, options: FastifyServerOptions): Server {
+  const ordered = oneAtATime(handle)
+  const server = createServer((options as { http?: object }).http ?? {}, ordered)
+  server.keepAliveTimeout = options.keepAliveTimeout ?? 0
+  server.requestTimeout = options.requestTimeout ?? 0
+  server.setTimeout(options.connectionTimeout ?? 0)
+  // `Expect: 100-continue` (RFC 9110 section 10.1.1) is answered after the pipeline has authorised the request, so that a
+  // refused client does not send its body. Node would answer any other expectation by itself, without the budgets.
+  server.on('checkContinue', ordered)
+  server.on('checkExpectation', ordered)
+  return server
+}
+
+/** Refuses the first request that a connection has pipelined beyond the limit, and closes the connection after it. */
+export function refuseExcess(app: FastifyInstance): void {
+  app.addHook('onRequest', (request, _reply, done) => {
+    const connection: ConnectionWithTurns = request.raw.socket
+    if (connection[TURNS]?.refused !== request.raw) return done()
+    const detail = `The client sent more than ${WAITING_MAX} requests on one connection without reading the responses.`
+    done(new Problem('service_unavailable', { detail, headers: { connection: 'close', 'retry-after': '1' } }))
+  })
+}
