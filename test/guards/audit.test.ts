@@ -29,7 +29,7 @@ const gateway = await startGateway({
       }),
     )
     app.post('/guard/around', { config: open(), schema: answers('around') }, async () => {
-      await test_database.database.transaction({ role: 'gatehouse_platform' }, (run) =>
+      await test_database.database.transaction({ role: 'gatehouse_platform', share: 'test' }, (run) =>
         run({ text: `update users set name = name`, values: [], row_mode: 'object' }),
       )
       return {}

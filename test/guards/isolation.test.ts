@@ -258,7 +258,9 @@ t.test('each database role reads no more than it needs, and neither can change t
     t.ok(outcome === '42501' || outcome === '42601', `${text}: ${JSON.stringify(outcome)}`)
   }
   const asPlatform = (text: string) =>
-    database.transaction({ role: 'gatehouse_platform' }, (run) => run({ text, values: [], row_mode: 'object' }))
+    database.transaction({ role: 'gatehouse_platform', share: 'test' }, (run) =>
+      run({ text, values: [], row_mode: 'object' }),
+    )
   for (const text of [
     'select * from customers',
     'delete from customers',

@@ -30,7 +30,10 @@ t.test('the next file gets no row, setting, prepared statement or sequence value
   t.same(await empty(second.sql), before)
   await t.rejects(first.sql('select 1'), { message: /closed/ }, 'a query after the close')
   await t.rejects(
-    first.database.readOne({ role: 'gatehouse_platform' }, { text: 'select 1', values: [], row_mode: 'object' }),
+    first.database.readOne(
+      { role: 'gatehouse_platform', share: 'test' },
+      { text: 'select 1', values: [], row_mode: 'object' },
+    ),
   )
 })
 

@@ -19,6 +19,7 @@ import { limitAddress } from './steps/limit-address.js'
 import { limitOperator } from './steps/limit-operator.js'
 import { limitRoute } from './steps/limit-route.js'
 import { limitTenant } from './steps/limit-tenant.js'
+import { limitUser } from './steps/limit-user.js'
 import { nameRoles } from './steps/name-roles.js'
 import { openPlatformStore, openTenantStore } from './steps/open-stores.js'
 import { recordKeyUse } from './steps/record-key-use.js'
@@ -55,6 +56,7 @@ export const TABLE: readonly Row[] = [
   row({ columns: [   U, M,       P   ], step: identifyUser,       refuses: [] }),
   row({ columns: [   U, M,       P   ], rule: tokenIsSent,        refuses: ['authentication_required'] }),
   row({ columns: [   U, M, T, S, P   ], rule: tokenIsValid,       refuses: ['invalid_token', 'rate_limited'], onRefusal: countForgery }),
+  row({ columns: [   U, M            ], step: limitUser,          refuses: ['rate_limited'] }),
   row({ columns: [      M, T, S      ], rule: membershipIsActive, refuses: ['tenant_access_denied'] }),
   row({ columns: [      M            ], rule: tenantIsActive,     refuses: ['tenant_suspended'] }),
   row({ columns: [               P   ], rule: userIsOperator,     refuses: ['platform_access_denied'] }),

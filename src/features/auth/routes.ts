@@ -5,6 +5,7 @@ import { checkNewPassword } from '../../kernel/credentials/passwords.js'
 import { isRefreshToken } from '../../kernel/credentials/refresh-tokens.js'
 import type { AfterResponseQueue } from '../../kernel/jobs/after-response.js'
 import { addressBucket } from '../../kernel/limits/address.js'
+import { consume } from '../../kernel/limits/limiter.js'
 import { countRefused } from '../../kernel/limits/refused.js'
 import type { Mailer } from '../../kernel/mail/mailer.js'
 import { verificationMail } from '../../kernel/mail/templates.js'
@@ -74,14 +75,19 @@ const auth: Routes<AuthOptions> = async (app, options) => {
           'A refresh token works once. The one before the current is answered alike for 10 seconds; an older one ends the session.',
         tags,
         body: Refresh,
-        response: { 200: TokenPair, ...problems('invalid_refresh_token') },
+        response: { 200: TokenPair, ...problems('invalid_refresh_token', 'rate_limited') },
       },
     },
     async (request, reply) => {
       const { refresh } = request.body
-      const outcome = isRefreshToken(refresh)
-        ? await request.platform_store.write('session.refreshed', (store) => store.sessions.refresh(refresh))
-        : ({ kind: 'unknown' } as const)
+      const session_id = isRefreshToken(refresh)
+        ? await request.platform_store.read((store) => store.sessions.idOfToken(refresh))
+        : undefined
+      if (session_id !== undefined) await consume(limiter, reply, 'refresh', session_id)
+      const outcome =
+        session_id !== undefined
+          ? await request.platform_store.write('session.refreshed', (store) => store.sessions.refresh(refresh))
+          : ({ kind: 'unknown' } as const)
       if (outcome.kind === 'reused') {
         await request.platform_store.write('session.ended', (store) =>
           store.sessions.revoke(outcome.session_id, 'refresh_token_reused'),

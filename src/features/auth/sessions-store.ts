@@ -45,6 +45,15 @@ export interface SessionRecord {
 export class SessionsReader {
   constructor(private readonly scope: ReadScope) {}
 
+  /** The session of a refresh token; undefined for an unknown token. */
+  async idOfToken(token: string): Promise<string | undefined> {
+    const [row] = await this.scope.queries
+      .select({ session_id: refresh_tokens.session_id })
+      .from(refresh_tokens)
+      .where(eq(refresh_tokens.digest, digestOfRefreshToken(token)))
+    return row?.session_id
+  }
+
   /** The active sessions of a user, newest first. */
   activeOf(user_id: string): Promise<SessionRecord[]> {
     return this.scope.queries

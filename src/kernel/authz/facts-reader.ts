@@ -1,9 +1,10 @@
-import type { Database } from '../database/database.js'
+import { type Database, FACTS_SHARE } from '../database/database.js'
 import { asUnavailable } from '../database/errors.js'
 import { unavailable } from '../problems/problems.js'
 import type { Claims, Facts } from './facts.js'
 import { type FactsRow, factsOf, factsStatement } from './facts-statement.js'
 
+const FACTS = { role: 'gatehouse_platform', share: FACTS_SHARE } as const
 /** The most requests whose facts one statement reads. With more, the first of them would wait for the last. */
 const BATCH_MAX = 64
 /**
@@ -51,7 +52,7 @@ export function openFactsReader(database: Database): FactsReader {
       batch.map((claims) => claims.session_id),
       batch.map((claims) => claims.user_id),
     ]
-    const rows = await database.readOne({ role: 'gatehouse_platform' }, { text, values, row_mode: 'object' })
+    const rows = await database.readOne(FACTS, { text, values, row_mode: 'object' })
     const facts: Facts[] = []
     for (const row of rows as FactsRow[]) facts[row.position - 1] = factsOf(row)
     return batch.map((claims, index) => checked(claims, facts[index]))

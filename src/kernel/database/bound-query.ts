@@ -42,6 +42,15 @@ interface QueryInternals {
   handleCommandComplete(message: unknown, connection: Connection): void
 }
 
+/**
+ * Whether a value of the statement caused an error: SQLSTATE class 22 (data exception) or 23 (constraint). The connection
+ * is intact after it. If such an error destroyed the connection, a client could make the gateway open a new one with each
+ * request.
+ */
+function isCausedByValue(error: Error): boolean {
+  return /^2[23][0-9A-Z]{3}$/.test((error as { code?: string }).code ?? '')
+}
+
 interface BoundQueryConfig {
   readonly name?: string | undefined
   readonly text: string
@@ -78,7 +87,7 @@ export class BoundQuery extends Query {
     this.#tenant_id = tenant_id
   }
 
-  /** Sends the batch. Returns the connection to the pool, or destroys it after an error. */
+  /** Sends the batch. Returns the connection to the pool. After an error that a value cannot cause, it destroys the connection. */
   sendOn(client: pg.PoolClient): Promise<unknown[]> {
     return new Promise((resolve, reject) => {
       let is_settled = false
@@ -86,7 +95,7 @@ export class BoundQuery extends Query {
         if (is_settled) return
         is_settled = true
         client.off('error', settle)
-        client.release(error instanceof Error)
+        client.release(error instanceof Error && !isCausedByValue(error))
         if (error) reject(error)
         else resolve(result?.rows ?? [])
       }

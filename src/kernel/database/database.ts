@@ -2,10 +2,23 @@
  * The database, as the stores use it: one type for two engines.
  */
 
-/** The database role of a transaction, and its tenant. Every statement of a store runs with a binding. */
+/**
+ * The database role of a transaction, and its tenant. Every statement of a store runs with a binding.
+ *
+ * `share` names the user or the client that an operation on the platform is for. Shares divide the connections, so that
+ * none of them can use all. The share of an operation on a tenant is the tenant.
+ */
 export type Binding =
   | { readonly role: 'gatehouse_tenant'; readonly tenant_id: string }
-  | { readonly role: 'gatehouse_platform' }
+  | { readonly role: 'gatehouse_platform'; readonly share: string }
+
+/** The share of the facts of callers. Every request waits for its facts, so they go before everything else. */
+export const FACTS_SHARE = 'facts'
+
+/** Returns the share of the connections that a binding uses. */
+export function shareOf(binding: Binding): string {
+  return binding.role === 'gatehouse_tenant' ? binding.tenant_id : binding.share
+}
 
 export type Row = Record<string, unknown>
 

@@ -5,7 +5,17 @@ import { PGlite, types } from '@electric-sql/pglite'
 import { ConfigurationError } from '../config/env.js'
 import { BIND_STATEMENT } from './bound-query.js'
 import { toInstant } from './columns.js'
-import { boundTenant, type Database, type Row, type Run } from './database.js'
+import {
+  type Binding,
+  boundTenant,
+  type Database,
+  FACTS_SHARE,
+  type Row,
+  type Run,
+  shareOf,
+  type Work,
+} from './database.js'
+import { FairShares } from './fair-shares.js'
 import { lockFolder } from './folder-lock.js'
 
 /** The default of 128 MB costs memory and start time. The working set of one gateway is far smaller. */
@@ -57,13 +67,10 @@ function initialise(folder: string): void {
 
 /** Wraps the engine as a Database. It has one connection: transactions queue, and none may wait for another one. */
 export function asDatabase(client: PGlite, unlock: () => void = () => undefined): Database {
+  const shares = new FairShares({ connections_max: 1, share_max: 1, first: FACTS_SHARE })
   const transaction: Database['transaction'] = (binding, work) =>
-    client.transaction(async (tx) => {
-      await tx.query(BIND_STATEMENT.text, [binding.role, boundTenant(binding)])
-      const run: Run = async ({ text, values, row_mode }) =>
-        (await tx.query(text, values as unknown[], { rowMode: row_mode })).rows
-      return work(run, run)
-    })
+    shares.run(shareOf(binding), () => inTransaction(client, binding, work))
+
   const query = async (text: string) => (await client.exec(text)).at(-1)?.rows as Row[]
   return {
     engine: 'embedded',
@@ -71,10 +78,19 @@ export function asDatabase(client: PGlite, unlock: () => void = () => undefined)
     transaction,
     // One process locks the folder, so no other process can migrate.
     owner: { query, exclusively: (work) => work(query) },
-    load: () => ({ busy: 0, waiting: 0 }),
+    load: () => ({ busy: 0, waiting: shares.waiting }),
     close: async () => {
       await client.close()
       unlock()
     },
   }
+}
+
+function inTransaction<T>(client: PGlite, binding: Binding, work: Work<T>): Promise<T> {
+  return client.transaction(async (tx) => {
+    await tx.query(BIND_STATEMENT.text, [binding.role, boundTenant(binding)])
+    const run: Run = async ({ text, values, row_mode }) =>
+      (await tx.query(text, values as unknown[], { rowMode: row_mode })).rows
+    return work(run, run)
+  })
 }

@@ -34,10 +34,13 @@ export async function mapConstraint<T>(
 }
 
 /**
- * SQLSTATE classes and socket errors after which the same request may succeed later: connection (08), insufficient
- * resources (53), operator intervention (57: shutdown, cancelled by timeout), serialization failure and deadlock (40).
+ * SQLSTATEs and socket errors after which the same request may succeed later: connection (08), login refused (28),
+ * insufficient resources (53), operator intervention (57: shutdown, cancelled by timeout), serialization failure and
+ * deadlock (40), a lock that another transaction holds (55P03), transaction timeouts (25P02 to 25P04), a server that only
+ * reads (25006), and errors of the network, of name lookups and of TLS.
  */
-const PASSING = /^(08|53|57|40)[0-9A-Z]{3}$|^E[A-Z]{3,}$/
+const PASSING =
+  /^(08|28|53|57|40)[0-9A-Z]{3}$|^(55P03|25006|25P0[234])$|^E[A-Z_]{3,}$|^ERR_(TLS|SSL|OSSL)_|CERT|^UNABLE_TO_/
 
 /** Messages of pg errors that have no code. */
 const UNREACHABLE =

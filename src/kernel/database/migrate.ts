@@ -60,7 +60,7 @@ async function inOneTransaction(
 /** Returns how many migrations of this release are missing. The running gateway may read that, but may not migrate. */
 export async function pendingMigrations(database: Database): Promise<number> {
   const ask = (text: string) =>
-    database.readOne({ role: 'gatehouse_platform' }, { text, values: [], row_mode: 'object' })
+    database.readOne({ role: 'gatehouse_platform', share: 'readiness' }, { text, values: [], row_mode: 'object' })
   const [journal] = (await ask(`select to_regclass('${JOURNAL}')::text as name`)) as { name: string | null }[]
   if (journal?.name === null) return releaseMigrations().length
   const rows = await ask(`select hash from ${JOURNAL}`)

@@ -6,27 +6,36 @@ import {
   type Binding,
   boundTenant,
   type Database,
+  FACTS_SHARE,
   MIGRATION_LOCK,
   type OwnerConnection,
   type Row,
   type Run,
   type Statement,
+  shareOf,
   type Work,
 } from './database.js'
+import { FairShares } from './fair-shares.js'
 import { FinalQuery } from './final-query.js'
 import { statementName } from './statement-names.js'
 
 const CONNECT_TIMEOUT_MS = 3_000
 const STATEMENT_TIMEOUT_MS = 5_000
+/** Shorter than the timeout of a statement: a wait for a lock is a wait for other writers of the same tenant. */
+const LOCK_TIMEOUT_MS = 1_000
 /** Longer than the timeout of the server. It ends queries on a network that drops packets. */
 const QUERY_TIMEOUT_MS = 8_000
 const IDLE_TRANSACTION_TIMEOUT_MS = 10_000
+/** Connections that only read facts of callers. Requests of all tenants wait for these, so nothing else may hold them. */
+const FACTS_CONNECTIONS_MAX = 2
+/** One tenant, user or address uses at most this part of the connections at the same time. */
+const SHARE_OF_CONNECTIONS = 1 / 3
 
 /**
  * The statements are look-ups and pages along an index for all values, so one generic plan is right for each. By default,
  * the server plans a page again for every request, because the limit is a parameter. Instants parse fastest in UTC.
  */
-const SESSION_OPTIONS = '-c plan_cache_mode=force_generic_plan -c TimeZone=UTC'
+const SESSION_OPTIONS = `-c plan_cache_mode=force_generic_plan -c TimeZone=UTC -c lock_timeout=${LOCK_TIMEOUT_MS}`
 
 /** The parsers of the pooled engine: both engines return the same JavaScript values for a type. */
 export const TYPES: pg.CustomTypesConfig = {
@@ -49,9 +58,8 @@ export function openPooled(url: string, connections_max: number, on_error: (erro
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     application_name: 'gatehouse',
   }
-  const pool = new pg.Pool({
+  const options = {
     ...settings,
-    max: connections_max,
     idleTimeoutMillis: 30_000,
     keepAlive: true,
     statement_timeout: STATEMENT_TIMEOUT_MS,
@@ -61,8 +69,12 @@ export function openPooled(url: string, connections_max: number, on_error: (erro
     // Prepared once per connection, so that a batch never parses two statements: pg attributes every ParseComplete
     // message to the running statement.
     onConnect: (client: pg.ClientBase) => client.query({ ...BIND_STATEMENT, values: ['none', ''] }),
-  } as pg.PoolConfig)
-  pool.on('error', on_error)
+  } as pg.PoolConfig
+  const pool = new pg.Pool({ ...options, max: connections_max })
+  const facts_pool = new pg.Pool({ ...options, max: FACTS_CONNECTIONS_MAX })
+  for (const each of [pool, facts_pool]) each.on('error', on_error)
+  const share_max = Math.max(1, Math.floor(connections_max * SHARE_OF_CONNECTIONS))
+  const shares = new FairShares({ connections_max, share_max })
 
   return {
     engine: 'pooled',
@@ -74,13 +86,16 @@ export function openPooled(url: string, connections_max: number, on_error: (erro
         rowMode: statement.row_mode === 'array' ? 'array' : undefined,
         types: TYPES,
       })
-      const client = await pool.connect()
-      return query.sendOn(client)
+      const share = shareOf(binding)
+      if (share === FACTS_SHARE) return query.sendOn(await facts_pool.connect())
+      return shares.run(share, async () => query.sendOn(await pool.connect()))
     },
-    transaction: (binding, work) => inTransaction(pool, binding, work),
+    transaction: (binding, work) => shares.run(shareOf(binding), () => inTransaction(pool, binding, work)),
     owner: ownerConnection(settings),
-    load: () => ({ busy: pool.totalCount - pool.idleCount, waiting: pool.waitingCount }),
-    close: () => pool.end(),
+    load: () => ({ busy: pool.totalCount - pool.idleCount, waiting: shares.waiting }),
+    close: async () => {
+      await Promise.all([pool.end(), facts_pool.end()])
+    },
   }
 }
 

@@ -82,6 +82,20 @@ export const BUDGETS = {
     reason:
       'Some routes of a service cost far more than others. The operator of the service sets their budgets in the manifest.',
   },
+  user: {
+    variable: 'BUDGET_USER',
+    quota: 120,
+    window_seconds: 60,
+    key: 'user id, routes that name no tenant key',
+    reason: 'Each write of a user waits for its audit chain. One user must not make all others wait.',
+  },
+  refresh: {
+    variable: 'BUDGET_REFRESH',
+    quota: 10,
+    window_seconds: 60,
+    key: 'session',
+    reason: 'Each refresh adds a token and an audit event that stay. A client needs one refresh in 15 minutes.',
+  },
   operator: {
     variable: 'BUDGET_OPERATOR',
     quota: 100,

@@ -3,6 +3,7 @@ import canonicalize from 'canonicalize'
 import { v7 as uuidv7 } from 'uuid'
 import type { ActorKind } from '../../contract/kinds.js'
 import type { Queries } from '../database/queries.js'
+import { addressBucket } from '../limits/address.js'
 import { unreachable } from '../unreachable.js'
 import type { Action } from './actions.js'
 import { type Subject, targetIdOf } from './subject.js'
@@ -18,6 +19,13 @@ export interface Origin {
 /** The author of a change that the gateway, a job or a command makes by itself. The name identifies it. */
 export function systemOrigin(name: string): Origin {
   return { actor: { kind: 'system', id: name }, address: null, user_agent: null, request_id: null }
+}
+
+/** Returns the share of the database that an operation on the platform uses: its actor, or its address if it has none. */
+export function shareOfOrigin({ actor, address }: Origin): string {
+  return actor.id === null
+    ? `address ${address === null ? 'none' : addressBucket(address)}`
+    : `${actor.kind} ${actor.id}`
 }
 
 /** Returns the user who acts; null for an actor that is not a user. */

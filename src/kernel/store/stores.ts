@@ -1,7 +1,7 @@
 import type { Binding, Database } from '../database/database.js'
 import type { Clock } from '../time/clock.js'
 import type { Action } from './actions.js'
-import type { Origin } from './audit-record.js'
+import { type Origin, shareOfOrigin } from './audit-record.js'
 import type { Bus } from './bus.js'
 import { IdempotencyRecords } from './idempotency-records.js'
 import { type BroughtParts, type Opened, openerOf } from './store-parts.js'
@@ -118,13 +118,21 @@ export function composeStores<Features>(
     unaudited: openerOf(features, 'unaudited_writers'),
   }
   return (services) => {
-    const unitOf = (binding: Binding, origin: () => Origin, prelude: Prelude = NO_PRELUDE) =>
-      new UnitOfWork({ ...services, binding, origin, prelude })
+    const unitOf = (bindingNow: () => Binding, origin: () => Origin, prelude: Prelude = NO_PRELUDE) =>
+      new UnitOfWork({ ...services, bindingNow, origin, prelude })
     return {
-      tenant: (tenant_id, origin, prelude) =>
-        new BoundStore(unitOf({ role: 'gatehouse_tenant', tenant_id }, origin, prelude), tenant_id, tenant),
-      platform: (origin, prelude) =>
-        new BoundStore(unitOf({ role: 'gatehouse_platform' }, origin, prelude), undefined, platform),
+      tenant: (tenant_id, origin, prelude) => {
+        const binding: Binding = { role: 'gatehouse_tenant', tenant_id }
+        return new BoundStore(
+          unitOf(() => binding, origin, prelude),
+          tenant_id,
+          tenant,
+        )
+      },
+      platform: (origin, prelude) => {
+        const bindingNow = (): Binding => ({ role: 'gatehouse_platform', share: shareOfOrigin(origin()) })
+        return new BoundStore(unitOf(bindingNow, origin, prelude), undefined, platform)
+      },
     }
   }
 }

@@ -33,7 +33,8 @@ export type Prelude = (scope: ReadScope) => Promise<void>
 /** What a unit of work is made of. */
 interface UnitParts {
   readonly database: Database
-  readonly binding: Binding
+  /** The binding of an operation. On the platform it names the caller, who is not known before the first rows of the table. */
+  readonly bindingNow: () => Binding
   readonly clock: Clock
   /** Receives the events of each write after its commit. */
   readonly bus: Bus
@@ -53,7 +54,8 @@ export class UnitOfWork {
   /** Reads. Each statement is a transaction of its own and is bound in the same round trip. */
   read<T>(work: (scope: ReadScope) => Promise<T>): Promise<T> {
     this.#refuseNesting()
-    const { database, binding, clock } = this.#parts
+    const { database, bindingNow, clock } = this.#parts
+    const binding = bindingNow()
     const queries = queriesOn((statement) => database.readOne(binding, statement))
     return answering(() => work({ queries, now: instantOf(clock()) }))
   }
@@ -64,12 +66,12 @@ export class UnitOfWork {
    */
   async write<T>(action: Action, work: (scope: WriteScope) => Promise<T>): Promise<T> {
     this.#refuseNesting()
-    const { database, binding, clock, bus, prelude } = this.#parts
+    const { database, bindingNow, clock, bus, prelude } = this.#parts
     this.#is_writing = true
     const events: LiveEvent[] = []
     try {
       const result = await answering(() =>
-        database.transaction(binding, async (run, finish) => {
+        database.transaction(bindingNow(), async (run, finish) => {
           const queries = queriesOn(run)
           const outcome: (Subject | 'no change')[] = []
           const origin = this.#parts.origin()
@@ -107,9 +109,9 @@ export class UnitOfWork {
    */
   writeUnaudited<T>(work: (scope: ReadScope) => Promise<T>): Promise<T> {
     this.#refuseNesting()
-    const { database, binding, clock } = this.#parts
+    const { database, bindingNow, clock } = this.#parts
     return answering(() =>
-      database.transaction(binding, (run) => work({ queries: queriesOn(run), now: instantOf(clock()) })),
+      database.transaction(bindingNow(), (run) => work({ queries: queriesOn(run), now: instantOf(clock()) })),
     )
   }
 

@@ -57,7 +57,7 @@ const manifest = `upstreams:
     scopes: { 'live:view': See what happens }
     routes: [{ method: GET, path: /status, scopes: [], budget: 1/60 }]
 `
-const gateway = await startGatewayWith(t, manifest, { table: watched, env: { BUDGET_OPERATOR: '1/60' } })
+const gateway = await startGatewayWith(t, manifest, { table: watched, env: { BUDGET_OPERATOR: '1/60', BUDGET_USER: '2/60' } })
 t.teardown(async () => {
   await gateway.close()
   await service.close()
@@ -90,7 +90,11 @@ t.test('each row refuses with each code that it lists', async (t) => {
   await narrow.close()
 
   const stream = '/v1/conversations/019a0000-0000-7000-8000-000000000000/stream'
-  const strict = await startGateway({ table: watched, env: { BUDGET_REFUSED: '1/60' }, on: gateway.test_database })
+  const strict = await startGateway({
+    table: watched,
+    env: { BUDGET_REFUSED: '1/60', BUDGET_USER: '1/60' },
+    on: gateway.test_database,
+  })
   for (let count = 0; count < 2; count += 1) {
     await get(`${stream}?token=unknown`, {}, strict)
     await get('/v1/customers', { ...keys, 'x-tenant-api-key': 'unknown' }, strict)
@@ -122,6 +126,8 @@ t.test('each row refuses with each code that it lists', async (t) => {
   await gateway.sql(`update tenants set suspended_at = now() where id = '${acme.id}'`)
   await get('/v1/customers', keys)
   await get(`/v1/tenants/${acme.id}`, owner)
+  await get('/v1/me', owner)
+  await get('/v1/me', owner)
 
   for (const [position, { refuses }] of TABLE.entries()) {
     t.same([...(returned[position] ?? [])].sort(), [...refuses].sort(), `row ${position}`)

@@ -124,7 +124,10 @@ t.test('200 an operator sees the events of every tenant and of the platform', as
 
 // Attack: takes over the gateway and changes the audit log with a database role of the gateway.
 t.test('42501 no database role of the running gateway can change audit events or chains', async (t) => {
-  const bindings = [{ role: 'gatehouse_tenant', tenant_id: acme.id }, { role: 'gatehouse_platform' }] as const
+  const bindings = [
+    { role: 'gatehouse_tenant', tenant_id: acme.id },
+    { role: 'gatehouse_platform', share: 'test' },
+  ] as const
   const before = await gateway.sql('select * from audit_events order by seq')
   for (const binding of bindings) {
     for (const text of [

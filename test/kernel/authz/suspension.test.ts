@@ -18,7 +18,7 @@ const tenant = fc
 
 /** Whether each tenant is active according to the SQL condition, in the order of the tenants. */
 function inSql(tenants: readonly object[]): Promise<boolean[]> {
-  return database.transaction({ role: 'gatehouse_platform' }, async (run) => {
+  return database.transaction({ role: 'gatehouse_platform', share: 'test' }, async (run) => {
     const rows = await queriesOn(run).execute(sql`
       select ${isActiveTenant(instantOf(NOW_MS))} as is_active
       from rows from (jsonb_to_recordset(${JSON.stringify(tenants)}::jsonb) as (trial_ends_at timestamptz,

@@ -24,7 +24,7 @@ for (const id of TENANTS) {
       select '${id}', gen_random_uuid(), '${id}', now(), now() from generate_series(1, 5)`)
 }
 const bound = (tenant_id: string): Binding => ({ role: 'gatehouse_tenant', tenant_id })
-const PLATFORM: Binding = { role: 'gatehouse_platform' }
+const PLATFORM: Binding = { role: 'gatehouse_platform', share: 'test' }
 const WHO = `select current_setting('role') as role, current_setting('app.tenant_id', true) as tenant_id`
 const read = (database: Database, binding: Binding, text: string, values: unknown[] = []) =>
   database.readOne(binding, { text, values, row_mode: 'object' })

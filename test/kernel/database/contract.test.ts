@@ -34,7 +34,7 @@ if (server !== undefined) {
 const ACME = '00000000-0000-7000-8000-00000000000a'
 const GLOBEX = '00000000-0000-7000-8000-00000000000b'
 const of = (tenant_id: string): Binding => ({ role: 'gatehouse_tenant', tenant_id })
-const PLATFORM: Binding = { role: 'gatehouse_platform' }
+const PLATFORM: Binding = { role: 'gatehouse_platform', share: 'test' }
 const statement = (text: string, ...values: unknown[]): Statement => ({ text, values, row_mode: 'object' })
 const WHO = statement(`select current_setting('role') as role, current_setting('app.tenant_id', true) as tenant_id`)
 const BOUND_TO_ACME = [{ role: 'gatehouse_tenant', tenant_id: ACME }]

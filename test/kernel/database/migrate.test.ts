@@ -70,7 +70,9 @@ t.test('a failed migration leaves neither its changes nor its row in the journal
 
 t.test('the running gateway can read the journal and cannot write it', async (t) => {
   const asPlatform = (text: string) =>
-    database.transaction({ role: 'gatehouse_platform' }, (run) => run({ text, values: [], row_mode: 'object' }))
+    database.transaction({ role: 'gatehouse_platform', share: 'test' }, (run) =>
+      run({ text, values: [], row_mode: 'object' }),
+    )
   t.ok((await asPlatform('select hash from gatehouse_migrations')).length >= 3)
   await t.rejects(asPlatform('delete from gatehouse_migrations'), { code: '42501' })
   await t.rejects(asPlatform(`insert into gatehouse_migrations (hash, created_at) values ('x', 0)`), { code: '42501' })

@@ -120,7 +120,7 @@ if (process.env.TEST_DATABASE_URL !== undefined) {
     const [limit] = await database.owner.query('show statement_timeout')
     t.ok(limit)
     const [row] = await database.readOne(
-      { role: 'gatehouse_platform' },
+      { role: 'gatehouse_platform', share: 'test' },
       { text: `select current_setting('statement_timeout') as limit`, values: [], row_mode: 'object' },
     )
     t.same(row, { limit: '5s' }, 'every statement has a limit')

@@ -28,6 +28,8 @@ t.test('each budget has the documented default and a reason, and a variable can 
     BUDGET_LOGIN_ACCOUNT: '10/3600',
     BUDGET_TENANT: '1000/60',
     BUDGET_KEY: '0/60',
+    BUDGET_USER: '120/60',
+    BUDGET_REFRESH: '10/60',
     BUDGET_OPERATOR: '100/60',
     BUDGET_INVITATIONS: '100/3600',
     BUDGET_MESSAGES_BURST: '5/1',

@@ -72,7 +72,7 @@ t.test('4401 4403 4429 1008 a refused handshake is accepted and closed with the 
     env: { BUDGET_ADDRESS: '1/60' },
     more: gatewayRoute,
   })
-  await ask(flooding, '/livez')
+  await ask(flooding, '/docs')
   t.match(await openSocket(flooding, '/socket').closed(), { code: 4429, reason: /^rate_limited; Retry-After: \d+$/ })
   await flooding.close()
 })
