@@ -64,6 +64,11 @@ function install(app: FastifyInstance, gate: Gate, table: readonly Row[], admitt
   app.decorateRequest('findings')
   for (const [name, getter] of Object.entries(requestGetters(PROVIDED))) app.decorateRequest(name, getter)
 
+  app.decorateReply('checkAccess', function (this: FastifyReply) {
+    const rows = rows_of.get(columnOf(this.request.routeOptions.config.access)) ?? []
+    return decideOnNewFacts(rows, gate, this.request, this)
+  })
+
   // Before CORS, which may query the database.
   app.addHook('onRequest', async (request, reply) => {
     request.findings = {}
@@ -136,8 +141,19 @@ async function decideAgain(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<void> {
+  if (performance.now() - required(request.findings.let_in_at_ms) > FACTS_MS_MAX) {
+    await decideOnNewFacts(rows, gate, request, reply)
+  }
+}
+
+/** Applies the rules of a column to a request again, on new facts. @throws Problem of the first rule that refuses it */
+async function decideOnNewFacts(
+  rows: readonly Row[],
+  gate: Gate,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
   const { findings } = request
-  if (performance.now() - required(findings.let_in_at_ms) <= FACTS_MS_MAX) return
   if (findings.claims !== undefined) findings.facts = await gate.facts.read(findings.claims)
   for (const row of rows) {
     const problem = decide(row, gate, request)

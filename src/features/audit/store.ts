@@ -1,4 +1,5 @@
 import { and, desc, eq, gte, lt, type SQL } from 'drizzle-orm'
+import { SEARCHED_ROWS_MAX } from '../../kernel/database/search.js'
 import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
 import type { AuditEvent } from '../../kernel/store/audit-record.js'
 import type { ReadScope } from '../../kernel/store/unit-of-work.js'
@@ -34,10 +35,11 @@ export class AuditReader {
 
   /** Lists events, newest first. */
   async list(filters: AuditFilters, page: Page): Promise<Rows<PlacedEvent>> {
-    const rows = await this.select(filters, page.after_id, page.limit + 1)
+    const { rows, searched_to } = await this.select(filters, page.after_id, page.limit + 1)
     return pageOf(
       rows.map((row) => ({ ...auditRecord(row), position: this.positionOf(row) })),
       page.limit,
+      searched_to,
     )
   }
 
@@ -47,24 +49,42 @@ export class AuditReader {
    */
   async *all(filters: AuditFilters, batch: number): AsyncGenerator<AuditRecord[]> {
     let position: string | undefined
-    for (;;) {
-      const rows = await this.select(filters, position, batch)
+    do {
+      const { rows, searched_to } = await this.select(filters, position, batch)
       const last = rows.at(-1)
-      if (last === undefined) return
-      yield rows.map(auditRecord)
-      if (rows.length < batch) return
-      position = this.positionOf(last)
-    }
+      if (rows.length > 0) yield rows.map(auditRecord)
+      position = rows.length === batch && last !== undefined ? this.positionOf(last) : searched_to
+    } while (position !== undefined)
   }
 
-  private select(filters: AuditFilters, after: string | undefined, limit: number): Promise<AuditEventRow[]> {
+  private async select(
+    filters: AuditFilters,
+    after: string | undefined,
+    limit: number,
+  ): Promise<{ rows: AuditEventRow[]; searched_to: string | undefined }> {
     const order = audit_events[this.order]
-    return this.scope.queries
+    const candidates = and(this.indexed(filters), after === undefined ? undefined : lt(order, Number(after)))
+    const end = isSearch(filters) ? await this.searchEnd(candidates) : undefined
+    const rows = await this.scope.queries
       .select()
       .from(audit_events)
-      .where(and(this.matching(filters), after === undefined ? undefined : lt(order, Number(after))))
+      .where(and(candidates, matching(filters), end === undefined ? undefined : gte(order, end)))
       .orderBy(desc(order))
       .limit(limit)
+    return { rows, searched_to: end === undefined ? undefined : String(end) }
+  }
+
+  /** The position up to which one request searches. */
+  private async searchEnd(candidates: SQL | undefined): Promise<number | undefined> {
+    const order = audit_events[this.order]
+    const [end] = await this.scope.queries
+      .select({ position: order })
+      .from(audit_events)
+      .where(candidates)
+      .orderBy(desc(order))
+      .limit(1)
+      .offset(SEARCHED_ROWS_MAX - 1)
+    return end?.position
   }
 
   private positionOf(row: AuditEventRow): string {
@@ -76,20 +96,28 @@ export class AuditReader {
     return this.tenant_id === undefined ? 'seq' : 'chain_seq'
   }
 
-  private matching(filters: AuditFilters): SQL | undefined {
+  /** The filters that have an index in the order of the list. */
+  private indexed({ actor_id, target_id }: AuditFilters): SQL | undefined {
     return and(
-      this.ofTenant(),
-      filters.action === undefined ? undefined : eq(audit_events.action, filters.action),
-      filters.actor_id === undefined ? undefined : eq(audit_events.actor_id, filters.actor_id),
-      filters.target_id === undefined ? undefined : eq(audit_events.target_id, filters.target_id),
-      filters.from === undefined ? undefined : gte(audit_events.created_at, filters.from),
-      filters.to === undefined ? undefined : lt(audit_events.created_at, filters.to),
+      this.tenant_id === undefined ? undefined : eq(audit_events.tenant_id, this.tenant_id),
+      actor_id === undefined ? undefined : eq(audit_events.actor_id, actor_id),
+      target_id === undefined ? undefined : eq(audit_events.target_id, target_id),
     )
   }
+}
 
-  private ofTenant(): SQL | undefined {
-    return this.tenant_id === undefined ? undefined : eq(audit_events.tenant_id, this.tenant_id)
-  }
+/** Whether a list must read events that do not match its filters. */
+function isSearch({ action, from, to }: AuditFilters): boolean {
+  return action !== undefined || from !== undefined || to !== undefined
+}
+
+/** The filters that have no index. */
+function matching({ action, from, to }: AuditFilters): SQL | undefined {
+  return and(
+    action === undefined ? undefined : eq(audit_events.action, action),
+    from === undefined ? undefined : gte(audit_events.created_at, from),
+    to === undefined ? undefined : lt(audit_events.created_at, to),
+  )
 }
 
 /** Returns the public part of an event: without its global position and the digest. */

@@ -36,6 +36,8 @@ export const audit_events = pgTable(
   },
   (t) => [
     index('audit_events_tenant_chain_index').on(t.tenant_id, t.chain_seq),
+    index('audit_events_target_index').on(t.tenant_id, t.target_id, t.chain_seq),
+    index('audit_events_actor_index').on(t.tenant_id, t.actor_id, t.chain_seq),
     uniqueIndex('audit_events_chain_key').on(sql`coalesce(${t.tenant_id}, ${NIL}::uuid)`, t.chain_seq),
   ],
 )

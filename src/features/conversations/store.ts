@@ -3,12 +3,12 @@ import { v7 as uuidv7 } from 'uuid'
 import { findHoldings } from '../../kernel/authz/holdings.js'
 import { type TenantPrincipal, userIdOf } from '../../kernel/authz/principal.js'
 import { mapConstraint } from '../../kernel/database/errors.js'
-import { anywhere } from '../../kernel/database/search.js'
+import { anywhere, SEARCHED_ROWS_MAX } from '../../kernel/database/search.js'
 import { holds } from '../../kernel/permissions/evaluate.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { invalidField } from '../../kernel/problems/validation.js'
 import { assertIfMatch } from '../../kernel/rest/etag.js'
-import { type OrderedPage, pageOf, type Rows } from '../../kernel/rest/pagination.js'
+import { type OrderedPage, pageOf, positionOf, type Rows } from '../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 import { instantOf } from '../../kernel/time/clock.js'
 import { customers } from '../customers/table.js'
@@ -64,14 +64,28 @@ export class ConversationsReader {
     page: OrderedPage,
     principal: TenantPrincipal,
   ): Promise<Rows<ConversationResponse>> {
+    const end = filters.search === undefined ? undefined : await this.searchEnd(page)
     const rows = await this.select(principal)
-      .where(and(this.isVisible(), this.matching(filters, principal), isAfter(page)))
+      .where(and(this.isVisible(), this.matching(filters, principal), isAfter(page), end && isUpTo(end)))
       .orderBy(desc(conversations.last_activity_at), desc(conversations.id))
       .limit(page.limit + 1)
     return pageOf(
       rows.map((row) => toResponse(row, principal)),
       page.limit,
+      end && positionOf(Date.parse(end.last_activity_at), end.id),
     )
+  }
+
+  /** The conversation up to which one request searches. */
+  private async searchEnd(page: OrderedPage): Promise<SearchEnd | undefined> {
+    const [end] = await this.scope.queries
+      .select({ id: conversations.id, last_activity_at: conversations.last_activity_at })
+      .from(conversations)
+      .where(and(eq(conversations.tenant_id, this.tenant_id), isAfter(page)))
+      .orderBy(desc(conversations.last_activity_at), desc(conversations.id))
+      .limit(1)
+      .offset(SEARCHED_ROWS_MAX - 1)
+    return end
   }
 
   /** @throws Problem `not_found` for a conversation that this principal cannot see */
@@ -309,6 +323,16 @@ function isMembership(reader: string): SQL | undefined {
 
 function isAssignedTo(user_id: string): SQL {
   return eq(conversations.assignee_id, user_id)
+}
+
+interface SearchEnd {
+  readonly id: string
+  readonly last_activity_at: string
+}
+
+function isUpTo({ last_activity_at, id }: SearchEnd): SQL {
+  const place = sql`(${last_activity_at}::timestamptz, ${id}::uuid)`
+  return sql`(${conversations.last_activity_at}, ${conversations.id}) >= ${place}`
 }
 
 function isAfter({ after }: OrderedPage): SQL | undefined {

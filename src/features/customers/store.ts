@@ -1,9 +1,9 @@
-import { and, arrayContains, desc, eq, lt, or, type SQL, sql } from 'drizzle-orm'
+import { and, arrayContains, desc, eq, gte, lt, or, type SQL, sql } from 'drizzle-orm'
 import { QueryBuilder } from 'drizzle-orm/pg-core'
 import { v7 as uuidv7 } from 'uuid'
 import { mapConstraint } from '../../kernel/database/errors.js'
 import { compiled } from '../../kernel/database/queries.js'
-import { anywhere } from '../../kernel/database/search.js'
+import { anywhere, SEARCHED_ROWS_MAX } from '../../kernel/database/search.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { assertIfMatch } from '../../kernel/rest/etag.js'
 import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
@@ -48,9 +48,11 @@ interface ListValues {
   readonly after_id: string | undefined
   readonly tags: readonly string[] | undefined
   readonly pattern: string | undefined
+  /** The last id to search. */
+  readonly last_id: string | undefined
 }
 
-const LIST = compiled<ListValues, CustomerRow>(({ tenant_id, limit, after_id, tags, pattern }) =>
+const LIST = compiled<ListValues, CustomerRow>(({ tenant_id, limit, after_id, tags, pattern, last_id }) =>
   builder
     .select()
     .from(customers)
@@ -58,12 +60,24 @@ const LIST = compiled<ListValues, CustomerRow>(({ tenant_id, limit, after_id, ta
       and(
         eq(customers.tenant_id, tenant_id),
         after_id && lt(customers.id, after_id),
+        last_id && gte(customers.id, last_id),
         tags && arrayContains(customers.tags, tags),
         pattern && or(...SEARCHED.map((field) => sql`${field} ilike ${pattern}`)),
       ),
     )
     .orderBy(desc(customers.id))
     .limit(limit),
+)
+
+/** The id up to which one request searches. */
+const SEARCH_END = compiled<Pick<ListValues, 'tenant_id' | 'after_id'>, { id: string }>(({ tenant_id, after_id }) =>
+  builder
+    .select({ id: customers.id })
+    .from(customers)
+    .where(and(eq(customers.tenant_id, tenant_id), after_id && lt(customers.id, after_id)))
+    .orderBy(desc(customers.id))
+    .limit(1)
+    .offset(SEARCHED_ROWS_MAX - 1),
 )
 
 const ONE = compiled<{ readonly tenant_id: string; readonly id: string }, CustomerRow>(({ tenant_id, id }) =>
@@ -81,16 +95,25 @@ export class CustomersReader {
 
   /** Lists customers, newest first: an id starts with the time of its creation. */
   async list(filters: CustomerFilters, page: Page): Promise<Rows<CustomerRecord>> {
+    const { tenant_id } = this
+    const { limit, after_id } = page
+    const last_id = filters.search === undefined ? undefined : await this.searchEnd(after_id)
     const rows = await this.scope.queries.run(
       LIST({
-        tenant_id: this.tenant_id,
-        limit: page.limit + 1,
-        after_id: page.after_id,
+        tenant_id,
+        limit: limit + 1,
+        after_id,
         tags: filters.tag === undefined ? undefined : [filters.tag],
         pattern: filters.search === undefined ? undefined : anywhere(filters.search),
+        last_id,
       }),
     )
-    return pageOf(rows, page.limit)
+    return pageOf(rows, limit, last_id)
+  }
+
+  private async searchEnd(after_id: string | undefined): Promise<string | undefined> {
+    const [end] = await this.scope.queries.run(SEARCH_END({ tenant_id: this.tenant_id, after_id }))
+    return end?.id
   }
 
   /** @throws Problem `not_found` */

@@ -1,6 +1,12 @@
 import { lt, type SQL } from 'drizzle-orm'
 import type { PgColumn } from 'drizzle-orm/pg-core'
 
+/**
+ * The most rows that one request searches without an index for its filters. Such a search reads each row, so without a
+ * limit one request could keep a connection and a core of the database busy for seconds.
+ */
+export const SEARCHED_ROWS_MAX = 10_000
+
 /** Returns the LIKE pattern for values that contain a text. It escapes the wildcards in the text. */
 export function anywhere(text: string): string {
   return `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`

@@ -48,6 +48,14 @@ export interface MatchedRoute {
 }
 
 declare module 'fastify' {
+  interface FastifyReply {
+    /**
+     * Applies the rules of the route to the request again, on new facts. A handler whose response takes long calls it
+     * between two parts of the response.
+     * @throws Problem of the rule that refuses the caller now
+     */
+    checkAccess(): Promise<void>
+  }
   interface FastifyRequest {
     /** For the steps of the pipeline. Handlers use the getters below. */
     findings: Findings

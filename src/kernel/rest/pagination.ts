@@ -57,6 +57,11 @@ export interface OrderedPage {
 export interface Rows<T> {
   readonly rows: readonly T[]
   readonly has_more: boolean
+  /**
+   * Where the next page begins if this page is not full, because the search stopped after SEARCHED_ROWS_MAX rows. Undefined
+   * if the search has reached the end.
+   */
+  readonly continues_at?: string | undefined
 }
 
 interface Query {
@@ -101,19 +106,24 @@ export function positionOf(order: number, id: string): string {
 export function sendPage<T extends object>(
   request: FastifyRequest,
   reply: FastifyReply,
-  { rows, has_more }: Rows<T>,
+  { rows, has_more, continues_at }: Rows<T>,
   position_of: (row: T) => string,
 ): { data: T[]; next_cursor: string | null } {
   const last = rows.at(-1)
-  if (!has_more || last === undefined) return { data: [...rows], next_cursor: null }
-  const next_cursor = Buffer.from(`${listDigest(request)}.${position_of(last)}`).toString('base64url')
+  const position = has_more && last !== undefined ? position_of(last) : continues_at
+  if (position === undefined) return { data: [...rows], next_cursor: null }
+  const next_cursor = Buffer.from(`${listDigest(request)}.${position}`).toString('base64url')
   addLink(reply, nextUrl(request, next_cursor), 'next')
   return { data: [...rows], next_cursor }
 }
 
-/** Removes the additional row that was read to find out whether there is another page. */
-export function pageOf<T>(rows: readonly T[], limit: number): Rows<T> {
-  return { rows: rows.slice(0, limit), has_more: rows.length > limit }
+/**
+ * Removes the additional row that was read to find out whether there is another page.
+ * @param searched_to the position of the last row that the search has read, if there are rows after it
+ */
+export function pageOf<T>(rows: readonly T[], limit: number, searched_to?: string): Rows<T> {
+  const has_more = rows.length > limit
+  return { rows: rows.slice(0, limit), has_more, continues_at: has_more ? undefined : searched_to }
 }
 
 /** A seq, or milliseconds of a time that a date can hold, up to the year 2286. */
@@ -164,7 +174,8 @@ export function pageSchema<T extends import('typebox').TSchema>(item: T) {
   return Type.Object({
     data: Type.Array(item),
     next_cursor: Type.Union([Type.String(), Type.Null()], {
-      description: 'Send it as cursor for the next page; null at the end.',
+      description:
+        'Send it as cursor for the next page; null at the end. A search can stop after 10,000 rows: then a page has fewer rows than `limit`, and its cursor continues the search.',
     }),
   })
 }

@@ -160,6 +160,48 @@ t.test('backpressure: an export stops reading when its client does not read', as
   await once(response, 'close')
 })
 
+// Attack: a removed user goes on reading an export that they started before.
+t.test('an export breaks off when its user loses the right to read it', async (t) => {
+  fresh()
+  const response = await begun()
+  t.teardown(() => response.destroy())
+  let bytes = 0
+  response.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+    response.pause()
+  })
+  const closed = new Promise((resolve) => response.once('close', resolve))
+  await gateway.sql(
+    `update memberships set state = 'disabled' where tenant_id = '${globex.id}' and user_id = '${world.ids.other_owner}'`,
+  )
+  response.on('data', () => response.resume())
+  response.resume()
+  await closed
+  t.equal(response.complete, false, 'the client sees that the export is not complete')
+  t.ok(bytes > 0)
+  t.ok(reads.events < MANY / BATCH, `${reads.events} reads of ${MANY / BATCH} batches`)
+  await gateway.sql(
+    `update memberships set state = 'active' where tenant_id = '${globex.id}' and user_id = '${world.ids.other_owner}'`,
+  )
+})
+
+// Attack: a user starts many exports, so that the process and the database have no time for others.
+t.test('429 a third export of a user at the same time, until one of the others ends', async (t) => {
+  fresh()
+  const first = await begun()
+  const second = await begun()
+  const refused = await ask(gateway, of_globex, { headers: other_owner })
+  t.match(refused, { status: 429, body: { code: 'too_many_connections', detail: /2 exports/ } })
+  t.equal(refused.headers.get('retry-after'), '5')
+  t.equal((await ask(gateway, path, { headers: owner })).status, 200, 'a user of another tenant')
+  first.destroy()
+  await until(
+    'there is room',
+    async () => (await ask(gateway, of_globex, { method: 'HEAD', headers: other_owner })).status === 200,
+  )
+  second.destroy()
+})
+
 // A client must not take half an export for a complete one.
 t.test('503 a database failure before the first event; a later failure breaks the connection', async (t) => {
   for (const format of ['ndjson', 'csv']) {

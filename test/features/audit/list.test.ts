@@ -98,6 +98,32 @@ t.test('200 pages contain each event once, also with filters and while new event
 })
 
 // Attack: uses the cursor of one tenant in the list of another, or with other filters.
+// Attack: a member lists events with a filter that no event matches, so that one request reads the whole audit.
+t.test('200 a search stops after 10,000 events, and its cursor continues it', async (t) => {
+  const added = 25_000
+  await gateway.sql(`insert into audit_events (id, tenant_id, action, actor_kind, target_kind, target_id, changes,
+    created_at, chain_seq, digest, hash)
+    select gen_random_uuid(), tenant_id, 'customer.created', 'system', 'customer', n::text, '{}', now(), length + n,
+      '\\x00', sha256('\\x00')
+    from audit_chains, generate_series(1, ${added}) n where tenant_id = '${globex.id}';
+    update audit_chains set length = length + ${added} where tenant_id = '${globex.id}'`)
+  const headers = await world.bearer('other_owner')
+  const pages: { data: unknown[]; next_cursor: string | null }[] = []
+  let query = '?action=customer.deleted'
+  do {
+    const { body } = await ask(gateway, `/v1/tenants/${globex.id}/audit-events${query}`, { headers })
+    pages.push(body)
+    query = `?action=customer.deleted&cursor=${body.next_cursor}`
+  } while (pages.at(-1)?.next_cursor !== null)
+  t.equal(pages.length, 3)
+  t.same(
+    pages.flatMap(({ data }) => data),
+    [],
+  )
+  const one = await ask(gateway, `/v1/tenants/${globex.id}/audit-events?target_id=7`, { headers })
+  t.match(one.body, { data: [{ target_id: '7' }], next_cursor: null }, 'a filter with an index needs no search')
+})
+
 t.test('400 a cursor is valid only for its tenant, its filters and its list', async (t) => {
   const { next_cursor } = (await get('?limit=1')).body
   const foreign = `/v1/tenants/${globex.id}/audit-events`

@@ -131,3 +131,22 @@ t.test('400 a cursor that is forged, or that belongs to other filters', async (t
   }
   t.match(await list({ cursor: 'x'.repeat(513) }), { status: 400, body: { code: 'validation_failed' } })
 })
+
+// Attack: a tenant with many customers searches for a text that none has, so that one request reads all of them.
+t.test('200 a search stops after 10,000 customers, and its cursor continues it', async (t) => {
+  const many = 12_000
+  const { globex } = world
+  await gateway.sql(`insert into customers (tenant_id, id, name, created_at, updated_at)
+    select '${globex.id}', ('019a0000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'Customer ' || n, now(), now()
+    from generate_series(1, ${many}) n`)
+  const other = await world.as('other_owner', globex)
+  const found = async (query: string) => (await ask(gateway, `/v1/customers?${query}`, { headers: other })).body
+  const first = await found('search=nobody+has+this')
+  t.same(first.data, [])
+  const second = await found(`search=nobody+has+this&cursor=${first.next_cursor}`)
+  t.same(second, { data: [], next_cursor: null })
+  const oldest = await found(`search=customer+1&limit=100`)
+  t.equal(oldest.data.length, 100, 'a page that is full ends the search')
+  const rest = await found(`search=Customer+12000`)
+  t.match(rest, { data: [{ name: 'Customer 12000' }], next_cursor: String })
+})

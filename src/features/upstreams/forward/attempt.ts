@@ -7,6 +7,8 @@ const INTERIM_MAX = 16
 
 /** What the exchange of an attempt does with its events. */
 export interface AttemptListener {
+  /** The tenant whose request is forwarded. */
+  readonly tenant_id: string
   /** The status line and the headers arrived. `raw_headers` has names and values in turn. */
   onHead(status: number, raw_headers: Buffer[], resume: () => void): void
   /** @returns whether more can arrive now; otherwise the listener calls `resume` later */
@@ -104,8 +106,11 @@ export class Attempt implements Dispatcher.DispatchHandler {
     this.end()
     if (kind === 'cancelled' || kind === 'ended') return
     // Before the report: the exchange may choose a backend for another attempt.
-    if (this.listener.isFailureOfBackend(kind !== 'connecting')) this.backend.breaker.fail()
-    else if (kind !== 'answered') this.backend.breaker.leave()
+    const is_connected = kind !== 'connecting'
+    if (this.listener.isFailureOfBackend(is_connected)) {
+      const { tenant_id } = this.listener
+      this.backend.breaker.fail(is_connected ? { kind: 'response', tenant_id } : { kind: 'connection' })
+    } else if (kind !== 'answered') this.backend.breaker.leave()
     this.listener.onFailure(error)
   }
 

@@ -70,6 +70,10 @@ export class ProxyExchange implements AttemptListener {
     reply.raw.on('close', () => this.onClose())
   }
 
+  get tenant_id(): string {
+    return this.request.tenant.id
+  }
+
   /** Sends the request to a backend that can take it. */
   start(): void {
     if (this.hasClientLeft()) return

@@ -152,7 +152,7 @@ const UpstreamSchema = section(
           failures: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: DEFAULTS.breaker.failures })),
           open_ms: Type.Optional(Type.Integer({ minimum: 100, maximum: 600_000, default: DEFAULTS.breaker.open_ms })),
         },
-        'After this many consecutive failures, the gateway sends no requests to the origin for open_ms. Then it sends one trial request.',
+        'After this many failed connections in a row, the gateway sends no requests to the origin for open_ms. Then it sends one trial request. Timeouts and broken responses count if at least 20 requests, or as many as failures, were sent within 10 s, half of them failed, and they were of several tenants.',
       ),
     ),
     health: Type.Optional(

@@ -62,7 +62,8 @@ export function relaySockets(app: FastifyInstance, options: SocketOptions) {
     if (!connections.enter(key, max)) throw tooManyConnections(max)
     client.once('close', () => connections.leave(key))
     const headers = headersFor(request, upstream)
-    const socket = await connectUpstream({ declared, upstream, path, protocols, headers, client })
+    const tenant_id = required(request.findings.tenant).id
+    const socket = await connectUpstream({ declared, upstream, path, protocols, headers, tenant_id, client })
     if (socket instanceof Problem) {
       // Over HTTP: the problem is about the service and has more to say than a close code can.
       await sendProblem(socket, public_url, request, reply)

@@ -15,6 +15,7 @@ export interface UpstreamHandshake {
   readonly protocols: readonly string[]
   /** Names and values in turn. */
   readonly headers: readonly string[]
+  readonly tenant_id: string
   /** The connection of the client. If it closes, the handshake is aborted. */
   readonly client: Socket
 }
@@ -26,7 +27,7 @@ export interface UpstreamHandshake {
  * @throws Problem `upstream_unavailable` if no backend can take a connection
  */
 export async function connectUpstream(handshake: UpstreamHandshake): Promise<WebSocket | Problem> {
-  const { declared, upstream, path, protocols, headers, client } = handshake
+  const { declared, upstream, path, protocols, headers, tenant_id, client } = handshake
   const backend = upstream.choose([])
   if (backend === undefined) {
     throw new Problem('upstream_unavailable', { headers: { 'retry-after': String(upstream.retrySeconds()) } })
@@ -45,17 +46,18 @@ export async function connectUpstream(handshake: UpstreamHandshake): Promise<Web
     return socket
   } catch (error) {
     const failure = error as DialFailure
-    noteFailure(backend, failure)
+    noteFailure(backend, failure, tenant_id)
     return problemOf(failure, upstream)
   } finally {
     client.off('close', abort)
   }
 }
 
-function noteFailure({ breaker }: Backend, { kind }: DialFailure): void {
+function noteFailure({ breaker }: Backend, { kind }: DialFailure, tenant_id: string): void {
   if (kind === 'refused') breaker.succeed()
   else if (kind === 'aborted') breaker.leave()
-  else breaker.fail()
+  else if (kind === 'timeout') breaker.fail({ kind: 'response', tenant_id })
+  else breaker.fail({ kind: 'connection' })
 }
 
 function problemOf({ kind, status, message, cause }: DialFailure, { declared }: RunningUpstream): Problem {

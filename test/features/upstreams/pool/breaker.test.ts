@@ -32,7 +32,8 @@ t.test('a breaker opens after consecutive failures, allows one trial request, an
   const pass = (ends: 'succeed' | 'fail' | 'leave') => {
     t.ok(breaker.isPassable())
     breaker.enter()
-    breaker[ends]()
+    if (ends === 'fail') breaker.fail({ kind: 'connection' })
+    else breaker[ends]()
   }
   for (const ends of ['fail', 'fail', 'succeed', 'fail', 'fail'] as const) pass(ends)
   t.equal(breaker.state, 'closed', 'a success resets the count of failures')
@@ -54,6 +55,52 @@ t.test('a breaker opens after consecutive failures, allows one trial request, an
   pass('succeed')
   t.equal(breaker.state, 'closed')
   t.same(changes, ['open', 'half_open', 'half_open', 'open', 'half_open', 'closed'])
+})
+
+// Attack: a tenant calls a slow route of the backend, so that its timeouts open the breaker for all tenants.
+t.test('a breaker ignores timeouts of one tenant, and opens when half of the requests of two tenants fail', (t) => {
+  let now_ms = 0
+  const breakerOf = (failures = 3) =>
+    new Breaker(
+      { failures, open_ms: 1_000 },
+      () => now_ms,
+      () => undefined,
+    )
+  const failed = (breaker: Breaker, tenant_id: string, times: number) => {
+    for (let count = 0; count < times; count += 1) breaker.fail({ kind: 'response', tenant_id })
+  }
+  const one_tenant = breakerOf()
+  failed(one_tenant, 'a', 200)
+  t.equal(one_tenant.state, 'closed', 'timeouts of one tenant')
+
+  const few = breakerOf()
+  failed(few, 'a', 9)
+  failed(few, 'b', 10)
+  t.equal(few.state, 'closed', '19 requests')
+  failed(few, 'b', 1)
+  t.equal(few.state, 'open', '20 requests of two tenants')
+
+  const healthy = breakerOf()
+  for (let count = 0; count < 21; count += 1) healthy.succeed()
+  failed(healthy, 'a', 10)
+  failed(healthy, 'b', 10)
+  t.equal(healthy.state, 'closed', 'fewer than half failed')
+  failed(healthy, 'b', 1)
+  t.equal(healthy.state, 'open', 'half failed')
+
+  const slow = breakerOf()
+  failed(slow, 'a', 15)
+  now_ms += 10_000
+  failed(slow, 'b', 15)
+  t.equal(slow.state, 'closed', 'another window')
+
+  const strict = breakerOf(1_000)
+  failed(strict, 'a', 500)
+  failed(strict, 'b', 499)
+  t.equal(strict.state, 'closed', 'fewer requests than the manifest sets')
+  failed(strict, 'b', 1)
+  t.equal(strict.state, 'open')
+  t.end()
 })
 
 t.test('502, then 503 with Retry-After, then 200: the metric has the breaker state, the log the reason', async (t) => {

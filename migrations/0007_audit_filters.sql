@@ -1,0 +1,2 @@
+CREATE INDEX "audit_events_target_index" ON "audit_events" USING btree ("tenant_id","target_id","chain_seq");--> statement-breakpoint
+CREATE INDEX "audit_events_actor_index" ON "audit_events" USING btree ("tenant_id","actor_id","chain_seq");
