@@ -12,9 +12,9 @@ export const STATE_PROBLEMS = {
   email_unverified: {
     status: 409,
     title: 'Email not verified',
-    detail: 'This user has not verified the email address, so you cannot add the user by that address.',
+    detail: 'The user has not verified their email address yet.',
     explanation:
-      'Anybody can register with any address. Until a user has verified the address, it does not identify the user.',
+      'Anybody can register with any address. Until a user has verified the address, it does not identify the user, so the user cannot become Owner, member or operator.',
   },
   invalid_state: {
     status: 409,

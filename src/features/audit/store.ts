@@ -1,6 +1,7 @@
 import { and, desc, eq, gte, lt, type SQL } from 'drizzle-orm'
 import { SEARCHED_ROWS_MAX } from '../../kernel/database/search.js'
 import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
+import type { Action } from '../../kernel/store/actions.js'
 import type { AuditEvent } from '../../kernel/store/audit-record.js'
 import type { ReadScope } from '../../kernel/store/unit-of-work.js'
 import { type AuditEventRow, audit_events } from './table.js'
@@ -26,6 +27,13 @@ export interface PlacedEvent extends AuditRecord {
   readonly position: string
 }
 
+/** Actions whose events hold values of customers if an earlier release has written them. */
+const CUSTOMER_ACTIONS: ReadonlySet<string> = new Set<Action>([
+  'customer.created',
+  'customer.updated',
+  'customer.deleted',
+])
+
 /** Reads the audit of one tenant, or of all tenants for operators. */
 export class AuditReader {
   constructor(
@@ -37,7 +45,7 @@ export class AuditReader {
   async list(filters: AuditFilters, page: Page): Promise<Rows<PlacedEvent>> {
     const { rows, searched_to } = await this.select(filters, page.after_id, page.limit + 1)
     return pageOf(
-      rows.map((row) => ({ ...auditRecord(row), position: this.positionOf(row) })),
+      rows.map((row) => ({ ...this.shown(row), position: this.positionOf(row) })),
       page.limit,
       searched_to,
     )
@@ -85,6 +93,16 @@ export class AuditReader {
       .limit(1)
       .offset(SEARCHED_ROWS_MAX - 1)
     return end?.position
+  }
+
+  /**
+   * Earlier releases recorded values of customers. The platform must not see the data of a tenant, so its list leaves them
+   * out. The tenant keeps them, because its chain of hashes covers them.
+   */
+  private shown(row: AuditEventRow): AuditRecord {
+    const event = auditRecord(row)
+    const is_foreign = this.tenant_id === undefined && CUSTOMER_ACTIONS.has(event.action)
+    return is_foreign ? { ...event, changes: {} } : event
   }
 
   private positionOf(row: AuditEventRow): string {

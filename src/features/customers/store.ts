@@ -146,7 +146,7 @@ export class CustomersWriter extends CustomersReader {
         .returning(),
     )
     const record = row as CustomerRow
-    this.recordChange(record.id, { after: audited(record) })
+    this.recordChange(record.id, Object.keys(input))
     return record
   }
 
@@ -165,16 +165,15 @@ export class CustomersWriter extends CustomersReader {
         .returning(),
     )
     const after = row as CustomerRow
-    const fields = Object.keys(change) as (keyof CreateCustomerInput)[]
-    this.recordChange(id, { before: pick(before, fields), after: pick(after, fields) })
+    this.recordChange(id, Object.keys(change))
     return after
   }
 
   /** @throws Problem `not_found`, `precondition_failed` */
   async delete(id: string, if_match: readonly number[] | undefined): Promise<void> {
-    const before = await this.lock(id, if_match)
+    await this.lock(id, if_match)
     await this.scope.queries.delete(customers).where(this.isThis(id))
-    this.recordChange(id, { before: audited(before) })
+    this.recordChange(id, [])
   }
 
   /** Reads the customer and locks the row until the commit, so that the compared version is the changed one. */
@@ -185,15 +184,7 @@ export class CustomersWriter extends CustomersReader {
     return row
   }
 
-  private recordChange(id: string, changes: Record<string, unknown>): void {
-    this.scope.recordChange({ kind: 'customer', id, tenant_id: this.tenant_id, changes })
+  private recordChange(id: string, fields: readonly string[]): void {
+    this.scope.recordChange({ kind: 'customer', id, tenant_id: this.tenant_id, changes: { fields } })
   }
-}
-
-function pick(record: CustomerRecord, fields: readonly (keyof CreateCustomerInput)[]): Record<string, unknown> {
-  return Object.fromEntries(fields.map((field) => [field, record[field]]))
-}
-
-function audited({ name, email, phone, external_id, tags, metadata }: CustomerRecord): Record<string, unknown> {
-  return { name, email, phone, external_id, tags, metadata }
 }

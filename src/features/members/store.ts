@@ -181,7 +181,7 @@ export class MembersWriter extends MembersReader {
     )
     const [user] = rows as unknown as { id: string; is_verified: boolean }[]
     if (user === undefined) throw new Problem('not_found', { detail: 'No active user has this email or id.' })
-    if (user_id === undefined && !user.is_verified) throw new Problem('email_unverified')
+    if (!user.is_verified) throw new Problem('email_unverified')
     return user.id
   }
 

@@ -40,7 +40,7 @@ const tenants: Routes = async (app) => {
         summary: 'Create a tenant and become its Owner',
         tags,
         body: NewTenant,
-        response: { 201: CreatedTenant, ...problems('limit_reached') },
+        response: { 201: CreatedTenant, ...problems('limit_reached', 'email_unverified') },
       },
     },
     async (request, reply) => {

@@ -7,6 +7,7 @@ import { membership_roles, memberships } from '../../kernel/identity/memberships
 import { roles } from '../../kernel/identity/roles-table.js'
 import { type TenantRow, tenants } from '../../kernel/identity/tenants-table.js'
 import { users } from '../../kernel/identity/users-table.js'
+import { checkVerifiedUser } from '../../kernel/identity/verified-user.js'
 import { ALL_SYSTEM_ROLES, SYSTEM_ROLES } from '../../kernel/permissions/roles.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
@@ -65,12 +66,7 @@ export class TenantsWriter extends TenantsReader {
     input: CreateTenantInput,
     first_key?: CreateKeyInput,
   ): Promise<{ tenant: TenantRow; key: string | undefined }> {
-    const [owner] = await this.scope.queries
-      .select({ id: users.id })
-      .from(users)
-      .where(and(eq(users.id, input.owner_id), isNull(users.disabled_at)))
-    if (owner === undefined)
-      throw new Problem('not_found', { detail: 'There is no active user who could be the Owner.' })
+    await checkVerifiedUser(this.scope, input.owner_id)
     const [tenant] = await this.scope.queries
       .insert(tenants)
       .values({
@@ -83,9 +79,11 @@ export class TenantsWriter extends TenantsReader {
       })
       .returning()
     const made = tenant as TenantRow
-    await this.appointOwner(made.id, owner.id)
+    await this.appointOwner(made.id, input.owner_id)
     const key = first_key && (await insertKey(this.scope, made.id, first_key))
-    this.recordChange(made.id, { after: { name: made.name, owner_id: owner.id, first_key_id: key?.record.id ?? null } })
+    this.recordChange(made.id, {
+      after: { name: made.name, owner_id: input.owner_id, first_key_id: key?.record.id ?? null },
+    })
     return { tenant: made, key: key?.key }
   }
 

@@ -2,6 +2,7 @@ import { unreachable } from '../unreachable.js'
 
 /** What a write acted on, by the ids that name it. Ids that the audit does not keep say whose rights it concerns. */
 export type Target =
+  | CustomerTarget
   | { readonly kind: 'conversation'; readonly conversation_id: string }
   | { readonly kind: 'conversation_member'; readonly conversation_id: string; readonly user_id: string }
   | { readonly kind: 'member' | 'operator' | 'user'; readonly user_id: string }
@@ -16,13 +17,23 @@ export type Target =
   | { readonly kind: 'request' }
 
 /** Kinds whose changes concern the rights of no user in particular: one id is enough. */
-type PlainKind = 'customer' | 'message' | 'message_report' | 'role' | 'stream_ticket' | 'tenant_key'
+type PlainKind = 'message' | 'message_report' | 'role' | 'stream_ticket' | 'tenant_key'
+
+type CustomerTarget = { readonly kind: 'customer'; readonly id: string }
+
+/**
+ * The names of changed fields, without their values. Members who read the audit may lack the right to read customers, and
+ * operators always lack it. And the audit keeps its events after the customer is deleted.
+ */
+export type ChangedFields = { readonly fields: readonly string[] }
 
 /** What a write acted on, and what it changed of it, without secrets. */
-export type Subject = Target & {
+export type Subject = (
+  | (CustomerTarget & { readonly changes: ChangedFields })
+  | (Exclude<Target, CustomerTarget> & { readonly changes: Readonly<Record<string, unknown>> })
+) & {
   /** The tenant that the change concerns; null for the platform alone. */
   readonly tenant_id: string | null
-  readonly changes: Readonly<Record<string, unknown>>
   /** Whether the audit leaves out the actor and their network. Set to protect the actor from those who read the audit. */
   readonly is_confidential?: boolean
 }

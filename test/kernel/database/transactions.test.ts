@@ -46,7 +46,7 @@ t.test('a failure in a transaction rolls back its changes, its audit event and i
         query.raw(`insert into customers (tenant_id, id, name, created_at, updated_at)
         values ('${acme.id}', gen_random_uuid(), 'Undone', now(), now())`),
       )
-      raw.scope.recordChange({ kind: 'customer', id: 'a-customer', tenant_id: acme.id, changes: {} })
+      raw.scope.recordChange({ kind: 'customer', id: 'a-customer', tenant_id: acme.id, changes: { fields: [] } })
       raw.scope.publish(typing('nobody'))
       await fail()
     })
@@ -55,7 +55,7 @@ t.test('a failure in a transaction rolls back its changes, its audit event and i
   }
   const swallowed = unit(told).write('customer.created', async ({ raw }) => {
     await raw.scope.queries.execute(query.raw('select 1 / 0')).catch(() => undefined)
-    raw.scope.recordChange({ kind: 'customer', id: 'a-customer', tenant_id: acme.id, changes: {} })
+    raw.scope.recordChange({ kind: 'customer', id: 'a-customer', tenant_id: acme.id, changes: { fields: [] } })
     raw.scope.publish(typing('nobody'))
   })
   await t.rejects(swallowed, 'an error of the database that the work ignored')
@@ -83,7 +83,7 @@ t.test('the bus delivers published events after the commit, once and in order', 
     }),
   }).tenant(acme.id, () => NOBODY)
   await watched.write('customer.created', async ({ raw }) => {
-    raw.scope.recordChange({ kind: 'customer', id: 'x', tenant_id: acme.id, changes: {} })
+    raw.scope.recordChange({ kind: 'customer', id: 'x', tenant_id: acme.id, changes: { fields: [] } })
     raw.scope.publish(typing('first'))
     raw.scope.publish(typing('second'))
     at.push('worked')

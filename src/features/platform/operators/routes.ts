@@ -38,7 +38,10 @@ const operators: Routes = async (app) => {
         tags,
         params: OperatorParams,
         body: Appointment,
-        response: { 200: Operator, ...problems('not_found', 'privilege_escalation', 'last_operator') },
+        response: {
+          200: Operator,
+          ...problems('not_found', 'privilege_escalation', 'last_operator', 'email_unverified'),
+        },
       },
     },
     async (request) => {

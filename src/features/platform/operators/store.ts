@@ -4,6 +4,7 @@ import { afterId } from '../../../kernel/database/search.js'
 import { checkOneOperatorStays, queueOperatorChanges } from '../../../kernel/identity/last-operator.js'
 import { operators } from '../../../kernel/identity/operators-table.js'
 import { users } from '../../../kernel/identity/users-table.js'
+import { checkVerifiedUser } from '../../../kernel/identity/verified-user.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import { type Page, pageOf, type Rows } from '../../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
@@ -58,6 +59,7 @@ export class OperatorsWriter extends OperatorsReader {
   /** Appoints an operator, or changes the privileges of an operator. It applies from the next request of the operator. */
   async appoint(user_id: string, privileges: readonly Privilege[]): Promise<void> {
     await queueOperatorChanges(this.scope)
+    await checkVerifiedUser(this.scope, user_id)
     const [before] = await this.scope.queries
       .select({ privileges: operators.privileges })
       .from(operators)

@@ -48,7 +48,7 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
         summary: 'Create a tenant for an existing user, who becomes its Owner',
         tags,
         body: NewPlatformTenant,
-        response: { 201: PlatformTenant, ...problems('not_found') },
+        response: { 201: PlatformTenant, ...problems('not_found', 'email_unverified') },
       },
     },
     async (request, reply) => {
