@@ -1,9 +1,10 @@
 import { audit } from './audit.js'
 import { customers } from './customers.js'
+import { neighbours } from './neighbours.js'
 import { realtime } from './realtime.js'
 import type { Suite } from './suite.js'
 import { upstream } from './upstream.js'
 import { usage } from './usage.js'
 
 /** Every suite, in the order of `npm run bench -- all`. Without a name, the first one runs. */
-export const SUITES: readonly [Suite, ...Suite[]] = [customers, audit, usage, realtime, upstream]
+export const SUITES: readonly [Suite, ...Suite[]] = [customers, audit, usage, realtime, upstream, neighbours]

@@ -21,6 +21,8 @@ export interface World {
   readonly user: Headers
   /** The tenant, and a key that holds the scopes itself. */
   readonly integration: Headers
+  /** Another tenant, and a key that holds the scopes itself. */
+  readonly neighbour: Headers
   readonly customer_id: string
   readonly tenant_id: string
   /** Only access tokens, for the management plane and the platform. */
@@ -63,14 +65,20 @@ export async function buildWorld({ gateway_url, owner_url }: Scratch, url: strin
     await store.write('member.added', (writers) =>
       writers.members.add({ user_id: agent_id }, ['Agent'], owner, BUILT_IN_SCOPES),
     )
-    const { key } = await store.write('tenant_key.created', (writers) =>
-      writers.keys.create({ name: 'Integration', scopes: ['conversations:view', 'customers:edit'] }),
-    )
+    const integrationOf = async (tenant_id: string) => {
+      const { key } = await stores
+        .tenant(tenant_id, () => BENCH)
+        .write('tenant_key.created', (writers) =>
+          writers.keys.create({ name: 'Integration', scopes: ['conversations:view', 'customers:edit'] }),
+        )
+      return { 'x-tenant-id': tenant_id, 'x-tenant-api-key': key }
+    }
     const [customer_id] = await insertCustomers(owner_url, [acme['x-tenant-id'], globex['x-tenant-id']])
     const bearer = async (name: string) => ({ authorization: `Bearer ${await login(url, `${name}@bench.example`)}` })
     return {
       user: { ...acme, ...(await bearer('agent')) },
-      integration: { ...acme, 'x-tenant-api-key': key },
+      integration: await integrationOf(acme['x-tenant-id']),
+      neighbour: await integrationOf(globex['x-tenant-id']),
       customer_id: customer_id as string,
       tenant_id: acme['x-tenant-id'],
       owner: await bearer('owner'),

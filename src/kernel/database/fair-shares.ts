@@ -1,7 +1,7 @@
 import { unavailable } from '../problems/problems.js'
 
 /** Operations of one share that wait. Beyond it the share gets 503. */
-const WAITING_MAX = 100
+const WAITING_MAX = 200
 /** The longest wait for a connection. After it the operation gets 503. */
 const WAIT_MS_MAX = 3_000
 const RETRY_AFTER_SECONDS = 1

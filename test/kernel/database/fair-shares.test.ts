@@ -71,7 +71,7 @@ t.test('shares that wait take turns, whatever the length of their queues', async
 
 t.test('503 only for the share whose queue is full', async (t) => {
   const { running, start, endOne } = operations()
-  const outcomes = Array.from({ length: 110 }, () => start('greedy'))
+  const outcomes = Array.from({ length: 210 }, () => start('greedy'))
   const other = Array.from({ length: 3 }, () => start('other'))
   await settled()
   while (running.length > 0) await endOne()
