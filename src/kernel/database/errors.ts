@@ -6,7 +6,7 @@ interface DriverError extends Error {
 }
 
 /** Finds the error of the driver among the causes of an error. */
-function driverError(error: unknown): DriverError | undefined {
+export function driverError(error: unknown): DriverError | undefined {
   for (let current = error; current instanceof Error; current = current.cause) {
     if (typeof (current as DriverError).code === 'string') return current as DriverError
   }

@@ -57,11 +57,17 @@ async function inOneTransaction(
   }
 }
 
-/** Returns how many migrations of this release are missing. The running gateway may read that, but may not migrate. */
+/**
+ * Returns how many migrations of this release are missing. The running gateway may read that, but may not migrate.
+ * @throws Error if the database only reads: after a failover a connection can be to a server that is a replica now
+ */
 export async function pendingMigrations(database: Database): Promise<number> {
   const ask = (text: string) =>
     database.readOne({ role: 'gatehouse_platform', share: 'readiness' }, { text, values: [], row_mode: 'object' })
-  const [journal] = (await ask(`select to_regclass('${JOURNAL}')::text as name`)) as { name: string | null }[]
+  const [journal] = (await ask(
+    `select to_regclass('${JOURNAL}')::text as name, current_setting('transaction_read_only') = 'on' as only_reads`,
+  )) as { name: string | null; only_reads: boolean }[]
+  if (journal?.only_reads) throw new Error('the database only reads')
   if (journal?.name === null) return releaseMigrations().length
   const rows = await ask(`select hash from ${JOURNAL}`)
   const applied = new Set((rows as { hash: string }[]).map((row) => row.hash))

@@ -15,6 +15,7 @@ import {
   shareOf,
   type Work,
 } from './database.js'
+import { driverError } from './errors.js'
 import { FairShares } from './fair-shares.js'
 import { FinalQuery } from './final-query.js'
 import { statementName } from './statement-names.js'
@@ -26,6 +27,8 @@ const LOCK_TIMEOUT_MS = 1_000
 /** Longer than the timeout of the server. It ends queries on a network that drops packets. */
 const QUERY_TIMEOUT_MS = 8_000
 const IDLE_TRANSACTION_TIMEOUT_MS = 10_000
+/** SQLSTATE of a write on a server that only reads. After a failover the pool must not keep the connection to it. */
+const ONLY_READS = '25006'
 /** Connections that only read facts of callers. Requests of all tenants wait for these, so nothing else may hold them. */
 const FACTS_CONNECTIONS_MAX = 2
 /** One tenant, user or address uses at most this part of the connections at the same time. */
@@ -122,6 +125,7 @@ async function inTransaction<T>(pool: pg.Pool, binding: Binding, work: Work<T>):
     if (command !== 'COMMIT') throw new Error('the transaction was rolled back at its commit')
     return result
   } catch (error) {
+    if (driverError(error)?.code === ONLY_READS) broken = error as Error
     await client.query('rollback').catch((failure: Error) => {
       broken = failure
     })
