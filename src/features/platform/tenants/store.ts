@@ -4,9 +4,9 @@ import { type KeyRecord, keyRecord } from '../../../kernel/identity/insert-key.j
 import { tenant_keys } from '../../../kernel/identity/keys-table.js'
 import { lockTenant } from '../../../kernel/identity/lock-tenant.js'
 import { memberships } from '../../../kernel/identity/memberships-table.js'
-import { revokeSessions } from '../../../kernel/identity/revoke-sessions.js'
+import { revokeSessionsOf } from '../../../kernel/identity/revoke-sessions.js'
 import { type TenantRow, tenants } from '../../../kernel/identity/tenants-table.js'
-import { sessions } from '../../../kernel/identity/users-table.js'
+import { users } from '../../../kernel/identity/users-table.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import { type Page, pageOf, type Rows } from '../../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
@@ -95,7 +95,7 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
       .select({ user_id: memberships.user_id })
       .from(memberships)
       .where(eq(memberships.tenant_id, id))
-    const revoked_sessions = await revokeSessions(this.scope, inArray(sessions.user_id, members), 'tenant_locked_down')
+    const revoked_sessions = await revokeSessionsOf(this.scope, inArray(users.id, members), 'tenant_locked_down')
     const active = revoked_sessions.filter(({ expires_at }) => expires_at > this.scope.now)
     const lockdown = { keys_revoked: revoked.length, sessions_ended: active.length }
     this.recordChange(id, { ...lockdown })

@@ -2,9 +2,9 @@ import { desc, eq } from 'drizzle-orm'
 import { afterId } from '../../../kernel/database/search.js'
 import { checkOneOperatorStays, queueOperatorChanges } from '../../../kernel/identity/last-operator.js'
 import { operators } from '../../../kernel/identity/operators-table.js'
-import { revokeSessions } from '../../../kernel/identity/revoke-sessions.js'
+import { revokeSessionsOf } from '../../../kernel/identity/revoke-sessions.js'
 import { getUser, type UserRecord, userColumns } from '../../../kernel/identity/user-record.js'
-import { sessions, users } from '../../../kernel/identity/users-table.js'
+import { users } from '../../../kernel/identity/users-table.js'
 import { type Page, pageOf, type Rows } from '../../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
 
@@ -42,7 +42,7 @@ export class PlatformUsersWriter extends PlatformUsersReader {
     await queueOperatorChanges(this.scope)
     await this.scope.queries.update(users).set({ disabled_at: this.scope.now }).where(eq(users.id, id))
     if (await this.isOperator(id)) await checkOneOperatorStays(this.scope)
-    await revokeSessions(this.scope, eq(sessions.user_id, id), 'user_disabled')
+    await revokeSessionsOf(this.scope, eq(users.id, id), 'user_disabled')
     this.recordChange(id, { before: { disabled_at: null }, after: { disabled_at: this.scope.now } })
     return getUser(this.scope, id)
   }
