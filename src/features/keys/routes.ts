@@ -105,6 +105,8 @@ const keys: Routes<KeysOptions> = async (app, { clock, key_use }) => {
       schema: {
         operationId: 'updateKey',
         summary: 'Update, disable or enable a key; it applies from its next request',
+        description:
+          'A change that widens the key needs its scopes: enabling it, removing or extending a limit of time, networks or requests.',
         tags,
         params: KeyParams,
         body: KeyChange,

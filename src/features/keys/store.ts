@@ -11,18 +11,10 @@ import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 import { instantOf } from '../../kernel/time/clock.js'
 import { unreachable } from '../../kernel/unreachable.js'
+import { scopesGrantedBy, type UpdateKeyInput } from './widening.js'
 
 /** Living keys of a tenant; a hundred integrations are many. */
 const ACTIVE_KEYS_MAX = 200
-
-export interface UpdateKeyInput {
-  readonly name?: string
-  readonly scopes?: readonly string[]
-  readonly expires_at?: string | null
-  readonly allowed_cidrs?: readonly string[] | null
-  readonly requests_per_minute?: number | null
-  readonly disabled?: boolean
-}
 
 export class KeysReader {
   constructor(
@@ -79,15 +71,13 @@ export class KeysWriter extends KeysReader {
   }
 
   /**
-   * Updates a key. It applies from the next request of the key. The actor can add only scopes that the actor holds.
+   * Updates a key. It applies from the next request of the key. The actor must hold the scopes that the change grants: those
+   * that it adds, and all scopes of a key that it widens.
    * @throws Problem `not_found`, `privilege_escalation`
    */
   async update(id: string, change: UpdateKeyInput, actor: Holdings): Promise<KeyRecord> {
     const before = await this.lockUnrevoked(id)
-    checkGrantedScopes(
-      actor,
-      (change.scopes ?? []).filter((scope) => !before.scopes.includes(scope)),
-    )
+    checkGrantedScopes(actor, scopesGrantedBy(change, before))
     const { disabled, ...values } = change
     const [row] = await this.scope.queries
       .update(tenant_keys)
