@@ -133,15 +133,9 @@ async function makePeople({ stores, sql }: TestGateway) {
   const acme = await createTenant('Acme ACMEMARK', ids.owner)
   const globex = await createTenant('Globex GLOBEXMARK', ids.other_owner)
   const acme_store = stores.tenant(acme.id, () => TEST)
-  const owner_holdings = {
-    kind: 'user' as const,
-    id: ids.owner,
-    roles: [{ name: 'Owner', system_role: 'owner' as const, scopes: [] }],
-    overrides: [],
-  }
   for (const [person, role] of Object.entries(ROLE_OF) as [Person, string][]) {
     await acme_store.write('member.added', (store) =>
-      store.members.add({ user_id: ids[person] }, [role], owner_holdings, BUILT_IN_SCOPES),
+      store.members.add({ user_id: ids[person] }, [role], BUILT_IN_SCOPES),
     )
   }
   for (const state of ['pending', 'disabled'] as const) {

@@ -1,11 +1,10 @@
 import { and, count, desc, eq, isNull } from 'drizzle-orm'
+import { lockActor } from '../../kernel/authz/actor.js'
 import { createSecret, isSameDigest } from '../../kernel/credentials/tenant-key.js'
 import { afterId } from '../../kernel/database/search.js'
 import { type CreateKeyInput, insertKey, type KeyRecord, keyRecord } from '../../kernel/identity/insert-key.js'
 import { type TenantKeyRow, tenant_keys } from '../../kernel/identity/keys-table.js'
-import { lockTenant } from '../../kernel/identity/lock-tenant.js'
 import { checkGrantedScopes } from '../../kernel/permissions/escalation.js'
-import type { Holdings } from '../../kernel/permissions/evaluate.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
@@ -53,9 +52,15 @@ export class KeysWriter extends KeysReader {
     super(scope, tenant_id)
   }
 
-  /** Makes a key. Only the result contains the text of the key. */
+  /**
+   * Makes a key. Only the result contains the text of the key. A key can act without a user, so the actor must hold the
+   * scopes of the key.
+   *
+   * @throws Problem `privilege_escalation`, `limit_reached`
+   */
   async create(input: CreateKeyInput): Promise<{ record: KeyRecord; key: string }> {
-    await lockTenant(this.scope, this.tenant_id)
+    const actor = await lockActor(this.scope, this.tenant_id, ['keys:manage'])
+    checkGrantedScopes(actor, input.scopes)
     const [active] = await this.scope.queries
       .select({ count: count() })
       .from(tenant_keys)
@@ -75,7 +80,8 @@ export class KeysWriter extends KeysReader {
    * that it adds, and all scopes of a key that it widens.
    * @throws Problem `not_found`, `privilege_escalation`
    */
-  async update(id: string, change: UpdateKeyInput, actor: Holdings): Promise<KeyRecord> {
+  async update(id: string, change: UpdateKeyInput): Promise<KeyRecord> {
+    const actor = await lockActor(this.scope, this.tenant_id, ['keys:manage'])
     const before = await this.lockUnrevoked(id)
     checkGrantedScopes(actor, scopesGrantedBy(change, before))
     const { disabled, ...values } = change
@@ -116,7 +122,8 @@ export class KeysWriter extends KeysReader {
    * @throws Problem `not_found`, `privilege_escalation`, `superseded_secret`, `rotation_in_progress` when a third secret
    * would end a working one
    */
-  async rotate(id: string, overlap_seconds: number, actor: Holdings): Promise<{ record: KeyRecord; key: string }> {
+  async rotate(id: string, overlap_seconds: number): Promise<{ record: KeyRecord; key: string }> {
+    const actor = await lockActor(this.scope, this.tenant_id, this.isOwn(id) ? [] : ['keys:manage'])
     const before = await this.lockUnrevoked(id)
     checkGrantedScopes(actor, before.scopes)
     const { now } = this.scope
@@ -192,18 +199,25 @@ export class KeysWriter extends KeysReader {
   private async lock(id: string): Promise<TenantKeyRow> {
     const [row] = await this.scope.queries.select().from(tenant_keys).where(this.isThis(id)).for('update')
     if (row === undefined) throw new Problem('not_found')
-    const { actor, proof } = this.scope
+    const { key_digest } = this.scope.proof
+    if (this.isOwn(id) && (key_digest === null || !isSameDigest(row.secret_digest, key_digest))) {
+      throw new Problem('superseded_secret')
+    }
+    return row
+  }
+
+  /** Whether the actor is the key itself. @throws Error for another key: no route lets a key change another one */
+  private isOwn(id: string): boolean {
+    const { actor } = this.scope
     switch (actor.kind) {
       case 'key':
-        if (proof.key_digest === null || !isSameDigest(row.secret_digest, proof.key_digest)) {
-          throw new Problem('superseded_secret')
-        }
-        return row
+        if (actor.id !== id) throw new Error('a key changes only itself')
+        return true
       case 'user':
       case 'operator':
       case 'anonymous':
       case 'system':
-        return row
+        return false
       default:
         return unreachable(actor.kind)
     }

@@ -1,11 +1,10 @@
 import { generateSigningKeys } from '../../../src/kernel/config/secrets.js'
 import { NIL_UUID } from '../../../src/kernel/ids/uuid.js'
 import { makeUser } from '../../guards/examples.js'
-import { deferred } from '../../helpers/deferred.js'
 import { startGateway } from '../../helpers/gateway.js'
+import { startHeldReplica } from '../../helpers/held-replica.js'
 import { type Answer, ask } from '../../helpers/requests.js'
 import { t } from '../../helpers/t.js'
-import { until } from '../../helpers/until.js'
 import { buildWorld, PASSWORD } from '../../helpers/world.js'
 
 const NEW = 'copper-violin-harbour-93'
@@ -14,23 +13,7 @@ const LOGINS = 18
 
 const signing_keys = generateSigningKeys()
 const gateway = await startGateway({ signing_keys })
-/** The transactions of the replica wait until the test releases them. */
-const held = { count: 0, release: Promise.resolve() }
-const { database } = gateway
-const replica = await startGateway({
-  signing_keys,
-  on: {
-    ...gateway.test_database,
-    database: {
-      ...database,
-      async transaction(binding, work) {
-        held.count += 1
-        await held.release
-        return database.transaction(binding, work)
-      },
-    },
-  },
-})
+const { replica, hold } = await startHeldReplica(gateway, signing_keys)
 t.teardown(async () => {
   await replica.close()
   await gateway.close()
@@ -90,12 +73,8 @@ const ENDERS: Record<string, (user: User) => Promise<() => Promise<unknown>>> = 
 
 /** Sends logins and waits until the gateway has verified all of them and is about to start their sessions. */
 async function verifiedLogins(user: User) {
-  const release = deferred()
-  held.release = release.promise
-  held.count = 0
-  const logins = Array.from({ length: LOGINS }, () => login(replica, user))
-  await until('all logins are verified', () => held.count >= LOGINS)
-  return { logins, release: release.resolve }
+  const { answers, release } = await hold(LOGINS, () => login(replica, user))
+  return { logins: answers, release }
 }
 
 /** The statuses of the logins, and the number of sessions that they left. */

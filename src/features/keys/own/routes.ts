@@ -69,7 +69,7 @@ const ownKey: Routes<KeysOptions> = async (app, { clock, key_use }) => {
     async (request, reply) => {
       const id = ownKeyId(request)
       const { record, key } = await request.tenant_store.write('tenant_key.rotated', (store) =>
-        store.keys.rotate(id, request.body.overlap_seconds, request.holdings),
+        store.keys.rotate(id, request.body.overlap_seconds),
       )
       return reply.code(201).send({ ...toResponse(record, clock()), key })
     },
