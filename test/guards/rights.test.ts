@@ -20,7 +20,8 @@ const WRITES = ['insert', 'update', 'delete']
 const WITHOUT_ACTOR: Readonly<Record<string, string>> = {
   'src/features/invitations/store.ts InvitationsWriter.revoke': 'it grants nothing',
   'src/features/keys/store.ts KeysWriter.revoke': 'it grants nothing, and a key must have its current secret',
-  'src/features/invitations/received/store.ts ReceivedInvitationsWriter.accept': 'the invitation was made by an actor',
+  'src/features/invitations/received/store.ts ReceivedInvitationsWriter.accept':
+    'the inviter is the actor, whose holdings it reads under the lock',
   'src/features/invitations/received/store.ts ReceivedInvitationsWriter.decline': 'it grants nothing',
   'src/features/platform/tenants/store.ts PlatformTenantsWriter.lockDown': 'it grants nothing',
   'src/features/tenants/store.ts TenantsWriter.create': 'the tenant is new, and has no actor yet',
@@ -104,6 +105,8 @@ const ACTORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   findActor: {
     'src/kernel/authz/actor.ts': 'defines it',
+    'src/features/invitations/received/store.ts': 'the inviter, when the invitation is accepted',
+    'src/kernel/authz/unbacked-invitations.ts': 'the inviters, after a change of rights',
   },
 }
 

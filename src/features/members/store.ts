@@ -1,6 +1,7 @@
 import { and, count, desc, eq, sql } from 'drizzle-orm'
 import { lockActor } from '../../kernel/authz/actor.js'
 import { heldRoleNames } from '../../kernel/authz/membership.js'
+import { revokeUnbackedInvitations } from '../../kernel/authz/unbacked-invitations.js'
 import { afterId } from '../../kernel/database/search.js'
 import {
   type MembershipState,
@@ -143,15 +144,18 @@ export class MembersWriter extends MembersReader {
     }
     if (isOwner(held)) await checkOwnerStays(this.scope, this.tenant_id)
     const after = await this.get(user_id)
+    const revoked = await revokeUnbackedInvitations(this.scope, this.tenant_id)
     this.recordChange(user_id, {
       before: { state: before.state, roles: before.roles },
       after: { state: after.state, roles: after.roles },
+      ...revoked,
     })
     return after
   }
 
   /**
-   * Removes a member with roles and overrides. The next request of the user is refused.
+   * Removes a member with roles and overrides. The next request of the user is refused. The open invitations that the
+   * member received or sent are revoked.
    * @throws Problem `not_found`, `owner_required`, `last_owner`
    */
   async remove(user_id: string): Promise<void> {
@@ -163,7 +167,8 @@ export class MembersWriter extends MembersReader {
       .delete(memberships)
       .where(and(eq(memberships.tenant_id, this.tenant_id), eq(memberships.user_id, user_id)))
     if (isOwner(held)) await checkOwnerStays(this.scope, this.tenant_id)
-    const revoked = await revokeOpenInvitations(this.scope, this.tenant_id, before.email)
+    const received = await revokeOpenInvitations(this.scope, this.tenant_id, before.email)
+    const revoked = await revokeUnbackedInvitations(this.scope, this.tenant_id, received)
     this.recordChange(user_id, { before: { state: before.state, roles: before.roles }, ...revoked })
   }
 

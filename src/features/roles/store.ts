@@ -2,6 +2,7 @@ import { and, asc, count, desc, eq } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import { lockActor, previewActor } from '../../kernel/authz/actor.js'
 import { type HeldRole, heldColumns } from '../../kernel/authz/membership.js'
+import { revokeUnbackedInvitations } from '../../kernel/authz/unbacked-invitations.js'
 import { mapConstraint } from '../../kernel/database/errors.js'
 import { membership_roles, memberships } from '../../kernel/identity/memberships-table.js'
 import { type RoleRow, roles } from '../../kernel/identity/roles-table.js'
@@ -173,9 +174,11 @@ export class RolesWriter extends RolesReader {
         .returning(),
     )
     const after = roleRecord(row as RoleRow)
+    const revoked = await revokeUnbackedInvitations(this.scope, this.tenant_id)
     this.recordChange(id, {
       before: { name: before.name, scopes: before.scopes },
       after: { name: after.name, scopes: after.scopes },
+      ...revoked,
     })
     return after
   }
@@ -186,7 +189,8 @@ export class RolesWriter extends RolesReader {
     const before = await this.custom(id)
     assertIfMatch(if_match, before.version)
     await this.scope.queries.delete(roles).where(this.isThis(id))
-    this.recordChange(id, { before: { name: before.name, scopes: before.scopes } })
+    const revoked = await revokeUnbackedInvitations(this.scope, this.tenant_id)
+    this.recordChange(id, { before: { name: before.name, scopes: before.scopes }, ...revoked })
   }
 
   private recordChange(id: string, changes: Record<string, unknown>): void {

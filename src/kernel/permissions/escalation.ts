@@ -42,6 +42,17 @@ export function checkGrant(actor: Actor, granted: readonly RoleFact[], catalogue
   }
 }
 
+/** Whether a principal holds everything that these roles give. */
+export function canGrant(actor: Actor, granted: readonly RoleFact[], catalogue: ScopeCatalogue): boolean {
+  try {
+    checkGrant(actor, granted, catalogue)
+    return true
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'privilege_escalation') return false
+    throw error
+  }
+}
+
 /** @throws Problem `privilege_escalation` if the list is not empty */
 function refuse(exceeding: readonly RoleFact[], detail: string): void {
   if (exceeding.length === 0) return

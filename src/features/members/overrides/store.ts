@@ -1,5 +1,6 @@
 import { and, eq } from 'drizzle-orm'
 import { lockActor } from '../../../kernel/authz/actor.js'
+import { revokeUnbackedInvitations } from '../../../kernel/authz/unbacked-invitations.js'
 import { overrides } from '../../../kernel/identity/memberships-table.js'
 import { namedRoles } from '../../../kernel/identity/named-roles.js'
 import { type Actor, checkGrantedScopes, checkTouch, isOwner } from '../../../kernel/permissions/escalation.js'
@@ -66,12 +67,13 @@ export class OverridesWriter extends OverridesReader {
     if (input.effect === 'deny' && input.scope === SCOPE_OF_OWNERS && isOwner(held)) {
       await checkOwnerStays(this.scope, this.tenant_id)
     }
+    const revoked = await revokeUnbackedInvitations(this.scope, this.tenant_id)
     this.scope.recordChange({
       kind: 'override',
       user_id,
       scope: input.scope,
       tenant_id: this.tenant_id,
-      changes: { before: before ?? null, after: { effect: input.effect, reason: input.reason } },
+      changes: { before: before ?? null, after: { effect: input.effect, reason: input.reason }, ...revoked },
     })
     return { scope: input.scope, ...values }
   }
@@ -89,12 +91,13 @@ export class OverridesWriter extends OverridesReader {
     await this.scope.queries
       .delete(overrides)
       .where(and(eq(overrides.tenant_id, this.tenant_id), eq(overrides.user_id, user_id), eq(overrides.scope, scope)))
+    const revoked = await revokeUnbackedInvitations(this.scope, this.tenant_id)
     this.scope.recordChange({
       kind: 'override',
       user_id,
       scope,
       tenant_id: this.tenant_id,
-      changes: { before },
+      changes: { before, ...revoked },
     })
   }
 
