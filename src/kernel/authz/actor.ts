@@ -1,7 +1,9 @@
 import { and, eq, sql } from 'drizzle-orm'
-import type { Scope } from '../../contract/scopes.js'
+import { ALL_PRIVILEGES, type Privilege, type Scope } from '../../contract/scopes.js'
 import { tenant_keys } from '../identity/keys-table.js'
+import { queueOperatorChanges } from '../identity/last-operator.js'
 import { lockTenant } from '../identity/lock-tenant.js'
+import { operators } from '../identity/operators-table.js'
 import type { Actor } from '../permissions/escalation.js'
 import { evaluate, type Holdings, type HoldingsOf } from '../permissions/evaluate.js'
 import { BUILT_IN_SCOPES } from '../permissions/scope-catalogue.js'
@@ -9,7 +11,7 @@ import { Problem } from '../problems/problems.js'
 import type { ReadScope, WriteScope } from '../store/unit-of-work.js'
 import { unreachable } from '../unreachable.js'
 import { findHoldings } from './holdings.js'
-import { insufficientScope } from './insufficient-scope.js'
+import { insufficientPrivilege, insufficientScope } from './insufficient-scope.js'
 import { matchingSecret } from './rules.js'
 
 /** What the gateway itself may grant, for a command or the demo: what an Owner may. */
@@ -35,6 +37,21 @@ export async function lockActor(scope: WriteScope, tenant_id: string, required: 
   const holdings = await holdingsNow(scope, tenant_id)
   const decision = evaluate(required, holdings, BUILT_IN_SCOPES)
   if (!decision.allowed) throw insufficientScope(decision, [])
+  return holdings as Actor
+}
+
+/**
+ * Makes changes of operators wait for each other until the end of the transaction, and returns the acting operator with the
+ * privileges of this moment. Each change of privileges begins with it.
+ *
+ * @param required the privileges that the route requires
+ * @throws Problem `invalid_token`, `platform_access_denied`
+ */
+export async function lockOperator(scope: WriteScope, required: readonly Privilege[]): Promise<Actor> {
+  await queueOperatorChanges(scope)
+  const holdings = await privilegesNow(scope)
+  const decision = evaluate(required, holdings, BUILT_IN_SCOPES)
+  if (!decision.allowed) throw insufficientPrivilege(decision)
   return holdings as Actor
 }
 
@@ -76,12 +93,43 @@ function holdingsNow(scope: WriteScope, tenant_id: string): Holdings | Promise<H
   }
 }
 
-async function holdingsOfUser(scope: WriteScope, tenant_id: string, user_id: string): Promise<Holdings> {
+function privilegesNow(scope: WriteScope): Holdings | Promise<Holdings> {
+  const { kind, id } = scope.actor
+  switch (kind) {
+    case 'operator':
+      return holdingsOfOperator(scope, String(id))
+    case 'system':
+      return { kind: 'operator', id: 'system', privileges: ALL_PRIVILEGES }
+    case 'user':
+    case 'key':
+    case 'anonymous':
+      throw new Error(`a caller of the kind ${kind} grants no privilege`)
+    default:
+      return unreachable(kind)
+  }
+}
+
+async function holdingsOfOperator(scope: WriteScope, user_id: string): Promise<Holdings> {
+  await lockSession(scope, user_id)
+  const [operator] = await scope.queries
+    .select({ privileges: operators.privileges })
+    .from(operators)
+    .where(eq(operators.user_id, user_id))
+  if (operator === undefined) throw new Problem('platform_access_denied')
+  return { kind: 'operator', id: user_id, privileges: operator.privileges }
+}
+
+/** Locks the session of the actor until the end of the transaction. @throws Problem `invalid_token` if it has ended */
+async function lockSession(scope: WriteScope, user_id: string): Promise<void> {
   const { session_id } = scope.proof
   const [session] = (await scope.queries.execute(
     sql`select lock_session(${session_id}::uuid, ${user_id}::uuid, ${scope.now}::timestamptz) as is_active`,
   )) as unknown as { is_active: boolean }[]
   if (session?.is_active !== true) throw new Problem('invalid_token')
+}
+
+async function holdingsOfUser(scope: WriteScope, tenant_id: string, user_id: string): Promise<Holdings> {
+  await lockSession(scope, user_id)
   const member = await findHoldings(scope, tenant_id, user_id)
   if (member === undefined || !member.is_active) throw new Problem('tenant_access_denied')
   return member.holdings
