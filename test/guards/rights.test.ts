@@ -4,7 +4,7 @@ import { filesThatUse, type Source, sourcesOf } from './names-used.js'
 
 const product = sourcesOf(['src'])
 
-/** The tables whose rows are rights in a tenant. */
+/** The tables whose rows are rights in a tenant or on the platform. */
 const TABLES = [
   'memberships',
   'membership_roles',
@@ -13,10 +13,12 @@ const TABLES = [
   'invitations',
   'invitation_roles',
   'tenant_keys',
+  'operators',
 ]
+const LOCKS = ['lockActor', 'lockOperator']
 const WRITES = ['insert', 'update', 'delete']
 
-/** The public methods that write rights without `lockActor`, each with the reason. */
+/** The public methods that write rights without one of `LOCKS`, each with the reason. */
 const WITHOUT_ACTOR: Readonly<Record<string, string>> = {
   'src/features/invitations/store.ts InvitationsWriter.revoke': 'it grants nothing',
   'src/features/keys/store.ts KeysWriter.revoke': 'it grants nothing, and a key must have its current secret',
@@ -27,7 +29,7 @@ const WITHOUT_ACTOR: Readonly<Record<string, string>> = {
   'src/features/tenants/store.ts TenantsWriter.create': 'the tenant is new, and has no actor yet',
 }
 
-/** The public methods of a file that write rights, directly or by a method of the same class, and do not call `lockActor`. */
+/** The public methods of a file that write rights, directly or by a method of the same class, and call none of `LOCKS`. */
 function writersWithoutActor({ file, text }: Source): string[] {
   const source = ts.createSourceFile(file, text, ts.ScriptTarget.ES2023, true)
   const found: string[] = []
@@ -48,7 +50,7 @@ function ofClass(file: string, node: ts.ClassDeclaration): string[] {
   }
   return methods
     .filter((method) => writing.has(nameOf(method)) && !isHidden(method))
-    .filter((method) => !calls(method, (call) => call.expression.getText() === 'lockActor'))
+    .filter((method) => !calls(method, (call) => LOCKS.includes(call.expression.getText())))
     .map((method) => `${file} ${node.name?.text}.${nameOf(method)}`)
 }
 
