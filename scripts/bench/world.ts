@@ -56,14 +56,8 @@ export async function buildWorld({ gateway_url, owner_url }: Scratch, url: strin
     const acme = await createTenant('Acme', owner_id)
     const globex = await createTenant('Globex', owner_id)
     const store = stores.tenant(acme['x-tenant-id'], () => BENCH)
-    const owner = {
-      kind: 'user' as const,
-      id: owner_id,
-      roles: [{ name: 'Owner', system_role: 'owner' as const, scopes: [] }],
-      overrides: [],
-    }
     await store.write('member.added', (writers) =>
-      writers.members.add({ user_id: agent_id }, ['Agent'], owner, BUILT_IN_SCOPES),
+      writers.members.add({ user_id: agent_id }, ['Agent'], BUILT_IN_SCOPES),
     )
     const integrationOf = async (tenant_id: string) => {
       const { key } = await stores

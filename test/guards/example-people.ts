@@ -14,20 +14,18 @@ export async function signedIn(gateway: TestGateway, world: World) {
   return { id, email, headers: { authorization: `Bearer ${body.access}` } }
 }
 
-/** The Owner of a side: name, id, and the holdings that the stores require of a caller. */
+/** The Owner of a side: name and id. */
 export function ownerOf(world: World, side: Side) {
   const person: Person = side === 'acme' ? 'owner' : 'other_owner'
   const id = world.ids[person]
-  const roles = [{ name: 'Owner', system_role: 'owner', scopes: [] }] as const
-  return { person, id, holdings: { kind: 'user', id, roles, overrides: [] } as const }
+  return { person, id }
 }
 
 /** Creates a user who is a member of the side's tenant. @returns the user id */
 export async function makeMember(gateway: TestGateway, world: World, side: Side): Promise<string> {
   const { id } = await makeUser(gateway, world)
-  const { holdings } = ownerOf(world, side)
   await world[side].store.write('member.added', (store) =>
-    store.members.add({ user_id: id }, ['Agent'], holdings, BUILT_IN_SCOPES),
+    store.members.add({ user_id: id }, ['Agent'], BUILT_IN_SCOPES),
   )
   return id
 }

@@ -45,10 +45,7 @@ export function managementExamples(gateway: TestGateway, world: World, side: Sid
   }
   const makeRole = () =>
     own.store.write('role.created', (store) =>
-      store.roles.create(
-        { name: `Example ${randomBytes(5).toString('hex')}`, scopes: ['agents:view'] },
-        owner.holdings,
-      ),
+      store.roles.create({ name: `Example ${randomBytes(5).toString('hex')}`, scopes: ['agents:view'] }),
     )
   const onRole = async (action: Action, body?: unknown) => {
     const { id } = await makeRole()
@@ -56,14 +53,14 @@ export function managementExamples(gateway: TestGateway, world: World, side: Sid
   }
   const onInvitation = async (action: Action) => {
     const { record } = await own.store.write('invitation.created', (store) =>
-      store.invitations.create(somebodyNew(), ['Agent'], owner.holdings, BUILT_IN_SCOPES),
+      store.invitations.create(somebodyNew(), ['Agent'], BUILT_IN_SCOPES),
     )
     return change(action, 'invitation', record.id, { invitation_id: record.id })
   }
   const onOverride = async (action: Action, body: unknown, is_there: boolean) => {
     const user_id = await makeMember(gateway, world, side)
     const wish = { scope: 'agents:view', effect: 'grant', reason: 'Example' } as const
-    if (is_there) await own.store.write('override.set', (store) => store.overrides.set(user_id, wish, owner.holdings))
+    if (is_there) await own.store.write('override.set', (store) => store.overrides.set(user_id, wish))
     return change(action, 'override', `${user_id}/agents:view`, { user_id, scope: 'agents:view' }, { body })
   }
 

@@ -11,7 +11,7 @@ const ANOTHER = 'walnut-harbour-crystal-93'
 /** Examples of requests of a user for their own data. */
 export function userExamples(gateway: TestGateway, world: World, side: Side): Examples {
   const own = world[side]
-  const { person, holdings } = ownerOf(world, side)
+  const { person } = ownerOf(world, side)
   const byLink = async (
     action: Action,
     issue: 'password_resets' | 'email_verifications',
@@ -32,7 +32,7 @@ export function userExamples(gateway: TestGateway, world: World, side: Side): Ex
   const invited = async (action: Action): Promise<Example> => {
     const { id, email, headers } = await signedIn(gateway, world)
     const { record, token } = await own.store.write('invitation.created', (store) =>
-      store.invitations.create(email, ['Agent'], holdings, BUILT_IN_SCOPES),
+      store.invitations.create(email, ['Agent'], BUILT_IN_SCOPES),
     )
     const event = { action, actor_kind: 'user', actor_id: id, target_kind: 'invitation' } as const
     return { headers, params: { token }, event: { ...event, target_id: record.id, tenant_id: own.id } }

@@ -62,16 +62,17 @@ export async function buildWorld(gateway: TestGateway) {
     const { clock, config, signing_keys } = gateway
     issuer ??= accessTokens(fastify(), signing_keys, config.public_url, config.access_token_seconds, clock.now)
     // Each call opens its own store, because several sessions may start at the same time.
-    const { session_id } = await gateway.stores
-      .platform(() => TEST)
-      .write('session.started', (store) =>
-        store.sessions.start({
-          user_id: ids[person],
-          address: '127.0.0.1',
-          user_agent: null,
-          lifetime_seconds: config.refresh_token_seconds,
-        }),
-      )
+    const store = gateway.stores.platform(() => TEST)
+    const login = await store.read((readers) => readers.logins.find(emailOf(person), '127.0.0.1'))
+    if (login === undefined) throw new Error(`${person} does not exist`)
+    const { session_id } = await store.write('session.started', (writers) =>
+      writers.sessions.start({
+        login,
+        address: '127.0.0.1',
+        user_agent: null,
+        lifetime_seconds: config.refresh_token_seconds,
+      }),
+    )
     return (await issuer).issue(ids[person], session_id).access
   }
 
@@ -132,15 +133,9 @@ async function makePeople({ stores, sql }: TestGateway) {
   const acme = await createTenant('Acme ACMEMARK', ids.owner)
   const globex = await createTenant('Globex GLOBEXMARK', ids.other_owner)
   const acme_store = stores.tenant(acme.id, () => TEST)
-  const owner_holdings = {
-    kind: 'user' as const,
-    id: ids.owner,
-    roles: [{ name: 'Owner', system_role: 'owner' as const, scopes: [] }],
-    overrides: [],
-  }
   for (const [person, role] of Object.entries(ROLE_OF) as [Person, string][]) {
     await acme_store.write('member.added', (store) =>
-      store.members.add({ user_id: ids[person] }, [role], owner_holdings, BUILT_IN_SCOPES),
+      store.members.add({ user_id: ids[person] }, [role], BUILT_IN_SCOPES),
     )
   }
   for (const state of ['pending', 'disabled'] as const) {

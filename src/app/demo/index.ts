@@ -78,17 +78,9 @@ async function seed(stores: Stores, platform: PlatformStore, public_url: string)
   const integration = await store.write('tenant_key.created', (writers) =>
     writers.keys.create({ name: 'Integration', scopes: ['conversations:view', 'customers:edit'] }),
   )
-  const owner_holdings = {
-    kind: 'user' as const,
-    id: owner.id,
-    roles: [{ name: 'Owner', system_role: 'owner' as const, scopes: [] }],
-    overrides: [],
-  }
+  await store.write('member.added', (writers) => writers.members.add({ user_id: agent.id }, ['Agent'], BUILT_IN_SCOPES))
   await store.write('member.added', (writers) =>
-    writers.members.add({ user_id: agent.id }, ['Agent'], owner_holdings, BUILT_IN_SCOPES),
-  )
-  await store.write('member.added', (writers) =>
-    writers.members.add({ user_id: analyst.id }, ['Analyst'], owner_holdings, BUILT_IN_SCOPES),
+    writers.members.add({ user_id: analyst.id }, ['Analyst'], BUILT_IN_SCOPES),
   )
   const customer_ids = await seedCustomers(store, ACME_CUSTOMERS, 'ACME')
   const speakers = { owner_id: owner.id, agent_id: agent.id, key_id: integration.record.id, customer_ids }

@@ -5,12 +5,14 @@ import { NIL_UUID } from '../../kernel/ids/uuid.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { invalidField } from '../../kernel/problems/validation.js'
 import { isCreating } from '../../kernel/request/creating.js'
+import { required } from '../../kernel/request/findings.js'
 import {
   type IdempotencyMark,
   type IdempotencyRecord,
   type IdempotencyRecords,
   inProgress,
 } from '../../kernel/store/idempotency-records.js'
+import { unreachable } from '../../kernel/unreachable.js'
 import type { AnswerSeal } from './sealed-answer.js'
 
 /** 1 to 255 visible ASCII characters, as clients send UUIDs and the like. */
@@ -27,6 +29,11 @@ declare module 'fastify' {
      * @throws Problem when the caller can no longer see the object
      */
     readonly replayed?: (request: FastifyRequest, body: { readonly id: string }) => Promise<object>
+    /**
+     * Makes the problem that a repeated request gets instead of the response, for a response that the caller must not get
+     * twice. The gateway does not store such a response.
+     */
+    readonly refuse_replay?: () => Problem
   }
 }
 
@@ -64,8 +71,10 @@ function recall(seal: AnswerSeal) {
       request.findings.idempotency = mark
       return
     }
-    const answer = answerOf(seal, mark, record)
-    const { replayed } = request.routeOptions.config
+    if (!record.request_digest.equals(mark.request_digest)) throw new Problem('idempotency_mismatch')
+    const { replayed, refuse_replay } = request.routeOptions.config
+    if (refuse_replay !== undefined) throw refuse_replay()
+    const answer = answerOf(seal, record)
     if (replayed === undefined) return replay(reply, answer)
     const body = await replayed(request, JSON.parse(answer.payload))
     return replay(reply, { ...answer, payload: JSON.stringify(body) })
@@ -76,6 +85,7 @@ function keep(seal: AnswerSeal) {
   return async (request: FastifyRequest, reply: FastifyReply, payload: unknown) => {
     const mark = request.findings?.idempotency
     if (mark === undefined || reply.statusCode !== 201 || typeof payload !== 'string') return payload
+    if (request.routeOptions.config.refuse_replay !== undefined) return payload
     const headers = Object.fromEntries(KEPT_HEADERS.map((name) => [name, reply.getHeader(name)]))
     const answer: Answer = { status: reply.statusCode, headers, payload }
     // The change is committed, so a failure here must not replace its response. A replay then answers that it was lost.
@@ -92,14 +102,31 @@ function markOf(request: FastifyRequest): IdempotencyMark | undefined {
   if (typeof key !== 'string' || !KEY.test(key)) {
     throw invalidField('Idempotency-Key', 'must be 1 to 255 visible ASCII characters')
   }
-  const { principal, tenant } = request.findings
+  const { tenant } = request.findings
   const path = (request.raw.url ?? '').split('?')[0]
   return {
     tenant_id: tenant?.id ?? NIL_UUID,
-    principal: `${principal?.kind}:${principal?.id}`,
+    principal: principalOf(request),
     route: `${request.method} ${request.routeOptions.url}`,
     key,
     request_digest: hash('sha256', canonicalize([path, request.body ?? null]) ?? '', 'buffer'),
+  }
+}
+
+/**
+ * Names the principal of a record. A key is named with the digest of its secret, so that one secret of the key never
+ * receives the response to a request of the other one.
+ */
+function principalOf({ findings: { principal, credential } }: FastifyRequest): string {
+  if (principal === undefined) return 'anonymous'
+  switch (principal.kind) {
+    case 'user':
+    case 'operator':
+      return `${principal.kind}:${principal.id}`
+    case 'key':
+      return `key:${principal.id}:${Buffer.from(required(credential).key_digest).toString('hex')}`
+    default:
+      return unreachable(principal)
   }
 }
 
@@ -107,9 +134,8 @@ function recordsOf(request: FastifyRequest): IdempotencyRecords {
   return (request.findings.tenant_store ?? request.platform_store).idempotency
 }
 
-/** @throws Problem `idempotency_mismatch`, `idempotency_in_progress`, `idempotency_answer_lost` */
-function answerOf(seal: AnswerSeal, mark: IdempotencyMark, record: IdempotencyRecord): Answer {
-  if (!record.request_digest.equals(mark.request_digest)) throw new Problem('idempotency_mismatch')
+/** @throws Problem `idempotency_in_progress`, `idempotency_answer_lost` */
+function answerOf(seal: AnswerSeal, record: IdempotencyRecord): Answer {
   const text = record.answer === null ? undefined : seal.open(record.answer)
   if (text !== undefined) return JSON.parse(text) as Answer
   if (record.answer === null && record.age_ms < ANSWER_EXPECTED_MS) throw inProgress()

@@ -111,6 +111,14 @@ export const CALLER_PROBLEMS = {
     explanation:
       'A script can read, rotate and revoke its own key at /v1/key. A signed-in user manages keys at /v1/tenants/{tenant_id}/keys.',
   },
+  superseded_secret: {
+    status: 403,
+    title: 'Secret was replaced',
+    detail:
+      'The key was rotated, and this request used its old secret. Only the current secret can rotate or revoke the key.',
+    explanation:
+      'After a rotation, the old secret still works until its overlap ends, so that clients have time to change to the new one. It can no longer rotate or revoke the key, and it never receives the new secret, because an old secret may have leaked. Send the request with the current secret. If the current secret is lost, a member with keys:manage can rotate or revoke the key at /v1/tenants/{tenant_id}/keys.',
+  },
   user_required: {
     status: 403,
     title: 'User required',

@@ -59,7 +59,8 @@ export const STATE_PROBLEMS = {
     status: 409,
     title: 'Invitation closed',
     detail: 'The invitation was already accepted, declined or revoked, or it has expired.',
-    explanation: 'An invitation works once and for 72 hours. A member with users:manage can send a new one.',
+    explanation:
+      'An invitation works once and for 72 hours. It also ends when the member who sent it leaves the tenant or can no longer grant its roles. A member with users:manage can send a new one.',
   },
   last_owner: {
     status: 409,

@@ -1,6 +1,7 @@
 import { and, eq, gt, sql } from 'drizzle-orm'
 import { operators } from '../../kernel/identity/operators-table.js'
 import { sessions, users } from '../../kernel/identity/users-table.js'
+import type { VerifiedLogin } from '../../kernel/identity/verified-login.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import type { ReadScope } from '../../kernel/store/unit-of-work.js'
 import { instantOf } from '../../kernel/time/clock.js'
@@ -17,8 +18,7 @@ export interface SignedIn {
 }
 
 /** The facts that a login reads, before the password is verified. */
-export interface LoginRecord extends SignedIn {
-  readonly password_hash: string
+export interface LoginRecord extends SignedIn, VerifiedLogin {
   readonly disabled_at: string | null
   readonly unlocked_at: string | null
   readonly is_known_address: boolean
@@ -43,6 +43,7 @@ export class LoginsReader {
         password_hash: users.password_hash,
         disabled_at: users.disabled_at,
         unlocked_at: users.unlocked_at,
+        session_revocations: users.session_revocations,
         is_operator: sql<boolean>`${operators.user_id} is not null`,
         is_known_address: sql<boolean>`exists ${logins}`,
       })

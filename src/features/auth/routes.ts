@@ -54,7 +54,7 @@ const auth: Routes<AuthOptions> = async (app, options) => {
       const signed_in = await identifyByPassword(options, request, reply, request.body)
       const { session_id, refresh } = await request.platform_store.write('session.started', (store) =>
         store.sessions.start({
-          user_id: signed_in.id,
+          login: signed_in,
           address: request.ip,
           user_agent: request.headers['user-agent'] ?? null,
           lifetime_seconds: options.refresh_token_seconds,

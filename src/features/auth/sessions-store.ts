@@ -7,8 +7,9 @@ import {
   digestOfRefreshToken,
   successorOf,
 } from '../../kernel/credentials/refresh-tokens.js'
-import { type RevocationReason, revokeSessions } from '../../kernel/identity/revoke-sessions.js'
+import { type RevocationReason, revokeSession } from '../../kernel/identity/revoke-sessions.js'
 import { refresh_tokens, sessions, users } from '../../kernel/identity/users-table.js'
+import { lockVerifiedUser, type VerifiedLogin } from '../../kernel/identity/verified-login.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 import { instantOf } from '../../kernel/time/clock.js'
@@ -28,7 +29,7 @@ export type RefreshOutcome =
   | { readonly kind: 'unknown' }
 
 interface StartSessionInput {
-  readonly user_id: string
+  readonly login: VerifiedLogin
   readonly address: string
   readonly user_agent: string | null
   readonly lifetime_seconds: number
@@ -74,20 +75,26 @@ export class SessionsReader {
 export class SessionsWriter {
   constructor(private readonly scope: WriteScope) {}
 
-  /** Starts a session with its first refresh token. */
+  /**
+   * Starts a session with its first refresh token.
+   * @throws Problem `invalid_credentials` if the password changed, the user was disabled, or all sessions of the user were
+   * revoked since the login began
+   */
   async start(input: StartSessionInput): Promise<{ session_id: string; refresh: string }> {
+    await lockVerifiedUser(this.scope, input.login)
+    const user_id = input.login.id
     const session_id = uuidv4()
     const refresh = createRefreshToken()
     await this.scope.queries.insert(sessions).values({
       id: session_id,
-      user_id: input.user_id,
+      user_id,
       address: input.address,
       user_agent: input.user_agent?.slice(0, 256) ?? null,
       created_at: this.scope.now,
       expires_at: instantOf(Date.parse(this.scope.now) + input.lifetime_seconds * 1000),
     })
     await this.insertToken(session_id, refresh)
-    this.recordChange(session_id, input.user_id, { after: { user_id: input.user_id } })
+    this.recordChange(session_id, user_id, { after: { user_id } })
     return { session_id, refresh }
   }
 
@@ -132,7 +139,7 @@ export class SessionsWriter {
 
   /** Revokes a session with every token of it. Revoking it again changes nothing. */
   async revoke(session_id: string, reason: RevocationReason): Promise<void> {
-    const [session] = await revokeSessions(this.scope, eq(sessions.id, session_id), reason)
+    const session = await revokeSession(this.scope, session_id, reason)
     if (session === undefined) this.scope.recordNoChange()
     else this.recordChange(session_id, session.user_id, { reason })
   }

@@ -16,7 +16,7 @@ export default {
   tags: [],
   routes(services: InvitationsOptions) {
     return [
-      mount('/v1/invitations', receivedInvitations),
+      mount('/v1/invitations', receivedInvitations, { scopesNow: services.scopesNow }),
       mount('/v1/tenants/:tenant_id/invitations', invitations, services),
     ]
   },

@@ -68,7 +68,7 @@ const invitations: Routes<InvitationsOptions> = async (app, { limiter, mailer, p
       await spendInvitation(request, reply)
       const { email, roles } = request.body
       const sent = await request.tenant_store.write('invitation.created', (store) =>
-        store.invitations.create(normaliseEmail(email), roles, request.holdings, scopesNow()),
+        store.invitations.create(normaliseEmail(email), roles, scopesNow()),
       )
       return reply.code(201).send(post(request, sent))
     },
@@ -92,7 +92,7 @@ const invitations: Routes<InvitationsOptions> = async (app, { limiter, mailer, p
     async (request, reply) => {
       await spendInvitation(request, reply)
       const sent = await request.tenant_store.write('invitation.resent', (store) =>
-        store.invitations.resend(request.params.invitation_id, request.holdings, scopesNow()),
+        store.invitations.resend(request.params.invitation_id, scopesNow()),
       )
       return post(request, sent)
     },

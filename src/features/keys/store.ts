@@ -1,27 +1,19 @@
 import { and, count, desc, eq, isNull } from 'drizzle-orm'
-import { createSecret } from '../../kernel/credentials/tenant-key.js'
+import { lockActor } from '../../kernel/authz/actor.js'
+import { createSecret, isSameDigest } from '../../kernel/credentials/tenant-key.js'
 import { afterId } from '../../kernel/database/search.js'
 import { type CreateKeyInput, insertKey, type KeyRecord, keyRecord } from '../../kernel/identity/insert-key.js'
 import { type TenantKeyRow, tenant_keys } from '../../kernel/identity/keys-table.js'
-import { lockTenant } from '../../kernel/identity/lock-tenant.js'
 import { checkGrantedScopes } from '../../kernel/permissions/escalation.js'
-import type { Holdings } from '../../kernel/permissions/evaluate.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 import { instantOf } from '../../kernel/time/clock.js'
+import { unreachable } from '../../kernel/unreachable.js'
+import { scopesGrantedBy, type UpdateKeyInput } from './widening.js'
 
 /** Living keys of a tenant; a hundred integrations are many. */
 const ACTIVE_KEYS_MAX = 200
-
-export interface UpdateKeyInput {
-  readonly name?: string
-  readonly scopes?: readonly string[]
-  readonly expires_at?: string | null
-  readonly allowed_cidrs?: readonly string[] | null
-  readonly requests_per_minute?: number | null
-  readonly disabled?: boolean
-}
 
 export class KeysReader {
   constructor(
@@ -60,9 +52,15 @@ export class KeysWriter extends KeysReader {
     super(scope, tenant_id)
   }
 
-  /** Makes a key. Only the result contains the text of the key. */
+  /**
+   * Makes a key. Only the result contains the text of the key. A key can act without a user, so the actor must hold the
+   * scopes of the key.
+   *
+   * @throws Problem `privilege_escalation`, `limit_reached`
+   */
   async create(input: CreateKeyInput): Promise<{ record: KeyRecord; key: string }> {
-    await lockTenant(this.scope, this.tenant_id)
+    const actor = await lockActor(this.scope, this.tenant_id, ['keys:manage'])
+    checkGrantedScopes(actor, input.scopes)
     const [active] = await this.scope.queries
       .select({ count: count() })
       .from(tenant_keys)
@@ -78,15 +76,14 @@ export class KeysWriter extends KeysReader {
   }
 
   /**
-   * Updates a key. It applies from the next request of the key. The actor can add only scopes that the actor holds.
+   * Updates a key. It applies from the next request of the key. The actor must hold the scopes that the change grants: those
+   * that it adds, and all scopes of a key that it widens.
    * @throws Problem `not_found`, `privilege_escalation`
    */
-  async update(id: string, change: UpdateKeyInput, actor: Holdings): Promise<KeyRecord> {
+  async update(id: string, change: UpdateKeyInput): Promise<KeyRecord> {
+    const actor = await lockActor(this.scope, this.tenant_id, ['keys:manage'])
     const before = await this.lockUnrevoked(id)
-    checkGrantedScopes(
-      actor,
-      (change.scopes ?? []).filter((scope) => !before.scopes.includes(scope)),
-    )
+    checkGrantedScopes(actor, scopesGrantedBy(change, before))
     const { disabled, ...values } = change
     const [row] = await this.scope.queries
       .update(tenant_keys)
@@ -117,15 +114,16 @@ export class KeysWriter extends KeysReader {
   }
 
   /**
-   * Gives a key a new secret. The old one works for `overlap_seconds`, but not beyond the expiry of the key. With 0, every
+   * Gives a key a new secret. A key that rotates itself must use its current secret. The old one works for `overlap_seconds`, but not beyond the expiry of the key. With 0, every
    * old secret ends at once. The row is locked, so of two rotations at the same time, the second one sees the first.
    *
    * The actor receives the new secret and can act as the key, so the actor must hold the scopes of the key.
    *
-   * @throws Problem `not_found`, `privilege_escalation`, `rotation_in_progress` when a third secret would end
-   * a working one
+   * @throws Problem `not_found`, `privilege_escalation`, `superseded_secret`, `rotation_in_progress` when a third secret
+   * would end a working one
    */
-  async rotate(id: string, overlap_seconds: number, actor: Holdings): Promise<{ record: KeyRecord; key: string }> {
+  async rotate(id: string, overlap_seconds: number): Promise<{ record: KeyRecord; key: string }> {
+    const actor = await lockActor(this.scope, this.tenant_id, this.isOwn(id) ? [] : ['keys:manage'])
     const before = await this.lockUnrevoked(id)
     checkGrantedScopes(actor, before.scopes)
     const { now } = this.scope
@@ -170,31 +168,59 @@ export class KeysWriter extends KeysReader {
     return { record: keyRecord(row as TenantKeyRow), key: made.key }
   }
 
-  /** Revokes a key for good. The next request with it is refused. Revoking a revoked key changes nothing. */
+  /**
+   * Revokes a key for good. The next request with it is refused. Revoking a revoked key changes nothing.
+   * @throws Problem `not_found`, `superseded_secret`
+   */
   async revoke(id: string): Promise<void> {
-    const [revoked] = await this.scope.queries
-      .update(tenant_keys)
-      .set({ revoked_at: this.scope.now })
-      .where(and(this.isThis(id), isNull(tenant_keys.revoked_at)))
-      .returning({ id: tenant_keys.id, name: tenant_keys.name })
-    if (revoked !== undefined) {
-      this.recordChange(id, { revoked_at: this.scope.now })
+    const before = await this.lock(id)
+    if (before.revoked_at !== null) {
+      this.scope.recordNoChange()
       return
     }
-    const [tombstone] = await this.scope.queries.select({ id: tenant_keys.id }).from(tenant_keys).where(this.isThis(id))
-    if (tombstone === undefined) throw new Problem('not_found')
-    this.scope.recordNoChange()
+    await this.scope.queries.update(tenant_keys).set({ revoked_at: this.scope.now }).where(this.isThis(id))
+    this.recordChange(id, { revoked_at: this.scope.now })
   }
 
-  /** Reads a key and locks its row until the end of the transaction. @throws Problem `not_found` for a revoked key too */
+  /** Locks a key that can still change. @throws Problem `not_found` for a revoked key too, `superseded_secret` */
   private async lockUnrevoked(id: string): Promise<TenantKeyRow> {
-    const [row] = await this.scope.queries
-      .select()
-      .from(tenant_keys)
-      .where(and(this.isThis(id), isNull(tenant_keys.revoked_at)))
-      .for('update')
-    if (row === undefined) throw new Problem('not_found')
+    const row = await this.lock(id)
+    if (row.revoked_at !== null) throw new Problem('not_found')
     return row
+  }
+
+  /**
+   * Reads a key and locks its row until the end of the transaction. A key that changes itself must still have the secret of
+   * the request as its current one. The check is under the lock, because a rotation may have replaced the secret since the
+   * request began.
+   *
+   * @throws Problem `not_found`, `superseded_secret`
+   */
+  private async lock(id: string): Promise<TenantKeyRow> {
+    const [row] = await this.scope.queries.select().from(tenant_keys).where(this.isThis(id)).for('update')
+    if (row === undefined) throw new Problem('not_found')
+    const { key_digest } = this.scope.proof
+    if (this.isOwn(id) && (key_digest === null || !isSameDigest(row.secret_digest, key_digest))) {
+      throw new Problem('superseded_secret')
+    }
+    return row
+  }
+
+  /** Whether the actor is the key itself. @throws Error for another key: no route lets a key change another one */
+  private isOwn(id: string): boolean {
+    const { actor } = this.scope
+    switch (actor.kind) {
+      case 'key':
+        if (actor.id !== id) throw new Error('a key changes only itself')
+        return true
+      case 'user':
+      case 'operator':
+      case 'anonymous':
+      case 'system':
+        return false
+      default:
+        return unreachable(actor.kind)
+    }
   }
 
   private recordChange(id: string, changes: Record<string, unknown>): void {

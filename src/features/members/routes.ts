@@ -52,7 +52,7 @@ const members: Routes<MembersOptions> = async (app, { scopesNow }) => {
       const { email, user_id, roles } = request.body
       const who = user_id === undefined ? { email: normaliseEmail(email ?? '') } : { user_id }
       const added = await request.tenant_store.write('member.added', (store) =>
-        store.members.add(who, roles, request.holdings, scopesNow()),
+        store.members.add(who, roles, scopesNow()),
       )
       return reply.code(201).send(added)
     },
@@ -86,9 +86,7 @@ const members: Routes<MembersOptions> = async (app, { scopesNow }) => {
       },
     },
     async (request, reply) => {
-      await request.tenant_store.write('member.removed', (store) =>
-        store.members.remove(request.params.user_id, request.holdings),
-      )
+      await request.tenant_store.write('member.removed', (store) => store.members.remove(request.params.user_id))
       return reply.code(204).send(null)
     },
   )
@@ -111,7 +109,7 @@ const members: Routes<MembersOptions> = async (app, { scopesNow }) => {
     },
     async (request) =>
       request.tenant_store.write('member.updated', (store) =>
-        store.members.update(request.params.user_id, request.body, request.holdings, scopesNow()),
+        store.members.update(request.params.user_id, request.body, scopesNow()),
       ),
   )
 }

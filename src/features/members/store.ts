@@ -1,7 +1,8 @@
 import { and, count, desc, eq, sql } from 'drizzle-orm'
+import { lockActor } from '../../kernel/authz/actor.js'
 import { heldRoleNames } from '../../kernel/authz/membership.js'
+import { revokeUnbackedInvitations } from '../../kernel/authz/unbacked-invitations.js'
 import { afterId } from '../../kernel/database/search.js'
-import { lockTenant } from '../../kernel/identity/lock-tenant.js'
 import {
   type MembershipState,
   membership_roles,
@@ -11,7 +12,7 @@ import {
 import { type NamedRole, namedRoles } from '../../kernel/identity/named-roles.js'
 import { revokeOpenInvitations } from '../../kernel/identity/revoke-open-invitations.js'
 import { users } from '../../kernel/identity/users-table.js'
-import { type Actor, checkGrant, checkGrantedScopes, checkTouch, isOwner } from '../../kernel/permissions/escalation.js'
+import { checkGrant, checkGrantedScopes, checkTouch, isOwner } from '../../kernel/permissions/escalation.js'
 import type { ScopeCatalogue } from '../../kernel/permissions/scope-catalogue.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
@@ -90,10 +91,9 @@ export class MembersWriter extends MembersReader {
   async add(
     who: { email?: string; user_id?: string },
     role_names: readonly string[],
-    actor: Actor,
     catalogue: ScopeCatalogue,
   ): Promise<MemberRecord> {
-    await lockTenant(this.scope, this.tenant_id)
+    const actor = await lockActor(this.scope, this.tenant_id, ['users:manage'])
     const user_id = await this.findUser(who)
     const wanted = await namedRoles(this.scope, this.tenant_id, role_names)
     checkGrant(actor, wanted, catalogue)
@@ -121,13 +121,8 @@ export class MembersWriter extends MembersReader {
    * Updates the roles or the state of a member. It applies from the next request of the member.
    * @throws Problem `not_found`, `owner_required`, `privilege_escalation`, `last_owner`, `invalid_state`
    */
-  async update(
-    user_id: string,
-    change: UpdateMemberInput,
-    actor: Actor,
-    catalogue: ScopeCatalogue,
-  ): Promise<MemberRecord> {
-    await lockTenant(this.scope, this.tenant_id)
+  async update(user_id: string, change: UpdateMemberInput, catalogue: ScopeCatalogue): Promise<MemberRecord> {
+    const actor = await lockActor(this.scope, this.tenant_id, ['users:manage'])
     const before = await this.get(user_id)
     const held = await namedRoles(this.scope, this.tenant_id, before.roles)
     checkTouch(actor, held)
@@ -149,19 +144,22 @@ export class MembersWriter extends MembersReader {
     }
     if (isOwner(held)) await checkOwnerStays(this.scope, this.tenant_id)
     const after = await this.get(user_id)
+    const revoked = await revokeUnbackedInvitations(this.scope, this.tenant_id)
     this.recordChange(user_id, {
       before: { state: before.state, roles: before.roles },
       after: { state: after.state, roles: after.roles },
+      ...revoked,
     })
     return after
   }
 
   /**
-   * Removes a member with roles and overrides. The next request of the user is refused.
+   * Removes a member with roles and overrides. The next request of the user is refused. The open invitations that the
+   * member received or sent are revoked.
    * @throws Problem `not_found`, `owner_required`, `last_owner`
    */
-  async remove(user_id: string, actor: Actor): Promise<void> {
-    await lockTenant(this.scope, this.tenant_id)
+  async remove(user_id: string): Promise<void> {
+    const actor = await lockActor(this.scope, this.tenant_id, ['users:manage'])
     const before = await this.get(user_id)
     const held = await namedRoles(this.scope, this.tenant_id, before.roles)
     checkTouch(actor, held)
@@ -169,7 +167,8 @@ export class MembersWriter extends MembersReader {
       .delete(memberships)
       .where(and(eq(memberships.tenant_id, this.tenant_id), eq(memberships.user_id, user_id)))
     if (isOwner(held)) await checkOwnerStays(this.scope, this.tenant_id)
-    const revoked = await revokeOpenInvitations(this.scope, this.tenant_id, before.email)
+    const received = await revokeOpenInvitations(this.scope, this.tenant_id, before.email)
+    const revoked = await revokeUnbackedInvitations(this.scope, this.tenant_id, received)
     this.recordChange(user_id, { before: { state: before.state, roles: before.roles }, ...revoked })
   }
 

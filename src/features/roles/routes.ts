@@ -68,9 +68,7 @@ const roles: Routes<RolesOptions> = async (app, { catalogue, scopesNow }) => {
     },
     async (request, reply) => {
       checkRoleName(request.body.name)
-      const role = await request.tenant_store.write('role.created', (store) =>
-        store.roles.create(request.body, request.holdings),
-      )
+      const role = await request.tenant_store.write('role.created', (store) => store.roles.create(request.body))
       return reply.code(201).header('etag', etagOf(role.version)).send(toResponse(role, scopesNow()))
     },
   )
@@ -125,7 +123,7 @@ const roles: Routes<RolesOptions> = async (app, { catalogue, scopesNow }) => {
       }
       const if_match = requiredIfMatch(request)
       const role = await tenant_store.write('role.updated', (store) =>
-        store.roles.update(params.role_id, body, if_match, holdings),
+        store.roles.update(params.role_id, body, if_match),
       )
       return tagged(reply, role, scopesNow())
     },

@@ -1,13 +1,14 @@
 import { and, asc, count, desc, eq } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
+import { lockActor, previewActor } from '../../kernel/authz/actor.js'
 import { type HeldRole, heldColumns } from '../../kernel/authz/membership.js'
+import { revokeUnbackedInvitations } from '../../kernel/authz/unbacked-invitations.js'
 import { mapConstraint } from '../../kernel/database/errors.js'
-import { lockTenant } from '../../kernel/identity/lock-tenant.js'
 import { membership_roles, memberships } from '../../kernel/identity/memberships-table.js'
 import { type RoleRow, roles } from '../../kernel/identity/roles-table.js'
 import { users } from '../../kernel/identity/users-table.js'
 import { type Actor, checkGrantedScopes } from '../../kernel/permissions/escalation.js'
-import type { OverrideFact } from '../../kernel/permissions/evaluate.js'
+import type { Holdings, OverrideFact } from '../../kernel/permissions/evaluate.js'
 import type { RoleFact } from '../../kernel/permissions/roles.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { assertIfMatch } from '../../kernel/rest/etag.js'
@@ -71,8 +72,8 @@ export class RolesReader {
   }
 
   /** Previews an update of a custom role. @throws Problem `not_found`, `system_role`, `privilege_escalation` */
-  async previewUpdate(id: string, change: Partial<CreateRoleInput>, actor: Actor): Promise<RolePreview> {
-    const changed = updated(await this.custom(id), change, actor)
+  async previewUpdate(id: string, change: Partial<CreateRoleInput>, holdings: Holdings): Promise<RolePreview> {
+    const changed = updated(await this.custom(id), change, previewActor(holdings))
     return { role_id: id, changed, holders: await this.holdersOf(id) }
   }
 
@@ -128,8 +129,8 @@ export class RolesWriter extends RolesReader {
   }
 
   /** @throws Problem `privilege_escalation`, `already_exists`, `limit_reached` */
-  async create(input: CreateRoleInput, actor: Actor): Promise<RoleRecord> {
-    await lockTenant(this.scope, this.tenant_id)
+  async create(input: CreateRoleInput): Promise<RoleRecord> {
+    const actor = await lockActor(this.scope, this.tenant_id, ['users:manage'])
     checkGrantedScopes(actor, input.scopes)
     const [existing] = await this.scope.queries
       .select({ count: count() })
@@ -160,9 +161,8 @@ export class RolesWriter extends RolesReader {
     id: string,
     change: Partial<CreateRoleInput>,
     if_match: readonly number[] | undefined,
-    actor: Actor,
   ): Promise<RoleRecord> {
-    await lockTenant(this.scope, this.tenant_id)
+    const actor = await lockActor(this.scope, this.tenant_id, ['users:manage'])
     const before = await this.custom(id)
     assertIfMatch(if_match, before.version)
     const { name, scopes } = updated(before, change, actor)
@@ -174,20 +174,23 @@ export class RolesWriter extends RolesReader {
         .returning(),
     )
     const after = roleRecord(row as RoleRow)
+    const revoked = await revokeUnbackedInvitations(this.scope, this.tenant_id)
     this.recordChange(id, {
       before: { name: before.name, scopes: before.scopes },
       after: { name: after.name, scopes: after.scopes },
+      ...revoked,
     })
     return after
   }
 
   /** Deletes a custom role and removes it from every member. @throws Problem `not_found`, `system_role`, `precondition_failed` */
   async delete(id: string, if_match: readonly number[] | undefined): Promise<void> {
-    await lockTenant(this.scope, this.tenant_id)
+    await lockActor(this.scope, this.tenant_id, ['users:manage'])
     const before = await this.custom(id)
     assertIfMatch(if_match, before.version)
     await this.scope.queries.delete(roles).where(this.isThis(id))
-    this.recordChange(id, { before: { name: before.name, scopes: before.scopes } })
+    const revoked = await revokeUnbackedInvitations(this.scope, this.tenant_id)
+    this.recordChange(id, { before: { name: before.name, scopes: before.scopes }, ...revoked })
   }
 
   private recordChange(id: string, changes: Record<string, unknown>): void {

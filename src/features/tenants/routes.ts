@@ -1,6 +1,3 @@
-import { isOwner } from '../../kernel/permissions/escalation.js'
-import { rolesOf } from '../../kernel/permissions/evaluate.js'
-import { Problem } from '../../kernel/problems/problems.js'
 import { member, user } from '../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../kernel/rest/pagination.js'
 import { NoContent, problems, type Routes, strictObject, TenantParams } from '../../kernel/rest/schemas.js'
@@ -104,9 +101,6 @@ const tenants: Routes = async (app) => {
       },
     },
     async (request, reply) => {
-      if (!isOwner(rolesOf(request.holdings))) {
-        throw new Problem('owner_required', { detail: 'Only an Owner can delete the tenant.' })
-      }
       await request.tenant_store.write('tenant.deleted', (store) => store.tenant.delete())
       return reply.code(204).send(null)
     },

@@ -1,5 +1,6 @@
 import { and, count, desc, eq, exists, isNull, sql } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
+import { lockActor } from '../../kernel/authz/actor.js'
 import { isActiveTenant } from '../../kernel/authz/suspension.js'
 import { afterId } from '../../kernel/database/search.js'
 import { type CreateKeyInput, insertKey } from '../../kernel/identity/insert-key.js'
@@ -8,6 +9,8 @@ import { roles } from '../../kernel/identity/roles-table.js'
 import { type TenantRow, tenants } from '../../kernel/identity/tenants-table.js'
 import { users } from '../../kernel/identity/users-table.js'
 import { checkVerifiedUser } from '../../kernel/identity/verified-user.js'
+import { isOwner } from '../../kernel/permissions/escalation.js'
+import { rolesOf } from '../../kernel/permissions/evaluate.js'
 import { ALL_SYSTEM_ROLES, SYSTEM_ROLES } from '../../kernel/permissions/roles.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
@@ -171,8 +174,15 @@ export class TenantWriter extends TenantReader {
     return after
   }
 
-  /** Deletes the tenant: from the next request on, its keys and memberships do not work. Its rows stay for the audit. */
+  /**
+   * Deletes the tenant: from the next request on, its keys and memberships do not work. Its rows stay for the audit.
+   * @throws Problem `owner_required`
+   */
   async delete(): Promise<void> {
+    const actor = await lockActor(this.scope, this.tenant_id, [])
+    if (!isOwner(rolesOf(actor))) {
+      throw new Problem('owner_required', { detail: 'Only an Owner can delete the tenant.' })
+    }
     await this.scope.queries.update(tenants).set({ deleted_at: this.scope.now }).where(eq(tenants.id, this.tenant_id))
     this.recordChange({ after: { deleted_at: this.scope.now } })
   }

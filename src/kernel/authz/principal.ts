@@ -47,15 +47,22 @@ export function userIdOf(principal: TenantPrincipal): string | null {
   }
 }
 
-/** The session of a principal who is signed in. @throws Error for a key: routes that need a session take no key */
-export function sessionIdOf(principal: Principal): string {
+/** The session of a principal; null for a key, which has none. */
+export function findSessionId(principal: Principal): string | null {
   switch (principal.kind) {
     case 'user':
     case 'operator':
       return principal.session_id
     case 'key':
-      throw new Error('a key has no session')
+      return null
     default:
       return unreachable(principal)
   }
+}
+
+/** The session of a principal who is signed in. @throws Error for a key: routes that need a session take no key */
+export function sessionIdOf(principal: Principal): string {
+  const session_id = findSessionId(principal)
+  if (session_id === null) throw new Error('a key has no session')
+  return session_id
 }

@@ -25,3 +25,13 @@ export async function revokeOpenInvitations(
     .returning({ id: invitations.id })
   return revoked.length === 0 ? {} : { revoked_invitations: revoked.map(({ id }) => id) }
 }
+
+/** Revokes every open invitation of a tenant. @returns the number of invitations that this call revoked */
+export async function revokeEveryInvitation(scope: WriteScope, tenant_id: string): Promise<number> {
+  const revoked = await scope.queries
+    .update(invitations)
+    .set({ revoked_at: scope.now })
+    .where(and(eq(invitations.tenant_id, tenant_id), isOpen))
+    .returning({ id: invitations.id })
+  return revoked.length
+}

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { check, foreignKey, index, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { check, foreignKey, index, integer, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { bytes, instant, isOneOf } from '../database/columns.js'
 
 /** A user. Users are global. A membership gives a user rights in a tenant. */
@@ -15,6 +15,8 @@ export const users = pgTable(
     disabled_at: instant('disabled_at'),
     /** Failed logins before this time do not count: an operator unlocked the user. */
     unlocked_at: instant('unlocked_at'),
+    /** How often all sessions of the user were revoked at once. A login that read another number starts no session. */
+    session_revocations: integer('session_revocations').notNull().default(0),
     created_at: instant('created_at').notNull(),
   },
   (t) => [uniqueIndex('users_email_key').on(t.email)],

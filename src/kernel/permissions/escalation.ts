@@ -3,8 +3,13 @@ import { type Holdings, holds, rolesOf } from './evaluate.js'
 import { givesEverything, type RoleFact, scopesOfRole } from './roles.js'
 import type { ScopeCatalogue } from './scope-catalogue.js'
 
-/** A principal who grants or revokes scopes. Their own holdings limit what they can grant. */
-export type Actor = Holdings
+declare const IS_READ_UNDER_LOCK: unique symbol
+
+/**
+ * A principal who grants or revokes scopes. Their own holdings limit what they can grant. The holdings that allowed the
+ * request are not enough, so only `src/kernel/authz/actor.ts` makes an actor: it reads them again under the lock.
+ */
+export type Actor = Holdings & { readonly [IS_READ_UNDER_LOCK]: true }
 
 /** Whether a holder of these roles is an Owner. The code of the role decides, never its name. */
 export function isOwner(roles: readonly RoleFact[]): boolean {
@@ -34,6 +39,17 @@ export function checkGrant(actor: Actor, granted: readonly RoleFact[], catalogue
   if (!roles.some(givesEverything)) {
     const detail = 'Only an Owner or an Admin can give a role that holds every scope, those of later releases too.'
     refuse(granted.filter(givesEverything), detail)
+  }
+}
+
+/** Whether a principal holds everything that these roles give. */
+export function canGrant(actor: Actor, granted: readonly RoleFact[], catalogue: ScopeCatalogue): boolean {
+  try {
+    checkGrant(actor, granted, catalogue)
+    return true
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'privilege_escalation') return false
+    throw error
   }
 }
 

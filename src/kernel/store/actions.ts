@@ -72,7 +72,7 @@ export const ACTIONS = {
   'tenant.plan_changed': { meaning: 'An operator changed the plan of a tenant', rights: 'tenant' },
   'tenant.deleted': { meaning: 'A tenant was deleted', rights: 'tenant' },
   'tenant.locked_down': {
-    meaning: 'All keys of a tenant and all sessions of its members were revoked',
+    meaning: 'All keys and invitations of a tenant and all sessions of its members were revoked',
     rights: 'everybody',
   },
   'tenant.suspended': { meaning: 'A tenant was suspended', rights: 'tenant' },

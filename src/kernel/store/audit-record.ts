@@ -8,9 +8,19 @@ import { unreachable } from '../unreachable.js'
 import type { Action } from './actions.js'
 import { type Subject, targetIdOf } from './subject.js'
 
+/** What an actor proved itself with. A writer can check it again under its lock. The audit does not hold it. */
+export interface Proof {
+  /** The session of the access token; null for a key alone. */
+  readonly session_id: string | null
+  /** SHA-256 of the secret of the tenant key; null for a request without a key. */
+  readonly key_digest: Uint8Array | null
+}
+
 /** Who acts, and from where. Every audit event holds it next to the change. */
 export interface Origin {
   readonly actor: { readonly kind: ActorKind; readonly id: string | null }
+  /** Absent for an actor that sends no credentials: the gateway itself, or an anonymous client. */
+  readonly proof?: Proof
   readonly address: string | null
   readonly user_agent: string | null
   readonly request_id: string | null

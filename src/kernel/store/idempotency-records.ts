@@ -1,4 +1,4 @@
-import { and, eq, lte } from 'drizzle-orm'
+import { and, eq, lte, type SQL } from 'drizzle-orm'
 import { Problem } from '../problems/problems.js'
 import { instantOf } from '../time/clock.js'
 import { idempotency_records } from './idempotency-table.js'
@@ -57,6 +57,14 @@ export async function claimRecord({ queries, now }: ReadScope, mark: Idempotency
     .onConflictDoNothing()
     .returning({ key: idempotency_records.key })
   if (claimed.length === 0) throw inProgress()
+}
+
+/**
+ * Deletes the stored responses that a condition selects. A repeated request then learns that its response is lost, and
+ * creates nothing again.
+ */
+export async function deleteAnswers({ queries }: ReadScope, which: SQL | undefined): Promise<void> {
+  await queries.update(idempotency_records).set({ answer: null }).where(which)
 }
 
 /** Returns the 409 for a request whose first request is still running. */

@@ -4,7 +4,7 @@ import { asUnavailable } from '../database/errors.js'
 import { type Queries, queriesOn } from '../database/queries.js'
 import { type Clock, instantOf } from '../time/clock.js'
 import type { Action } from './actions.js'
-import { type Origin, recordEvent } from './audit-record.js'
+import { type Origin, type Proof, recordEvent } from './audit-record.js'
 import type { Bus } from './bus.js'
 import type { LiveEvent } from './events.js'
 import { rightsChangedBy } from './rights.js'
@@ -19,6 +19,8 @@ export interface ReadScope {
 /** The scope of a writer. The writer must call `recordChange` or `recordNoChange`, exactly once. */
 export interface WriteScope extends ReadScope {
   readonly actor: Origin['actor']
+  /** What the actor proved itself with. A writer checks it again where it may have ended since the request began. */
+  readonly proof: Proof
   /** Records what was changed, as the audit event of this transaction. */
   recordChange(subject: Subject): void
   /** Records that the change was already made, so that there is nothing to audit. */
@@ -29,6 +31,8 @@ export interface WriteScope extends ReadScope {
 
 /** The first statement of every audited transaction of a request: it claims the Idempotency-Key, if there is one. */
 export type Prelude = (scope: ReadScope) => Promise<void>
+
+const NO_PROOF: Proof = { session_id: null, key_digest: null }
 
 /** What a unit of work is made of. */
 interface UnitParts {
@@ -81,6 +85,7 @@ export class UnitOfWork {
             queries,
             now,
             actor: origin.actor,
+            proof: origin.proof ?? NO_PROOF,
             recordChange: (subject) => outcome.push(subject),
             recordNoChange: () => outcome.push('no change'),
             publish: (event) => events.push(event),

@@ -129,7 +129,7 @@ t.test('the same idempotency key of another principal or in another tenant is an
   t.notOk(other.headers.has('idempotency-replayed'))
   // The callers: one user in two tenants, and two keys of the first tenant.
   await globex.store.write('member.added', (store) =>
-    store.members.add({ user_id: world.ids.owner }, ['Admin'], holdings_of_owner, BUILT_IN_SCOPES),
+    store.members.add({ user_id: world.ids.owner }, ['Admin'], BUILT_IN_SCOPES),
   )
   const customer = { name: 'Apart' }
   const second = await acme.store.write('tenant_key.created', (store) =>
@@ -152,13 +152,6 @@ t.test('the same idempotency key of another principal or in another tenant is an
   const again = await post('/v1/customers', key, customer, callers[3])
   t.equal(again.text, made[3]?.text)
 })
-
-const holdings_of_owner = {
-  kind: 'user' as const,
-  id: world.ids.other_owner,
-  roles: [{ name: 'Owner', system_role: 'owner' as const, scopes: [] }],
-  overrides: [],
-}
 
 t.test('403 the gateway replays a response only to a caller who still has the scopes of the route', async (t) => {
   const key = fresh()

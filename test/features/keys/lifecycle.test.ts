@@ -108,6 +108,49 @@ t.test('403 a member cannot give a key, or take over with a key, a scope that th
   t.equal((await rotate(plain.id)).status, 201)
 })
 
+// Attack: a member with keys:manage revives or widens a key whose scopes they do not have, and uses its old secret.
+t.test('403 a member cannot widen a key with scopes that they do not have, and can narrow it', async (t) => {
+  const manager = await world.bearer('agent')
+  const escalation = { status: 403, body: { code: 'privilege_escalation', exceeding_scopes: ['audit:view'] } }
+  const limits = { expires_at: inFuture(120), allowed_cidrs: ['10.0.0.0/8', '2001:db8::/32'], requests_per_minute: 5 }
+  const { id } = await create({ scopes: ['customers:edit', 'audit:view'], ...limits })
+  const wider: [string, object][] = [
+    ['no expiry', { expires_at: null }],
+    ['a later expiry', { expires_at: inFuture(150) }],
+    ['every network', { allowed_cidrs: null }],
+    ['a larger network', { allowed_cidrs: ['10.0.0.0/7'] }],
+    ['another network', { allowed_cidrs: ['10.0.0.0/8', '192.0.2.0/24'] }],
+    ['a network of the other version', { allowed_cidrs: ['::/0'] }],
+    ['no budget', { requests_per_minute: null }],
+    ['a larger budget', { requests_per_minute: 6 }],
+    ['one wider and one narrower limit', { expires_at: inFuture(30), requests_per_minute: null }],
+  ]
+  for (const [what, body] of wider) t.match(await change(id, body, manager), escalation, what)
+  t.match(
+    await change(id, { requests_per_minute: null, scopes: ['customers:edit', 'audit:view'] }, manager),
+    escalation,
+  )
+  t.match((await askOwner(`${keysPath}/${id}`)).body, limits, 'unchanged')
+
+  const narrower: [string, object][] = [
+    ['a name', { name: 'Narrowed' }],
+    ['the same limits', limits],
+    ['an earlier expiry', { expires_at: inFuture(60) }],
+    ['a smaller network', { allowed_cidrs: ['10.1.0.0/16'] }],
+    ['a smaller budget', { requests_per_minute: 4 }],
+    ['disabled', { disabled: true }],
+  ]
+  for (const [what, body] of narrower) t.equal((await change(id, body, manager)).status, 200, what)
+  t.match(await change(id, { disabled: false }, manager), escalation, 'enabling the key')
+  gateway.clock.advance(120_000)
+  t.match(await change(id, { expires_at: null }, manager), escalation, 'reviving the expired key')
+  t.match(await change(id, { expires_at: inFuture(60) }, manager), escalation, 'for a minute')
+
+  const widened = await change(id, { disabled: false, expires_at: null, scopes: ['customers:edit'] }, manager)
+  t.equal(widened.status, 200, 'with the scopes that the member has')
+  t.equal((await change(id, { allowed_cidrs: null, scopes: ['customers:edit', 'audit:view'] })).status, 200, 'an Owner')
+})
+
 t.test('400 an invalid change is refused as a whole, with a pointer', async (t) => {
   const { id } = await create()
   const before = (await askOwner(`${keysPath}/${id}`)).body

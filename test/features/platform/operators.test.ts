@@ -1,4 +1,5 @@
 import { ALL_PRIVILEGES } from '../../../src/contract/scopes.js'
+import { systemOrigin } from '../../../src/kernel/store/audit-record.js'
 import { signedIn } from '../../guards/example-people.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
@@ -73,6 +74,48 @@ t.test('403 an operator cannot grant a privilege that they do not have', async (
   t.same(await gateway.sql(`select 1 from operators where user_id = '${ids.stranger}'`), [])
   t.equal((await appoint(ids.stranger, ['platform:users:view'], headers)).status, 200)
   t.equal((await dismiss(ids.stranger, headers)).status, 204)
+  await dismiss(id)
+})
+
+// Attack: an operator with platform:users:manage enables a disabled accomplice who has more privileges.
+t.test('403 enabling an operator is a grant of all their privileges', async (t) => {
+  const [other, manager] = [await signedIn(gateway, world), await signedIn(gateway, world)]
+  await appoint(other.id, ['platform:users:manage', 'platform:audit:view'])
+  await appoint(manager.id, ['platform:users:manage'])
+  const set = (state: string, headers = root) =>
+    ask(gateway, `/v1/platform/users/${other.id}/${state}`, { method: 'POST', headers })
+  t.equal((await set('disable', manager.headers)).status, 200)
+  t.match(await set('enable', manager.headers), {
+    status: 403,
+    body: { code: 'privilege_escalation', exceeding_scopes: ['platform:audit:view'] },
+  })
+  t.equal((await set('enable')).status, 200)
+  t.equal((await dismiss(other.id)).status, 204)
+  t.equal((await dismiss(manager.id)).status, 204)
+})
+
+// Attack: a dismissed operator appoints an accomplice with a write that began before the dismissal.
+t.test('401 403 an operator who was dismissed or logged out grants no privilege', async (t) => {
+  const by = ({ id, session_id }: { id: string; session_id: string }) =>
+    gateway.stores.platform(() => ({
+      ...systemOrigin('test'),
+      actor: { kind: 'operator', id },
+      proof: { session_id, key_digest: null },
+    }))
+  const { id, headers } = await signedIn(gateway, world)
+  const [session] = await gateway.sql(`select id from sessions where user_id = '${id}'`)
+  const store = by({ id, session_id: String(session?.id) })
+  const grant = () =>
+    store.write('operator.created', (writers) => writers.operators.appoint(ids.stranger, ['platform:users:view']))
+  await appoint(id, ['platform:operators:manage'])
+  await t.rejects(grant(), { code: 'privilege_escalation' }, 'a privilege that the operator does not hold')
+  await appoint(id, ['platform:users:view'])
+  await t.rejects(grant(), { code: 'platform_access_denied' }, 'a demoted operator')
+  await dismiss(id)
+  await t.rejects(grant(), { code: 'platform_access_denied' }, 'a dismissed operator')
+  await appoint(id, ALL_PRIVILEGES)
+  await ask(gateway, '/v1/auth/logout', { method: 'POST', headers })
+  await t.rejects(grant(), { code: 'invalid_token' }, 'an ended session')
   await dismiss(id)
 })
 

@@ -1,6 +1,6 @@
 import { and, eq, isNull } from 'drizzle-orm'
-import { revokeSessions } from '../../../kernel/identity/revoke-sessions.js'
-import { sessions, users } from '../../../kernel/identity/users-table.js'
+import { lockUsers, revokeSessionsOf } from '../../../kernel/identity/revoke-sessions.js'
+import { users } from '../../../kernel/identity/users-table.js'
 import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
 import { OneTimeTokensReader, OneTimeTokensWriter, type TokenOwner } from '../one-time-tokens-store.js'
 
@@ -40,6 +40,9 @@ export class PasswordResetsWriter extends PasswordResetsReader {
    * the address, so it also verifies the address. Returns undefined when the link does not work.
    */
   async use(token: string, password_hash: string): Promise<TokenOwner | undefined> {
+    const asked_by = await this.ownerOf(token)
+    // Before the link is used, so that a transaction that disables the user comes first or waits.
+    if (asked_by !== undefined) await lockUsers(this.scope, eq(users.id, asked_by.id))
     const owner = await new OneTimeTokensWriter(this.scope).use(token, 'password_reset')
     if (owner === undefined) {
       this.scope.recordNoChange()
@@ -50,7 +53,7 @@ export class PasswordResetsWriter extends PasswordResetsReader {
       .update(users)
       .set({ email_verified_at: this.scope.now })
       .where(and(eq(users.id, owner.id), isNull(users.email_verified_at)))
-    await revokeSessions(this.scope, eq(sessions.user_id, owner.id), 'password_reset')
+    await revokeSessionsOf(this.scope, eq(users.id, owner.id), 'password_reset')
     this.recordChange(owner.id)
     return owner
   }

@@ -1,3 +1,4 @@
+import type { ScopesNow } from '../../../kernel/permissions/scope-catalogue.js'
 import { user } from '../../../kernel/request/access.js'
 import { NoContent, problems, type Routes } from '../../../kernel/rest/schemas.js'
 import { Joined, LinkParams } from './schema.js'
@@ -5,8 +6,12 @@ import { Joined, LinkParams } from './schema.js'
 const tags = ['me']
 const REFUSALS = ['not_found', 'invitation_not_for_you', 'invitation_closed'] as const
 
+export interface ReceivedInvitationsOptions {
+  readonly scopesNow: ScopesNow
+}
+
 /** The invitations that a user received, by the link in the mail. */
-const receivedInvitations: Routes = async (app) => {
+const receivedInvitations: Routes<ReceivedInvitationsOptions> = async (app, { scopesNow }) => {
   app.post(
     '/:token/accept',
     {
@@ -24,7 +29,7 @@ const receivedInvitations: Routes = async (app) => {
     },
     async (request) => {
       const { tenant_id, tenant_name } = await request.platform_store.write('invitation.accepted', (store) =>
-        store.received_invitations.accept(request.params.token, request.principal.id),
+        store.received_invitations.accept(request.params.token, request.principal.id, scopesNow()),
       )
       return { tenant: { id: tenant_id, name: tenant_name } }
     },

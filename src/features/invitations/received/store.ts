@@ -1,12 +1,17 @@
 import { and, desc, eq, gt, isNull, sql } from 'drizzle-orm'
+import { findActor } from '../../../kernel/authz/actor.js'
 import { isActiveTenant } from '../../../kernel/authz/suspension.js'
 import { digestOfOneTimeToken, isOneTimeToken } from '../../../kernel/credentials/one-time-tokens.js'
 import { invitation_roles, invitations } from '../../../kernel/identity/invitations-table.js'
 import { lockTenant } from '../../../kernel/identity/lock-tenant.js'
 import { membership_roles, memberships } from '../../../kernel/identity/memberships-table.js'
+import type { NamedRole } from '../../../kernel/identity/named-roles.js'
 import { isOpen } from '../../../kernel/identity/revoke-open-invitations.js'
+import { roles } from '../../../kernel/identity/roles-table.js'
 import { tenants } from '../../../kernel/identity/tenants-table.js'
 import { users } from '../../../kernel/identity/users-table.js'
+import { canGrant } from '../../../kernel/permissions/escalation.js'
+import type { ScopeCatalogue } from '../../../kernel/permissions/scope-catalogue.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
 
@@ -55,11 +60,20 @@ export class ReceivedInvitationsWriter extends ReceivedInvitationsReader {
    * Adds the user as a member with the roles of the invitation. The link was sent to the mailbox of the user, so it also
    * verifies the address.
    *
+   * The inviter grants the roles at this moment, so they must be able to grant them now.
+   *
    * @throws Problem `not_found`, `invitation_not_for_you`, `invitation_closed`
    */
-  async accept(token: string, user_id: string): Promise<{ tenant_id: string; tenant_name: string }> {
+  async accept(
+    token: string,
+    user_id: string,
+    catalogue: ScopeCatalogue,
+  ): Promise<{ tenant_id: string; tenant_name: string }> {
     const invitation = await this.mine(token, user_id)
     const { tenant_id, id } = invitation
+    const granted = await this.rolesOf(tenant_id, id)
+    const inviter = await findActor(this.scope, tenant_id, invitation.invited_by, ['users:manage'])
+    if (inviter === undefined || !canGrant(inviter, granted, catalogue)) throw new Problem('invitation_closed')
     await this.close(tenant_id, id, { accepted_at: this.scope.now })
     await this.scope.queries
       .update(users)
@@ -71,7 +85,7 @@ export class ReceivedInvitationsWriter extends ReceivedInvitationsReader {
       .onConflictDoNothing()
       .returning({ user_id: memberships.user_id })
     // If another member has added the user since, the invitation does not change the membership.
-    if (joined.length > 0) await this.giveRoles(tenant_id, id, user_id)
+    if (joined.length > 0) await this.giveRoles(tenant_id, user_id, granted)
     this.recordChange(tenant_id, id, user_id)
     return { tenant_id, tenant_name: invitation.tenant_name }
   }
@@ -101,6 +115,7 @@ export class ReceivedInvitationsWriter extends ReceivedInvitationsReader {
         tenant_id: invitations.tenant_id,
         id: invitations.id,
         email: invitations.email,
+        invited_by: invitations.invited_by,
         tenant_name: tenants.name,
         expires_at: invitations.expires_at,
         is_open: sql<boolean>`${isOpen} and ${isActiveTenant(this.scope.now)}`,
@@ -127,15 +142,19 @@ export class ReceivedInvitationsWriter extends ReceivedInvitationsReader {
       .where(and(eq(invitations.tenant_id, tenant_id), eq(invitations.id, id)))
   }
 
-  private async giveRoles(tenant_id: string, id: string, user_id: string): Promise<void> {
-    const granted = await this.scope.queries
-      .select({ role_id: invitation_roles.role_id })
+  private rolesOf(tenant_id: string, id: string): Promise<NamedRole[]> {
+    return this.scope.queries
+      .select({ id: roles.id, name: roles.name, system_role: roles.system_role, scopes: roles.scopes })
       .from(invitation_roles)
+      .innerJoin(roles, and(eq(roles.tenant_id, invitation_roles.tenant_id), eq(roles.id, invitation_roles.role_id)))
       .where(and(eq(invitation_roles.tenant_id, tenant_id), eq(invitation_roles.invitation_id, id)))
+  }
+
+  private async giveRoles(tenant_id: string, user_id: string, granted: readonly NamedRole[]): Promise<void> {
     if (granted.length === 0) return
     await this.scope.queries
       .insert(membership_roles)
-      .values(granted.map(({ role_id }) => ({ tenant_id, user_id, role_id })))
+      .values(granted.map((role) => ({ tenant_id, user_id, role_id: role.id })))
   }
 
   private recordChange(tenant_id: string, id: string, user_id: string): void {

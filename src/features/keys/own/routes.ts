@@ -36,8 +36,9 @@ const ownKey: Routes<KeysOptions> = async (app, { clock, key_use }) => {
       schema: {
         operationId: 'revokeOwnKey',
         summary: 'Revoke the calling key; its next request is refused',
+        description: 'Only the current secret can revoke the key.',
         tags,
-        response: { 204: NoContent, ...problems('key_required') },
+        response: { 204: NoContent, ...problems('key_required', 'superseded_secret') },
       },
     },
     async (request, reply) => {
@@ -50,19 +51,25 @@ const ownKey: Routes<KeysOptions> = async (app, { clock, key_use }) => {
   app.post(
     '/rotate',
     {
-      config: tenant(),
+      // An old secret may have leaked, so it must not receive the new one from a stored response.
+      config: { ...tenant(), refuse_replay: () => new Problem('superseded_secret') },
       schema: {
         operationId: 'rotateOwnKey',
         summary: 'Rotate the calling key; the response contains the new secret once',
+        description:
+          'Only the current secret can rotate the key. A repeated request gets no copy of the response, because its secret is no longer the current one.',
         tags,
         body: Rotation,
-        response: { 201: CreatedKey, ...problems('key_required', 'not_found', 'rotation_in_progress') },
+        response: {
+          201: CreatedKey,
+          ...problems('key_required', 'not_found', 'superseded_secret', 'rotation_in_progress'),
+        },
       },
     },
     async (request, reply) => {
       const id = ownKeyId(request)
       const { record, key } = await request.tenant_store.write('tenant_key.rotated', (store) =>
-        store.keys.rotate(id, request.body.overlap_seconds, request.holdings),
+        store.keys.rotate(id, request.body.overlap_seconds),
       )
       return reply.code(201).send({ ...toResponse(record, clock()), key })
     },

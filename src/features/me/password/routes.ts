@@ -28,7 +28,7 @@ const password: Routes<LoginParts> = async (app, options) => {
       checkNewPassword(new_password, [me.email, me.name], '/new_password')
       const password_hash = await options.passwords.hash(new_password)
       await request.platform_store.write('user.password_changed', (store) =>
-        store.password.change(id, password_hash, sessionIdOf(request.principal)),
+        store.password.change(me, password_hash, sessionIdOf(request.principal)),
       )
       return reply.code(204).send(null)
     },

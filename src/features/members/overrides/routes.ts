@@ -41,7 +41,7 @@ const overrides: Routes = async (app) => {
     async (request) => {
       const { user_id, scope } = request.params
       return request.tenant_store.write('override.set', (store) =>
-        store.overrides.set(user_id, { scope, ...request.body }, request.holdings),
+        store.overrides.set(user_id, { scope, ...request.body }),
       )
     },
   )
@@ -60,9 +60,7 @@ const overrides: Routes = async (app) => {
     },
     async (request, reply) => {
       const { user_id, scope } = request.params
-      await request.tenant_store.write('override.removed', (store) =>
-        store.overrides.remove(user_id, scope, request.holdings),
-      )
+      await request.tenant_store.write('override.removed', (store) => store.overrides.remove(user_id, scope))
       return reply.code(204).send(null)
     },
   )

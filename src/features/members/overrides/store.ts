@@ -1,5 +1,6 @@
 import { and, eq } from 'drizzle-orm'
-import { lockTenant } from '../../../kernel/identity/lock-tenant.js'
+import { lockActor } from '../../../kernel/authz/actor.js'
+import { revokeUnbackedInvitations } from '../../../kernel/authz/unbacked-invitations.js'
 import { overrides } from '../../../kernel/identity/memberships-table.js'
 import { namedRoles } from '../../../kernel/identity/named-roles.js'
 import { type Actor, checkGrantedScopes, checkTouch, isOwner } from '../../../kernel/permissions/escalation.js'
@@ -53,8 +54,8 @@ export class OverridesWriter extends OverridesReader {
    * Grants or denies a scope on a membership. A deny beats every role and every grant, also those of an Owner.
    * @throws Problem `not_found`, `owner_required`, `privilege_escalation`, `last_owner`
    */
-  async set(user_id: string, input: SetOverrideInput, actor: Actor): Promise<OverrideRecord> {
-    await lockTenant(this.scope, this.tenant_id)
+  async set(user_id: string, input: SetOverrideInput): Promise<OverrideRecord> {
+    const actor = await lockActor(this.scope, this.tenant_id, ['users:manage'])
     const held = await this.touch(user_id, actor)
     if (input.effect === 'grant') checkGrantedScopes(actor, [input.scope])
     const before = await this.overrideOf(user_id, input.scope)
@@ -66,12 +67,13 @@ export class OverridesWriter extends OverridesReader {
     if (input.effect === 'deny' && input.scope === SCOPE_OF_OWNERS && isOwner(held)) {
       await checkOwnerStays(this.scope, this.tenant_id)
     }
+    const revoked = await revokeUnbackedInvitations(this.scope, this.tenant_id)
     this.scope.recordChange({
       kind: 'override',
       user_id,
       scope: input.scope,
       tenant_id: this.tenant_id,
-      changes: { before: before ?? null, after: { effect: input.effect, reason: input.reason } },
+      changes: { before: before ?? null, after: { effect: input.effect, reason: input.reason }, ...revoked },
     })
     return { scope: input.scope, ...values }
   }
@@ -80,8 +82,8 @@ export class OverridesWriter extends OverridesReader {
    * Removes an override. Removing a deny grants the scope again, so the actor must hold the scope.
    * @throws Problem `not_found`, `owner_required`, `privilege_escalation`
    */
-  async remove(user_id: string, scope: string, actor: Actor): Promise<void> {
-    await lockTenant(this.scope, this.tenant_id)
+  async remove(user_id: string, scope: string): Promise<void> {
+    const actor = await lockActor(this.scope, this.tenant_id, ['users:manage'])
     await this.touch(user_id, actor)
     const before = await this.overrideOf(user_id, scope)
     if (before === undefined) throw new Problem('not_found')
@@ -89,12 +91,13 @@ export class OverridesWriter extends OverridesReader {
     await this.scope.queries
       .delete(overrides)
       .where(and(eq(overrides.tenant_id, this.tenant_id), eq(overrides.user_id, user_id), eq(overrides.scope, scope)))
+    const revoked = await revokeUnbackedInvitations(this.scope, this.tenant_id)
     this.scope.recordChange({
       kind: 'override',
       user_id,
       scope,
       tenant_id: this.tenant_id,
-      changes: { before },
+      changes: { before, ...revoked },
     })
   }
 

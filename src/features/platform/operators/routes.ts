@@ -1,6 +1,3 @@
-import type { Privilege } from '../../../contract/scopes.js'
-import { type Holdings, holds } from '../../../kernel/permissions/evaluate.js'
-import { Problem } from '../../../kernel/problems/problems.js'
 import { operator } from '../../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../../kernel/rest/pagination.js'
 import { NoContent, problems, type Routes, strictObject } from '../../../kernel/rest/schemas.js'
@@ -47,7 +44,6 @@ const operators: Routes = async (app) => {
     async (request) => {
       const { user_id } = request.params
       const { privileges } = request.body
-      checkHeld(request.holdings, privileges)
       const { is_operator } = await request.platform_store.read((store) => store.logins.signedIn(user_id))
       await request.platform_store.write(is_operator ? 'operator.updated' : 'operator.created', (store) =>
         store.operators.appoint(user_id, privileges),
@@ -75,9 +71,3 @@ const operators: Routes = async (app) => {
   )
 }
 export default operators
-
-/** @throws Problem `privilege_escalation` with the privileges that the operator does not hold */
-function checkHeld(holdings: Holdings, wanted: readonly Privilege[]): void {
-  const exceeding_scopes = wanted.filter((privilege) => !holds(holdings, privilege))
-  if (exceeding_scopes.length > 0) throw new Problem('privilege_escalation', { members: { exceeding_scopes } })
-}

@@ -1,10 +1,12 @@
 import { desc, eq } from 'drizzle-orm'
 import type { Privilege } from '../../../contract/scopes.js'
+import { lockOperator } from '../../../kernel/authz/actor.js'
 import { afterId } from '../../../kernel/database/search.js'
-import { checkOneOperatorStays, queueOperatorChanges } from '../../../kernel/identity/last-operator.js'
+import { checkOneOperatorStays } from '../../../kernel/identity/last-operator.js'
 import { operators } from '../../../kernel/identity/operators-table.js'
 import { users } from '../../../kernel/identity/users-table.js'
 import { checkVerifiedUser } from '../../../kernel/identity/verified-user.js'
+import { checkGrantedScopes } from '../../../kernel/permissions/escalation.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import { type Page, pageOf, type Rows } from '../../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
@@ -56,9 +58,13 @@ export class OperatorsWriter extends OperatorsReader {
     super(scope)
   }
 
-  /** Appoints an operator, or changes the privileges of an operator. It applies from the next request of the operator. */
+  /**
+   * Appoints an operator, or changes the privileges of an operator. It applies from the next request of the operator.
+   * @throws Problem `privilege_escalation` with the privileges that the acting operator does not hold, `last_operator`
+   */
   async appoint(user_id: string, privileges: readonly Privilege[]): Promise<void> {
-    await queueOperatorChanges(this.scope)
+    const actor = await lockOperator(this.scope, ['platform:operators:manage'])
+    checkGrantedScopes(actor, privileges)
     await checkVerifiedUser(this.scope, user_id)
     const [before] = await this.scope.queries
       .select({ privileges: operators.privileges })
@@ -74,7 +80,7 @@ export class OperatorsWriter extends OperatorsReader {
 
   /** @throws Problem `not_found`, `last_operator` */
   async dismiss(user_id: string): Promise<void> {
-    await queueOperatorChanges(this.scope)
+    await lockOperator(this.scope, ['platform:operators:manage'])
     const before = await this.get(user_id)
     await this.scope.queries.delete(operators).where(eq(operators.user_id, user_id))
     await checkOneOperatorStays(this.scope)

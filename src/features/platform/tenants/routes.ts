@@ -174,7 +174,7 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
       config: operator('platform:tenants:manage'),
       schema: {
         operationId: 'lockDownTenant',
-        summary: 'Lock down a tenant: revoke all its keys and all sessions of its members',
+        summary: 'Lock down a tenant: revoke all its keys and invitations, and all sessions of its members',
         tags,
         params: TenantIdParams,
         response: {

@@ -34,7 +34,11 @@ export const Suspension = strictObject({
 })
 
 /** How much a lockdown ended. */
-export const Lockdown = Type.Object({ keys_revoked: Type.Integer(), sessions_ended: Type.Integer() })
+export const Lockdown = Type.Object({
+  keys_revoked: Type.Integer(),
+  sessions_ended: Type.Integer(),
+  invitations_revoked: Type.Integer(),
+})
 
 export const PlatformTenant = Type.Object(
   {

@@ -1,14 +1,18 @@
-import { and, desc, eq, inArray, isNull } from 'drizzle-orm'
+import { and, desc, eq, inArray, isNull, or, sql } from 'drizzle-orm'
 import { afterId } from '../../../kernel/database/search.js'
 import { type KeyRecord, keyRecord } from '../../../kernel/identity/insert-key.js'
 import { tenant_keys } from '../../../kernel/identity/keys-table.js'
 import { lockTenant } from '../../../kernel/identity/lock-tenant.js'
 import { memberships } from '../../../kernel/identity/memberships-table.js'
-import { revokeSessions } from '../../../kernel/identity/revoke-sessions.js'
+import { revokeEveryInvitation } from '../../../kernel/identity/revoke-open-invitations.js'
+import { revokeSessionsOf } from '../../../kernel/identity/revoke-sessions.js'
 import { type TenantRow, tenants } from '../../../kernel/identity/tenants-table.js'
-import { sessions } from '../../../kernel/identity/users-table.js'
+import { users } from '../../../kernel/identity/users-table.js'
+import { NIL_UUID } from '../../../kernel/ids/uuid.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import { type Page, pageOf, type Rows } from '../../../kernel/rest/pagination.js'
+import { deleteAnswers } from '../../../kernel/store/idempotency-records.js'
+import { idempotency_records } from '../../../kernel/store/idempotency-table.js'
 import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
 
 export interface UpdatePlanInput {
@@ -21,6 +25,7 @@ export interface UpdatePlanInput {
 export interface Lockdown {
   readonly keys_revoked: number
   readonly sessions_ended: number
+  readonly invitations_revoked: number
 }
 
 /** Tenants, as operators see and change them. */
@@ -77,7 +82,8 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
   }
 
   /**
-   * Ends every key of a tenant and every session of its members in one transaction: for when it is not known what leaked.
+   * Ends every key of a tenant, every session of its members and every open invitation in one transaction: for when it is
+   * not known what leaked. It also deletes the stored responses that contain a key of the tenant.
    * Members who belong to other tenants too have to log in again there as well: a session is a user's, not a tenant's.
    *
    * @throws Problem `not_found`
@@ -95,9 +101,11 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
       .select({ user_id: memberships.user_id })
       .from(memberships)
       .where(eq(memberships.tenant_id, id))
-    const revoked_sessions = await revokeSessions(this.scope, inArray(sessions.user_id, members), 'tenant_locked_down')
+    const revoked_sessions = await revokeSessionsOf(this.scope, inArray(users.id, members), 'tenant_locked_down')
     const active = revoked_sessions.filter(({ expires_at }) => expires_at > this.scope.now)
-    const lockdown = { keys_revoked: revoked.length, sessions_ended: active.length }
+    const invitations_revoked = await revokeEveryInvitation(this.scope, id)
+    await this.deleteAnswersOf(id)
+    const lockdown = { keys_revoked: revoked.length, sessions_ended: active.length, invitations_revoked }
     this.recordChange(id, { ...lockdown })
     return lockdown
   }
@@ -128,6 +136,17 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
       before: { suspended_at: before.suspended_at, suspension_reason: before.suspension_reason },
     })
     return after
+  }
+
+  /** Deletes the stored responses of the tenant, and those of its members to the creation of a tenant with its first key. */
+  private async deleteAnswersOf(id: string): Promise<void> {
+    const members = this.scope.queries
+      .select({ principal: sql`'user:' || ${memberships.user_id}` })
+      .from(memberships)
+      .where(eq(memberships.tenant_id, id))
+    const { tenant_id, route, principal } = idempotency_records
+    const created = and(eq(tenant_id, NIL_UUID), eq(route, 'POST /v1/tenants'), inArray(principal, members))
+    await deleteAnswers(this.scope, or(eq(tenant_id, id), created))
   }
 
   private async change(id: string, values: Partial<TenantRow>): Promise<TenantRow> {

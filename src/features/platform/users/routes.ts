@@ -100,7 +100,7 @@ const platformUsers: Routes<{ readonly passwords: Passwords }> = async (app, { p
         summary: 'Enable a disabled user',
         tags,
         params: UserParams,
-        response: { 200: User, ...problems('not_found') },
+        response: { 200: User, ...problems('not_found', 'privilege_escalation') },
       },
     },
     async (request) =>

@@ -1,10 +1,12 @@
 import { desc, eq } from 'drizzle-orm'
+import { lockOperator } from '../../../kernel/authz/actor.js'
 import { afterId } from '../../../kernel/database/search.js'
 import { checkOneOperatorStays, queueOperatorChanges } from '../../../kernel/identity/last-operator.js'
 import { operators } from '../../../kernel/identity/operators-table.js'
-import { revokeSessions } from '../../../kernel/identity/revoke-sessions.js'
+import { revokeSessionsOf } from '../../../kernel/identity/revoke-sessions.js'
 import { getUser, type UserRecord, userColumns } from '../../../kernel/identity/user-record.js'
-import { sessions, users } from '../../../kernel/identity/users-table.js'
+import { users } from '../../../kernel/identity/users-table.js'
+import { checkGrantedScopes } from '../../../kernel/permissions/escalation.js'
 import { type Page, pageOf, type Rows } from '../../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
 
@@ -41,8 +43,8 @@ export class PlatformUsersWriter extends PlatformUsersReader {
     }
     await queueOperatorChanges(this.scope)
     await this.scope.queries.update(users).set({ disabled_at: this.scope.now }).where(eq(users.id, id))
-    if (await this.isOperator(id)) await checkOneOperatorStays(this.scope)
-    await revokeSessions(this.scope, eq(sessions.user_id, id), 'user_disabled')
+    if ((await this.privilegesOf(id)) !== undefined) await checkOneOperatorStays(this.scope)
+    await revokeSessionsOf(this.scope, eq(users.id, id), 'user_disabled')
     this.recordChange(id, { before: { disabled_at: null }, after: { disabled_at: this.scope.now } })
     return getUser(this.scope, id)
   }
@@ -54,25 +56,32 @@ export class PlatformUsersWriter extends PlatformUsersReader {
     this.recordChange(id, { after: { unlocked_at: this.scope.now } })
   }
 
-  /** Enables a disabled user. Ended sessions stay ended. @throws Problem `not_found` */
+  /**
+   * Enables a disabled user. Ended sessions stay ended. Enabling an operator grants all privileges of that operator again, so
+   * the acting operator must hold them.
+   *
+   * @throws Problem `not_found`, `privilege_escalation`
+   */
   async enable(id: string): Promise<UserRecord> {
+    const actor = await lockOperator(this.scope, ['platform:users:manage'])
     const before = await getUser(this.scope, id)
     if (before.disabled_at === null) {
       this.scope.recordNoChange()
       return before
     }
+    checkGrantedScopes(actor, (await this.privilegesOf(id)) ?? [])
     await this.scope.queries.update(users).set({ disabled_at: null }).where(eq(users.id, id))
     this.recordChange(id, { before: { disabled_at: before.disabled_at }, after: { disabled_at: null } })
     return getUser(this.scope, id)
   }
 
-  /** Checks whether the user is an operator, with any privileges. */
-  private async isOperator(id: string): Promise<boolean> {
-    const found = await this.scope.queries
-      .select({ id: operators.user_id })
+  /** Reads the privileges of a user; undefined if the user is not an operator. */
+  private async privilegesOf(id: string): Promise<string[] | undefined> {
+    const [operator] = await this.scope.queries
+      .select({ privileges: operators.privileges })
       .from(operators)
       .where(eq(operators.user_id, id))
-    return found.length > 0
+    return operator?.privileges
   }
 
   private recordChange(id: string, changes: Record<string, unknown>): void {
