@@ -11,6 +11,7 @@ export function strictObject<T extends Record<string, TSchema>>(properties: T, o
   return Type.Object(properties, { ...options, additionalProperties: false })
 }
 
+/** An id in its one spelling: the server replaces the format `uuid`, which would also take capitals and `urn:uuid:`. */
 export const Uuid = Type.String({ format: 'uuid' })
 /** The public id of a tenant key. */
 export const KeyId = Type.String({ pattern: KEY_ID.source })
@@ -25,7 +26,7 @@ export const Origin = Type.String({ pattern: '^https?://[^/?#@\\s]+$', maxLength
 /** A scope of the manifest that is in force when the gateway validates the request. */
 export const ScopeName = Type.String({ format: 'scope' })
 
-export const TenantParams = strictObject({ tenant_id: Type.String() })
+export const TenantParams = strictObject({ tenant_id: Uuid })
 
 const ProblemSchema = Type.Object(
   {

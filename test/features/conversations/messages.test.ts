@@ -100,7 +100,7 @@ t.test('400 content that is empty, too long or not text; 4,000 characters of any
   const lines = [...Object.entries(await world.as('agent')).flat(), 'content-type', 'application/json']
   for (const text of ['a\\u0000b', '\\ud800']) {
     const answer = await askRaw(gateway, path, { method: 'POST', lines, body: `{"content":"${text}"}` })
-    t.match(answer, { status: 400, body: { code: 'malformed_json' } })
+    t.match(answer, { status: 400, body: { code: 'validation_failed', errors: [{ pointer: '/content' }] } })
   }
   t.equal((await get('lead', id)).body.last_seq, 3, 'a refused message gets no seq')
 })

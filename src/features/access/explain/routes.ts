@@ -48,7 +48,7 @@ const explain: Routes<ExplainOptions> = async (app, { catalogue, facts, rules, s
         tenant_id: request.tenant.id,
         key_id: key_id ?? null,
         session_id: null,
-        user_id: user_id?.toLowerCase() ?? null,
+        user_id: user_id ?? null,
       })
       if (asked.membership === null && asked.key === null) {
         throw new Problem('not_found', { detail: 'This tenant has no such member or key.' })
