@@ -123,7 +123,7 @@ export class CustomersWriter extends CustomersReader {
         .returning(),
     )
     const record = row as CustomerRow
-    this.recordChange(record.id, { after: audited(record) })
+    this.recordChange(record, { after: audited(record) })
     return record
   }
 
@@ -143,7 +143,7 @@ export class CustomersWriter extends CustomersReader {
     )
     const after = row as CustomerRow
     const fields = Object.keys(change) as (keyof CreateCustomerInput)[]
-    this.recordChange(id, { before: pick(before, fields), after: pick(after, fields) })
+    this.recordChange(after, { before: pick(before, fields), after: pick(after, fields) })
     return after
   }
 
@@ -151,7 +151,7 @@ export class CustomersWriter extends CustomersReader {
   async delete(id: string, if_match: readonly number[] | undefined): Promise<void> {
     const before = await this.lock(id, if_match)
     await this.scope.queries.delete(customers).where(this.isThis(id))
-    this.recordChange(id, { before: audited(before) })
+    this.recordChange(before, { before: audited(before) })
   }
 
   /** Reads the customer and locks the row until the commit, so that the compared version is the changed one. */
@@ -162,7 +162,7 @@ export class CustomersWriter extends CustomersReader {
     return row
   }
 
-  private recordChange(id: string, changes: Record<string, unknown>): void {
+  private recordChange({ id }: CustomerRecord, changes: Record<string, unknown>): void {
     this.scope.recordChange({ kind: 'customer', id, tenant_id: this.tenant_id, changes })
   }
 }

@@ -72,14 +72,15 @@ export class RolesReader {
 
   /** Previews an update of a custom role. @throws Problem `not_found`, `system_role`, `privilege_escalation` */
   async previewUpdate(id: string, change: Partial<CreateRoleInput>, actor: Actor): Promise<RolePreview> {
-    const changed = updated(await this.custom(id), change, actor)
-    return { role_id: id, changed, holders: await this.holdersOf(id) }
+    const before = await this.custom(id)
+    const changed = updated(before, change, actor)
+    return { role_id: before.id, changed, holders: await this.holdersOf(id) }
   }
 
   /** Previews the deletion of a custom role. @throws Problem `not_found`, `system_role` */
   async previewDeletion(id: string): Promise<RolePreview> {
-    await this.custom(id)
-    return { role_id: id, changed: undefined, holders: await this.holdersOf(id) }
+    const before = await this.custom(id)
+    return { role_id: before.id, changed: undefined, holders: await this.holdersOf(id) }
   }
 
   /** @throws Problem `not_found`, `system_role` */
@@ -146,7 +147,7 @@ export class RolesWriter extends RolesReader {
         .returning(),
     )
     const record = roleRecord(row as RoleRow)
-    this.recordChange(record.id, { after: { name: record.name, scopes: record.scopes } })
+    this.recordChange(record, { after: { name: record.name, scopes: record.scopes } })
     return record
   }
 
@@ -174,7 +175,7 @@ export class RolesWriter extends RolesReader {
         .returning(),
     )
     const after = roleRecord(row as RoleRow)
-    this.recordChange(id, {
+    this.recordChange(after, {
       before: { name: before.name, scopes: before.scopes },
       after: { name: after.name, scopes: after.scopes },
     })
@@ -187,10 +188,10 @@ export class RolesWriter extends RolesReader {
     const before = await this.custom(id)
     assertIfMatch(if_match, before.version)
     await this.scope.queries.delete(roles).where(this.isThis(id))
-    this.recordChange(id, { before: { name: before.name, scopes: before.scopes } })
+    this.recordChange(before, { before: { name: before.name, scopes: before.scopes } })
   }
 
-  private recordChange(id: string, changes: Record<string, unknown>): void {
+  private recordChange({ id }: RoleRecord, changes: Record<string, unknown>): void {
     this.scope.recordChange({ kind: 'role', id, tenant_id: this.tenant_id, changes })
   }
 }

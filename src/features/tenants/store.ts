@@ -85,7 +85,7 @@ export class TenantsWriter extends TenantsReader {
     const made = tenant as TenantRow
     await this.appointOwner(made.id, owner.id)
     const key = first_key && (await insertKey(this.scope, made.id, first_key))
-    this.recordChange(made.id, { after: { name: made.name, owner_id: owner.id, first_key_id: key?.record.id ?? null } })
+    this.recordChange(made, { after: { name: made.name, owner_id: owner.id, first_key_id: key?.record.id ?? null } })
     return { tenant: made, key: key?.key }
   }
 
@@ -127,7 +127,7 @@ export class TenantsWriter extends TenantsReader {
     await this.scope.queries.insert(membership_roles).values({ tenant_id, user_id, role_id: owner.id })
   }
 
-  private recordChange(id: string, changes: Record<string, unknown>): void {
+  private recordChange({ id }: TenantRow, changes: Record<string, unknown>): void {
     this.scope.recordChange({ kind: 'tenant', tenant_id: id, changes })
   }
 }
@@ -169,17 +169,21 @@ export class TenantWriter extends TenantReader {
       .where(eq(tenants.id, this.tenant_id))
     const after = await this.get()
     const audited = ({ name, allowed_origins }: TenantRow) => ({ name, allowed_origins })
-    this.recordChange({ before: audited(before), after: audited(after) })
+    this.recordChange(after, { before: audited(before), after: audited(after) })
     return after
   }
 
   /** Deletes the tenant: from the next request on, its keys and memberships do not work. Its rows stay for the audit. */
   async delete(): Promise<void> {
-    await this.scope.queries.update(tenants).set({ deleted_at: this.scope.now }).where(eq(tenants.id, this.tenant_id))
-    this.recordChange({ after: { deleted_at: this.scope.now } })
+    const [after] = await this.scope.queries
+      .update(tenants)
+      .set({ deleted_at: this.scope.now })
+      .where(eq(tenants.id, this.tenant_id))
+      .returning()
+    this.recordChange(after as TenantRow, { after: { deleted_at: this.scope.now } })
   }
 
-  private recordChange(changes: Record<string, unknown>): void {
-    this.scope.recordChange({ kind: 'tenant', tenant_id: this.tenant_id, changes })
+  private recordChange({ id }: TenantRow, changes: Record<string, unknown>): void {
+    this.scope.recordChange({ kind: 'tenant', tenant_id: id, changes })
   }
 }

@@ -72,7 +72,7 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
     const [after] = await this.scope.queries.update(tenants).set(change).where(eq(tenants.id, id)).returning()
     const fields = Object.keys(change) as (keyof UpdatePlanInput)[]
     const pick = (row: TenantRow) => Object.fromEntries(fields.map((field) => [field, row[field]]))
-    this.recordChange(id, { before: pick(before), after: pick(after as TenantRow) })
+    this.recordChange(before, { before: pick(before), after: pick(after as TenantRow) })
     return after as TenantRow
   }
 
@@ -85,7 +85,7 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
   async lockDown(id: string): Promise<Lockdown> {
     // A transaction that creates a key locks the tenant, so this also ends a key that is being created now.
     await lockTenant(this.scope, id)
-    await this.get(id)
+    const tenant = await this.get(id)
     const revoked = await this.scope.queries
       .update(tenant_keys)
       .set({ revoked_at: this.scope.now })
@@ -98,7 +98,7 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
     const revoked_sessions = await revokeSessions(this.scope, inArray(sessions.user_id, members), 'tenant_locked_down')
     const active = revoked_sessions.filter(({ expires_at }) => expires_at > this.scope.now)
     const lockdown = { keys_revoked: revoked.length, sessions_ended: active.length }
-    this.recordChange(id, { ...lockdown })
+    this.recordChange(tenant, { ...lockdown })
     return lockdown
   }
 
@@ -110,7 +110,7 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
       suspended_until: until ?? null,
       suspension_reason: reason,
     })
-    this.recordChange(id, {
+    this.recordChange(after, {
       after: { suspended_at: this.scope.now, suspended_until: until ?? null, suspension_reason: reason },
     })
     return after
@@ -124,7 +124,7 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
       return before
     }
     const after = await this.change(id, { suspended_at: null, suspended_until: null, suspension_reason: null })
-    this.recordChange(id, {
+    this.recordChange(after, {
       before: { suspended_at: before.suspended_at, suspension_reason: before.suspension_reason },
     })
     return after
@@ -135,7 +135,7 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
     return row as TenantRow
   }
 
-  private recordChange(id: string, changes: Record<string, unknown>): void {
+  private recordChange({ id }: TenantRow, changes: Record<string, unknown>): void {
     this.scope.recordChange({ kind: 'tenant', tenant_id: id, changes })
   }
 }
