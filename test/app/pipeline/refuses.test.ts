@@ -57,7 +57,10 @@ const manifest = `upstreams:
     scopes: { 'live:view': See what happens }
     routes: [{ method: GET, path: /status, scopes: [], budget: 1/60 }]
 `
-const gateway = await startGatewayWith(t, manifest, { table: watched, env: { BUDGET_OPERATOR: '1/60', BUDGET_USER: '2/60' } })
+const gateway = await startGatewayWith(t, manifest, {
+  table: watched,
+  env: { BUDGET_OPERATOR: '1/60', BUDGET_USER: '2/60' },
+})
 t.teardown(async () => {
   await gateway.close()
   await service.close()
