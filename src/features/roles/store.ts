@@ -1,4 +1,4 @@
-import { and, asc, count, desc, eq } from 'drizzle-orm'
+import { and, asc, count, desc, eq, gt } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import { type HeldRole, heldColumns } from '../../kernel/authz/membership.js'
 import { mapConstraint } from '../../kernel/database/errors.js'
@@ -11,11 +11,12 @@ import type { OverrideFact } from '../../kernel/permissions/evaluate.js'
 import type { RoleFact } from '../../kernel/permissions/roles.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { assertIfMatch } from '../../kernel/rest/etag.js'
+import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 
 /** The maximum number of members that a preview examines. */
 export const HOLDERS_MAX = 1_000
-/** The maximum number of roles of a tenant. A list of roles needs no pages. */
+/** The maximum number of roles of a tenant. A decision reads all of them. */
 const ROLES_MAX = 100
 
 export interface RoleRecord extends RoleFact {
@@ -52,8 +53,20 @@ export class RolesReader {
     protected readonly tenant_id: string,
   ) {}
 
-  /** Lists the roles of the tenant in the order of their creation. System roles are first. */
-  async list(): Promise<RoleRecord[]> {
+  /** Lists roles of the tenant in the order of their creation. System roles are first. */
+  async list(page: Page): Promise<Rows<RoleRecord>> {
+    const after = page.after_id === undefined ? undefined : gt(roles.id, page.after_id)
+    const rows = await this.scope.queries
+      .select()
+      .from(roles)
+      .where(and(eq(roles.tenant_id, this.tenant_id), after))
+      .orderBy(asc(roles.id))
+      .limit(page.limit + 1)
+    return pageOf(rows.map(roleRecord), page.limit)
+  }
+
+  /** Reads all roles of the tenant, for a decision that depends on each of them. */
+  async all(): Promise<RoleRecord[]> {
     const rows = await this.scope.queries
       .select()
       .from(roles)

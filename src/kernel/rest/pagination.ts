@@ -32,6 +32,7 @@ const ID_OF = {
   uuid: LOWER_CASE_UUID,
   key: KEY_ID,
   position: /^[1-9][0-9]{0,14}$/,
+  scope: /^[!-~]{1,200}$/,
 }
 
 /** Where a list goes on: after the object with this id, in the order of the list. */

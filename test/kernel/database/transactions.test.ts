@@ -155,7 +155,7 @@ t.test('a write must call recordChange or recordNoChange exactly once', async (t
 t.test('a store that is used inside its own transaction throws', async (t) => {
   const own = store()
   const inner = [
-    () => own.read((readers) => readers.roles.list()),
+    () => own.read((readers) => readers.roles.all()),
     () => own.write('customer.created', (writers) => writers.customers.create({ name: 'Nested' })),
   ]
   for (const nested of inner) {

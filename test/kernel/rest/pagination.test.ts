@@ -5,7 +5,7 @@ import { expectProblem } from '../../app/pipeline/expect-problem.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { type Answer, ask } from '../../helpers/requests.js'
 import { t } from '../../helpers/t.js'
-import { buildWorld } from '../../helpers/world.js'
+import { buildWorld, login } from '../../helpers/world.js'
 
 const signing_keys = generateSigningKeys()
 const gateway = await startGateway({ signing_keys })
@@ -23,6 +23,12 @@ for (let number = 0; number < 7; number += 1) {
   await acme.store.write('tenant_key.created', (store) => store.keys.create({ name: `Key ${number}`, scopes: [] }))
 }
 
+for (const scope of ['agents:view', 'audit:view', 'customers:edit']) {
+  const path = `/v1/tenants/${acme.id}/members/${world.ids.agent}/overrides/${scope}`
+  await ask(gateway, path, { method: 'PUT', headers: bearer, body: { effect: 'grant', reason: 'Pages' } })
+}
+for (let number = 0; number < 4; number += 1) await login(gateway, 'owner')
+
 type Row = Record<string, string>
 const get = (path: string, headers = owner) => ask(gateway, path, { headers })
 
@@ -39,12 +45,12 @@ async function follow(first: string, by: 'cursor' | 'link', headers = owner): Pr
     const { next_cursor } = answer.body
     const separator = first.includes('?') ? '&' : '?'
     path = by === 'link' ? link : (next_cursor ?? undefined) && `${first}${separator}cursor=${next_cursor}`
-    if (pages.length > 60) throw new Error('the list does not end')
+    if (pages.length > 120) throw new Error('the list does not end')
   }
   return pages
 }
 
-const idOf = (row: Row) => row.id ?? row.user_id
+const idOf = (row: Row) => row.id ?? row.user_id ?? row.scope
 
 t.test('the pages of any limit contain each row of the list once and in the same order', async (t) => {
   const lists: [string, Record<string, string>][] = [
@@ -58,6 +64,10 @@ t.test('the pages of any limit contain each row of the list once and in the same
     ['/v1/platform/tenants', await world.bearer('operator')],
     [`/v1/tenants/${acme.id}/audit-events`, bearer],
     ['/v1/platform/audit-events', await world.bearer('operator')],
+    [`/v1/tenants/${acme.id}/roles`, bearer],
+    [`/v1/tenants/${acme.id}/members/${world.ids.agent}/overrides`, bearer],
+    [`/v1/tenants/${acme.id}/scopes`, bearer],
+    ['/v1/me/sessions', bearer],
   ]
   for (const [path, headers] of lists) {
     const separator = path.includes('?') ? '&' : '?'

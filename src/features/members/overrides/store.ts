@@ -1,4 +1,4 @@
-import { and, eq } from 'drizzle-orm'
+import { and, eq, gt } from 'drizzle-orm'
 import { lockTenant } from '../../../kernel/identity/lock-tenant.js'
 import { overrides } from '../../../kernel/identity/memberships-table.js'
 import { namedRoles } from '../../../kernel/identity/named-roles.js'
@@ -6,6 +6,7 @@ import { type Actor, checkGrantedScopes, checkTouch, isOwner } from '../../../ke
 import type { OverrideEffect } from '../../../kernel/permissions/evaluate.js'
 import type { RoleFact } from '../../../kernel/permissions/roles.js'
 import { Problem } from '../../../kernel/problems/problems.js'
+import { type Page, pageOf, type Rows } from '../../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
 import { checkOwnerStays, SCOPE_OF_OWNERS } from '../last-owner.js'
 import { type MemberRecord, MembersReader } from '../store.js'
@@ -28,9 +29,10 @@ export class OverridesReader {
     protected readonly tenant_id: string,
   ) {}
 
-  /** Lists the overrides of a member, by scope. */
-  listOf(user_id: string): Promise<OverrideRecord[]> {
-    return this.scope.queries
+  /** Lists overrides of a member, by scope. */
+  async listOf(user_id: string, page: Page): Promise<Rows<OverrideRecord>> {
+    const after = page.after_id === undefined ? undefined : gt(overrides.scope, page.after_id)
+    const rows = await this.scope.queries
       .select({
         scope: overrides.scope,
         effect: overrides.effect,
@@ -38,8 +40,10 @@ export class OverridesReader {
         created_at: overrides.created_at,
       })
       .from(overrides)
-      .where(and(eq(overrides.tenant_id, this.tenant_id), eq(overrides.user_id, user_id)))
+      .where(and(eq(overrides.tenant_id, this.tenant_id), eq(overrides.user_id, user_id), after))
       .orderBy(overrides.scope)
+      .limit(page.limit + 1)
+    return pageOf(rows, page.limit)
   }
 }
 
