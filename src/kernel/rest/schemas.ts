@@ -20,6 +20,10 @@ export const Instant = Type.String({ format: 'date-time' })
 export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 /** Text that a person reads: not only spaces, no control characters. */
 export const Name = Type.String({ minLength: 1, maxLength: 200, pattern: '^(?=.*\\S)[^\\u0000-\\u001f\\u007f]*$' })
+/** Text that a person reads, with line breaks: not only white space. */
+export function Text(maxLength: number, description: string) {
+  return Type.String({ minLength: 1, maxLength, pattern: '\\S', description })
+}
 export const Email = Type.String({ format: 'email', maxLength: 254 })
 export const Origin = Type.String({ pattern: '^https?://[^/?#@\\s]+$', maxLength: 300 })
 

@@ -103,7 +103,8 @@ t.test('400 an invalid email, tag or external id', async (t) => {
   for (const email of ['x', 'a@', '@b.example', 'a b@c.example', `${'a'.repeat(250)}@b.example`, 'a@b\n', '', 5]) {
     await isRefused(t, { email }, '/email')
   }
-  for (const external_id of ['', 'x'.repeat(201), 'a\u0001', 7]) await isRefused(t, { external_id }, '/external_id')
+  for (const external_id of ['', '  ', 'x'.repeat(201), 'a\u0001', 7])
+    await isRefused(t, { external_id }, '/external_id')
   for (const tags of [
     [''],
     ['x'.repeat(51)],

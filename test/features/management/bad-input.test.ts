@@ -238,7 +238,7 @@ refusing('400 a name that is too long, blank, not a string or has control charac
     const answer = await send('POST', '/invitations', invitation(email as string, []))
     t.equal(answer.status, 400, String(email).slice(0, 20))
   }
-  for (const reason of ['', 'x'.repeat(501), null, 7]) {
+  for (const reason of ['', ' \n', 'x'.repeat(501), null, 7]) {
     const path = `/members/${ids.agent}/overrides/agents:view`
     t.match(await send('PUT', path, { effect: 'grant', reason }), invalid('/reason'), String(reason).slice(0, 20))
   }
