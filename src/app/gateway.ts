@@ -2,9 +2,11 @@ import type { FastifyInstance } from 'fastify'
 import { accessRules } from '../kernel/authz/access-rules.js'
 import { mount } from '../kernel/feature/mount.js'
 import { BUILT_IN_SCOPES } from '../kernel/permissions/scope-catalogue.js'
+import { installCursors } from '../kernel/rest/cursors.js'
 import type { Bus } from '../kernel/store/bus.js'
 import { FEATURES, inContractOrder } from './composition/features.js'
 import type { Stores } from './composition/stores.js'
+import { derivedKeys } from './http/derived-keys.js'
 import { collectMethods, refuseOtherMethods } from './http/methods.js'
 import { installLifecycle, LIFECYCLE } from './lifecycle.js'
 import { completeSchemas, installOpenApi } from './openapi/openapi.js'
@@ -37,6 +39,7 @@ export async function createGateway(parts: Parts): Promise<Gateway> {
   const rules = accessRules(table, scopesNow)
 
   const app = createServer(parts, scopesNow)
+  installCursors(app, derivedKeys(secrets.signing_keys, 'gatehouse cursors'))
   const services = await openServices(app, parts, rules, scopesNow)
   const pipeline = openPipeline(services, table)
   const methods_of = collectMethods(app)

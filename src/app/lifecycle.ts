@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../kernel/config/config.js'
-import { checkQuery } from '../kernel/rest/urls.js'
+import { checkParameters } from '../kernel/rest/urls.js'
 import { installWebSockets, socketRefuser } from '../kernel/sockets/web-sockets.js'
 import { systemOrigin } from '../kernel/store/audit-record.js'
 import type { Stores } from './composition/stores.js'
@@ -82,10 +82,12 @@ export const LIFECYCLE: readonly Stage[] = [
     install: answerExpectations,
   },
   {
-    name: 'query',
-    hooks: { preValidation: 'Refuses query parameters with characters that PostgreSQL cannot store.' },
+    name: 'parameters',
+    hooks: {
+      preValidation: 'Refuses parameters of the path and of the query with characters that PostgreSQL cannot store.',
+    },
     place: 'Anywhere: no other stage has this hook.',
-    install: (app) => void app.addHook('preValidation', checkQuery),
+    install: (app) => void app.addHook('preValidation', checkParameters),
   },
   {
     name: 'observation',

@@ -1,5 +1,6 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyInstance, type FastifyRequest, type FastifyServerFactory, LogController } from 'fastify'
+import { LOWER_CASE_UUID } from '../kernel/ids/uuid.js'
 import { BUILT_IN_SCOPES, type ScopesNow } from '../kernel/permissions/scope-catalogue.js'
 import { clientErrorHandler, requestIdOf } from '../kernel/problems/client-errors.js'
 import { checkEncoding, decodeUtf8, parseJsonBody } from '../kernel/rest/json-body.js'
@@ -51,7 +52,7 @@ export function createServer(parts: Parts, scopesNow: ScopesNow): FastifyInstanc
         keywords: ['x-documented-as'],
         formats: { scope: upstreams === undefined ? BUILT_IN_SCOPES.has : (text: string) => scopesNow().has(text) },
       },
-      onCreate: (ajv) => ajv.addFormat('date-time', isInstant),
+      onCreate: (ajv) => ajv.addFormat('date-time', isInstant).addFormat('uuid', LOWER_CASE_UUID),
     },
   }).withTypeProvider<TypeBoxTypeProvider>()
   // By default Node drops header lines beyond a number without an error. The first row of the table counts all of them.

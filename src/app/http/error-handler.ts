@@ -1,7 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify'
 import type { ProblemCode } from '../../contract/problems/catalogue.js'
 import { Problem } from '../../kernel/problems/problems.js'
-import { type FieldError, validationFailed } from '../../kernel/problems/validation.js'
+import { escapePointer, type FieldError, validationFailed } from '../../kernel/problems/validation.js'
 import { noteProblem, sendProblem } from '../../kernel/request/send-problem.js'
 import type { WebSockets } from '../../kernel/sockets/web-sockets.js'
 
@@ -65,12 +65,8 @@ function describe({ instancePath, keyword, message, params }: SchemaError): Fiel
   if (keyword === 'format' && params.format === 'scope') {
     return { pointer, message: 'is not a scope of this gateway; GET /v1/tenants/{tenant_id}/scopes lists them' }
   }
+  if (keyword === 'format' && params.format === 'uuid') return { pointer, message: 'must be a UUID in lower case' }
   return { pointer, message: message ?? 'is not valid' }
-}
-
-/** Escapes a name for a JSON pointer (RFC 6901 section 3). */
-function escapePointer(name: string): string {
-  return name.replaceAll('~', '~0').replaceAll('/', '~1')
 }
 
 function logProblem(problem: Problem, error: FastifyError, request: FastifyRequest): void {

@@ -1,5 +1,6 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import type { SigningKeys } from '../../kernel/config/secrets.js'
+import { derivedKeys } from './derived-keys.js'
 
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
@@ -11,17 +12,10 @@ export interface AnswerSeal {
   open(sealed: Uint8Array): string | undefined
 }
 
-/**
- * AES-256-GCM with keys derived from the private signing keys (HKDF, RFC 5869). Every replica has them, and the database
- * does not. After a rotation of the signing keys, the previous key still decrypts earlier responses.
- */
+/** AES-256-GCM with keys derived from the signing keys. */
 export function answerSeal(keys: SigningKeys): AnswerSeal {
-  const derived = keys
-    .map((key) => key.private_pem)
-    .filter((pem) => pem !== undefined)
-    .map((pem) => Buffer.from(hkdfSync('sha256', pem, '', 'gatehouse idempotent answers', 32)))
+  const derived = derivedKeys(keys, 'gatehouse idempotent answers')
   const [current] = derived
-  if (current === undefined) throw new Error('the first signing key is private')
   return {
     seal(text) {
       const nonce = randomBytes(NONCE_BYTES)

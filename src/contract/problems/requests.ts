@@ -42,7 +42,7 @@ export const REQUEST_PROBLEMS = {
     title: 'Malformed JSON',
     detail: 'The body is malformed or ambiguous JSON.',
     explanation:
-      'The body must be one JSON value (RFC 8259) in UTF-8. It must not hold comments, trailing commas, a name twice in one object, more than 32 levels, a NUL or an unpaired surrogate in a string, or a number that a double cannot hold exactly.',
+      'The body must be one JSON value (RFC 8259) in UTF-8. It must not hold comments, trailing commas, a name twice in one object, more than 32 levels, or a number that a double cannot hold exactly.',
   },
   validation_failed: {
     status: 400,

@@ -183,7 +183,10 @@ export class ConversationsWriter extends ConversationsReader {
     }
     const conversation = await this.visible(id, principal)
     await this.checkAssignee(conversation)
-    this.recordChange(id, { after: { customer_id, assignee_id, channel, visibility } })
+    const pick = ({ customer_id, assignee_id, channel, visibility }: ConversationResponse) => ({
+      ...{ customer_id, assignee_id, channel, visibility },
+    })
+    this.recordChange(conversation, { after: pick(conversation) })
     return conversation
   }
 
@@ -250,7 +253,7 @@ export class ConversationsWriter extends ConversationsReader {
     if (fields.includes('assignee_id') || fields.includes('visibility')) await this.checkAssignee(after)
     const told = fields.filter((field) => field !== 'title')
     const pick = (from: ConversationResponse) => Object.fromEntries(told.map((field) => [field, from[field]]))
-    this.recordChange(before.id, { fields, before: pick(before), after: pick(after) })
+    this.recordChange(after, { fields, before: pick(before), after: pick(after) })
     return after
   }
 
@@ -282,7 +285,7 @@ export class ConversationsWriter extends ConversationsReader {
   }
 
   /** A title can hold confidential text of members. The audit records that it changed, and not its text. */
-  private recordChange(id: string, changes: Record<string, unknown>): void {
+  private recordChange({ id }: ConversationResponse, changes: Record<string, unknown>): void {
     this.scope.recordChange({ kind: 'conversation', conversation_id: id, tenant_id: this.tenant_id, changes })
   }
 }

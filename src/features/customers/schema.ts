@@ -7,8 +7,8 @@ export const CustomerParams = strictObject({ id: Uuid })
 const METADATA_PROPERTIES_MAX = 50
 
 const Phone = Type.String({ maxLength: 20, description: 'E.164: + and up to 15 digits, such as +4915112345678.' })
-const ExternalId = Type.String({ minLength: 1, maxLength: 200, pattern: '^[^\\u0000-\\u001f\\u007f]+$' })
-const Tag = Type.String({ minLength: 1, maxLength: 50, pattern: '^[^\\u0000-\\u001f\\u007f]+$' })
+const ExternalId = Type.String({ minLength: 1, maxLength: 200, pattern: '^(?=.*\\S)[^\\u0000-\\u001f\\u007f]+$' })
+const Tag = Type.String({ minLength: 1, maxLength: 50, pattern: '^(?=.*\\S)[^\\u0000-\\u001f\\u007f]+$' })
 const Metadata = Type.Unsafe<Record<string, unknown>>(
   Type.Object(
     {},

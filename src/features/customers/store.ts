@@ -146,7 +146,7 @@ export class CustomersWriter extends CustomersReader {
         .returning(),
     )
     const record = row as CustomerRow
-    this.recordChange(record.id, Object.keys(input))
+    this.recordChange(record, Object.keys(input))
     return record
   }
 
@@ -165,15 +165,15 @@ export class CustomersWriter extends CustomersReader {
         .returning(),
     )
     const after = row as CustomerRow
-    this.recordChange(id, Object.keys(change))
+    this.recordChange(after, Object.keys(change))
     return after
   }
 
   /** @throws Problem `not_found`, `precondition_failed` */
   async delete(id: string, if_match: readonly number[] | undefined): Promise<void> {
-    await this.lock(id, if_match)
+    const before = await this.lock(id, if_match)
     await this.scope.queries.delete(customers).where(this.isThis(id))
-    this.recordChange(id, [])
+    this.recordChange(before, [])
   }
 
   /** Reads the customer and locks the row until the commit, so that the compared version is the changed one. */
@@ -184,7 +184,11 @@ export class CustomersWriter extends CustomersReader {
     return row
   }
 
-  private recordChange(id: string, fields: readonly string[]): void {
+  /**
+   * The audit holds the names of the fields and no values: its readers may not see customers, and an event stays when the
+   * customer is deleted.
+   */
+  private recordChange({ id }: CustomerRecord, fields: readonly string[]): void {
     this.scope.recordChange({ kind: 'customer', id, tenant_id: this.tenant_id, changes: { fields } })
   }
 }

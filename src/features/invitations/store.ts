@@ -123,7 +123,7 @@ export class InvitationsWriter extends InvitationsReader {
       await this.scope.queries.insert(invitation_roles).values(rows)
     }
     const record = await this.get(id)
-    this.recordChange(id, { after: { email, roles: record.roles }, ...revoked })
+    this.recordChange(record, { after: { email, roles: record.roles }, ...revoked })
     return { record, token }
   }
 
@@ -142,7 +142,7 @@ export class InvitationsWriter extends InvitationsReader {
       .where(and(this.isThis(id), isOpen))
       .returning({ id: invitations.id })
     if (renewed.length === 0) throw new Problem('invitation_closed')
-    this.recordChange(id, { after: { expires_at: this.expiry() } })
+    this.recordChange(before, { after: { expires_at: this.expiry() } })
     return { record: await this.get(id), token }
   }
 
@@ -159,7 +159,7 @@ export class InvitationsWriter extends InvitationsReader {
       .where(and(this.isThis(id), isOpen))
       .returning({ id: invitations.id })
     if (revoked.length === 0) throw new Problem('invitation_closed')
-    this.recordChange(id, { after: { revoked_at: this.scope.now } })
+    this.recordChange(before, { after: { revoked_at: this.scope.now } })
   }
 
   private async checkNoMember(email: string): Promise<void> {
@@ -191,7 +191,7 @@ export class InvitationsWriter extends InvitationsReader {
     return instantOf(Date.parse(this.scope.now) + INVITATION_HOURS * 3_600_000)
   }
 
-  private recordChange(id: string, changes: Record<string, unknown>): void {
+  private recordChange({ id }: InvitationRecord, changes: Record<string, unknown>): void {
     this.scope.recordChange({ kind: 'invitation', id, user_id: null, tenant_id: this.tenant_id, changes })
   }
 }

@@ -113,7 +113,7 @@ export class MembersWriter extends MembersReader {
     await this.giveRoles(user_id, wanted)
     const record = await this.get(user_id)
     const revoked = await revokeOpenInvitations(this.scope, this.tenant_id, record.email)
-    this.recordChange(user_id, { after: { state: record.state, roles: record.roles }, ...revoked })
+    this.recordChange(record, { after: { state: record.state, roles: record.roles }, ...revoked })
     return record
   }
 
@@ -145,7 +145,7 @@ export class MembersWriter extends MembersReader {
     if (isOwner(held)) await checkOwnerStays(this.scope, this.tenant_id)
     const after = await this.get(user_id)
     const revoked = await revokeUnbackedInvitations(this.scope, this.tenant_id)
-    this.recordChange(user_id, {
+    this.recordChange(after, {
       before: { state: before.state, roles: before.roles },
       after: { state: after.state, roles: after.roles },
       ...revoked,
@@ -169,7 +169,7 @@ export class MembersWriter extends MembersReader {
     if (isOwner(held)) await checkOwnerStays(this.scope, this.tenant_id)
     const received = await revokeOpenInvitations(this.scope, this.tenant_id, before.email)
     const revoked = await revokeUnbackedInvitations(this.scope, this.tenant_id, received)
-    this.recordChange(user_id, { before: { state: before.state, roles: before.roles }, ...revoked })
+    this.recordChange(before, { before: { state: before.state, roles: before.roles }, ...revoked })
   }
 
   private async findUser({ email, user_id }: { email?: string; user_id?: string }): Promise<string> {
@@ -207,7 +207,7 @@ export class MembersWriter extends MembersReader {
       .where(and(eq(membership_roles.tenant_id, this.tenant_id), eq(membership_roles.user_id, user_id)))
   }
 
-  private recordChange(user_id: string, changes: Record<string, unknown>): void {
+  private recordChange({ user_id }: MemberRecord, changes: Record<string, unknown>): void {
     this.scope.recordChange({ kind: 'member', user_id, tenant_id: this.tenant_id, changes })
   }
 }

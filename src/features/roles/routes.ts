@@ -4,20 +4,11 @@ import { Problem } from '../../kernel/problems/problems.js'
 import { member } from '../../kernel/request/access.js'
 import type { RouteCatalogue } from '../../kernel/request/route-catalogue.js'
 import { etagOf, ifMatchVersions } from '../../kernel/rest/etag.js'
-import { NoContent, problems, type Routes, TenantParams } from '../../kernel/rest/schemas.js'
+import { PageQuery, pageSchema, readPage, sendPage } from '../../kernel/rest/pagination.js'
+import { NoContent, problems, type Routes, strictObject, TenantParams } from '../../kernel/rest/schemas.js'
 import { effectsOf } from './dry-run.js'
 import { checkRoleName } from './names.js'
-import {
-  DryRun,
-  DryRunQuery,
-  NewRole,
-  Role,
-  RoleChange,
-  RoleOrDryRun,
-  RoleParams,
-  Roles,
-  toResponse,
-} from './schema.js'
+import { DryRun, DryRunQuery, NewRole, Role, RoleChange, RoleOrDryRun, RoleParams, toResponse } from './schema.js'
 import type { RolePreview, RoleRecord } from './store.js'
 
 const tags = ['tenants']
@@ -43,13 +34,15 @@ const roles: Routes<RolesOptions> = async (app, { catalogue, scopesNow }) => {
         summary: 'List roles of the tenant',
         tags,
         params: TenantParams,
-        response: { 200: Roles },
+        querystring: strictObject(PageQuery),
+        response: { 200: pageSchema(Role), ...problems('invalid_cursor') },
       },
     },
-    async (request) => {
-      const rows = await request.tenant_store.read((store) => store.roles.list())
+    async (request, reply) => {
+      const page = await request.tenant_store.read((store) => store.roles.list(readPage(request)))
       const scopes = scopesNow()
-      return { data: rows.map((role) => toResponse(role, scopes)) }
+      const rows = page.rows.map((role) => toResponse(role, scopes))
+      return sendPage(request, reply, { ...page, rows }, (role) => role.id)
     },
   )
 

@@ -47,8 +47,6 @@ export const DryRun = Type.Object(
 
 export const RoleOrDryRun = Type.Union([Role, DryRun])
 
-export const Roles = Type.Object({ data: Type.Array(Role) })
-
 export function toResponse(role: RoleRecord, scopes: ScopeCatalogue): Static<typeof Role> {
   const { id, name, system_role, version, created_at } = role
   return { id, name, is_system: system_role !== null, scopes: [...scopesOfRole(role, scopes)], version, created_at }

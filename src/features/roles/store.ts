@@ -1,4 +1,4 @@
-import { and, asc, count, desc, eq } from 'drizzle-orm'
+import { and, asc, count, desc, eq, gt } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import { lockActor, previewActor } from '../../kernel/authz/actor.js'
 import { type HeldRole, heldColumns } from '../../kernel/authz/membership.js'
@@ -12,11 +12,12 @@ import type { Holdings, OverrideFact } from '../../kernel/permissions/evaluate.j
 import type { RoleFact } from '../../kernel/permissions/roles.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { assertIfMatch } from '../../kernel/rest/etag.js'
+import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 
 /** The maximum number of members that a preview examines. */
 export const HOLDERS_MAX = 1_000
-/** The maximum number of roles of a tenant. A list of roles needs no pages. */
+/** The maximum number of roles of a tenant. A decision reads all of them. */
 const ROLES_MAX = 100
 
 export interface RoleRecord extends RoleFact {
@@ -53,8 +54,20 @@ export class RolesReader {
     protected readonly tenant_id: string,
   ) {}
 
-  /** Lists the roles of the tenant in the order of their creation. System roles are first. */
-  async list(): Promise<RoleRecord[]> {
+  /** Lists roles of the tenant in the order of their creation. System roles are first. */
+  async list(page: Page): Promise<Rows<RoleRecord>> {
+    const after = page.after_id === undefined ? undefined : gt(roles.id, page.after_id)
+    const rows = await this.scope.queries
+      .select()
+      .from(roles)
+      .where(and(eq(roles.tenant_id, this.tenant_id), after))
+      .orderBy(asc(roles.id))
+      .limit(page.limit + 1)
+    return pageOf(rows.map(roleRecord), page.limit)
+  }
+
+  /** Reads all roles of the tenant, for a decision that depends on each of them. */
+  async all(): Promise<RoleRecord[]> {
     const rows = await this.scope.queries
       .select()
       .from(roles)
@@ -73,14 +86,15 @@ export class RolesReader {
 
   /** Previews an update of a custom role. @throws Problem `not_found`, `system_role`, `privilege_escalation` */
   async previewUpdate(id: string, change: Partial<CreateRoleInput>, holdings: Holdings): Promise<RolePreview> {
-    const changed = updated(await this.custom(id), change, previewActor(holdings))
-    return { role_id: id, changed, holders: await this.holdersOf(id) }
+    const before = await this.custom(id)
+    const changed = updated(before, change, previewActor(holdings))
+    return { role_id: before.id, changed, holders: await this.holdersOf(id) }
   }
 
   /** Previews the deletion of a custom role. @throws Problem `not_found`, `system_role` */
   async previewDeletion(id: string): Promise<RolePreview> {
-    await this.custom(id)
-    return { role_id: id, changed: undefined, holders: await this.holdersOf(id) }
+    const before = await this.custom(id)
+    return { role_id: before.id, changed: undefined, holders: await this.holdersOf(id) }
   }
 
   /** @throws Problem `not_found`, `system_role` */
@@ -147,7 +161,7 @@ export class RolesWriter extends RolesReader {
         .returning(),
     )
     const record = roleRecord(row as RoleRow)
-    this.recordChange(record.id, { after: { name: record.name, scopes: record.scopes } })
+    this.recordChange(record, { after: { name: record.name, scopes: record.scopes } })
     return record
   }
 
@@ -175,7 +189,7 @@ export class RolesWriter extends RolesReader {
     )
     const after = roleRecord(row as RoleRow)
     const revoked = await revokeUnbackedInvitations(this.scope, this.tenant_id)
-    this.recordChange(id, {
+    this.recordChange(after, {
       before: { name: before.name, scopes: before.scopes },
       after: { name: after.name, scopes: after.scopes },
       ...revoked,
@@ -190,10 +204,10 @@ export class RolesWriter extends RolesReader {
     assertIfMatch(if_match, before.version)
     await this.scope.queries.delete(roles).where(this.isThis(id))
     const revoked = await revokeUnbackedInvitations(this.scope, this.tenant_id)
-    this.recordChange(id, { before: { name: before.name, scopes: before.scopes }, ...revoked })
+    this.recordChange(before, { before: { name: before.name, scopes: before.scopes }, ...revoked })
   }
 
-  private recordChange(id: string, changes: Record<string, unknown>): void {
+  private recordChange({ id }: RoleRecord, changes: Record<string, unknown>): void {
     this.scope.recordChange({ kind: 'role', id, tenant_id: this.tenant_id, changes })
   }
 }

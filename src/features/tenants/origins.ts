@@ -1,3 +1,4 @@
+import { writtenOrigin } from '../../kernel/page-origin.js'
 import { assertValid } from '../../kernel/problems/validation.js'
 
 /**
@@ -8,11 +9,11 @@ import { assertValid } from '../../kernel/problems/validation.js'
  */
 export function checkOrigins(origins: readonly string[] | undefined): void {
   const errors = (origins ?? []).flatMap((origin, position) => {
-    const written = URL.canParse(origin) ? new URL(origin).origin : undefined
+    const written = writtenOrigin(origin)
     if (written === origin) return []
     const hint =
-      written === undefined || written === 'null'
-        ? 'is not an origin'
+      written === undefined
+        ? 'is not an origin; a wildcard is not possible'
         : `is not written as browsers send it: ${written}`
     return [{ pointer: `/allowed_origins/${position}`, message: hint }]
   })

@@ -84,7 +84,7 @@ export class TenantsWriter extends TenantsReader {
     const made = tenant as TenantRow
     await this.appointOwner(made.id, input.owner_id)
     const key = first_key && (await insertKey(this.scope, made.id, first_key))
-    this.recordChange(made.id, {
+    this.recordChange(made, {
       after: { name: made.name, owner_id: input.owner_id, first_key_id: key?.record.id ?? null },
     })
     return { tenant: made, key: key?.key }
@@ -128,7 +128,7 @@ export class TenantsWriter extends TenantsReader {
     await this.scope.queries.insert(membership_roles).values({ tenant_id, user_id, role_id: owner.id })
   }
 
-  private recordChange(id: string, changes: Record<string, unknown>): void {
+  private recordChange({ id }: TenantRow, changes: Record<string, unknown>): void {
     this.scope.recordChange({ kind: 'tenant', tenant_id: id, changes })
   }
 }
@@ -170,7 +170,7 @@ export class TenantWriter extends TenantReader {
       .where(eq(tenants.id, this.tenant_id))
     const after = await this.get()
     const audited = ({ name, allowed_origins }: TenantRow) => ({ name, allowed_origins })
-    this.recordChange({ before: audited(before), after: audited(after) })
+    this.recordChange(after, { before: audited(before), after: audited(after) })
     return after
   }
 
@@ -183,11 +183,15 @@ export class TenantWriter extends TenantReader {
     if (!isOwner(rolesOf(actor))) {
       throw new Problem('owner_required', { detail: 'Only an Owner can delete the tenant.' })
     }
-    await this.scope.queries.update(tenants).set({ deleted_at: this.scope.now }).where(eq(tenants.id, this.tenant_id))
-    this.recordChange({ after: { deleted_at: this.scope.now } })
+    const [after] = await this.scope.queries
+      .update(tenants)
+      .set({ deleted_at: this.scope.now })
+      .where(eq(tenants.id, this.tenant_id))
+      .returning()
+    this.recordChange(after as TenantRow, { after: { deleted_at: this.scope.now } })
   }
 
-  private recordChange(changes: Record<string, unknown>): void {
-    this.scope.recordChange({ kind: 'tenant', tenant_id: this.tenant_id, changes })
+  private recordChange({ id }: TenantRow, changes: Record<string, unknown>): void {
+    this.scope.recordChange({ kind: 'tenant', tenant_id: id, changes })
   }
 }

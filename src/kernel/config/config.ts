@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import ipaddr from 'ipaddr.js'
 import { type Budgets, type ConnectionLimits, readBudgets } from '../limits/budgets.js'
 import type { MailConfig } from '../mail/mailer.js'
+import { writtenOrigin } from '../page-origin.js'
 import { ConfigurationError, type Environment } from './env.js'
 
 /** Where the gateway keeps its rows: in a folder of this process, or in a PostgreSQL server through a pool. */
@@ -103,11 +104,9 @@ function checkedNetwork(text: string): string {
   return text
 }
 
-/** Checks an origin as a browser sends it (RFC 6454 section 6.2): scheme, host, and port unless it is the default. */
+/** Checks an origin: it must be as a browser sends it. @throws ConfigurationError */
 function checkedOrigin(variable: string, text: string): string {
-  // A sandboxed page of any site sends `null`, so `null` cannot be allowed.
-  const origin = URL.canParse(text) ? new URL(text).origin : undefined
-  if (origin !== text)
+  if (writtenOrigin(text) !== text)
     throw new ConfigurationError(`${variable}: must be a list of exact origins such as https://app.example.com`)
   return text
 }

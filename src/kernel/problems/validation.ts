@@ -22,3 +22,8 @@ export function invalidField(pointer: string, message: string, cause?: unknown):
 export function assertValid(errors: readonly FieldError[]): void {
   if (errors.length > 0) throw validationFailed(errors)
 }
+
+/** Escapes a name for a JSON pointer (RFC 6901 section 3). */
+export function escapePointer(name: string): string {
+  return name.replaceAll('~', '~0').replaceAll('/', '~1')
+}

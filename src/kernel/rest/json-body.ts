@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { visit } from 'jsonc-parser'
 import { parse as secureParse } from 'secure-json-parse'
 import { Problem } from '../problems/problems.js'
+import { escapePointer, type FieldError, validationFailed } from '../problems/validation.js'
 
 export const JSON_DEPTH_MAX = 32
 
@@ -9,10 +10,11 @@ export const JSON_DEPTH_MAX = 32
  * Parses a JSON body and refuses ambiguous ones.
  *
  * JSON.parse checks the syntax. In addition: nesting is bounded, because deep values overflow recursive code. A name may
- * occur once in an object, because parsers differ in which value they keep (RFC 8259 section 4). Strings must not hold NUL
- * or lone surrogates, which PostgreSQL cannot store. A double must hold each number exactly. `__proto__` is refused.
+ * occur once in an object, because parsers differ in which value they keep (RFC 8259 section 4). A double must
+ * hold each number exactly. `__proto__` is refused. Strings and names must not hold NUL or lone surrogates: they are JSON, but
+ * PostgreSQL cannot store them.
  *
- * @throws Problem `malformed_json`
+ * @throws Problem `malformed_json`, `validation_failed`
  */
 export function parseJsonBody(text: string): unknown {
   checkStructure(text)
@@ -56,14 +58,32 @@ function checkStructure(text: string): void {
 }
 
 function checkValues(value: unknown): void {
-  if (typeof value === 'string') checkText(value)
-  else if (typeof value === 'number') checkNumber(value)
-  else if (Array.isArray(value)) value.forEach(checkValues)
-  else if (typeof value === 'object' && value !== null) {
-    for (const [name, item] of Object.entries(value)) {
-      checkText(name)
-      checkValues(item)
+  let is_storable = true
+  const check = (item: unknown): void => {
+    if (typeof item === 'string') is_storable &&= isStorable(item)
+    else if (typeof item === 'number') checkNumber(item)
+    else if (Array.isArray(item)) item.forEach(check)
+    else if (typeof item === 'object' && item !== null) {
+      for (const [name, member] of Object.entries(item)) {
+        is_storable &&= isStorable(name)
+        check(member)
+      }
     }
+  }
+  check(value)
+  if (is_storable) return
+  // A pointer is built only for the refusal, and only for the first text: a body can contain many.
+  const { value: error } = unstorable(value, '').next() as IteratorYieldResult<FieldError>
+  throw validationFailed([error])
+}
+
+/** Finds the texts that PostgreSQL cannot store. A name with such text is reported at its object: a pointer would repeat it. */
+function* unstorable(value: unknown, pointer: string): Generator<FieldError> {
+  if (typeof value === 'string' && !isStorable(value)) yield { pointer, message: UNSTORABLE }
+  if (typeof value !== 'object' || value === null) return
+  for (const [name, member] of Object.entries(value)) {
+    if (isStorable(name)) yield* unstorable(member, `${pointer}/${escapePointer(name)}`)
+    else yield { pointer, message: `a name ${UNSTORABLE}` }
   }
 }
 
@@ -81,13 +101,11 @@ export function decodeUtf8(bytes: Uint8Array): string {
   }
 }
 
+export const UNSTORABLE = 'must not contain NUL or a lone surrogate'
+
 /** Checks that PostgreSQL can store a text: no NUL, no lone surrogate. */
 export function isStorable(text: string): boolean {
   return !text.includes('\u0000') && text.isWellFormed()
-}
-
-function checkText(text: string): void {
-  if (!isStorable(text)) throw refused('A string contains NUL or a lone surrogate.')
 }
 
 function checkNumber(number: number): void {

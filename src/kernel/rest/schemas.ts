@@ -11,6 +11,7 @@ export function strictObject<T extends Record<string, TSchema>>(properties: T, o
   return Type.Object(properties, { ...options, additionalProperties: false })
 }
 
+/** An id in its one spelling: the server replaces the format `uuid`, which would also take capitals and `urn:uuid:`. */
 export const Uuid = Type.String({ format: 'uuid' })
 /** The public id of a tenant key. */
 export const KeyId = Type.String({ pattern: KEY_ID.source })
@@ -19,13 +20,17 @@ export const Instant = Type.String({ format: 'date-time' })
 export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 /** Text that a person reads: not only spaces, no control characters. */
 export const Name = Type.String({ minLength: 1, maxLength: 200, pattern: '^(?=.*\\S)[^\\u0000-\\u001f\\u007f]*$' })
+/** Text that a person reads, with line breaks: not only white space. */
+export function Text(maxLength: number, description: string) {
+  return Type.String({ minLength: 1, maxLength, pattern: '\\S', description })
+}
 export const Email = Type.String({ format: 'email', maxLength: 254 })
 export const Origin = Type.String({ pattern: '^https?://[^/?#@\\s]+$', maxLength: 300 })
 
 /** A scope of the manifest that is in force when the gateway validates the request. */
 export const ScopeName = Type.String({ format: 'scope' })
 
-export const TenantParams = strictObject({ tenant_id: Type.String() })
+export const TenantParams = strictObject({ tenant_id: Uuid })
 
 const ProblemSchema = Type.Object(
   {

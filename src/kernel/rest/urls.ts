@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyRequest } from 'fastify'
+import { Problem } from '../problems/problems.js'
 import { assertValid } from '../problems/validation.js'
-import { isStorable } from './json-body.js'
+import { isStorable, UNSTORABLE } from './json-body.js'
 
 /** Checks that the path of a URL can be decoded: valid percent-encoding (RFC 3986 section 2.1) of valid UTF-8. */
 export function isDecodable(url: string): boolean {
@@ -23,12 +24,17 @@ export function routable({ url = '/' }: Pick<IncomingMessage, 'url'>): string {
 }
 
 /**
- * Refuses query parameters that the database could not take; a schema would have to say it of each.
- * @throws Problem `validation_failed`
+ * Refuses text in the path and in the query that PostgreSQL cannot store: a schema would have to exclude it for each
+ * parameter. No object has an id with such text, so a path with it gets the answer of an unknown id. `*` is the path of an
+ * upstream, which the gateway forwards and does not store.
+ *
+ * @throws Problem `not_found`, `validation_failed`
  */
-export async function checkQuery(request: FastifyRequest): Promise<void> {
+export async function checkParameters(request: FastifyRequest): Promise<void> {
+  const { '*': _forwarded, ...parameters } = request.params as Record<string, string>
+  if (!Object.values(parameters).every(isStorable)) throw new Problem('not_found')
   const errors = Object.entries(request.query as Record<string, unknown>)
     .filter(([, value]) => typeof value === 'string' && !isStorable(value))
-    .map(([name]) => ({ pointer: `/${name}`, message: 'must not hold NUL' }))
+    .map(([name]) => ({ pointer: `/${name}`, message: UNSTORABLE }))
   assertValid(errors)
 }

@@ -1,3 +1,4 @@
+import { LOWER_CASE_UUID } from '../ids/uuid.js'
 import { unreachable } from '../unreachable.js'
 
 /** What a write acted on, by the ids that name it. Ids that the audit does not keep say whose rights it concerns. */
@@ -36,6 +37,27 @@ export type Subject = (
   readonly tenant_id: string | null
   /** Whether the audit leaves out the actor and their network. Set to protect the actor from those who read the audit. */
   readonly is_confidential?: boolean
+}
+
+/**
+ * Checks that a subject is named by the ids of its rows. A parameter can be another spelling of an id: PostgreSQL finds the
+ * row by it, but the digest of the audit event, the filters of the audit and the connections compare ids as text. The write
+ * fails and is rolled back, because an event under another name could never be corrected.
+ *
+ * @throws Error
+ */
+export function assertNamedByRow(subject: Subject): void {
+  for (const [name, id] of idsOf(subject)) {
+    if (id !== null && !LOWER_CASE_UUID.test(id))
+      throw new Error(`a ${subject.kind} is named by a ${name} that no row has`)
+  }
+}
+
+/** The ids of a subject that are UUIDs. The id of a key is text that the gateway compares as it is. */
+function idsOf(subject: Subject): [string, string | null][] {
+  const names = subject.kind === 'tenant_key' ? ['tenant_id'] : ['id', 'user_id', 'conversation_id', 'tenant_id']
+  const named = subject as unknown as Readonly<Record<string, string | null | undefined>>
+  return names.map((name) => [name, named[name] ?? null])
 }
 
 /** The `target_id` of an audit event: the id of the subject, or two ids with a slash between them. */

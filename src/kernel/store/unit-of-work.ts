@@ -8,7 +8,7 @@ import { type Origin, type Proof, recordEvent } from './audit-record.js'
 import type { Bus } from './bus.js'
 import type { LiveEvent } from './events.js'
 import { rightsChangedBy } from './rights.js'
-import type { Subject } from './subject.js'
+import { assertNamedByRow, type Subject } from './subject.js'
 
 /** The scope of a reader: the bound query builder and the time of the request. */
 export interface ReadScope {
@@ -94,6 +94,7 @@ export class UnitOfWork {
           if (said === undefined || outcome.length > 1)
             throw new Error(`${action}: a write must say once what it changed`)
           if (said === 'no change') return value
+          assertNamedByRow(said)
           const rights = rightsChangedBy(action, said)
           if (rights !== undefined) events.push(rights)
           // From here to the commit, the end of the chain is locked, and every write of this tenant waits for it.

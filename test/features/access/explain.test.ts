@@ -205,3 +205,19 @@ t.test('200 the catalogue lists for every scope its meaning, its routes and its 
   t.match(of('audit:view').roles, ['Owner', 'Admin', 'Analyst'])
   t.match(await ask(gateway, `${tenant}/scopes`, { headers: await world.bearer('stranger') }), { status: 403 })
 })
+
+t.test('200 without user_id and key_id, the caller is explained', async (t) => {
+  for (const person of ['owner', 'admin'] as const) {
+    for (const [method, path] of ROUTES) {
+      const own = await explain({ method, path }, person)
+      t.equal(own.status, 200)
+      t.same(
+        own.body,
+        (await explain({ user_id: ids[person], method, path }, person)).body,
+        `${person} ${method} ${path}`,
+      )
+    }
+  }
+  const own = await explain({ method: 'GET', path: '/v1/customers' }, 'admin')
+  t.match(own.body, { allowed: true, principal: { kind: 'user', id: ids.admin } })
+})

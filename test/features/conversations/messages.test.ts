@@ -71,7 +71,6 @@ t.test('any text is returned exactly as it was sent', async (t) => {
     '👩‍👩‍👧‍👦',
     'e\u0301 and \u00e9',
     'data: x\n\nevent: y',
-    ' ',
   ]
   for (const content of odd) t.equal((await say('agent', id, content)).content, content)
   await fc.assert(
@@ -85,25 +84,39 @@ t.test('any text is returned exactly as it was sent', async (t) => {
   )
 })
 
-t.test('400 content that is empty, too long or not text; 4,000 characters of any kind are accepted', async (t) => {
-  const { id } = await open()
-  const path = `/v1/conversations/${id}/messages`
-  for (const content of ['x'.repeat(4000), '𝒜'.repeat(4000), '\n'.repeat(4000)]) {
-    t.equal((await say('agent', id, content)).content, content)
-  }
-  for (const content of ['', 'x'.repeat(4001), '𝒜'.repeat(4001), 1, null, [], {}]) {
-    t.match(await call('agent', 'POST', path, { content }), { status: 400, body: { code: 'validation_failed' } })
-  }
-  t.equal((await call('agent', 'POST', path, {})).status, 400)
-  t.equal((await call('agent', 'POST', path, { content: 'x', author_id: ids.owner })).status, 400)
-  t.equal((await call('agent', 'POST', path, { content: 'x', seq: 9 })).status, 400)
-  const lines = [...Object.entries(await world.as('agent')).flat(), 'content-type', 'application/json']
-  for (const text of ['a\\u0000b', '\\ud800']) {
-    const answer = await askRaw(gateway, path, { method: 'POST', lines, body: `{"content":"${text}"}` })
-    t.match(answer, { status: 400, body: { code: 'malformed_json' } })
-  }
-  t.equal((await get('lead', id)).body.last_seq, 3, 'a refused message gets no seq')
-})
+t.test(
+  '400 content that is empty, only white space, too long or not text; 4,000 characters of any kind are accepted',
+  async (t) => {
+    const { id } = await open()
+    const path = `/v1/conversations/${id}/messages`
+    for (const content of ['x'.repeat(4000), '𝒜'.repeat(4000), `${'\n'.repeat(3999)}x`]) {
+      t.equal((await say('agent', id, content)).content, content)
+    }
+    for (const content of [
+      '',
+      ' ',
+      '\n'.repeat(4000),
+      '\t \u00a0\u2003',
+      'x'.repeat(4001),
+      '𝒜'.repeat(4001),
+      1,
+      null,
+      [],
+      {},
+    ]) {
+      t.match(await call('agent', 'POST', path, { content }), { status: 400, body: { code: 'validation_failed' } })
+    }
+    t.equal((await call('agent', 'POST', path, {})).status, 400)
+    t.equal((await call('agent', 'POST', path, { content: 'x', author_id: ids.owner })).status, 400)
+    t.equal((await call('agent', 'POST', path, { content: 'x', seq: 9 })).status, 400)
+    const lines = [...Object.entries(await world.as('agent')).flat(), 'content-type', 'application/json']
+    for (const text of ['a\\u0000b', '\\ud800']) {
+      const answer = await askRaw(gateway, path, { method: 'POST', lines, body: `{"content":"${text}"}` })
+      t.match(answer, { status: 400, body: { code: 'validation_failed', errors: [{ pointer: '/content' }] } })
+    }
+    t.equal((await get('lead', id)).body.last_seq, 3, 'a refused message gets no seq')
+  },
+)
 
 t.test('400 a reply to a message of another conversation', async (t) => {
   const { id } = await open()

@@ -79,9 +79,10 @@ t.test('400 a name that is empty, blank or too long, or has control characters, 
     await isRefused(t, { name }, '/name')
   for (const text of ['a\\u0000b', '\\ud800', '\\udc00\\ud800']) {
     const answer = await createRaw(`{"name":"${text}"}`)
-    t.match(answer, { status: 400, body: { code: 'malformed_json' } }, text)
+    t.match(answer, { status: 400, body: { code: 'validation_failed', errors: [{ pointer: '/name' }] } }, text)
     const nested = await createRaw(`{"name":"ok","metadata":{"a":["${text}"]}}`)
-    t.match(nested, { status: 400, body: { code: 'malformed_json' } }, `${text} in metadata`)
+    const errors = [{ pointer: '/metadata/a/0' }]
+    t.match(nested, { status: 400, body: { code: 'validation_failed', errors } }, `${text} in metadata`)
   }
   t.equal((await createRaw('{"name":"a\u0000b"}')).status, 400)
 })
@@ -102,7 +103,8 @@ t.test('400 an invalid email, tag or external id', async (t) => {
   for (const email of ['x', 'a@', '@b.example', 'a b@c.example', `${'a'.repeat(250)}@b.example`, 'a@b\n', '', 5]) {
     await isRefused(t, { email }, '/email')
   }
-  for (const external_id of ['', 'x'.repeat(201), 'a\u0001', 7]) await isRefused(t, { external_id }, '/external_id')
+  for (const external_id of ['', '  ', 'x'.repeat(201), 'a\u0001', 7])
+    await isRefused(t, { external_id }, '/external_id')
   for (const tags of [
     [''],
     ['x'.repeat(51)],

@@ -78,6 +78,10 @@ t.test('400 fields of the platform, and origins that no browser sends', async (t
     'https://a.example:443',
     'ftp://a.example',
     'https://*.a.example?',
+    'https://*.a.example',
+    'https://*',
+    'https://a.example:*',
+    'http://a*.example:8080',
   ]) {
     t.equal((await patch({ allowed_origins: [origin] })).status, 400, origin)
   }

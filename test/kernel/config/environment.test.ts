@@ -42,6 +42,8 @@ const BAD: Record<string, string[]> = {
     'example.com',
     'https://example.com/',
     'https://EXAMPLE.com',
+    'https://*.example.com',
+    'https://*',
     `https://a.example,${SECRET}`,
   ],
   ALLOW_REGISTRATION: [SECRET, 'yes', 'TRUE', '2'],

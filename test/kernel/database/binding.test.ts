@@ -154,3 +154,30 @@ if (url !== undefined) {
     t.same(await sql('select is_called from ran'), [{ is_called: true }])
   })
 }
+
+// Attack: the client sends values that fail statements. Each failure costs the gateway a new connection, until PostgreSQL
+// has no time for anything else.
+t.test('an error that a value caused leaves its connection open', async (t) => {
+  const pid = async () => {
+    const [row] = (await read(narrow, PLATFORM, 'select pg_backend_pid() as pid')) as [{ pid: number }]
+    return row.pid
+  }
+  const before = await pid()
+  for (const [code, text, value] of [
+    ['22P02', 'select $1::uuid', 'urn:uuid:00000000-0000-7000-8000-00000000000a'],
+    ['22008', 'select $1::timestamptz', '0000-12-02T00:00:00Z'],
+    ['22P02', 'select $1::int', 'x'],
+    ['22003', 'select $1::int', '99999999999'],
+    ['22012', 'select 1 / $1::int', '0'],
+    ['22P02', 'select $1::jsonb', '{'],
+    [
+      '23514',
+      'insert into conversations (tenant_id, id, title, channel, status, visibility, last_activity_at, created_at, updated_at) values ($1, gen_random_uuid(), $2, $2, $2, $2, now(), now(), now())',
+      ACME,
+    ],
+  ] as const) {
+    const values = text.includes('$2') ? [value, 'x'] : [value]
+    await t.rejects(read(narrow, bound(ACME), text, values), { code }, `${text} ${value}`)
+    t.equal(await pid(), before, `${text} ${value}`)
+  }
+})

@@ -1,4 +1,5 @@
 import { sql as query } from 'drizzle-orm'
+import { NIL_UUID } from '../../../src/kernel/ids/uuid.js'
 import { Problem } from '../../../src/kernel/problems/problems.js'
 import { type Bus, openBus } from '../../../src/kernel/store/bus.js'
 import type { LiveEvent } from '../../../src/kernel/store/events.js'
@@ -46,7 +47,7 @@ t.test('a failure in a transaction rolls back its changes, its audit event and i
         query.raw(`insert into customers (tenant_id, id, name, created_at, updated_at)
         values ('${acme.id}', gen_random_uuid(), 'Undone', now(), now())`),
       )
-      raw.scope.recordChange({ kind: 'customer', id: 'a-customer', tenant_id: acme.id, changes: { fields: [] } })
+      raw.scope.recordChange({ kind: 'customer', id: NIL_UUID, tenant_id: acme.id, changes: { fields: [] } })
       raw.scope.publish(typing('nobody'))
       await fail()
     })
@@ -55,7 +56,7 @@ t.test('a failure in a transaction rolls back its changes, its audit event and i
   }
   const swallowed = unit(told).write('customer.created', async ({ raw }) => {
     await raw.scope.queries.execute(query.raw('select 1 / 0')).catch(() => undefined)
-    raw.scope.recordChange({ kind: 'customer', id: 'a-customer', tenant_id: acme.id, changes: { fields: [] } })
+    raw.scope.recordChange({ kind: 'customer', id: NIL_UUID, tenant_id: acme.id, changes: { fields: [] } })
     raw.scope.publish(typing('nobody'))
   })
   await t.rejects(swallowed, 'an error of the database that the work ignored')
@@ -83,7 +84,7 @@ t.test('the bus delivers published events after the commit, once and in order', 
     }),
   }).tenant(acme.id, () => NOBODY)
   await watched.write('customer.created', async ({ raw }) => {
-    raw.scope.recordChange({ kind: 'customer', id: 'x', tenant_id: acme.id, changes: { fields: [] } })
+    raw.scope.recordChange({ kind: 'customer', id: NIL_UUID, tenant_id: acme.id, changes: { fields: [] } })
     raw.scope.publish(typing('first'))
     raw.scope.publish(typing('second'))
     at.push('worked')
@@ -154,7 +155,7 @@ t.test('a write must call recordChange or recordNoChange exactly once', async (t
 t.test('a store that is used inside its own transaction throws', async (t) => {
   const own = store()
   const inner = [
-    () => own.read((readers) => readers.roles.list()),
+    () => own.read((readers) => readers.roles.all()),
     () => own.write('customer.created', (writers) => writers.customers.create({ name: 'Nested' })),
   ]
   for (const nested of inner) {

@@ -27,9 +27,8 @@ t.test('201 a body of 32 levels, and 400 a body of 33', async (t) => {
   expectProblem(t, await post(`${'{"a":'.repeat(40_000)}1`), 400, 'malformed_json', '40,000 nested objects')
 })
 
-// Attack: the client sends a body that two parsers read differently, that pollutes prototypes, or that the database
-// cannot store.
-t.test('400 a body that is ambiguous, or that the gateway cannot store unchanged', async (t) => {
+// Attack: the client sends a body that two parsers read differently, or that pollutes prototypes.
+t.test('400 a body that is ambiguous, or with numbers that the gateway cannot store unchanged', async (t) => {
   const bodies: Record<string, string> = {
     'a name twice': '{"name":"A","name":"B"}',
     'a name twice, written differently': '{"name":"A","n\\u0061me":"B"}',
@@ -38,10 +37,6 @@ t.test('400 a body that is ambiguous, or that the gateway cannot store unchanged
     '__proto__, escaped': '{"name":"A","\\u005f_proto__":{}}',
     '__proto__, deep inside': withMetadata('{"a":[{"__proto__":1}]}'),
     'constructor.prototype': withMetadata('{"constructor":{"prototype":{}}}'),
-    'NUL in a value': '{"name":"A\\u0000"}',
-    'NUL in a name': withMetadata('{"a\\u0000":1}'),
-    'a lone surrogate': '{"name":"A\\ud800"}',
-    'a lone low surrogate in a name': withMetadata('{"\\udc00":1}'),
     '1e400': withMetadata('{"n":1e400}'),
     '-1e400': withMetadata('{"n":-1e400}'),
     '2^53 + 1': withMetadata('{"n":9007199254740993}'),
@@ -62,6 +57,24 @@ t.test('400 a body that is ambiguous, or that the gateway cannot store unchanged
   for (const fine of ['{"n":9007199254740991}', '{"n":-1.5e-7}', '{"s":"\\ud83d\\ude00"}', '{"constructor":"Bosch"}']) {
     t.equal((await post(withMetadata(fine))).status, 201, fine)
   }
+})
+
+// Attack: the client sends text that is JSON, but that PostgreSQL cannot store, so that a statement fails.
+t.test('400 NUL and lone surrogates in a body are refused with the place of the first one', async (t) => {
+  for (const [pointer, message, body] of [
+    ['/name', 'must not contain NUL or a lone surrogate', '{"name":"A\\u0000"}'],
+    ['/name', 'must not contain NUL or a lone surrogate', '{"name":"A\\ud800","email":"\\u0000"}'],
+    ['/metadata', 'a name must not contain NUL or a lone surrogate', withMetadata('{"a\\u0000":1}')],
+    ['/metadata', 'a name must not contain NUL or a lone surrogate', withMetadata('{"\\udc00":1}')],
+    ['/metadata/a~1b/1/c~0', 'must not contain NUL or a lone surrogate', withMetadata('{"a/b":[1,{"c~":"\\ud800"}]}')],
+    ['', 'must not contain NUL or a lone surrogate', '"\\u0000"'],
+  ] as const) {
+    const answer = await post(body)
+    expectProblem(t, answer, 400, 'validation_failed', body)
+    t.same(answer.body.errors, [{ pointer, message }], body)
+  }
+  const both = await post('{"name":"A\\u0000","metadata":{"n":1e400}}')
+  expectProblem(t, both, 400, 'malformed_json', 'a body that is refused for two reasons')
 })
 
 t.test('400 bytes that are no UTF-8, which the gateway does not replace', async (t) => {
@@ -193,7 +206,7 @@ t.test('the parser returns the values that JSON.stringify wrote', (t) => {
   t.end()
 })
 
-t.test('the parser refuses any text with malformed_json, or returns the value of JSON.parse', (t) => {
+t.test('the parser refuses a text that is malformed or cannot be stored, or returns the value of JSON.parse', (t) => {
   const shards = [
     '{',
     '}',
@@ -211,6 +224,14 @@ t.test('the parser refuses any text with malformed_json, or returns the value of
     ' ',
     '"__proto__"',
   ]
+  const isJsonWithNul = (candidate: string) => {
+    try {
+      parseJsonBody(candidate.replaceAll('\\u0000', 'x'))
+      return candidate.includes('\\u0000')
+    } catch {
+      return false
+    }
+  }
   const text = fc.array(fc.constantFrom(...shards), { maxLength: 12 }).map((parts) => parts.join(''))
   let accepted = 0
   fc.assert(
@@ -220,7 +241,8 @@ t.test('the parser refuses any text with malformed_json, or returns the value of
         accepted += 1
         return JSON.stringify(value) === JSON.stringify(JSON.parse(candidate))
       } catch (error) {
-        return (error as { code?: string }).code === 'malformed_json'
+        const { code } = error as { code?: string }
+        return code === (isJsonWithNul(candidate) ? 'validation_failed' : 'malformed_json')
       }
     }),
     { numRuns: 3000 },

@@ -32,7 +32,11 @@ export const identifyTenant: Step<'tenant_credentials_required'> = async (gate, 
   return undefined
 }
 
-/** What the headers of a request prove; undefined for text that cannot be a credential. */
+/**
+ * What the headers of a request prove; undefined for text that cannot be a credential. Everywhere else an id has one spelling
+ * and another one is refused. Here the gateway converts capitals: the refusal of a credential must not give a reason, and
+ * without one the client could not find this mistake. Behind this function the id has its one spelling.
+ */
 function credentialOf(id: string, key: string, bearer: Bearer): Credential | undefined {
   const parsed = parseTenantKey(key)
   if (!ANY_CASE_UUID.test(id) || parsed === undefined) return undefined

@@ -11,6 +11,6 @@ export async function nameRoles(_gate: Gate, request: FastifyRequest): Promise<P
   const { caller, holdings, tenant_store } = request.findings
   const { demand, scope_catalogue } = required(caller)
   const decision = evaluate(demand.scopes, required(holdings), scope_catalogue)
-  const roles = await required(tenant_store).read((store) => store.roles.list())
+  const roles = await required(tenant_store).read((store) => store.roles.all())
   return insufficientScope(decision, rolesThatGrant(roles, decision.missing, scope_catalogue))
 }

@@ -9,6 +9,7 @@ import { evaluate } from '../../../kernel/permissions/evaluate.js'
 import { rolesThatGrant } from '../../../kernel/permissions/roles.js'
 import type { ScopeCatalogue, ScopesNow } from '../../../kernel/permissions/scope-catalogue.js'
 import { Problem } from '../../../kernel/problems/problems.js'
+import { invalidField } from '../../../kernel/problems/validation.js'
 import { member } from '../../../kernel/request/access.js'
 import type { CataloguedRoute, RouteCatalogue } from '../../../kernel/request/route-catalogue.js'
 import { problems, type Routes, TenantParams } from '../../../kernel/rest/schemas.js'
@@ -42,13 +43,14 @@ const explain: Routes<ExplainOptions> = async (app, { catalogue, facts, rules, s
     },
     async (request) => {
       const { user_id, key_id, method, path } = request.body
+      if (user_id !== undefined && key_id !== undefined) throw invalidField('/key_id', 'must not be sent with user_id')
       const route = catalogue.find(method, path)
       if (route === undefined) throw new Problem('not_found', { detail: 'No route has this method and path.' })
       const asked = await facts.read({
         tenant_id: request.tenant.id,
         key_id: key_id ?? null,
         session_id: null,
-        user_id: user_id?.toLowerCase() ?? null,
+        user_id: user_id ?? (key_id === undefined ? request.principal.id : null),
       })
       if (asked.membership === null && asked.key === null) {
         throw new Problem('not_found', { detail: 'This tenant has no such member or key.' })
@@ -72,7 +74,7 @@ async function explanation(
 ) {
   const { scope_catalogue } = caller
   const decision = evaluate(route.access.scopes, holdingsInTenant(facts, caller), scope_catalogue)
-  const roles = decision.allowed ? [] : await request.tenant_store.read((store) => store.roles.list())
+  const roles = decision.allowed ? [] : await request.tenant_store.read((store) => store.roles.all())
   const granted_by_roles = rolesThatGrant(roles, decision.missing, scope_catalogue)
   const words =
     refused_before !== null

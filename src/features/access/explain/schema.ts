@@ -8,7 +8,9 @@ export const Question = strictObject(
     method: Type.Enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']),
     path: Type.String({ pattern: '^/', maxLength: 500 }),
   },
-  { oneOf: [{ required: ['user_id'] }, { required: ['key_id'] }] },
+  {
+    description: 'The user or the key whose request is explained. Without both, it is the caller.',
+  },
 )
 
 export const Explanation = Type.Object(

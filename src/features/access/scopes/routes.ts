@@ -1,9 +1,11 @@
 import { scopesOfRole } from '../../../kernel/permissions/roles.js'
 import type { ScopesNow } from '../../../kernel/permissions/scope-catalogue.js'
+import { Problem } from '../../../kernel/problems/problems.js'
 import { member } from '../../../kernel/request/access.js'
 import type { RouteCatalogue } from '../../../kernel/request/route-catalogue.js'
-import { type Routes, TenantParams } from '../../../kernel/rest/schemas.js'
-import { Scopes } from './schema.js'
+import { PageQuery, pageOf, pageSchema, readPage, sendPage } from '../../../kernel/rest/pagination.js'
+import { problems, type Routes, strictObject, TenantParams } from '../../../kernel/rest/schemas.js'
+import { CataloguedScope } from './schema.js'
 
 const tags = ['access']
 
@@ -23,14 +25,18 @@ const scopes: Routes<ScopesOptions> = async (app, { catalogue, scopesNow }) => {
         summary: 'List scopes with their meaning, their routes and their roles',
         tags,
         params: TenantParams,
-        response: { 200: Scopes },
+        querystring: strictObject(PageQuery),
+        response: { 200: pageSchema(CataloguedScope), ...problems('invalid_cursor') },
       },
     },
-    async (request) => {
-      const roles = await request.tenant_store.read((store) => store.roles.list())
+    async (request, reply) => {
+      const roles = await request.tenant_store.read((store) => store.roles.all())
       const known = scopesNow()
       const forgotten = roles.flatMap((role) => role.scopes).filter((scope) => !known.has(scope))
-      const data = [...known.names, ...new Set(forgotten)].map((scope) => ({
+      const { limit, after_id } = readPage(request, 'scope')
+      const all = [...known.names, ...new Set(forgotten)]
+      const { rows, has_more } = pageOf(after_id === undefined ? all : all.slice(placeOf(after_id, all) + 1), limit)
+      const data = rows.map((scope) => ({
         scope,
         meaning: known.meaningOf(scope) ?? 'Unknown: what it belonged to is gone',
         is_known: known.has(scope),
@@ -40,8 +46,15 @@ const scopes: Routes<ScopesOptions> = async (app, { catalogue, scopesNow }) => {
           .map(({ method, url }) => `${method} ${url}`),
         roles: roles.filter((role) => scopesOfRole(role, known).includes(scope)).map((role) => role.name),
       }))
-      return { data }
+      return sendPage(request, reply, { rows: data, has_more }, (each) => each.scope)
     },
   )
 }
 export default scopes
+
+/** @throws Problem `invalid_cursor` for a scope that the manifest no longer declares: the order of the list has changed */
+function placeOf(scope: string, all: readonly string[]): number {
+  const place = all.indexOf(scope)
+  if (place === -1) throw new Problem('invalid_cursor')
+  return place
+}

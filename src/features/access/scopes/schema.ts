@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 
-const CataloguedScope = Type.Object({
+export const CataloguedScope = Type.Object({
   scope: Type.String(),
   meaning: Type.String(),
   is_known: Type.Boolean({
@@ -9,5 +9,3 @@ const CataloguedScope = Type.Object({
   routes: Type.Array(Type.String()),
   roles: Type.Array(Type.String()),
 })
-
-export const Scopes = Type.Object({ data: Type.Array(CataloguedScope) })

@@ -96,7 +96,7 @@ export class ConversationMembersWriter extends ConversationMembersReader {
 
   /** @throws Problem `not_found`, `conversation_role_required`, `validation_failed`, `already_exists`, `limit_reached` */
   async add(id: string, user_id: string, role: ConversationRole, caller: Caller): Promise<ConversationMemberRecord> {
-    const { held } = await this.hold(id, caller)
+    const { conversation, held } = await this.hold(id, caller)
     requireRole(held, role === 'owner' ? 'owner' : 'moderator')
     await this.checkUser(user_id)
     const [members] = await this.scope.queries
@@ -112,13 +112,14 @@ export class ConversationMembersWriter extends ConversationMembersReader {
       .onConflictDoNothing()
       .returning({ user_id: conversation_members.user_id })
     if (added.length === 0) throw new Problem('already_exists', { members: { conflicting_field: 'user_id' } })
-    this.recordChange(id, user_id, { after: { role } })
-    return this.get(id, user_id)
+    const record = await this.get(id, user_id)
+    this.recordChange(conversation, record, { after: { role } })
+    return record
   }
 
   /** @throws Problem `not_found`, `conversation_role_required`, `last_owner` */
   async update(id: string, user_id: string, role: ConversationRole, caller: Caller): Promise<ConversationMemberRecord> {
-    const { held } = await this.hold(id, caller)
+    const { conversation, held } = await this.hold(id, caller)
     const before = await this.get(id, user_id)
     requireRole(held, before.role === 'owner' || role === 'owner' ? 'owner' : 'moderator')
     if (before.role === role) {
@@ -127,7 +128,7 @@ export class ConversationMembersWriter extends ConversationMembersReader {
     }
     await this.checkOwnerStays(id, before)
     await this.scope.queries.update(conversation_members).set({ role }).where(this.isThis(id, user_id))
-    this.recordChange(id, user_id, { before: { role: before.role }, after: { role } })
+    this.recordChange(conversation, before, { before: { role: before.role }, after: { role } })
     return { ...before, role }
   }
 
@@ -138,17 +139,17 @@ export class ConversationMembersWriter extends ConversationMembersReader {
   async remove(id: string, user_id: string, caller: Caller): Promise<void> {
     const { conversation, held } = await this.hold(id, caller)
     const before = await this.get(id, user_id)
-    const is_self = userIdOf(caller.principal) === user_id
+    const is_self = userIdOf(caller.principal) === before.user_id
     if (!is_self) requireRole(held, before.role === 'owner' ? 'owner' : 'moderator')
     await this.checkOwnerStays(id, before)
     await this.scope.queries.delete(conversation_members).where(this.isThis(id, user_id))
-    if (conversation.visibility === 'members' && conversation.assignee_id === user_id) {
+    if (conversation.visibility === 'members' && conversation.assignee_id === before.user_id) {
       await this.scope.queries
         .update(conversations)
         .set({ assignee_id: null, version: conversation.version + 1, updated_at: this.scope.now })
         .where(and(eq(conversations.tenant_id, this.tenant_id), eq(conversations.id, id)))
     }
-    this.recordChange(id, user_id, { before: { role: before.role } })
+    this.recordChange(conversation, before, { before: { role: before.role } })
   }
 
   private async hold(id: string, caller: Caller): Promise<{ conversation: ConversationResponse; held: EffectiveRole }> {
@@ -182,7 +183,11 @@ export class ConversationMembersWriter extends ConversationMembersReader {
     throw invalidField('/user_id', 'must be an active member of this tenant')
   }
 
-  private recordChange(id: string, user_id: string, changes: Record<string, unknown>): void {
+  private recordChange(
+    { id }: ConversationResponse,
+    { user_id }: ConversationMemberRecord,
+    changes: Record<string, unknown>,
+  ): void {
     const member = { conversation_id: id, user_id }
     this.scope.recordChange({ kind: 'conversation_member', ...member, tenant_id: this.tenant_id, changes })
   }

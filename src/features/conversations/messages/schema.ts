@@ -2,18 +2,17 @@ import { type Static, Type } from 'typebox'
 import { AUTHOR_KINDS } from '../../../contract/kinds.js'
 import { WAIT_SECONDS_MAX } from '../../../kernel/live/limits.js'
 import { PageQuery } from '../../../kernel/rest/pagination.js'
-import { Nullable, strictObject, Uuid } from '../../../kernel/rest/schemas.js'
+import { Nullable, strictObject, Text, Uuid } from '../../../kernel/rest/schemas.js'
 import type { MessageRow } from './table.js'
 
 const CONTENT_CHARACTERS_MAX = 4_000
 
 export const MessageParams = strictObject({ id: Uuid, message_id: Uuid })
 
-const Content = Type.String({
-  minLength: 1,
-  maxLength: CONTENT_CHARACTERS_MAX,
-  description: `1 to ${CONTENT_CHARACTERS_MAX} characters, stored and returned unchanged. It is text/plain: a page must escape it before it shows it as HTML.`,
-})
+const Content = Text(
+  CONTENT_CHARACTERS_MAX,
+  `1 to ${CONTENT_CHARACTERS_MAX} characters, not only white space, stored and returned unchanged. It is text/plain: a page must escape it before it shows it as HTML.`,
+)
 
 export const NewMessage = strictObject({
   content: Content,

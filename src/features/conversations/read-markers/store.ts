@@ -35,10 +35,13 @@ export class ReadMarkersWriter {
       this.scope.recordNoChange()
       return this.get(conversation_id, user_id)
     }
-    const { tenant_id } = this
+    this.recordChange(moved)
+    return moved
+  }
+
+  private recordChange({ tenant_id, conversation_id, user_id, seq }: ReadMarkerRow): void {
     this.scope.recordChange({ kind: 'conversation', conversation_id, tenant_id, changes: { after: { read_seq: seq } } })
     this.scope.publish({ kind: 'chat_read', tenant_id, conversation_id, user_id, seq })
-    return moved
   }
 
   private async get(conversation_id: string, user_id: string): Promise<ReadMarkerRecord> {

@@ -103,14 +103,9 @@ export class ReportsWriter extends ReportsReader {
         .values({ ...values, ...copy, status: 'pending', created_at: this.scope.now })
         .returning(),
     )
-    this.scope.recordChange({
-      kind: 'message_report',
-      id: values.id,
-      tenant_id: this.tenant_id,
-      changes: { after: { status: 'pending' } },
-      is_confidential: true,
-    })
-    return row as ReportRow
+    const made = row as ReportRow
+    this.recordChange(made, { after: { status: made.status } }, true)
+    return made
   }
 
   /** Decides a report, once. @throws Problem `not_found`, `already_decided` */
@@ -136,12 +131,12 @@ export class ReportsWriter extends ReportsReader {
       await this.get(id, principal)
       throw new Problem('already_decided')
     }
-    this.recordChange(id, { before: { status: 'pending' }, after: { status } })
+    this.recordChange(row, { before: { status: 'pending' }, after: { status } })
     return row
   }
 
-  private recordChange(id: string, changes: Record<string, unknown>): void {
-    this.scope.recordChange({ kind: 'message_report', id, tenant_id: this.tenant_id, changes })
+  private recordChange({ id }: ReportRow, changes: Record<string, unknown>, is_confidential = false): void {
+    this.scope.recordChange({ kind: 'message_report', id, tenant_id: this.tenant_id, changes, is_confidential })
   }
 }
 

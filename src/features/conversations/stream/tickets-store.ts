@@ -2,7 +2,7 @@ import { and, eq, gt, isNull } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import type { Credential } from '../../../kernel/authz/caller.js'
 import { createTicket, digestOfTicket, TICKET_SECONDS } from '../../../kernel/credentials/ticket.js'
-import { ANY_CASE_UUID } from '../../../kernel/ids/uuid.js'
+import { LOWER_CASE_UUID } from '../../../kernel/ids/uuid.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
 import { instantOf } from '../../../kernel/time/clock.js'
@@ -14,6 +14,8 @@ export interface UserCredential extends Credential {
   readonly session_id: string
   readonly token_expires_at_ms: number
 }
+
+type TicketName = Pick<typeof stream_tickets.$inferSelect, 'id' | 'conversation_id'>
 
 /** Makes tickets of a tenant. */
 export class TicketsWriter {
@@ -34,12 +36,19 @@ export class TicketsWriter {
     const created_at = this.scope.now
     const expires_at = instantOf(Date.parse(created_at) + TICKET_SECONDS * 1000)
     const token_expires_at = instantOf(token_expires_at_ms)
-    await this.scope.queries.insert(stream_tickets).values({
-      ...{ tenant_id: this.tenant_id, id, digest, conversation_id, user_id, session_id },
-      ...{ key_id, key_digest: Buffer.from(key_digest), token_expires_at, created_at, expires_at },
-    })
-    this.scope.recordChange({ kind: 'stream_ticket', id, tenant_id: this.tenant_id, changes: { conversation_id } })
+    const [row] = await this.scope.queries
+      .insert(stream_tickets)
+      .values({
+        ...{ tenant_id: this.tenant_id, id, digest, conversation_id, user_id, session_id },
+        ...{ key_id, key_digest: Buffer.from(key_digest), token_expires_at, created_at, expires_at },
+      })
+      .returning({ id: stream_tickets.id, conversation_id: stream_tickets.conversation_id })
+    this.recordChange(row as TicketName)
     return { id, ticket, expires_at }
+  }
+
+  private recordChange({ id, conversation_id }: TicketName): void {
+    this.scope.recordChange({ kind: 'stream_ticket', id, tenant_id: this.tenant_id, changes: { conversation_id } })
   }
 }
 
@@ -49,7 +58,7 @@ export class TicketRedeemer {
 
   /** Redeems a ticket. Returns its credential; undefined when it is unknown, used, expired, or for another conversation. */
   async redeem(ticket: string, conversation_id: string): Promise<UserCredential | undefined> {
-    if (!ANY_CASE_UUID.test(conversation_id)) return undefined
+    if (!LOWER_CASE_UUID.test(conversation_id)) return undefined
     const [used] = await this.scope.queries
       .update(stream_tickets)
       .set({ used_at: this.scope.now })

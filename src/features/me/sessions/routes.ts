@@ -1,7 +1,16 @@
 import { sessionIdOf } from '../../../kernel/authz/principal.js'
 import { user } from '../../../kernel/request/access.js'
-import { NoContent, problems, type Routes } from '../../../kernel/rest/schemas.js'
-import { SessionParams, Sessions } from './schema.js'
+import {
+  type PagePosition,
+  PageQuery,
+  pageOf,
+  pageSchema,
+  positionOf,
+  readOrderedPage,
+  sendPage,
+} from '../../../kernel/rest/pagination.js'
+import { NoContent, problems, type Routes, strictObject } from '../../../kernel/rest/schemas.js'
+import { Session, SessionParams } from './schema.js'
 
 const tags = ['me']
 
@@ -15,14 +24,18 @@ const sessions: Routes = async (app) => {
         operationId: 'listSessions',
         summary: 'List my sessions',
         tags,
-        response: { 200: Sessions },
+        querystring: strictObject(PageQuery),
+        response: { 200: pageSchema(Session), ...problems('invalid_cursor') },
       },
     },
-    async (request) => {
-      const active = await request.platform_store.read((store) => store.sessions.activeOf(request.principal.id))
-      return {
-        data: active.map((session) => ({ ...session, is_current: session.id === sessionIdOf(request.principal) })),
-      }
+    async (request, reply) => {
+      const { principal } = request
+      const { limit, after } = readOrderedPage(request)
+      const active = await request.platform_store.read((store) => store.sessions.activeOf(principal.id))
+      const rows = active
+        .filter((session) => after === undefined || isAfter(session, after))
+        .map((session) => ({ ...session, is_current: session.id === sessionIdOf(principal) }))
+      return sendPage(request, reply, pageOf(rows, limit), (each) => positionOf(Date.parse(each.created_at), each.id))
     },
   )
 
@@ -47,3 +60,9 @@ const sessions: Routes = async (app) => {
   )
 }
 export default sessions
+
+/** Whether a session follows a position: newest first, and by descending id among sessions of one moment. */
+function isAfter(session: { readonly id: string; readonly created_at: string }, { order, id }: PagePosition): boolean {
+  const created_ms = Date.parse(session.created_at)
+  return created_ms < order || (created_ms === order && session.id < id)
+}

@@ -3,7 +3,7 @@ import { Nullable, strictObject, Uuid } from '../../../kernel/rest/schemas.js'
 
 export const SessionParams = strictObject({ session_id: Uuid })
 
-const Session = Type.Object(
+export const Session = Type.Object(
   {
     id: Type.String(),
     is_current: Type.Boolean(),
@@ -14,5 +14,3 @@ const Session = Type.Object(
   },
   { $id: 'Session' },
 )
-
-export const Sessions = Type.Object({ data: Type.Array(Session) })

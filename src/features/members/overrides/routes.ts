@@ -1,7 +1,8 @@
 import { member } from '../../../kernel/request/access.js'
-import { NoContent, problems, type Routes } from '../../../kernel/rest/schemas.js'
+import { PageQuery, pageSchema, readPage, sendPage } from '../../../kernel/rest/pagination.js'
+import { NoContent, problems, type Routes, strictObject } from '../../../kernel/rest/schemas.js'
 import { MemberParams } from '../schema.js'
-import { NewOverride, NewOverrideParams, Override, OverrideParams, Overrides } from './schema.js'
+import { NewOverride, NewOverrideParams, Override, OverrideParams } from './schema.js'
 
 const tags = ['tenants']
 
@@ -16,12 +17,17 @@ const overrides: Routes = async (app) => {
         summary: 'List overrides of a member',
         tags,
         params: MemberParams,
-        response: { 200: Overrides, ...problems('not_found') },
+        querystring: strictObject(PageQuery),
+        response: { 200: pageSchema(Override), ...problems('not_found', 'invalid_cursor') },
       },
     },
-    async (request) => {
-      await request.tenant_store.read((store) => store.members.get(request.params.user_id))
-      return { data: await request.tenant_store.read((store) => store.overrides.listOf(request.params.user_id)) }
+    async (request, reply) => {
+      const { user_id } = request.params
+      const page = await request.tenant_store.read(async (store) => {
+        await store.members.get(user_id)
+        return store.overrides.listOf(user_id, readPage(request, 'scope'))
+      })
+      return sendPage(request, reply, page, (override) => override.scope)
     },
   )
 

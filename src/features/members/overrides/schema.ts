@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import { OVERRIDE_EFFECTS } from '../../../kernel/permissions/evaluate.js'
-import { ScopeName, strictObject } from '../../../kernel/rest/schemas.js'
+import { ScopeName, strictObject, Text } from '../../../kernel/rest/schemas.js'
 import { MemberParams } from '../schema.js'
 
 /** Only a scope that the gateway knows can be granted or denied. An override of a scope that it forgot can be removed. */
@@ -19,7 +19,5 @@ export const Override = Type.Object(
 
 export const NewOverride = strictObject({
   effect: Type.Enum([...OVERRIDE_EFFECTS]),
-  reason: Type.String({ minLength: 1, maxLength: 500, description: 'Why the override exists, for later readers.' }),
+  reason: Text(500, 'Why the override exists, for later readers.'),
 })
-
-export const Overrides = Type.Object({ data: Type.Array(Override) })

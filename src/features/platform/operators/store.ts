@@ -19,6 +19,8 @@ export interface OperatorRecord {
   readonly created_at: string
 }
 
+type OperatorRow = typeof operators.$inferSelect
+
 export class OperatorsReader {
   constructor(protected readonly scope: ReadScope) {}
 
@@ -70,12 +72,13 @@ export class OperatorsWriter extends OperatorsReader {
       .select({ privileges: operators.privileges })
       .from(operators)
       .where(eq(operators.user_id, user_id))
-    await this.scope.queries
+    const [after] = await this.scope.queries
       .insert(operators)
       .values({ user_id, privileges: [...privileges], created_at: this.scope.now })
       .onConflictDoUpdate({ target: operators.user_id, set: { privileges: [...privileges] } })
+      .returning()
     if (before !== undefined) await checkOneOperatorStays(this.scope)
-    this.recordChange(user_id, { before: before ?? null, after: { privileges } })
+    this.recordChange(after as OperatorRow, { before: before ?? null, after: { privileges } })
   }
 
   /** @throws Problem `not_found`, `last_operator` */
@@ -84,10 +87,10 @@ export class OperatorsWriter extends OperatorsReader {
     const before = await this.get(user_id)
     await this.scope.queries.delete(operators).where(eq(operators.user_id, user_id))
     await checkOneOperatorStays(this.scope)
-    this.recordChange(user_id, { before: { privileges: before.privileges } })
+    this.recordChange(before, { before: { privileges: before.privileges } })
   }
 
-  private recordChange(user_id: string, changes: Record<string, unknown>): void {
+  private recordChange({ user_id }: Pick<OperatorRow, 'user_id'>, changes: Record<string, unknown>): void {
     this.scope.recordChange({ kind: 'operator', user_id, tenant_id: null, changes })
   }
 }

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import type { TenantRow } from '../../../kernel/identity/tenants-table.js'
-import { Email, Instant, Name, Nullable, strictObject, Uuid } from '../../../kernel/rest/schemas.js'
+import { Email, Instant, Name, Nullable, strictObject, Text, Uuid } from '../../../kernel/rest/schemas.js'
 import { NewTenant } from '../../tenants/schema.js'
 
 export const TenantIdParams = strictObject({ id: Uuid })
@@ -29,7 +29,7 @@ export const PlanChange = strictObject(
 )
 
 export const Suspension = strictObject({
-  reason: Type.String({ minLength: 1, maxLength: 500 }),
+  reason: Text(500, 'Why the tenant is suspended. Operators see it.'),
   until: Type.Optional(Instant),
 })
 

@@ -77,7 +77,7 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
     const [after] = await this.scope.queries.update(tenants).set(change).where(eq(tenants.id, id)).returning()
     const fields = Object.keys(change) as (keyof UpdatePlanInput)[]
     const pick = (row: TenantRow) => Object.fromEntries(fields.map((field) => [field, row[field]]))
-    this.recordChange(id, { before: pick(before), after: pick(after as TenantRow) })
+    this.recordChange(before, { before: pick(before), after: pick(after as TenantRow) })
     return after as TenantRow
   }
 
@@ -91,7 +91,7 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
   async lockDown(id: string): Promise<Lockdown> {
     // A transaction that creates a key locks the tenant, so this also ends a key that is being created now.
     await lockTenant(this.scope, id)
-    await this.get(id)
+    const tenant = await this.get(id)
     const revoked = await this.scope.queries
       .update(tenant_keys)
       .set({ revoked_at: this.scope.now })
@@ -106,7 +106,7 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
     const invitations_revoked = await revokeEveryInvitation(this.scope, id)
     await this.deleteAnswersOf(id)
     const lockdown = { keys_revoked: revoked.length, sessions_ended: active.length, invitations_revoked }
-    this.recordChange(id, { ...lockdown })
+    this.recordChange(tenant, { ...lockdown })
     return lockdown
   }
 
@@ -118,7 +118,7 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
       suspended_until: until ?? null,
       suspension_reason: reason,
     })
-    this.recordChange(id, {
+    this.recordChange(after, {
       after: { suspended_at: this.scope.now, suspended_until: until ?? null, suspension_reason: reason },
     })
     return after
@@ -132,7 +132,7 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
       return before
     }
     const after = await this.change(id, { suspended_at: null, suspended_until: null, suspension_reason: null })
-    this.recordChange(id, {
+    this.recordChange(after, {
       before: { suspended_at: before.suspended_at, suspension_reason: before.suspension_reason },
     })
     return after
@@ -154,7 +154,7 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
     return row as TenantRow
   }
 
-  private recordChange(id: string, changes: Record<string, unknown>): void {
+  private recordChange({ id }: TenantRow, changes: Record<string, unknown>): void {
     this.scope.recordChange({ kind: 'tenant', tenant_id: id, changes })
   }
 }

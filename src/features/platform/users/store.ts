@@ -45,15 +45,15 @@ export class PlatformUsersWriter extends PlatformUsersReader {
     await this.scope.queries.update(users).set({ disabled_at: this.scope.now }).where(eq(users.id, id))
     if ((await this.privilegesOf(id)) !== undefined) await checkOneOperatorStays(this.scope)
     await revokeSessionsOf(this.scope, eq(users.id, id), 'user_disabled')
-    this.recordChange(id, { before: { disabled_at: null }, after: { disabled_at: this.scope.now } })
+    this.recordChange(before, { before: { disabled_at: null }, after: { disabled_at: this.scope.now } })
     return getUser(this.scope, id)
   }
 
   /** Resets the failed logins of a user. @throws Problem `not_found` */
   async unlock(id: string): Promise<void> {
-    await getUser(this.scope, id)
+    const before = await getUser(this.scope, id)
     await this.scope.queries.update(users).set({ unlocked_at: this.scope.now }).where(eq(users.id, id))
-    this.recordChange(id, { after: { unlocked_at: this.scope.now } })
+    this.recordChange(before, { after: { unlocked_at: this.scope.now } })
   }
 
   /**
@@ -71,7 +71,7 @@ export class PlatformUsersWriter extends PlatformUsersReader {
     }
     checkGrantedScopes(actor, (await this.privilegesOf(id)) ?? [])
     await this.scope.queries.update(users).set({ disabled_at: null }).where(eq(users.id, id))
-    this.recordChange(id, { before: { disabled_at: before.disabled_at }, after: { disabled_at: null } })
+    this.recordChange(before, { before: { disabled_at: before.disabled_at }, after: { disabled_at: null } })
     return getUser(this.scope, id)
   }
 
@@ -84,7 +84,7 @@ export class PlatformUsersWriter extends PlatformUsersReader {
     return operator?.privileges
   }
 
-  private recordChange(id: string, changes: Record<string, unknown>): void {
+  private recordChange({ id }: UserRecord, changes: Record<string, unknown>): void {
     this.scope.recordChange({ kind: 'user', user_id: id, tenant_id: null, changes })
   }
 }
