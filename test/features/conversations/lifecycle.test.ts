@@ -175,27 +175,27 @@ t.test('pages of conversations with equal activity times contain each conversati
 // Attack: manipulates the position in a cursor to break the query or to see hidden conversations.
 t.test('400 a manipulated cursor', async (t) => {
   const cursor: string = (await call('lead', 'GET', '/v1/conversations?limit=1')).body.next_cursor
-  const [digest, order, id] = Buffer.from(cursor, 'base64url').toString().split('.') as [string, string, string]
+  const bytes = Buffer.from(cursor, 'base64url')
+  const [seal, position] = [bytes.subarray(0, 16), bytes.subarray(16).toString()]
+  const [order = '', id = ''] = position.split('.')
   t.match(order, /^\d{13}$/)
-  const encode = (...parts: string[]) => Buffer.from([digest, ...parts].join('.')).toString('base64url')
-  t.equal((await call('lead', 'GET', `/v1/conversations?cursor=${encode(order, id)}`)).status, 200)
+  const encode = (text: string) => Buffer.concat([seal, Buffer.from(text)]).toString('base64url')
+  t.equal(encode(position), cursor)
+  t.equal((await call('lead', 'GET', `/v1/conversations?cursor=${cursor}`)).status, 200)
   const bent = [
-    encode(id),
-    encode(order),
-    encode(order, id, id),
-    encode(`-${order}`, id),
-    encode('1e9', id),
-    encode('9'.repeat(14), id),
-    encode(order, 'x'),
-    encode('', id),
-    encode(`${order}' --`, id),
+    id,
+    order,
+    `${position}.${id}`,
+    `-${position}`,
+    `1e9.${id}`,
+    `${'9'.repeat(13)}.${id}`,
+    `${order}.x`,
+    `.${id}`,
   ]
   for (const each of bent) {
-    const answer = await call('lead', 'GET', `/v1/conversations?cursor=${each}`)
-    t.match(answer, { status: 400, body: { code: 'invalid_cursor' } }, Buffer.from(each, 'base64url').toString())
+    const answer = await call('lead', 'GET', `/v1/conversations?cursor=${encode(each)}`)
+    t.match(answer, { status: 400, body: { code: 'invalid_cursor' } }, each)
   }
-  const far = await call('lead', 'GET', `/v1/conversations?limit=1&cursor=${encode('9'.repeat(13), id)}`)
-  t.equal(far.status, 200, 'a valid position without a row')
 })
 
 t.test('unread_count is the number of messages of others after the read marker, which never moves back', async (t) => {
