@@ -1,3 +1,4 @@
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../../../kernel/problems/problems.js'
 import type { Observe } from '../../../kernel/request/observe.js'
@@ -11,6 +12,7 @@ import { responseHeaders } from './response-headers.js'
 /** Methods that the gateway can send twice without harm (RFC 9110 section 9.2.2). */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PUT', 'DELETE'])
 const NOT_MODIFIED = 304
+const NO_BYTES = Buffer.alloc(0)
 /** The client disconnected before the response began. Not a status of HTTP, but common in logs. */
 const CLIENT_GONE = 499
 /** How long a client may leave the response unread. Its connection to the upstream is blocked for that time. */
@@ -37,6 +39,20 @@ type State =
     }
   /** The client has its response, or has disconnected. */
   | { readonly kind: 'over' }
+
+/**
+ * Sends the head of a response at once, because a page waits for it: `fetch` and `EventSource` open with the head, and the
+ * first byte of the body can come much later. Node would keep the head until then. What arrived together with the head
+ * leaves in the same packet.
+ */
+function sendHead(raw: ServerResponse, status: number, headers: OutgoingHttpHeaders): void {
+  const { socket } = raw
+  socket?.cork()
+  raw.writeHead(status, headers)
+  // Not flushHeaders(): it encodes the head as UTF-8, and the bytes of the upstream must not change.
+  raw.write(NO_BYTES)
+  process.nextTick(() => socket?.uncork())
+}
 
 const CHOOSING: State = { kind: 'choosing' }
 const OVER: State = { kind: 'over' }
@@ -95,7 +111,7 @@ export class ProxyExchange implements AttemptListener {
     const headers = responseHeaders(reply.getHeaders(), raw_headers, this.forward.upstream)
     this.note('answered', status)
     reply.hijack()
-    reply.raw.writeHead(status, headers)
+    sendHead(reply.raw, status, headers)
     // Complete without a body. undici would report the bytes that Content-Length announces as missing.
     if (status === NOT_MODIFIED) this.finish()
   }
