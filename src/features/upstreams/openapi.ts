@@ -20,6 +20,7 @@ const OF_HANDSHAKES: readonly ProblemCode[] = [
   'ambiguous_path',
   'upgrade_required',
   'upstream_unreachable',
+  'upstream_bad_answer',
   'upstream_no_web_socket',
   'upstream_timeout',
 ]

@@ -15,9 +15,9 @@ export interface AttemptListener {
   onData(chunk: Buffer): boolean
   onComplete(): void
   /** Whether a failure counts against the backend. It does not if the client caused it, or may have. */
-  isFailureOfBackend(is_connected: boolean): boolean
-  /** The attempt failed. A cancelled attempt reports nothing. */
-  onFailure(error: Error): void
+  isFailureOfBackend(was_connected: boolean): boolean
+  /** The attempt failed. A cancelled attempt reports nothing. Without a connection, the backend received nothing. */
+  onFailure(error: Error, was_connected: boolean): void
   /** No connection to the backend was free in time. The attempt is cancelled. */
   onConnectTimeout(): void
 }
@@ -106,12 +106,12 @@ export class Attempt implements Dispatcher.DispatchHandler {
     this.end()
     if (kind === 'cancelled' || kind === 'ended') return
     // Before the report: the exchange may choose a backend for another attempt.
-    const is_connected = kind !== 'connecting'
-    if (this.listener.isFailureOfBackend(is_connected)) {
+    const was_connected = kind !== 'connecting'
+    if (this.listener.isFailureOfBackend(was_connected)) {
       const { tenant_id } = this.listener
-      this.backend.breaker.fail(is_connected ? { kind: 'response', tenant_id } : { kind: 'connection' })
+      this.backend.breaker.fail(was_connected ? { kind: 'response', tenant_id } : { kind: 'connection' })
     } else if (kind !== 'answered') this.backend.breaker.leave()
-    this.listener.onFailure(error)
+    this.listener.onFailure(error, was_connected)
   }
 
   private onConnectTimeout(): void {

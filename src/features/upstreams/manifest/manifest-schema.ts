@@ -135,7 +135,7 @@ const UpstreamSchema = section(
         maximum: 3,
         default: DEFAULTS.retries,
         description:
-          'How often the gateway repeats a GET, HEAD, PUT or DELETE without a body after a failed connection.',
+          'How often the gateway repeats a handshake, or a GET, HEAD, PUT or DELETE without a body, after a connection broke. If an origin accepts no connection, the other origins are tried in any case.',
       }),
     ),
     connections_max: Type.Optional(

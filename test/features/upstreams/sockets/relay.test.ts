@@ -164,7 +164,7 @@ t.test('1001 an idle connection is closed, and a ping keeps it open', async (t) 
 t.test('a refused upgrade is reported with the status of the upstream, and a redirect is not followed', async (t) => {
   const { connect } = await harness(t)
   for (const status of [200, 302, 400, 401, 403, 404, 500, 503]) {
-    await failsAs(t, connect(`/refuses-${status}`), { kind: 'refused', status })
+    await failsAs(t, connect(`/refuses-${status}`), { kind: 'refused', response: { statusCode: status } })
   }
   t.end()
 })
@@ -172,15 +172,15 @@ t.test('a refused upgrade is reported with the status of the upstream, and a red
 t.test('an upstream that hangs up, sends garbage or sends the wrong key is unreachable', async (t) => {
   const { connect } = await harness(t)
   for (const path of ['/hangs-up', '/garbage', '/wrong-key']) {
-    await failsAs(t, connect(path), { kind: 'unreachable' })
+    await failsAs(t, connect(path), { kind: 'broken', was_connected: true })
   }
-  await failsAs(t, connect('/echo', { origin: 'ws://127.0.0.1:9' }), { kind: 'unreachable' })
+  await failsAs(t, connect('/echo', { origin: 'ws://127.0.0.1:9' }), { kind: 'unreachable', was_connected: false })
   t.end()
 })
 
 t.test('a dial ends if the upstream sends no response in time, or if the client disconnects', async (t) => {
   const { connect, foreign } = await harness(t)
-  await failsAs(t, connect('/never', { timeout_ms: 200 }), { kind: 'timeout' })
+  await failsAs(t, connect('/never', { timeout_ms: 200 }), { kind: 'timeout', was_connected: true })
   await failsAs(t, connect('/never', { signal: AbortSignal.timeout(200) }), { kind: 'aborted' })
   await failsAs(t, connect('/never', { signal: AbortSignal.abort() }), { kind: 'aborted' })
   await until(() => foreign.connections() === 0)
@@ -192,7 +192,7 @@ t.test('the upstream selects one of the subprotocols that the client offers', as
   t.equal(caller.protocol, 'status.v2')
 })
 
-async function failsAs(t: Test, dialling: Promise<unknown>, expected: { kind: string; status?: number }) {
+async function failsAs(t: Test, dialling: Promise<unknown>, expected: Record<string, unknown>) {
   const failure = await dialling.then(
     () => 'it was accepted',
     (error: unknown) => error,
@@ -233,7 +233,8 @@ async function harness(t: Test, limits = LIMITS) {
   async function connect(path: string, wish: Wish = {}) {
     const { origin = foreign.origin.replace('http', 'ws'), protocols = [], timeout_ms = 5_000 } = wish
     const signal = wish.signal ?? new AbortController().signal
-    const dialling = { url: origin + path, headers: {}, protocols, message_bytes_max: MESSAGE_BYTES_MAX, timeout_ms }
+    const limits = { message_bytes_max: MESSAGE_BYTES_MAX, timeout_ms, connect_ms: timeout_ms }
+    const dialling = { url: origin + path, headers: {}, protocols, ...limits }
     prepared = await dial(dialling, signal)
     const caller = new WebSocket(`ws://127.0.0.1:${port}/`, protocols)
     callers.add(caller)
