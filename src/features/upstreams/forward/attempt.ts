@@ -86,6 +86,10 @@ export class Attempt implements Dispatcher.DispatchHandler {
       if (phase.interims > INTERIM_MAX) phase.abort(new Error('too many interim responses'))
       return true
     }
+    if (hasForbiddenBody(status, raw_headers)) {
+      phase.abort(new Error(`a ${status} with a body`))
+      return true
+    }
     this.phase = { kind: 'answered', abort: phase.abort }
     this.backend.breaker.succeed()
     this.listener.onHead(status, raw_headers, resume)
@@ -126,4 +130,17 @@ export class Attempt implements Dispatcher.DispatchHandler {
     this.phase = { kind: 'ended' }
     this.backend.in_flight -= 1
   }
+}
+
+/**
+ * Checks whether a response announces a body that its status forbids (RFC 9110 sections 15.3.5 and 15.3.6). Node would
+ * send neither the body nor a response that the client can read. A 304 may name the length of the body that it does not have.
+ */
+function hasForbiddenBody(status: number, raw_headers: readonly Buffer[]): boolean {
+  if (status !== 204 && status !== 205) return false
+  return raw_headers.some((name, position) => {
+    if (position % 2 !== 0) return false
+    const lower = name.toString('latin1').toLowerCase()
+    return lower === 'transfer-encoding' || (lower === 'content-length' && Number(raw_headers[position + 1]) !== 0)
+  })
 }

@@ -44,6 +44,11 @@ const CASES: readonly (readonly [name: string, status: number, outcome?: string]
   ['length-and-chunks', 502],
   ['until-close', 200, 'until the end'],
   ['body-of-204', 204, ''],
+  ['length-of-204', 502],
+  ['chunks-of-204', 502],
+  ['length-of-205', 502],
+  ['empty-204', 204, ''],
+  ['empty-205', 205, ''],
   ['body-of-304', 304, ''],
   // The Content-Length of the response to a GET (RFC 9110 section 8.6). Many servers send it with 304.
   ['length-of-304', 304, ''],
