@@ -72,7 +72,12 @@ const Route = section(
       }),
     ),
     body_bytes_max: Type.Optional(
-      Type.Integer({ minimum: 0, maximum: 10_737_418_240, default: DEFAULTS.body_bytes_max }),
+      Type.Integer({
+        minimum: 0,
+        maximum: 10_737_418_240,
+        default: DEFAULTS.body_bytes_max,
+        description: 'The longest body. A DELETE route without this field takes no body, and GET never takes one.',
+      }),
     ),
     timeout_ms: Type.Optional(Timeout),
   },

@@ -243,7 +243,8 @@ t.test(
     const bytes = Buffer.from('caf\xe9 \xc3\xa9 \xff', 'latin1')
     const { hostname, port } = new URL(gateway.url)
     const lines = Object.entries(owner).map(([name, value]) => `${name}: ${value}\r\n`)
-    const head = (first: string) => `${first} HTTP/1.1\r\nHost: x\r\n${lines.join('')}Connection: close\r\nAccept-Language: `
+    const head = (first: string) =>
+      `${first} HTTP/1.1\r\nHost: x\r\n${lines.join('')}Connection: close\r\nAccept-Language: `
     for (const [first, rest] of [
       ['GET /training/status', '\r\n\r\n'],
       ['POST /training/start', '\r\nContent-Length: 2\r\n\r\n{}'],
