@@ -4,6 +4,7 @@ import ipaddr from 'ipaddr.js'
 import { type Budgets, type ConnectionLimits, readBudgets } from '../limits/budgets.js'
 import type { MailConfig } from '../mail/mailer.js'
 import { ConfigurationError, type Environment } from './env.js'
+import { pageOriginOf } from './page-origin.js'
 
 /** Where the gateway keeps its rows: in a folder of this process, or in a PostgreSQL server through a pool. */
 export type StorageConfig =
@@ -103,11 +104,10 @@ function checkedNetwork(text: string): string {
   return text
 }
 
-/** Checks an origin as a browser sends it (RFC 6454 section 6.2): scheme, host, and port unless it is the default. */
+/** Checks an origin as a browser or an app sends it. */
 function checkedOrigin(variable: string, text: string): string {
-  // A sandboxed page of any site sends `null`, so `null` cannot be allowed.
-  const origin = URL.canParse(text) ? new URL(text).origin : undefined
-  if (origin !== text)
-    throw new ConfigurationError(`${variable}: must be a list of exact origins such as https://app.example.com`)
-  return text
+  if (pageOriginOf(text) === text) return text
+  throw new ConfigurationError(
+    `${variable}: must be a list of exact origins such as https://app.example.com or capacitor://localhost`,
+  )
 }
