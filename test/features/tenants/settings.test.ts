@@ -62,7 +62,7 @@ t.test(
       t.equal(preflight.headers.get('access-control-allow-origin'), origin)
     }
     t.equal((await from('capacitor://localhost:1')).status, 403, 'another port')
-  t.equal((await patch({ allowed_origins: ['https://acme.example'] })).status, 200)
+    t.equal((await patch({ allowed_origins: ['https://acme.example'] })).status, 200)
   },
 )
 
