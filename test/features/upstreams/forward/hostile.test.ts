@@ -167,7 +167,7 @@ t.test('a client that disconnects ends its upstream request', async (t) => {
   outgoing.on('error', () => undefined).end()
   await until(() => hostile.received.length > before)
   const open = hostile.connections()
-  outgoing.destroy()
+  outgoing.socket?.resetAndDestroy()
   await until(() => hostile.connections() < open, TIMEOUT_MS * 20)
   await stillWorks(t)
 })
@@ -176,7 +176,8 @@ t.test('a client that disconnects ends its upstream request', async (t) => {
 // each such request would hold a connection until a timeout.
 t.test('499 the request of a client that disconnects during authentication never reaches the upstream', async (t) => {
   const wait = async ({ url, raw }: FastifyRequest) => {
-    if (url.includes('/leaving') && !raw.socket.destroyed) await once(raw.socket, 'close')
+    if (!url.includes('/leaving') || raw.socket.destroyed) return
+    await new Promise((resolve) => raw.socket.once('close', resolve))
   }
   const hold = (message: unknown) => {
     ;(message as { fastify: FastifyInstance }).fastify.addHook('preValidation', wait)
@@ -188,7 +189,7 @@ t.test('499 the request of a client that disconnects during authentication never
   const outgoing = httpRequest(`${other.url}/hostile/leaving`, { headers: identified })
   outgoing.on('error', () => undefined).end()
   await once(outgoing, 'finish')
-  setTimeout(() => outgoing.destroy(), 100)
+  setTimeout(() => outgoing.socket?.resetAndDestroy(), 100)
   const outcome = () => other.lines.find((line) => line.includes('"outcome"'))
   await until(() => outcome() !== undefined)
   t.match(JSON.parse(String(outcome())), { status: 499, upstream: { name: 'hostile', outcome: 'aborted', tries: 0 } })
