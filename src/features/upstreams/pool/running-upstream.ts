@@ -78,4 +78,12 @@ export class RunningUpstream {
     }
     return prefix + path.slice(rewrite.length)
   }
+
+  /** The path of a cookie, as clients see it. @returns undefined for a path that clients cannot reach */
+  publicPath(path: string): string | undefined {
+    const { prefix, rewrite } = this.declared
+    // The cookie is for every path of the service, so it is for every path below the prefix.
+    if (path === '/' || path === '') return prefix
+    return `${path}/`.startsWith(`${rewrite}/`) ? prefix + path.slice(rewrite.length) : undefined
+  }
 }
