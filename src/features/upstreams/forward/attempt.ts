@@ -111,7 +111,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
     if (kind === 'cancelled' || kind === 'ended') return
     // Before the report: the exchange may choose a backend for another attempt.
     const was_connected = kind !== 'connecting'
-    if (this.listener.isFailureOfBackend(was_connected)) {
+    if (!isUnaskedContinue(error) && this.listener.isFailureOfBackend(was_connected)) {
       const { tenant_id } = this.listener
       this.backend.breaker.fail(was_connected ? { kind: 'response', tenant_id } : { kind: 'connection' })
     } else if (kind !== 'answered') this.backend.breaker.leave()
@@ -130,6 +130,14 @@ export class Attempt implements Dispatcher.DispatchHandler {
     this.phase = { kind: 'ended' }
     this.backend.in_flight -= 1
   }
+}
+
+/**
+ * Checks whether undici gave a response up because of a `100 Continue` that the gateway did not ask for. RFC 9110 section
+ * 15.2 allows it, and undici cannot ignore it. The backend answered, so the breaker must not open for all tenants.
+ */
+function isUnaskedContinue(error: Error): boolean {
+  return (error as NodeJS.ErrnoException).code === 'UND_ERR_SOCKET' && error.message === 'bad response'
 }
 
 /**

@@ -93,6 +93,24 @@ for (const [name, status, outcome] of CASES) {
   })
 }
 
+t.test('502 an unexpected 100 of a service does not open the breaker', async (t) => {
+  const strict = { breaker: { failures: 1 } }
+  const other = await startInFront(t, [everything(hostile.origin, strict)], { on: gateway.test_database })
+  const statusOf = async (method: string, path: string, headers = identified) =>
+    (await fetch(`${other.url}/hostile/${path}`, { method, headers })).status
+  // Failed responses open the breaker only if they are of two tenants.
+  for (let round = 0; round < 25; round += 1) {
+    const headers = keyHeaders(round % 2 === 0 ? world.acme : world.globex)
+    t.equal(await statusOf('POST', 'continue', headers), 502)
+  }
+  t.ok(
+    [...(other.upstreams?.current().upstreams.values() ?? [])].every(
+      ({ backends: [backend] }) => backend?.breaker.state === 'closed',
+    ),
+  )
+  t.equal(await statusOf('GET', 'echo'), 200)
+})
+
 t.test('200 a response to HEAD with a body does not corrupt the connection', async (t) => {
   const { status, text } = await ask('HEAD', 'body-of-head')
   t.equal(status, 200)
