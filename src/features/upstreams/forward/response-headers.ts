@@ -14,7 +14,7 @@ const ADDRESSES: Readonly<Record<string, Rewrite>> = {
 }
 
 /** One link of a `Link` header (RFC 8288): a target in angle brackets, and parameters whose quoted texts may hold commas. */
-const LINK = /<([^>]*)>((?:[^",]|"(?:[^"\\]|\\.)*")*)/g
+const LINK = /<([^<>]*)>((?:[^",]|"(?:[^"\\]|\\.)*")*)/g
 
 /** Rewrites the target of each link, and removes the links that clients cannot reach. */
 function publicLink(value: string, upstream: RunningUpstream): string | undefined {
