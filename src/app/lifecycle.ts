@@ -34,7 +34,8 @@ export const HOOKS = [
 export type Hook = (typeof HOOKS)[number]
 
 /** What a stage can use. */
-export interface LifecycleContext extends Pick<Services, 'clock' | 'observe' | 'signing_keys' | 'stores'> {
+export interface LifecycleContext
+  extends Pick<Services, 'clock' | 'observe' | 'signing_keys' | 'stores' | 'upstreams'> {
   readonly config: Config
   readonly pipeline: Pipeline
 }
@@ -137,8 +138,10 @@ export const LIFECYCLE: readonly Stage[] = [
     name: 'CORS',
     hooks: { onRequest: 'Answers preflights and sets the CORS headers.' },
     place: 'Before the refusal of unknown paths: a page must be able to read that refusal.',
-    install: (app, { pipeline, config, stores, clock }) =>
-      installCors(app, pipeline, config.cors_origins, originLookup(stores), clock),
+    install: (app, { pipeline, config, stores, upstreams, clock }) => {
+      const upstreamAt = (path: string) => upstreams?.current().upstreamAt(path)
+      return installCors(app, pipeline, config.cors_origins, originLookup(stores), upstreamAt, clock)
+    },
   },
   {
     name: 'unrouted',

@@ -3,7 +3,7 @@
  * close codes, and from 4000 on the codes of this product.
  */
 export const CLOSE_CODES = {
-  /** The relay saw no frame for too long, or the other side of the relay disconnected without a close frame. */
+  /** The client of a relay disconnected without a close frame, or did not answer a ping. */
   going_away: 1001,
   /** Not in a close frame: the peer sent a close frame without a code. */
   no_status: 1005,

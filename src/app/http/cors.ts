@@ -1,5 +1,7 @@
-import cors from '@fastify/cors'
+import cors, { type FastifyCorsOptions } from '@fastify/cors'
 import type { FastifyInstance } from 'fastify'
+import { READ_HEADERS, SENT_HEADERS } from '../../contract/headers.js'
+import type { RunningUpstream } from '../../features/upstreams/pool/running-upstream.js'
 import { BoundedMap } from '../../kernel/bounded-map.js'
 import { open } from '../../kernel/request/access.js'
 import type { Clock } from '../../kernel/time/clock.js'
@@ -9,17 +11,6 @@ const PREFLIGHT_SECONDS = 600
 /** How long the gateway caches whether an origin is listed. It bounds look-ups, because a client can send any origin. */
 export const ORIGIN_REMEMBERED_MS = 5_000
 const ORIGINS_REMEMBERED_MAX = 1_000
-
-const EXPOSED = ['Retry-After', 'RateLimit', 'RateLimit-Policy', 'X-Request-ID', 'Link', 'ETag', 'WWW-Authenticate']
-const ALLOWED = [
-  'Authorization',
-  'Content-Type',
-  'X-TENANT-ID',
-  'X-TENANT-API-KEY',
-  'X-Request-ID',
-  'If-Match',
-  'Idempotency-Key',
-]
 
 /**
  * Installs CORS. A preflight carries no credentials and names no tenant, so the gateway allows every origin that
@@ -32,27 +23,63 @@ export async function installCors(
   pipeline: Pipeline,
   configured: readonly string[],
   isListed: (origin: string) => Promise<boolean>,
+  upstreamAt: (path: string) => RunningUpstream | undefined,
   clock: Clock,
 ): Promise<void> {
   const remembered = rememberingOrigins(isListed, clock)
+  const headersOf = corsHeaders()
+  const origin: FastifyCorsOptions['origin'] = (origin, answer) => {
+    if (origin === undefined) return answer(null, false)
+    if (configured.includes(origin)) return answer(null, origin)
+    remembered(origin).then((is_listed) => answer(null, is_listed ? origin : false), answer as (error: Error) => void)
+  }
   await pipeline.admit(open().access, () =>
     app.register(cors, {
-      origin: (origin, answer) => {
-        if (origin === undefined) return answer(null, false)
-        if (configured.includes(origin)) return answer(null, origin)
-        remembered(origin).then(
-          (is_listed) => answer(null, is_listed ? origin : false),
-          answer as (error: Error) => void,
-        )
+      delegator: (request, answerOptions) => {
+        const { allowed, exposed } = headersOf(upstreamAt(request.originalUrl.split('?', 1)[0] as string))
+        answerOptions(null, {
+          origin,
+          credentials: false,
+          methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+          allowedHeaders: allowed,
+          exposedHeaders: exposed,
+          maxAge: PREFLIGHT_SECONDS,
+          strictPreflight: false,
+        })
       },
-      credentials: false,
-      methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-      allowedHeaders: ALLOWED,
-      exposedHeaders: EXPOSED,
-      maxAge: PREFLIGHT_SECONDS,
-      strictPreflight: false,
     }),
   )
+}
+
+interface CorsHeaders {
+  readonly allowed: string[]
+  readonly exposed: string[]
+}
+
+/**
+ * Returns the headers that a page may send to a path and read from it: those that the gateway reads and sends, and for the
+ * path of an upstream those that pass to it and from it.
+ */
+function corsHeaders(): (upstream: RunningUpstream | undefined) => CorsHeaders {
+  const own: CorsHeaders = { allowed: [...READ_HEADERS], exposed: [...SENT_HEADERS] }
+  const of_upstreams = new WeakMap<RunningUpstream, CorsHeaders>()
+  return (upstream) => {
+    if (upstream === undefined) return own
+    let headers = of_upstreams.get(upstream)
+    if (headers === undefined) {
+      headers = {
+        allowed: joined(own.allowed, upstream.request_headers),
+        exposed: joined(own.exposed, upstream.response_headers),
+      }
+      of_upstreams.set(upstream, headers)
+    }
+    return headers
+  }
+}
+
+function joined(own: readonly string[], more: Iterable<string>): string[] {
+  const names = new Set(own.map((name) => name.toLowerCase()))
+  return [...own, ...[...more].filter((name) => !names.has(name))]
 }
 
 /** Caches for a short time whether an origin is listed. After a failed look-up the origin is not listed, and that is not cached. */

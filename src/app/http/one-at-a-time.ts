@@ -62,12 +62,20 @@ export function oneAtATime(handle: Handler): Handler {
   }
 }
 
+/** A property of `http.Server` that the types of Node do not have. */
+interface HalfOpen {
+  /** Whether a client that has closed its sending side still gets its responses. */
+  httpAllowHalfOpen?: boolean
+}
+
 /** Creates the HTTP server of Fastify, whose connections pass on their requests one at a time. */
 export function createOrderedServer(handle: Handler, options: FastifyServerOptions): Server {
   const ordered = oneAtATime(handle)
-  const server = createServer((options as { http?: object }).http ?? {}, ordered)
+  const server: Server & HalfOpen = createServer((options as { http?: object }).http ?? {}, ordered)
   server.keepAliveTimeout = options.keepAliveTimeout ?? 0
   server.requestTimeout = options.requestTimeout ?? 0
+  // A client may close its sending side after its request (RFC 9112 section 9.6). It still waits for the response.
+  server.httpAllowHalfOpen = true
   server.setTimeout(options.connectionTimeout ?? 0)
   // `Expect: 100-continue` (RFC 9110 section 10.1.1) is answered after the pipeline has authorised the request, so that a
   // refused client does not send its body. Node would answer any other expectation by itself, without the budgets.

@@ -1,15 +1,14 @@
-import { writtenOrigin } from '../../kernel/page-origin.js'
+import { pageOriginOf } from '../../kernel/config/page-origin.js'
 import { assertValid } from '../../kernel/problems/validation.js'
 
 /**
- * Checks that each value is an origin as a browser sends it (RFC 6454 section 6.2): lower case, no default port, and no
- * path. Any other value would never equal an Origin header, and the tenant could not find out why.
+ * Checks that each value is an origin as a browser or an app sends it: lower case, no default port, and no path. Any other value would never equal an Origin header, and the tenant could not find out why.
  *
  * @throws Problem `validation_failed`
  */
 export function checkOrigins(origins: readonly string[] | undefined): void {
   const errors = (origins ?? []).flatMap((origin, position) => {
-    const written = writtenOrigin(origin)
+    const written = pageOriginOf(origin)
     if (written === origin) return []
     const hint =
       written === undefined

@@ -2,13 +2,16 @@ import { type Static, Type } from 'typebox'
 import type { TenantRow } from '../../kernel/identity/tenants-table.js'
 import { Name, Nullable, Origin, strictObject } from '../../kernel/rest/schemas.js'
 
+/** An origin of any scheme: apps have origins such as `capacitor://localhost`. `checkOrigins` checks the rest. */
+const PageOrigin = Type.String({ ...Origin, pattern: '^[a-z][a-z0-9+.-]*://[^/?#@*\\s]+$' })
+
 export const NewTenant = strictObject({
   name: Name,
   allowed_origins: Type.Optional(
-    Type.Array(Origin, {
+    Type.Array(PageOrigin, {
       maxItems: 50,
       uniqueItems: true,
-      description: 'The exact origins of browser pages, such as https://app.example.com.',
+      description: 'The exact origins of pages and apps, such as https://app.example.com or capacitor://localhost.',
     }),
   ),
 })
@@ -16,7 +19,7 @@ export const NewTenant = strictObject({
 export const TenantChange = strictObject(
   {
     name: Type.Optional(Name),
-    allowed_origins: Type.Optional(Type.Array(Origin, { maxItems: 50, uniqueItems: true })),
+    allowed_origins: Type.Optional(Type.Array(PageOrigin, { maxItems: 50, uniqueItems: true })),
   },
   { minProperties: 1 },
 )

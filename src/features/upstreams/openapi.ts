@@ -7,6 +7,7 @@ import { namesOf } from './manifest/template.js'
 /** The problems of the gateway while it forwards a request. */
 const OF_FORWARDING: readonly ProblemCode[] = [
   'ambiguous_path',
+  'malformed_request',
   'body_too_large',
   'unsupported_media_type',
   'upstream_unreachable',
@@ -20,6 +21,7 @@ const OF_HANDSHAKES: readonly ProblemCode[] = [
   'ambiguous_path',
   'upgrade_required',
   'upstream_unreachable',
+  'upstream_bad_answer',
   'upstream_no_web_socket',
   'upstream_timeout',
 ]
@@ -52,7 +54,7 @@ function routeIn(route: DeclaredRoute, rules: AccessRules) {
   return {
     ...operationOf(route),
     summary: summary ?? `${method} ${url}`,
-    ...(method !== 'GET' && method !== 'DELETE' && { requestBody: { content: { '*/*': {} } } }),
+    ...(method !== 'GET' && route.body_bytes_max !== undefined && { requestBody: { content: { '*/*': {} } } }),
     responses: {
       200: { description: `The response of ${upstream}, unchanged`, content: { '*/*': {} } },
       default: { description: `Any other response of ${upstream}, unchanged`, content: { '*/*': {} } },

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import ipaddr from 'ipaddr.js'
 import { type Budgets, type ConnectionLimits, readBudgets } from '../limits/budgets.js'
 import type { MailConfig } from '../mail/mailer.js'
-import { writtenOrigin } from '../page-origin.js'
 import { ConfigurationError, type Environment } from './env.js'
+import { pageOriginOf } from './page-origin.js'
 
 /** Where the gateway keeps its rows: in a folder of this process, or in a PostgreSQL server through a pool. */
 export type StorageConfig =
@@ -104,9 +104,10 @@ function checkedNetwork(text: string): string {
   return text
 }
 
-/** Checks an origin: it must be as a browser sends it. @throws ConfigurationError */
+/** Checks an origin as a browser or an app sends it. */
 function checkedOrigin(variable: string, text: string): string {
-  if (writtenOrigin(text) !== text)
-    throw new ConfigurationError(`${variable}: must be a list of exact origins such as https://app.example.com`)
-  return text
+  if (pageOriginOf(text) === text) return text
+  throw new ConfigurationError(
+    `${variable}: must be a list of exact origins such as https://app.example.com or capacitor://localhost`,
+  )
 }

@@ -40,15 +40,17 @@ export async function waitForMessage(
     if (event.kind === 'chat_message' && event.message.seq > after) settle()
   }
   const hangUp = () => settle()
-  request.raw.socket.once('close', hangUp)
+  const { socket } = request.raw
+  // A client that closes its sending side may have left. If it has not, it gets its response now instead of later.
+  socket.once('close', hangUp).once('end', hangUp)
   // A client that disconnected before this line emits no other event.
-  if (request.raw.socket.destroyed) settle()
+  if (socket.destroyed || socket.readableEnded) settle()
   try {
     follower.listen(onEvent)
     await follower.reach(admission.last_seq)
     if (follower.position <= after) await settled
   } finally {
-    request.raw.socket.off('close', hangUp)
+    socket.off('close', hangUp).off('end', hangUp)
     follower.leave(onEvent)
     connection.gone()
   }

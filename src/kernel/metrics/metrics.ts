@@ -63,12 +63,13 @@ export function openMetrics(database: Database, usageDropped: () => number): Met
       this.set({ state: 'waiting' }, waiting)
     },
   })
-  new Gauge({
+  new Counter({
     name: 'gatehouse_usage_dropped_total',
     help: 'Requests missing in the usage, because too many usage counters were waiting to be written.',
     registers,
     collect() {
-      this.set(usageDropped())
+      this.reset()
+      this.inc(usageDropped())
     },
   })
 

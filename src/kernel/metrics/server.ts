@@ -10,7 +10,9 @@ const TIMEOUT_MS = 5_000
  */
 export async function serveMetrics(app: FastifyInstance, metrics: Metrics, host: string, port: number): Promise<void> {
   const server = createServer((request, response) => {
-    if (request.method !== 'GET' || request.url !== '/metrics') {
+    const path = request.url?.split('?', 1)[0]
+    // Scrapers add parameters, and monitors ask with HEAD, whose response Node sends without the body.
+    if ((request.method !== 'GET' && request.method !== 'HEAD') || path !== '/metrics') {
       response.writeHead(404).end()
       return
     }

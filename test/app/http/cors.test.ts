@@ -1,4 +1,5 @@
 import { ORIGIN_REMEMBERED_MS } from '../../../src/app/http/cors.js'
+import { everything, startInFront } from '../../features/upstreams/behind-gateway.js'
 import { startGateway, type TestGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
 import { t } from '../../helpers/t.js'
@@ -42,6 +43,8 @@ t.test('204 a preflight from an origin that CORS_ORIGINS or any tenant lists, al
         'x-tenant-api-key',
         'x-request-id',
         'if-match',
+        'if-none-match',
+        'last-event-id',
       ])
         t.ok(names.includes(name), name)
       t.notOk(names.includes('x-evil'), 'a requested header that is not in the list')
@@ -111,9 +114,31 @@ t.test('a page of a listed origin may read every response, also a refusal, and t
   for (const { headers, status } of answers) {
     t.equal(headers.get('access-control-allow-origin'), origin, String(status))
     const exposed = (headers.get('access-control-expose-headers') ?? '').split(', ')
-    for (const name of ['Retry-After', 'RateLimit', 'RateLimit-Policy', 'X-Request-ID', 'Link', 'ETag'])
+    const names = ['Retry-After', 'RateLimit', 'RateLimit-Policy', 'X-Request-ID', 'Link', 'ETag', 'Location']
+    for (const name of [...names, 'Idempotency-Replayed', 'Deprecation', 'Sunset', 'Content-Disposition'])
       t.ok(exposed.includes(name), name)
   }
+})
+
+t.test('204 a page may send and read the headers that pass to and from an upstream, on its paths only', async (t) => {
+  const upstream = everything('http://127.0.0.1:9', { headers: { request: ['x-custom'], response: ['x-total-count'] } })
+  const other = await startInFront(t, [upstream], { on: gateway.test_database })
+  const origin = 'https://acme.example'
+  const namesOf = async (path: string) => {
+    const { headers } = await preflight(origin, path, other)
+    const list = (name: string) => (headers.get(name) ?? '').toLowerCase().split(', ')
+    return { allowed: list('access-control-allow-headers'), exposed: list('access-control-expose-headers') }
+  }
+  const there = await namesOf('/hostile/items?page=2')
+  for (const name of ['x-custom', 'range', 'prefer', 'if-none-match', 'last-event-id', 'authorization', 'x-tenant-id'])
+    t.ok(there.allowed.includes(name), name)
+  for (const name of ['x-total-count', 'content-range', 'location', 'retry-after', 'preference-applied'])
+    t.ok(there.exposed.includes(name), name)
+  for (const path of ['/v1/customers', '/hostiles/items']) {
+    const here = await namesOf(path)
+    t.notOk(here.allowed.includes('x-custom') || here.exposed.includes('x-total-count'), path)
+  }
+  t.equal(new Set(there.allowed).size, there.allowed.length, 'no name twice')
 })
 
 // Attack: a preflight succeeds for the pages of all tenants. A page of one tenant then sends a request to another tenant.

@@ -22,6 +22,18 @@ t.test('431 more than 100 header lines, on every route', async (t) => {
   expectProblem(t, many, 431, 'headers_too_large', '1201 lines')
 })
 
+// Attack: hides a second request in the body of a GET. A server or proxy that ignores the body reads it as a request.
+t.test('400 a body of GET or HEAD, on every route', async (t) => {
+  for (const path of ['/livez', '/v1/customers', '/nowhere']) {
+    for (const framing of ['Content-Length: 3', 'Transfer-Encoding: chunked']) {
+      const answer = await sendBytes(gateway, `${head(`GET ${path} HTTP/1.1`, 'Host: x', framing)}1\r\n`)
+      expectProblem(t, answer, 400, 'malformed_request', `${framing} to ${path}`)
+    }
+  }
+  const empty = await sendBytes(gateway, head('GET /livez HTTP/1.1', 'Host: x', 'Content-Length: 0'))
+  t.equal(empty.status, 200, 'an empty body')
+})
+
 // Attack: the client sends a header twice. A proxy checks the first line, and the gateway uses the second.
 t.test('400 a second line of a header that identifies the caller or the host', async (t) => {
   const { authorization, ...tenant } = await world.as('owner')

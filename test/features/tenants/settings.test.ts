@@ -41,6 +41,31 @@ t.test('200 a new origin is allowed, and a removed origin refused, at the next r
 })
 
 // Attack: a tenant changes its own plan, its trial or its suspension.
+t.test(
+  '200 an app whose origin has another scheme is allowed, in the list, in preflights and in requests',
+  async (t) => {
+    const origins = [
+      'capacitor://localhost',
+      'ionic://localhost',
+      'tauri://localhost',
+      'chrome-extension://abcdefghijklmnopabcdefghijklmnop',
+      'moz-extension://d3b07384-d9a0-4f3b-8f0e-1f2a3b4c5d6e',
+      'app://obsidian.md',
+      'myapp://localhost:8080',
+    ]
+    t.match(await patch({ allowed_origins: origins }), { status: 200, body: { allowed_origins: origins } })
+    gateway.clock.advance(ORIGIN_REMEMBERED_MS)
+    for (const origin of origins) {
+      t.equal((await from(origin)).status, 200, origin)
+      const headers = { origin, 'access-control-request-method': 'GET' }
+      const preflight = await ask(gateway, '/v1/customers', { method: 'OPTIONS', headers })
+      t.equal(preflight.headers.get('access-control-allow-origin'), origin)
+    }
+    t.equal((await from('capacitor://localhost:1')).status, 403, 'another port')
+    t.equal((await patch({ allowed_origins: ['https://acme.example'] })).status, 200)
+  },
+)
+
 t.test('400 fields of the platform, and origins that no browser sends', async (t) => {
   const before = await gateway.sql(`select * from tenants where id = '${acme.id}'`)
   for (const [field, value] of Object.entries({
@@ -82,6 +107,15 @@ t.test('400 fields of the platform, and origins that no browser sends', async (t
     'https://*',
     'https://a.example:*',
     'http://a*.example:8080',
+    'capacitor://*',
+    'capacitor://localhost/',
+    'capacitor://localhost/path',
+    'capacitor://user@localhost',
+    'capacitor://',
+    'CAPACITOR://localhost',
+    'file://localhost',
+    'ws://a.example',
+    'javascript:alert(1)',
   ]) {
     t.equal((await patch({ allowed_origins: [origin] })).status, 400, origin)
   }

@@ -82,11 +82,28 @@ t.test('404 for every other path and method on the metrics port, and for /metric
     ['GET', '/'],
     ['GET', '/metrics/'],
     ['GET', '/v1/customers'],
-    ['GET', '/metrics?x=1'],
+    ['GET', '/metricsx?x=1'],
   ]) {
     t.equal((await fetch(metrics_url + path, { method: method as string })).status, 404, `${method} ${path}`)
   }
   t.equal((await ask(gateway, '/metrics')).status, 404, '/metrics on the gateway port')
+})
+
+t.test('200 the metrics page with parameters, and with HEAD', async (t) => {
+  t.equal((await fetch(`${metrics_url}/metrics?x=1`)).status, 200)
+  const head = await fetch(`${metrics_url}/metrics`, { method: 'HEAD' })
+  t.equal(head.status, 200)
+  t.equal(await head.text(), '')
+})
+
+t.test('only a counter has a name that ends in _total, as Prometheus expects', async (t) => {
+  const text = await (await fetch(`${metrics_url}/metrics`)).text()
+  const types = [...text.matchAll(/^# TYPE (gatehouse_\S+_total) (\w+)$/gm)].map(([, name, type]) => `${name} ${type}`)
+  t.ok(types.length > 2)
+  t.same(
+    types.filter((each) => !each.endsWith(' counter')),
+    [],
+  )
 })
 
 // Attack: an attacker who can reach the machine over the network reads the metrics.

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { Problem } from '../../../kernel/problems/problems.js'
+import { hasBody } from '../../../kernel/request/body.js'
 import type { Step } from '../../../kernel/request/gate.js'
 import { isDecodable } from '../../../kernel/rest/urls.js'
 import { speaksWebSocket } from '../../../kernel/sockets/web-sockets.js'
@@ -16,6 +17,12 @@ const SINGLE_HEADERS: ReadonlySet<string> = new Set(['authorization', 'host', 'x
  */
 const CREDENTIAL_IN_URL =
   /gh[kr]_[\w-]{8}|(?<![\w-])(?=[\w-]*eyJ[\w-]{8})[\w-]+\.|[?&](access_token|refresh_token|api_?key|x-tenant-api-key|password)=/i
+
+/**
+ * Methods whose body has no meaning (RFC 9110 sections 9.3.1, 9.3.2 and 9.3.8). A service that ignores the body reads it as
+ * the next request on the connection, which other tenants share.
+ */
+const BODILESS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'TRACE'])
 
 type RequestProblem =
   | 'headers_too_large'
@@ -39,6 +46,9 @@ export const checkRequest: Step<RequestProblem> = (_gate, request) => {
   }
   if (names.size !== seen) return new Problem('duplicate_header')
   if (!isReadable(request.raw.httpVersion, names.has('host'))) return new Problem('malformed_request')
+  if (BODILESS.has(request.method) && hasBody(request.raw)) {
+    return new Problem('malformed_request', { detail: `A ${request.method} request must not have a body.` })
+  }
   if (CREDENTIAL_IN_URL.test(request.originalUrl)) return new Problem('credentials_in_url')
   if (!isDecodable(request.originalUrl)) return new Problem('malformed_request')
   if (hasLongParameter(request)) return new Problem('uri_too_long')

@@ -46,6 +46,10 @@ export function openEventStream(options: StreamOptions, request: FastifyRequest,
   const opened = live.open(request, required(request.findings.admission), transport)
   const { connection } = opened
   reply.raw.on('close', () => connection.gone())
+  // A stream has no end that the client could wait for, so a client that closes its sending side has left.
+  const { socket } = request.raw
+  if (socket.readableEnded) reply.raw.destroy()
+  else socket.once('end', () => reply.raw.destroy())
   transport.begin()
   observe(request, 200, reply.elapsedTime)
   // If the client disconnected before the listener was attached, no event follows, and the connection would stay counted.

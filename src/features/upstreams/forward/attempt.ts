@@ -15,9 +15,9 @@ export interface AttemptListener {
   onData(chunk: Buffer): boolean
   onComplete(): void
   /** Whether a failure counts against the backend. It does not if the client caused it, or may have. */
-  isFailureOfBackend(is_connected: boolean): boolean
-  /** The attempt failed. A cancelled attempt reports nothing. */
-  onFailure(error: Error): void
+  isFailureOfBackend(was_connected: boolean): boolean
+  /** The attempt failed. A cancelled attempt reports nothing. Without a connection, the backend received nothing. */
+  onFailure(error: Error, was_connected: boolean): void
   /** No connection to the backend was free in time. The attempt is cancelled. */
   onConnectTimeout(): void
 }
@@ -86,6 +86,10 @@ export class Attempt implements Dispatcher.DispatchHandler {
       if (phase.interims > INTERIM_MAX) phase.abort(new Error('too many interim responses'))
       return true
     }
+    if (hasForbiddenBody(status, raw_headers)) {
+      phase.abort(new Error(`a ${status} with a body`))
+      return true
+    }
     this.phase = { kind: 'answered', abort: phase.abort }
     this.backend.breaker.succeed()
     this.listener.onHead(status, raw_headers, resume)
@@ -106,12 +110,12 @@ export class Attempt implements Dispatcher.DispatchHandler {
     this.end()
     if (kind === 'cancelled' || kind === 'ended') return
     // Before the report: the exchange may choose a backend for another attempt.
-    const is_connected = kind !== 'connecting'
-    if (this.listener.isFailureOfBackend(is_connected)) {
+    const was_connected = kind !== 'connecting'
+    if (!isUnaskedContinue(error) && this.listener.isFailureOfBackend(was_connected)) {
       const { tenant_id } = this.listener
-      this.backend.breaker.fail(is_connected ? { kind: 'response', tenant_id } : { kind: 'connection' })
+      this.backend.breaker.fail(was_connected ? { kind: 'response', tenant_id } : { kind: 'connection' })
     } else if (kind !== 'answered') this.backend.breaker.leave()
-    this.listener.onFailure(error)
+    this.listener.onFailure(error, was_connected)
   }
 
   private onConnectTimeout(): void {
@@ -126,4 +130,25 @@ export class Attempt implements Dispatcher.DispatchHandler {
     this.phase = { kind: 'ended' }
     this.backend.in_flight -= 1
   }
+}
+
+/**
+ * Checks whether undici gave a response up because of a `100 Continue` that the gateway did not ask for. RFC 9110 section
+ * 15.2 allows it, and undici cannot ignore it. The backend answered, so the breaker must not open for all tenants.
+ */
+function isUnaskedContinue(error: Error): boolean {
+  return (error as NodeJS.ErrnoException).code === 'UND_ERR_SOCKET' && error.message === 'bad response'
+}
+
+/**
+ * Checks whether a response announces a body that its status forbids (RFC 9110 sections 15.3.5 and 15.3.6). Node would
+ * send neither the body nor a response that the client can read. A 304 may name the length of the body that it does not have.
+ */
+function hasForbiddenBody(status: number, raw_headers: readonly Buffer[]): boolean {
+  if (status !== 204 && status !== 205) return false
+  return raw_headers.some((name, position) => {
+    if (position % 2 !== 0) return false
+    const lower = name.toString('latin1').toLowerCase()
+    return lower === 'transfer-encoding' || (lower === 'content-length' && Number(raw_headers[position + 1]) !== 0)
+  })
 }

@@ -1,8 +1,9 @@
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../../../kernel/problems/problems.js'
 import type { Observe } from '../../../kernel/request/observe.js'
 import type { ForwardOutcome, UpstreamMetrics } from '../metrics.js'
-import type { Backend } from '../pool/backend.js'
+import type { Tries } from '../pool/tries.js'
 import { Attempt, type AttemptListener } from './attempt.js'
 import { problemOfFailure } from './failures.js'
 import type { ForwardRequest } from './forward-request.js'
@@ -11,6 +12,7 @@ import { responseHeaders } from './response-headers.js'
 /** Methods that the gateway can send twice without harm (RFC 9110 section 9.2.2). */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PUT', 'DELETE'])
 const NOT_MODIFIED = 304
+const NO_BYTES = Buffer.alloc(0)
 /** The client disconnected before the response began. Not a status of HTTP, but common in logs. */
 const CLIENT_GONE = 499
 /** How long a client may leave the response unread. Its connection to the upstream is blocked for that time. */
@@ -38,6 +40,20 @@ type State =
   /** The client has its response, or has disconnected. */
   | { readonly kind: 'over' }
 
+/**
+ * Sends the head of a response at once, because a page waits for it: `fetch` and `EventSource` open with the head, and the
+ * first byte of the body can come much later. Node would keep the head until then. What arrived together with the head
+ * leaves in the same packet.
+ */
+function sendHead(raw: ServerResponse, status: number, headers: OutgoingHttpHeaders): void {
+  const { socket } = raw
+  socket?.cork()
+  raw.writeHead(status, headers)
+  // Not flushHeaders(): it encodes the head as UTF-8, and the bytes of the upstream must not change.
+  raw.write(NO_BYTES)
+  process.nextTick(() => socket?.uncork())
+}
+
 const CHOOSING: State = { kind: 'choosing' }
 const OVER: State = { kind: 'over' }
 
@@ -56,7 +72,7 @@ const NEXT: Readonly<Record<State['kind'], readonly State['kind'][]>> = {
  * off where the upstream broke off, so that a client never takes a part for the whole.
  */
 export class ProxyExchange implements AttemptListener {
-  private readonly tried: Backend[] = []
+  private readonly tries: Tries
   private readonly started_ms = performance.now()
   private has_share = false
   private state: State = CHOOSING
@@ -67,6 +83,7 @@ export class ProxyExchange implements AttemptListener {
     private readonly forward: ForwardRequest,
     private readonly observers: ExchangeObservers,
   ) {
+    this.tries = forward.upstream.tries(forward.timeout_ms)
     reply.raw.on('close', () => this.onClose())
   }
 
@@ -95,7 +112,7 @@ export class ProxyExchange implements AttemptListener {
     const headers = responseHeaders(reply.getHeaders(), raw_headers, this.forward.upstream)
     this.note('answered', status)
     reply.hijack()
-    reply.raw.writeHead(status, headers)
+    sendHead(reply.raw, status, headers)
     // Complete without a body. undici would report the bytes that Content-Length announces as missing.
     if (status === NOT_MODIFIED) this.finish()
   }
@@ -120,20 +137,20 @@ export class ProxyExchange implements AttemptListener {
     if (this.state.kind === 'answering') this.finish()
   }
 
-  isFailureOfBackend(is_connected: boolean): boolean {
+  isFailureOfBackend(was_connected: boolean): boolean {
     const { body } = this.forward
     if (this.state.kind === 'over' || body?.errored instanceof Problem) return false
     // While the gateway still waits for the body of the client, a timeout may be the fault of the client.
-    return !is_connected || body?.readableEnded !== false
+    return !was_connected || body?.readableEnded !== false
   }
 
-  onFailure(error: Error): void {
+  onFailure(error: Error, was_connected: boolean): void {
     if (this.state.kind === 'over') return
     const refusal = this.forward.body?.errored
     const problem = problemOfFailure(error)
     if (refusal instanceof Problem) this.refuse('refused', refusal)
     else if (this.state.kind === 'answering') this.breakOff(problem)
-    else if (this.canRetry(problem)) {
+    else if (this.canRetry(problem, was_connected)) {
       this.become(CHOOSING)
       this.sendToNext()
     } else this.refuse(problem.code === 'upstream_timeout' ? 'timeout' : 'failed', problem)
@@ -154,27 +171,26 @@ export class ProxyExchange implements AttemptListener {
   private sendToNext(): void {
     if (this.hasClientLeft()) return
     const { upstream } = this.forward
-    const backend = upstream.choose(this.tried)
+    const backend = this.tries.next()
     if (backend === undefined) {
       const retry_after = { 'retry-after': String(upstream.retrySeconds()) }
       this.refuse('unavailable', new Problem('upstream_unavailable', { headers: retry_after }))
       return
     }
-    this.tried.push(backend)
     const attempt = new Attempt(backend, this)
     this.become({ kind: 'sent', attempt })
     attempt.send(this.forward)
   }
 
-  /** Retries only what is safe to send twice and has no body, and only if the client has not waited for a timeout. */
-  private canRetry({ code }: Problem): boolean {
-    const { upstream, method, body } = this.forward
-    return (
-      code !== 'upstream_timeout' &&
-      body === undefined &&
-      IDEMPOTENT.has(method) &&
-      this.tried.length <= upstream.declared.retries
-    )
+  /**
+   * A request with a body can go to another backend only if no backend has received a part of the body. After a timeout of
+   * a backend that has the request, the client has waited long enough.
+   */
+  private canRetry({ code }: Problem, was_connected: boolean): boolean {
+    const { method, body } = this.forward
+    if (body !== undefined && (body.destroyed || body.readableDidRead)) return false
+    const is_repeatable = body === undefined && IDEMPOTENT.has(method) && code !== 'upstream_timeout'
+    return this.tries.canFollow({ was_connected, is_repeatable })
   }
 
   /** The response is complete for the client. The attempt may still have to end. */
@@ -232,8 +248,8 @@ export class ProxyExchange implements AttemptListener {
   private note(outcome: ForwardOutcome, status: number | undefined): void {
     const { name } = this.forward.upstream.declared
     const duration_ms = performance.now() - this.started_ms
-    this.request.findings.upstream = { name, outcome, status, tries: this.tried.length }
-    this.observers.metrics.forwarded(name, outcome, duration_ms, this.tried.length)
+    this.request.findings.upstream = { name, outcome, status, tries: this.tries.count }
+    this.observers.metrics.forwarded(name, outcome, duration_ms, this.tries.count)
   }
 
   /** Whether the tenant may use another connection of the upstream: other tenants need some too. */

@@ -1,11 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { SigningKeys } from '../../../kernel/config/secrets.js'
+import { hasBody } from '../../../kernel/request/body.js'
 import { required } from '../../../kernel/request/findings.js'
 import type { Clock } from '../../../kernel/time/clock.js'
 import type { RunningUpstream } from '../pool/running-upstream.js'
 import { type ExchangeObservers, ProxyExchange } from './exchange.js'
 import { identityTokens } from './identity.js'
-import { checkBodyLength, hasBody, RequestBody } from './request-body.js'
+import { checkBody, RequestBody } from './request-body.js'
 import { requestHeaders } from './request-headers.js'
 
 export interface ForwarderOptions extends ExchangeObservers {
@@ -15,7 +16,7 @@ export interface ForwarderOptions extends ExchangeObservers {
 }
 
 export interface Forwarder {
-  /** Forwards a request to the upstream of its route. @throws Problem `body_too_large` */
+  /** Forwards a request to the upstream of its route. @throws Problem `malformed_request`, `body_too_large` */
   forward(request: FastifyRequest, reply: FastifyReply): void
   /** The headers of a request as its upstream receives them: names and values in turn. */
   headersFor(request: FastifyRequest, upstream: RunningUpstream): string[]
@@ -36,11 +37,11 @@ export async function openForwarder(app: FastifyInstance, options: ForwarderOpti
       if (!('method' in route)) throw new Error('a socket is not forwarded')
       const { method, raw } = request
       const { body_bytes_max, timeout_ms } = route
-      checkBodyLength(raw, body_bytes_max)
+      checkBody(raw, route)
       const headers = headersFor(request, upstream)
       const length = request.headers['content-length']
       if (length !== undefined) headers.push('content-length', length)
-      const body = hasBody(raw) ? new RequestBody(raw, body_bytes_max) : undefined
+      const body = hasBody(raw) ? new RequestBody(raw, body_bytes_max ?? 0) : undefined
       new ProxyExchange(request, reply, { upstream, method, path, headers, body, timeout_ms }, options).start()
     },
   }

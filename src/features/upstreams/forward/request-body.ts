@@ -1,15 +1,21 @@
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import { Problem } from '../../../kernel/problems/problems.js'
+import { hasBody } from '../../../kernel/request/body.js'
+import type { DeclaredRoute } from '../manifest/manifest.js'
 
-/** Checks whether a request has a body: Content-Length or Transfer-Encoding (RFC 9112 section 6). */
-export function hasBody({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
-}
-
-/** Refuses a body whose Content-Length is too large. @throws Problem `body_too_large` */
-export function checkBodyLength({ headers }: IncomingMessage, bytes_max: number): void {
-  if (Number(headers['content-length'] ?? 0) > bytes_max) throw tooLarge()
+/**
+ * Refuses a body that the route does not take, or whose Content-Length is too large. A service that ignores the body of a
+ * DELETE reads it as the next request on a connection that other tenants share, so the manifest must declare one.
+ *
+ * @throws Problem `malformed_request`, `body_too_large`
+ */
+export function checkBody(raw: IncomingMessage, { method, body_bytes_max }: DeclaredRoute): void {
+  if (body_bytes_max === undefined) {
+    if (!hasBody(raw)) return
+    throw new Problem('malformed_request', { detail: `This ${method} route of the service takes no body.` })
+  }
+  if (Number(raw.headers['content-length'] ?? 0) > body_bytes_max) throw tooLarge()
 }
 
 /** Discards the rest of the body, which the client still sends. */

@@ -5,6 +5,9 @@ import { DEFAULTS, type WrittenUpstream } from './manifest-schema.js'
 type WrittenRoute = NonNullable<WrittenUpstream['routes']>[number]
 type WrittenSocket = NonNullable<WrittenUpstream['websockets']>[number]
 
+/** A route with one of these methods takes a body only if the manifest says how long it may be. */
+const BODILESS: ReadonlySet<string> = new Set(['GET', 'DELETE'])
+
 /** Fills in the defaults of an upstream. */
 export function completeUpstream(written: WrittenUpstream, ca: string | undefined): Upstream {
   const nextId = operationIds(written.name)
@@ -35,7 +38,7 @@ function completeRoute(upstream: WrittenUpstream, route: WrittenRoute, operation
     ...completeDeclared(upstream, route, operation_id),
     method: route.method,
     budget: completeBudget(route.budget),
-    body_bytes_max: route.body_bytes_max ?? DEFAULTS.body_bytes_max,
+    body_bytes_max: route.body_bytes_max ?? (BODILESS.has(route.method) ? undefined : DEFAULTS.body_bytes_max),
   }
 }
 

@@ -72,7 +72,12 @@ const Route = section(
       }),
     ),
     body_bytes_max: Type.Optional(
-      Type.Integer({ minimum: 0, maximum: 10_737_418_240, default: DEFAULTS.body_bytes_max }),
+      Type.Integer({
+        minimum: 0,
+        maximum: 10_737_418_240,
+        default: DEFAULTS.body_bytes_max,
+        description: 'The longest body. A DELETE route without this field takes no body, and GET never takes one.',
+      }),
     ),
     timeout_ms: Type.Optional(Timeout),
   },
@@ -135,7 +140,7 @@ const UpstreamSchema = section(
         maximum: 3,
         default: DEFAULTS.retries,
         description:
-          'How often the gateway repeats a GET, HEAD, PUT or DELETE without a body after a failed connection.',
+          'How often the gateway repeats a handshake, or a GET, HEAD, PUT or DELETE without a body, after a connection broke. If an origin accepts no connection, the other origins are tried in any case.',
       }),
     ),
     connections_max: Type.Optional(

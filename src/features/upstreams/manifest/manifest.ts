@@ -61,7 +61,8 @@ export interface DeclaredRoute extends Declared {
   readonly method: Method
   /** What each tenant may spend on this route; undefined: no budget of its own. */
   readonly budget: Size | undefined
-  readonly body_bytes_max: number
+  /** Undefined if the route takes no body. */
+  readonly body_bytes_max: number | undefined
 }
 
 export interface DeclaredSocket extends Declared {

@@ -4,7 +4,7 @@ import type { Upstream } from '../manifest/manifest.js'
 import { Breaker, type BreakerState } from './breaker.js'
 
 /** A connection that takes longer to open has failed. A request can have a shorter timeout. */
-const CONNECT_MS = 5_000
+export const CONNECT_MS = 5_000
 /** Node closes an idle connection after 5 s, so the gateway must not reuse one that is older. */
 const KEEP_ALIVE_MS = 4_000
 const KEEP_ALIVE_MS_MAX = 60_000

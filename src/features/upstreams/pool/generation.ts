@@ -58,6 +58,14 @@ export class Generation {
     return this.of_sockets(path)
   }
 
+  /** Finds the upstream below whose prefix a path is, whether or not a route matches the path. */
+  upstreamAt(path: string): RunningUpstream | undefined {
+    for (const upstream of this.upstreams.values()) {
+      if (`${path}/`.startsWith(`${upstream.declared.prefix}/`)) return upstream
+    }
+    return undefined
+  }
+
   /** Returns the methods of a path, for `Allow`. */
   methodsOf(path: string): string[] {
     const methods = [...this.by_method].filter(([, match]) => match(path) !== undefined).map(([method]) => method)

@@ -4,6 +4,7 @@ import { requestHeaderNames, responseHeaderNames } from '../manifest/header-name
 import type { Upstream } from '../manifest/manifest.js'
 import { Backend } from './backend.js'
 import type { BreakerState } from './breaker.js'
+import { Tries } from './tries.js'
 
 /** An upstream of the current manifest, or of an earlier one that still has requests in flight. */
 export class RunningUpstream {
@@ -29,8 +30,14 @@ export class RunningUpstream {
     this.response_headers = responseHeaderNames(declared.headers.response)
   }
 
+  /** Begins the tries of one request or handshake. */
+  tries(timeout_ms: number): Tries {
+    const { retries, origins } = this.declared
+    return new Tries({ backends: origins.length, retries, timeout_ms }, (tried) => this.choose(tried))
+  }
+
   /** The next backend that can take a request (round robin). It returns one that was tried only if there is no other. */
-  choose(tried: readonly Backend[]): Backend | undefined {
+  private choose(tried: readonly Backend[]): Backend | undefined {
     const { backends } = this
     let second: Backend | undefined
     for (let step = 0; step < backends.length; step += 1) {
@@ -70,5 +77,13 @@ export class RunningUpstream {
       return origin === '' ? location : undefined
     }
     return prefix + path.slice(rewrite.length)
+  }
+
+  /** The path of a cookie, as clients see it. @returns undefined for a path that clients cannot reach */
+  publicPath(path: string): string | undefined {
+    const { prefix, rewrite } = this.declared
+    // The cookie is for every path of the service, so it is for every path below the prefix.
+    if (path === '/' || path === '') return prefix
+    return `${path}/`.startsWith(`${rewrite}/`) ? prefix + path.slice(rewrite.length) : undefined
   }
 }

@@ -4,9 +4,9 @@ import type { Generation } from '../pool/generation.js'
 
 /** The problem of a handshake for a path without a WebSocket. It lists the routes that the page can poll instead. */
 export function noSocket(generation: Generation, path: string): Problem {
-  const upstream = generation.manifest.upstreams.find(({ prefix }) => `${path}/`.startsWith(`${prefix}/`))
+  const upstream = generation.upstreamAt(path)
   if (upstream === undefined) return new Problem('not_found')
-  const { poll, advice } = alternativesOf(upstream)
+  const { poll, advice } = alternativesOf(upstream.declared)
   const detail = `This path has no WebSocket. ${advice}`
   const code = generation.find('GET', path) === undefined ? 'not_found' : 'no_web_socket'
   return new Problem(code, { detail, members: { poll } })

@@ -1,5 +1,8 @@
+import { randomBytes } from 'node:crypto'
 import { WebSocket } from 'ws'
 import { CLOSE_CODES } from '../../../contract/close-codes.js'
+
+const PING_BYTES = 16
 
 /** The limits of one relayed connection. */
 export interface RelayLimits {
@@ -7,8 +10,8 @@ export interface RelayLimits {
   readonly held_bytes_max: number
   /** How long one side may block the other one. */
   readonly stalled_ms_max: number
-  /** How long a side may be silent, without a ping too, before the relay closes it. */
-  readonly idle_ms_max: number
+  /** How often the relay pings both sides. A side that sends nothing until the next ping is disconnected. */
+  readonly ping_every_ms: number
 }
 
 export interface Relay {
@@ -20,7 +23,8 @@ export interface Relay {
 
 /**
  * Relays messages, pings and pongs between two open sockets. Both must have `autoPong: false`. When one closes, the relay
- * closes the other one with the same code and reason.
+ * closes the other one with the same code and reason. It pings both sides, so that a proxy does not close a quiet connection
+ * and a lost side is found.
  *
  * It reads a side only as fast as the other side takes the data. All listeners are attached before it returns, so early
  * messages are not lost.
@@ -29,14 +33,17 @@ export function relay(caller: WebSocket, upstream: WebSocket, limits: RelayLimit
   const close = (code: number, reason: string) => {
     for (const socket of [caller, upstream]) end(socket, code, reason)
   }
-  const idle = setTimeout(() => close(CLOSE_CODES.going_away, 'idle'), limits.idle_ms_max)
   const stall = (slow: WebSocket) => {
     // This side does not read, so it would not read a close frame either.
     slow.terminate()
     close(CLOSE_CODES.try_again_later, 'the other side does not read')
   }
-  pump(caller, upstream, limits, () => idle.refresh(), stall)
-  pump(upstream, caller, limits, () => idle.refresh(), stall)
+  const pulses = [pulse(caller), pulse(upstream)] as const
+  pump(caller, upstream, limits, pulses[0], stall)
+  pump(upstream, caller, limits, pulses[1], stall)
+  const pinging = setInterval(() => {
+    for (const each of pulses) each.beat()
+  }, limits.ping_every_ms)
 
   let is_upstream_broken = false
   upstream.on('error', () => {
@@ -51,7 +58,7 @@ export function relay(caller: WebSocket, upstream: WebSocket, limits: RelayLimit
       if (isSendable(code) && !is_upstream_broken) end(caller, code, reason)
       else end(caller, CLOSE_CODES.bad_gateway, 'the upstream broke off')
     }),
-  ]).then(() => clearTimeout(idle))
+  ]).then(() => clearInterval(pinging))
   caller.resume()
   upstream.resume()
   return { close, ended }
@@ -63,12 +70,40 @@ async function closed(socket: WebSocket): Promise<{ code: number; reason: Buffer
   return new Promise((resolve) => socket.once('close', (code, reason) => resolve({ code, reason })))
 }
 
+/** Whether one side still answers. */
+interface Pulse {
+  /** The side sent a frame. Returns whether it is the answer to a ping of the relay, which the other side did not send. */
+  note(pong?: Buffer): boolean
+  /** Pings the side, or disconnects it if it sent nothing since the last ping. */
+  beat(): void
+}
+
+function pulse(socket: WebSocket): Pulse {
+  // The pongs of the other side's pings must pass. This text cannot be guessed, so no ping of a side has it.
+  const text = randomBytes(PING_BYTES)
+  let has_answered = true
+  return {
+    note(pong) {
+      has_answered = true
+      return pong?.equals(text) === true
+    },
+    beat() {
+      if (socket.readyState !== WebSocket.OPEN) return
+      // The pong of a paused side cannot be read. The limit for a slow side applies instead.
+      if (has_answered || socket.isPaused) {
+        has_answered = socket.isPaused
+        socket.ping(text)
+      } else socket.terminate()
+    },
+  }
+}
+
 /** Forwards the frames of one side, and stops reading it while the other side is slow. */
 function pump(
   from: WebSocket,
   to: WebSocket,
   { held_bytes_max, stalled_ms_max }: RelayLimits,
-  onFrame: () => void,
+  pulse: Pulse,
   onStall: (slow: WebSocket) => void,
 ): void {
   let waiting: NodeJS.Timeout | undefined
@@ -79,7 +114,6 @@ function pump(
     from.resume()
   }
   const pass = (write: (done: () => void) => void) => {
-    onFrame()
     if (to.readyState !== WebSocket.OPEN) return
     write(release)
     if (waiting === undefined && to.bufferedAmount > held_bytes_max) {
@@ -87,9 +121,17 @@ function pump(
       waiting = setTimeout(onStall, stalled_ms_max, to)
     }
   }
-  from.on('message', (data, binary) => pass((done) => to.send(data, { binary }, done)))
-  from.on('ping', (data) => pass((done) => to.ping(data, undefined, done)))
-  from.on('pong', (data) => pass((done) => to.pong(data, undefined, done)))
+  from.on('message', (data, binary) => {
+    pulse.note()
+    pass((done) => to.send(data, { binary }, done))
+  })
+  from.on('ping', (data) => {
+    pulse.note()
+    pass((done) => to.ping(data, undefined, done))
+  })
+  from.on('pong', (data) => {
+    if (!pulse.note(data)) pass((done) => to.pong(data, undefined, done))
+  })
   to.once('close', () => {
     clearTimeout(waiting)
     waiting = undefined

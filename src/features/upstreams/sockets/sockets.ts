@@ -17,7 +17,9 @@ import { OpenRelays } from './open-relays.js'
 import { type RelayLimits, relay } from './relay.js'
 import { connectUpstream } from './upstream-handshake.js'
 
-const LIMITS: RelayLimits = { held_bytes_max: 262_144, stalled_ms_max: 30_000, idle_ms_max: 120_000 }
+/** Proxies close a connection that is silent for 60 s. */
+const PING_EVERY_MS = 30_000
+const LIMITS: RelayLimits = { held_bytes_max: 262_144, stalled_ms_max: 30_000, ping_every_ms: PING_EVERY_MS }
 const RETRY_AFTER_SECONDS = 5
 
 export interface SocketOptions {

@@ -2,10 +2,10 @@ import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
 import { Problem } from '../../../kernel/problems/problems.js'
 import type { DeclaredSocket } from '../manifest/manifest.js'
-import type { Backend } from '../pool/backend.js'
+import { type Backend, CONNECT_MS } from '../pool/backend.js'
 import type { RunningUpstream } from '../pool/running-upstream.js'
 import { alternativesOf } from './alternatives.js'
-import { type DialFailure, dial } from './relay-dial.js'
+import { DialFailure, dial } from './relay-dial.js'
 
 export interface UpstreamHandshake {
   readonly declared: DeclaredSocket
@@ -21,17 +21,30 @@ export interface UpstreamHandshake {
 }
 
 /**
- * Opens a WebSocket to a backend of an upstream.
+ * Opens a WebSocket to a backend of an upstream. If the connection fails, it tries the next backend.
  *
  * @returns the open socket, or the problem that says why there is none: the client gets it over HTTP
  * @throws Problem `upstream_unavailable` if no backend can take a connection
  */
 export async function connectUpstream(handshake: UpstreamHandshake): Promise<WebSocket | Problem> {
-  const { declared, upstream, path, protocols, headers, tenant_id, client } = handshake
-  const backend = upstream.choose([])
-  if (backend === undefined) {
-    throw new Problem('upstream_unavailable', { headers: { 'retry-after': String(upstream.retrySeconds()) } })
+  const { declared, upstream } = handshake
+  const tries = upstream.tries(declared.timeout_ms)
+  for (;;) {
+    const backend = tries.next()
+    if (backend === undefined) {
+      throw new Problem('upstream_unavailable', { headers: { 'retry-after': String(upstream.retrySeconds()) } })
+    }
+    const outcome = await connectBackend(backend, handshake)
+    if (!(outcome instanceof DialFailure)) return outcome
+    const { kind, was_connected } = outcome
+    const is_repeatable = kind === 'broken'
+    const is_final = kind === 'refused' || kind === 'aborted'
+    if (is_final || !tries.canFollow({ was_connected, is_repeatable })) return problemOf(outcome, upstream)
   }
+}
+
+async function connectBackend(backend: Backend, handshake: UpstreamHandshake): Promise<WebSocket | DialFailure> {
+  const { declared, upstream, path, protocols, headers, tenant_id, client } = handshake
   const { timeout_ms, message_bytes_max } = declared
   const { ca } = upstream.declared
   const url = backend.url.replace(/^http/, 'ws') + path
@@ -40,31 +53,33 @@ export async function connectUpstream(handshake: UpstreamHandshake): Promise<Web
   client.once('close', abort)
   backend.breaker.enter()
   try {
-    const dialling = { url, headers: recordOf(headers), protocols, message_bytes_max, timeout_ms, ca }
+    const limits = { message_bytes_max, timeout_ms, connect_ms: CONNECT_MS }
+    const dialling = { url, headers: recordOf(headers), protocols, ...limits, ca }
     const socket = await dial(dialling, client_left.signal)
     backend.breaker.succeed()
     return socket
   } catch (error) {
     const failure = error as DialFailure
     noteFailure(backend, failure, tenant_id)
-    return problemOf(failure, upstream)
+    return failure
   } finally {
     client.off('close', abort)
   }
 }
 
-function noteFailure({ breaker }: Backend, { kind }: DialFailure, tenant_id: string): void {
+function noteFailure({ breaker }: Backend, { kind, was_connected }: DialFailure, tenant_id: string): void {
   if (kind === 'refused') breaker.succeed()
   else if (kind === 'aborted') breaker.leave()
-  else if (kind === 'timeout') breaker.fail({ kind: 'response', tenant_id })
-  else breaker.fail({ kind: 'connection' })
+  else breaker.fail(was_connected ? { kind: 'response', tenant_id } : { kind: 'connection' })
 }
 
-function problemOf({ kind, status, message, cause }: DialFailure, { declared }: RunningUpstream): Problem {
+function problemOf({ kind, response, message, cause }: DialFailure, { declared }: RunningUpstream): Problem {
   const internal = `${declared.name}: ${message} ${cause ?? ''}`.trim()
   if (kind === 'timeout') return new Problem('upstream_timeout', { internal, cause })
-  if (kind !== 'refused') return new Problem('upstream_unreachable', { internal, cause })
+  if (kind === 'broken') return new Problem('upstream_bad_answer', { internal, cause })
+  if (response === undefined) return new Problem('upstream_unreachable', { internal, cause })
   const { poll, advice } = alternativesOf(declared)
+  const status = response.statusCode
   return new Problem('upstream_no_web_socket', {
     internal,
     detail: `The service behind the gateway answered ${status} to the handshake: it has no such WebSocket. ${advice}`,

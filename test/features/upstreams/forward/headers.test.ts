@@ -1,3 +1,5 @@
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import { ask, askRaw } from '../../../helpers/requests.js'
 import { t } from '../../../helpers/t.js'
@@ -232,3 +234,26 @@ t.test('the gateway reuses an identity token only while its claims are correct',
   gateway.clock.advance(31_000)
   t.not(await tokenNow(), first, 'less than 30 s before it expires')
 })
+
+// Attack: sends header bytes that an encoding on the way would change, so that the upstream sees another value than the
+// gateway checked.
+t.test(
+  '200 the bytes of a header reach the upstream unchanged: without a body, with a body, and in chunks',
+  async (t) => {
+    const bytes = Buffer.from('caf\xe9 \xc3\xa9 \xff', 'latin1')
+    const { hostname, port } = new URL(gateway.url)
+    const lines = Object.entries(owner).map(([name, value]) => `${name}: ${value}\r\n`)
+    const head = (first: string) =>
+      `${first} HTTP/1.1\r\nHost: x\r\n${lines.join('')}Connection: close\r\nAccept-Language: `
+    for (const [first, rest] of [
+      ['GET /training/status', '\r\n\r\n'],
+      ['POST /training/start', '\r\nContent-Length: 2\r\n\r\n{}'],
+      ['PUT /training/files/x', '\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n'],
+    ] as const) {
+      const socket = connect(Number(port), hostname)
+      socket.write(Buffer.concat([Buffer.from(head(first)), bytes, Buffer.from(rest)]))
+      t.match(await text(socket), /^HTTP\/1.1 200/, first)
+      t.equal(service.lastHeaders()['accept-language'], bytes.toString('latin1'), first)
+    }
+  },
+)

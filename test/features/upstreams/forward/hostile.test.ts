@@ -44,6 +44,11 @@ const CASES: readonly (readonly [name: string, status: number, outcome?: string]
   ['length-and-chunks', 502],
   ['until-close', 200, 'until the end'],
   ['body-of-204', 204, ''],
+  ['length-of-204', 502],
+  ['chunks-of-204', 502],
+  ['length-of-205', 502],
+  ['empty-204', 204, ''],
+  ['empty-205', 205, ''],
   ['body-of-304', 304, ''],
   // The Content-Length of the response to a GET (RFC 9110 section 8.6). Many servers send it with 304.
   ['length-of-304', 304, ''],
@@ -87,6 +92,24 @@ for (const [name, status, outcome] of CASES) {
     await stillWorks(t)
   })
 }
+
+t.test('502 an unexpected 100 of a service does not open the breaker', async (t) => {
+  const strict = { breaker: { failures: 1 } }
+  const other = await startInFront(t, [everything(hostile.origin, strict)], { on: gateway.test_database })
+  const statusOf = async (method: string, path: string, headers = identified) =>
+    (await fetch(`${other.url}/hostile/${path}`, { method, headers })).status
+  // Failed responses open the breaker only if they are of two tenants.
+  for (let round = 0; round < 25; round += 1) {
+    const headers = keyHeaders(round % 2 === 0 ? world.acme : world.globex)
+    t.equal(await statusOf('POST', 'continue', headers), 502)
+  }
+  t.ok(
+    [...(other.upstreams?.current().upstreams.values() ?? [])].every(
+      ({ backends: [backend] }) => backend?.breaker.state === 'closed',
+    ),
+  )
+  t.equal(await statusOf('GET', 'echo'), 200)
+})
 
 t.test('200 a response to HEAD with a body does not corrupt the connection', async (t) => {
   const { status, text } = await ask('HEAD', 'body-of-head')
@@ -162,7 +185,7 @@ t.test('a client that disconnects ends its upstream request', async (t) => {
   outgoing.on('error', () => undefined).end()
   await until(() => hostile.received.length > before)
   const open = hostile.connections()
-  outgoing.destroy()
+  outgoing.socket?.resetAndDestroy()
   await until(() => hostile.connections() < open, TIMEOUT_MS * 20)
   await stillWorks(t)
 })
@@ -171,7 +194,8 @@ t.test('a client that disconnects ends its upstream request', async (t) => {
 // each such request would hold a connection until a timeout.
 t.test('499 the request of a client that disconnects during authentication never reaches the upstream', async (t) => {
   const wait = async ({ url, raw }: FastifyRequest) => {
-    if (url.includes('/leaving') && !raw.socket.destroyed) await once(raw.socket, 'close')
+    if (!url.includes('/leaving') || raw.socket.destroyed) return
+    await new Promise((resolve) => raw.socket.once('close', resolve))
   }
   const hold = (message: unknown) => {
     ;(message as { fastify: FastifyInstance }).fastify.addHook('preValidation', wait)
@@ -183,7 +207,7 @@ t.test('499 the request of a client that disconnects during authentication never
   const outgoing = httpRequest(`${other.url}/hostile/leaving`, { headers: identified })
   outgoing.on('error', () => undefined).end()
   await once(outgoing, 'finish')
-  setTimeout(() => outgoing.destroy(), 100)
+  setTimeout(() => outgoing.socket?.resetAndDestroy(), 100)
   const outcome = () => other.lines.find((line) => line.includes('"outcome"'))
   await until(() => outcome() !== undefined)
   t.match(JSON.parse(String(outcome())), { status: 499, upstream: { name: 'hostile', outcome: 'aborted', tries: 0 } })

@@ -1,3 +1,4 @@
+import { responseHeaders } from '../../../../src/features/upstreams/forward/response-headers.js'
 import { readManifest } from '../../../../src/features/upstreams/manifest/read-manifest.js'
 import { RunningUpstream } from '../../../../src/features/upstreams/pool/running-upstream.js'
 import { t } from '../../../helpers/t.js'
@@ -10,6 +11,7 @@ const { manifest } = readManifest(
         prefix: '/files',
         origin: ['http://10.0.0.1:8080', 'http://10.0.0.2:8080'],
         rewrite: '/internal/v2',
+        headers: { request: [], response: ['link', 'content-location', 'set-cookie'] },
         routes: [{ method: 'GET', path: '/*', scopes: [] }],
       },
     ],
@@ -43,4 +45,33 @@ t.test('a Location of the upstream becomes a public path or is removed; a foreig
     ['next', 'next'],
   ]
   for (const [given, told] of CASES) t.equal(upstream.publicLocation(given), told, given)
+})
+
+// Attack: reads internal addresses of an upstream from its other headers. A client also cannot use internal paths.
+t.test('the paths in Link, Content-Location and Set-Cookie become public, like those of Location', async (t) => {
+  const CASES: readonly (readonly [name: string, given: string, told: string | string[] | undefined])[] = [
+    ['content-location', '/internal/v2/a', '/files/a'],
+    ['content-location', 'http://10.0.0.1:8080/admin', undefined],
+    ['link', '</internal/v2/a?page=2>; rel="next"', '</files/a?page=2>; rel="next"'],
+    [
+      'link',
+      '<http://10.0.0.2:8080/internal/v2/a>; rel=prev; title="a, <b>", <http://10.0.0.1:8080/admin>; rel=x, <https://else.example/>; rel=y',
+      '</files/a>; rel=prev; title="a, <b>", <https://else.example/>; rel=y',
+    ],
+    ['link', '<http://10.0.0.1:8080/admin>; rel=x', undefined],
+    ['set-cookie', 'sid=1; Path=/internal/v2; Domain=up.internal; HttpOnly', ['sid=1; Path=/files; HttpOnly']],
+    ['set-cookie', 'sid=1; path=/internal/v2/a;domain=.x', ['sid=1; Path=/files/a']],
+    ['set-cookie', 'sid=1; Path=/', ['sid=1; Path=/files']],
+    ['set-cookie', 'sid=Path=/internal/v2; Path=/elsewhere', ['sid=Path=/internal/v2']],
+    ['set-cookie', 'sid=1; Secure', ['sid=1; Secure']],
+  ]
+  for (const [name, given, told] of CASES) {
+    const raw = [Buffer.from(name), Buffer.from(given)]
+    t.strictSame(responseHeaders({}, raw, upstream)[name], told, given)
+  }
+  const twice = ['a=1; Path=/internal/v2', 'b=2; Domain=x'].flatMap((value) => [
+    Buffer.from('Set-Cookie'),
+    Buffer.from(value),
+  ])
+  t.strictSame(responseHeaders({}, twice, upstream)['set-cookie'], ['a=1; Path=/files', 'b=2'])
 })

@@ -10,8 +10,16 @@ import { startHostile } from './hostile.js'
 const hostile = await startHostile()
 t.teardown(() => hostile.close())
 const gone = everything('http://127.0.0.1:9', { name: 'gone', prefix: '/gone' })
-const closed = everything('http://127.0.0.1:9', { name: 'closed', prefix: '/closed', breaker: { failures: 1 } })
-const { gateway, world } = await startBehindGateway(t, [everything(hostile.origin), gone, closed])
+const closed = everything('http://127.0.0.1:9', {
+  name: 'closed',
+  prefix: '/closed',
+  breaker: { failures: 1, open_ms: 600_000 },
+})
+const { gateway, world } = await startBehindGateway(t, [
+  everything(hostile.origin, { timeout_ms: 1_000 }),
+  gone,
+  closed,
+])
 const headers = keyHeaders(world.acme)
 const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
 const head = (line: string, more = '') => `${line} HTTP/1.1\r\nHost: x\r\n${lines.join('')}${more}\r\n`

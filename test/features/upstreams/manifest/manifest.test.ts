@@ -43,8 +43,8 @@ t.test('the reader fills in the default of every field that the manifest omits',
     headers: { request: [], response: [] },
   })
   t.match(upstream?.routes, [
-    { url: '/training/status', operation_id: 'training_get_status', timeout_ms: 10_000, body_bytes_max: 262_144 },
-    { url: '/training/start', budget: { quota: 10, window_seconds: 60 }, timeout_ms: 500 },
+    { url: '/training/status', operation_id: 'training_get_status', timeout_ms: 10_000, body_bytes_max: undefined },
+    { url: '/training/start', budget: { quota: 10, window_seconds: 60 }, timeout_ms: 500, body_bytes_max: 262_144 },
     { url: '/training/sessions/:id', operation_id: 'training_get_sessions_by_id', body_bytes_max: 0 },
   ])
   t.match(upstream?.sockets, [{ url: '/training/live', access: { kind: 'tenant', scopes: ['training:view'] } }])

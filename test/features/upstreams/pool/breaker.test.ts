@@ -156,19 +156,32 @@ t.test('every response of an upstream passes, whatever its status, and does not 
   await service.close()
 })
 
-t.test('the gateway retries an idempotent request at another origin, and never a POST', async (t) => {
-  const dead = `http://127.0.0.1:${await freePort()}`
+t.test('200 an origin that refuses connections received nothing, so any request goes to the next origin', async (t) => {
+  const dead = [`http://127.0.0.1:${await freePort()}`, `http://127.0.0.1:${await freePort()}`]
   const service = await startService()
-  const more = '    retries: 1\n    breaker: { failures: 1000 }\n'
-  use(trainingManifest([dead, service.origin], more))
+  const more = '    retries: 0\n    breaker: { failures: 1000 }\n'
+  use(trainingManifest([...dead, service.origin], more))
+  const body = { epochs: 3 }
   for (let round = 0; round < 6; round += 1) {
     t.equal((await ask(gateway, '/training/status', { headers })).status, 200)
     t.equal((await ask(gateway, '/training/sessions/x', { method: 'DELETE', headers })).status, 200)
+    const posted = await ask(gateway, '/training/start', { headers, body })
+    t.match(posted, { status: 200, body: { method: 'POST', body: JSON.stringify(body) } })
+    t.equal((await ask(gateway, '/training/start', { method: 'POST', headers })).status, 200)
   }
-  const posted = []
-  for (let round = 0; round < 4; round += 1)
-    posted.push((await ask(gateway, '/training/start', { headers, body: {} })).status)
-  t.same(posted.sort(), [200, 200, 502, 502], 'origins take turns, and no POST is sent again')
+  t.equal(service.asked.length, 24, 'each request arrives once')
+  await service.close()
+})
+
+t.test('200 a trial request of the breaker that fails goes to the next origin too', async (t) => {
+  const dead = `http://127.0.0.1:${await freePort()}`
+  const service = await startService()
+  use(trainingManifest([dead, service.origin], '    retries: 0\n    breaker: { failures: 1, open_ms: 1000 }\n'))
+  for (let round = 0; round < 4; round += 1) {
+    t.equal((await ask(gateway, '/training/start', { headers, body: {} })).status, 200)
+    t.equal((await ask(gateway, '/training/start', { headers, body: {} })).status, 200)
+    gateway.clock.advance(1000)
+  }
   await service.close()
 })
 

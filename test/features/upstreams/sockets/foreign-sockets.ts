@@ -13,6 +13,9 @@ export interface ForeignSockets {
   connections(): number
   /** Bytes that `/flood` has given to its socket. */
   flooded(): number
+  /** Pings and pongs that all its sockets have received. A pong without a ping of the server counts too. */
+  pings(): number
+  pongs(): number
   close(): Promise<void>
 }
 
@@ -31,6 +34,8 @@ export async function startForeignSockets(): Promise<ForeignSockets> {
   const closes: { code: number; reason: string }[] = []
   const raw = new Set<Socket>()
   let flooded = 0
+  let pings = 0
+  let pongs = 0
   const sockets = new WebSocketServer({ noServer: true })
   const server = createServer((_request, response) => response.writeHead(426).end())
   server.on('connection', (socket) => {
@@ -81,6 +86,7 @@ export async function startForeignSockets(): Promise<ForeignSockets> {
     }
     sockets.handleUpgrade(request, socket, head, (accepted_socket) => {
       accepted_socket.on('error', () => undefined)
+      accepted_socket.on('ping', () => (pings += 1)).on('pong', () => (pongs += 1))
       accepted_socket.on('close', (code, reason) => closes.push({ code, reason: reason.toString() }))
       behave(accepted_socket, socket)
     })
@@ -93,6 +99,8 @@ export async function startForeignSockets(): Promise<ForeignSockets> {
     closes,
     connections: () => raw.size,
     flooded: () => flooded,
+    pings: () => pings,
+    pongs: () => pongs,
     async close() {
       for (const socket of raw) socket.destroy()
       server.close()

@@ -10,7 +10,7 @@ import { t } from '../../../helpers/t.js'
 import { until } from '../../../process/gateway-process.js'
 import { type ForeignSockets, startForeignSockets } from './foreign-sockets.js'
 
-const LIMITS: RelayLimits = { held_bytes_max: 262_144, stalled_ms_max: 60_000, idle_ms_max: 60_000 }
+const LIMITS: RelayLimits = { held_bytes_max: 262_144, stalled_ms_max: 60_000, ping_every_ms: 60_000 }
 const MESSAGE_BYTES_MAX = 200_000
 const MIB = 1_048_576
 /**
@@ -150,21 +150,37 @@ t.test('1013 a side that does not read for too long is disconnected, and the oth
   await relays[0]?.ended
 })
 
-t.test('1001 an idle connection is closed, and a ping keeps it open', async (t) => {
-  const { connect } = await harness(t, { ...LIMITS, idle_ms_max: 400 })
-  const { caller, closed } = await connect('/silent')
-  const started = Date.now()
-  const pings = setInterval(() => caller.ping(), 50)
-  await until(() => Date.now() - started > 900)
-  t.equal(caller.readyState, WebSocket.OPEN)
-  clearInterval(pings)
-  t.same(await closed, { code: CLOSE_CODES.going_away, reason: 'idle' })
+t.test(
+  'a quiet connection stays open: the relay pings both sides, and its pongs do not reach the other side',
+  async (t) => {
+    const { connect, foreign } = await harness(t, { ...LIMITS, ping_every_ms: 20 })
+    const { caller, next } = await connect('/echo')
+    let pings = 0
+    let pongs = 0
+    caller.on('ping', () => (pings += 1)).on('pong', () => (pongs += 1))
+    await until(() => pings > 10 && foreign.pings() > 10)
+    t.equal(pongs, 0, 'the client sent no ping, so it receives no pong')
+    t.equal(foreign.pongs(), 0)
+    caller.send('still here')
+    t.equal((await next()).data.toString(), 'still here')
+  },
+)
+
+t.test('1014 1001 a side that does not answer pings is disconnected, and the other side gets this code', async (t) => {
+  const { connect, foreign } = await harness(t, { ...LIMITS, ping_every_ms: 100 })
+  const lost_upstream = await connect('/never-reads')
+  t.equal((await lost_upstream.closed).code, CLOSE_CODES.bad_gateway)
+  const before = foreign.closes.length
+  const lost_client = await connect('/echo')
+  lost_client.caller.pause()
+  await until(() => foreign.closes.length > before)
+  t.equal(foreign.closes.at(-1)?.code, CLOSE_CODES.going_away)
 })
 
 t.test('a refused upgrade is reported with the status of the upstream, and a redirect is not followed', async (t) => {
   const { connect } = await harness(t)
   for (const status of [200, 302, 400, 401, 403, 404, 500, 503]) {
-    await failsAs(t, connect(`/refuses-${status}`), { kind: 'refused', status })
+    await failsAs(t, connect(`/refuses-${status}`), { kind: 'refused', response: { statusCode: status } })
   }
   t.end()
 })
@@ -172,15 +188,15 @@ t.test('a refused upgrade is reported with the status of the upstream, and a red
 t.test('an upstream that hangs up, sends garbage or sends the wrong key is unreachable', async (t) => {
   const { connect } = await harness(t)
   for (const path of ['/hangs-up', '/garbage', '/wrong-key']) {
-    await failsAs(t, connect(path), { kind: 'unreachable' })
+    await failsAs(t, connect(path), { kind: 'broken', was_connected: true })
   }
-  await failsAs(t, connect('/echo', { origin: 'ws://127.0.0.1:9' }), { kind: 'unreachable' })
+  await failsAs(t, connect('/echo', { origin: 'ws://127.0.0.1:9' }), { kind: 'unreachable', was_connected: false })
   t.end()
 })
 
 t.test('a dial ends if the upstream sends no response in time, or if the client disconnects', async (t) => {
   const { connect, foreign } = await harness(t)
-  await failsAs(t, connect('/never', { timeout_ms: 200 }), { kind: 'timeout' })
+  await failsAs(t, connect('/never', { timeout_ms: 200 }), { kind: 'timeout', was_connected: true })
   await failsAs(t, connect('/never', { signal: AbortSignal.timeout(200) }), { kind: 'aborted' })
   await failsAs(t, connect('/never', { signal: AbortSignal.abort() }), { kind: 'aborted' })
   await until(() => foreign.connections() === 0)
@@ -192,7 +208,7 @@ t.test('the upstream selects one of the subprotocols that the client offers', as
   t.equal(caller.protocol, 'status.v2')
 })
 
-async function failsAs(t: Test, dialling: Promise<unknown>, expected: { kind: string; status?: number }) {
+async function failsAs(t: Test, dialling: Promise<unknown>, expected: Record<string, unknown>) {
   const failure = await dialling.then(
     () => 'it was accepted',
     (error: unknown) => error,
@@ -233,7 +249,8 @@ async function harness(t: Test, limits = LIMITS) {
   async function connect(path: string, wish: Wish = {}) {
     const { origin = foreign.origin.replace('http', 'ws'), protocols = [], timeout_ms = 5_000 } = wish
     const signal = wish.signal ?? new AbortController().signal
-    const dialling = { url: origin + path, headers: {}, protocols, message_bytes_max: MESSAGE_BYTES_MAX, timeout_ms }
+    const limits = { message_bytes_max: MESSAGE_BYTES_MAX, timeout_ms, connect_ms: timeout_ms }
+    const dialling = { url: origin + path, headers: {}, protocols, ...limits }
     prepared = await dial(dialling, signal)
     const caller = new WebSocket(`ws://127.0.0.1:${port}/`, protocols)
     callers.add(caller)

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net'
 import type { Test } from 'tap'
 import { WebSocket } from 'ws'
 import { generateSigningKeys } from '../../../../src/kernel/config/secrets.js'
@@ -142,10 +142,31 @@ t.test('502 an upstream refuses the upgrade: the problem says so, and lists the 
 t.test('502 504 an upstream is unreachable, hangs up, sends garbage, or sends no response', async (t) => {
   t.match((await refused(t, '/gone/away', 502)).body, { code: 'upstream_unreachable' })
   for (const path of ['/live/hangs-up', '/live/garbage', '/live/wrong-key']) {
-    t.match((await refused(t, path, 502)).body, { code: 'upstream_unreachable' }, path)
+    t.match((await refused(t, path, 502)).body, { code: 'upstream_bad_answer' }, path)
   }
   t.match((await refused(t, '/live/never', 504)).body, { code: 'upstream_timeout' })
   await until('no connection to the upstream is open', () => foreign.connections() === 0)
+})
+
+t.test('101 an origin that refuses connections or hangs up: the handshake goes to the next origin', async (t) => {
+  const hangs_up = createTcpServer((socket) => socket.destroy()).listen(0, '127.0.0.1')
+  await once(hangs_up, 'listening')
+  t.teardown(() => hangs_up.close())
+  const { port } = hangs_up.address() as AddressInfo
+  for (const broken of ['http://127.0.0.1:9', `http://127.0.0.1:${port}`]) {
+    const gateway = await another(t, {
+      name: 'two',
+      prefix: '/two',
+      origin: [broken, foreign.origin],
+      breaker: { failures: 1_000 },
+      websockets: [{ path: '/*', scopes: [] }],
+    })
+    for (let round = 0; round < 4; round += 1) {
+      const { socket, opened } = openSocket(t, gateway, '/two/echo', { headers: owner })
+      await opened()
+      socket.close()
+    }
+  }
 })
 
 t.test('400 404 a path without a WebSocket route: the problem lists the routes to poll', async (t) => {
