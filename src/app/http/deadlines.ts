@@ -64,6 +64,8 @@ export function installDeadlines(app: FastifyInstance): void {
       else if (reply.sent) checkUnread(each, now)
       else if (now > ends_at_ms) {
         forget(all, each)
+        // The rest of the body can still arrive. It must not be taken for another request.
+        if (!reply.request.raw.complete) reply.header('connection', 'close')
         reply.send(unavailable('the handler took too long', RETRY_AFTER_SECONDS))
       }
     }

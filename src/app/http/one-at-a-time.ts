@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import { Problem } from '../../kernel/problems/problems.js'
+import { keepTurnsOf, type Turn, type Turns, turnsOf } from '../../kernel/sockets/turns.js'
 
 /** Pipelined requests of one connection that wait for their turn. */
 const WAITING_MAX = 16
@@ -9,25 +9,6 @@ const WAITING_MAX = 16
 const DROPPED_MAX = 64
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void
-
-interface Turn {
-  readonly request: IncomingMessage
-  readonly response: ServerResponse
-}
-
-/** The requests of one connection. */
-interface Turns {
-  is_taken: boolean
-  readonly waiting: Turn[]
-  /** The first request beyond the limit. It is refused, and all later requests are dropped. */
-  refused?: IncomingMessage
-  dropped: number
-}
-
-const TURNS = Symbol('turns')
-interface ConnectionWithTurns extends Socket {
-  [TURNS]?: Turns
-}
 
 /**
  * Passes on the requests of each connection one at a time: a pipelined request waits until the response before it has been
@@ -48,9 +29,8 @@ export function oneAtATime(handle: Handler): Handler {
     handle(request, response)
   }
   return (request, response) => {
-    const connection: ConnectionWithTurns = request.socket
-    connection[TURNS] ??= { is_taken: false, waiting: [], dropped: 0 }
-    const turns = connection[TURNS]
+    const connection = request.socket
+    const turns = keepTurnsOf(connection)
     if (turns.refused !== undefined) {
       turns.dropped += 1
       if (turns.dropped > DROPPED_MAX) connection.destroy()
@@ -87,8 +67,7 @@ export function createOrderedServer(handle: Handler, options: FastifyServerOptio
 /** Refuses the first request that a connection has pipelined beyond the limit, and closes the connection after it. */
 export function refuseExcess(app: FastifyInstance): void {
   app.addHook('onRequest', (request, _reply, done) => {
-    const connection: ConnectionWithTurns = request.raw.socket
-    if (connection[TURNS]?.refused !== request.raw) return done()
+    if (turnsOf(request.raw.socket)?.refused !== request.raw) return done()
     const detail = `The client sent more than ${WAITING_MAX} requests on one connection without reading the responses.`
     done(new Problem('service_unavailable', { detail, headers: { connection: 'close', 'retry-after': '1' } }))
   })

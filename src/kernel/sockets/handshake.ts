@@ -1,4 +1,5 @@
 import { IncomingMessage } from 'node:http'
+import { turnsOf } from './turns.js'
 
 /** 16 bytes in base64 (RFC 6455 section 4.1). */
 const SOCKET_KEY = /^[+/0-9A-Za-z]{22}==$/
@@ -15,8 +16,9 @@ function isHandshake({ method, headers }: IncomingMessage): boolean {
 }
 
 /**
- * A request whose `upgrade` is true only for a WebSocket handshake. The gateway ignores other upgrades, as RFC 9110
- * section 7.8 allows. Otherwise, with a listener for upgrades, Node would detach every request with an Upgrade header from
+ * A request whose `upgrade` is true only for a WebSocket handshake that is the first in line on its connection. The gateway
+ * ignores other upgrades, as RFC 9110 section 7.8 allows. Behind a response that still has the socket, nobody could accept
+ * the handshake, and nothing would close its socket. Otherwise, with a listener for upgrades, Node would detach every request with an Upgrade header from
  * its parser, and a client that offers HTTP/2 over plain text with each request would get no response.
  */
 export class GatewayRequest extends IncomingMessage {
@@ -24,7 +26,7 @@ export class GatewayRequest extends IncomingMessage {
   declare wants_upgrade: boolean
 
   get upgrade(): boolean {
-    return this.wants_upgrade && isHandshake(this)
+    return this.wants_upgrade && isHandshake(this) && turnsOf(this.socket)?.is_taken !== true
   }
 
   set upgrade(wanted: boolean | null) {

@@ -72,6 +72,26 @@ t.test('a pipelined request never runs when its connection closes before its tur
   t.equal(behind, before + 1)
 })
 
+// Attack: the client sends a WebSocket handshake behind another request in one packet. Nobody could accept it, and its socket
+// stayed open for ever, so that a few thousand connections made the gateway unreachable and one broke its shutdown.
+t.test('200 a handshake behind another request is an ordinary request, and its connection closes', async (t) => {
+  await until('earlier connections are closed', async () => (await connectionsOf()) === 0)
+  const handshake = [
+    'GET /v1/behind HTTP/1.1',
+    'Host: x',
+    'Connection: Upgrade',
+    'Upgrade: websocket',
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
+  ]
+  const clients = Array.from({ length: 20 }, () => send(`${line('/v1/behind')}${handshake.join('\r\n')}\r\n\r\n`))
+  for (const { statuses } of clients) await until('both responses arrive', () => statuses().length === 2)
+  t.same(new Set(clients.flatMap(({ statuses }) => statuses())), new Set(['200']))
+  for (const { socket } of clients) socket.end()
+  await until('the gateway has closed every connection', async () => (await connectionsOf()) === 0)
+  t.notOk(gateway.lines.some((text) => text.includes('upgrade failed')))
+})
+
 t.test('503 the request beyond 16 that wait is refused, and its connection closes after it', async (t) => {
   const { state, statuses } = send(line('/v1/slow') + line('/v1/behind').repeat(30))
   await until('the first handler runs', () => slow === 3)
