@@ -18,7 +18,7 @@ const WORKERS = 3
 const APART = /\/test\/(browser|foreign)\//
 /** They start processes, load the machine fully, or take long. Only --all runs them. */
 const SECOND_TIER =
-  /\/test\/(process\/|matrix\/next-request|guards\/fuzz|features\/(auth\/(flood|timing|late-login)|management\/late-change|conversations\/stream\/storm|upstreams\/forward\/(hostile|interleaved|streams))\.)/
+  /\/test\/(process\/|matrix\/next-request|guards\/fuzz|app\/http\/unread|features\/(auth\/(flood|timing|late-login)|management\/late-change|conversations\/stream\/storm|upstreams\/forward\/(hostile|interleaved|streams))\.)/
 /** They measure time, or load the machine fully. No other test runs at the same time. */
 const QUIET = /\/(auth\/(timing|flood)|stream\/storm)\./
 

@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { connect, type Socket } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { t } from '../helpers/t.js'
-import { demoFolder, FILE_MS_MAX, startGatewayProcess, until } from './gateway-process.js'
+import { demoFolder, FILE_MS_MAX, startGatewayProcess } from './gateway-process.js'
 
 t.setTimeout(FILE_MS_MAX)
 
@@ -147,12 +146,11 @@ t.test(
         socket.pause().write(text)
         sockets.push(socket)
       }
-      for (let sample = 0; sample < 20; sample += 1) {
-        await sleep(50)
+      // Another client is answered all the time. Each response also shows that the gateway has gone on with the packets.
+      for (let sample = 0; sample < 200; sample += 1) {
+        t.equal((await fetch(`${gateway.url}/livez`)).status, 200)
         most = Math.max(most, memoryMib())
       }
-      await until(async () => (await fetch(`${gateway.url}/livez`)).status === 200)
-      most = Math.max(most, memoryMib())
       for (const socket of sockets) socket.destroy()
       t.ok(most - before <= GROWTH_MIB_MAX, `${operation.path}: ${before.toFixed(0)} to ${most.toFixed(0)} MiB`)
     }
