@@ -1,92 +1,17 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import closeWithGrace from 'close-with-grace'
-import type { FastifyInstance } from 'fastify'
-import { pino } from 'pino'
-import { type Demo, demoCommands, seedDemo } from './app/demo/index.js'
-import { createGateway } from './app/gateway.js'
-import { logOptions } from './app/logging.js'
-import { openUpstreams, reloadUpstreams } from './features/upstreams/pool/upstreams.js'
 import { configure } from './kernel/config/config.js'
 import { ConfigurationError, readEnvironment } from './kernel/config/env.js'
 import { loadSecrets } from './kernel/config/secrets.js'
-import { openDatabase } from './kernel/database/open.js'
-import { checkPreconditions } from './kernel/database/preconditions.js'
 
-/**
- * A stop ends within 10 s, before the supervisor sends SIGKILL. First, readiness fails while the gateway still answers
- * requests, so that load balancers stop sending new ones. Second, the listener closes and requests in flight finish.
- * Third, after FINISH_MS, the process closes the connections that are still open.
- */
-const UNREADY_MS = { production: 2_000, otherwise: 250 }
-const FINISH_MS = 6_000
-const STOP_MS_MAX = 9_500
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const
-
-/** Starts the process: environment, configuration, parts, gateway. Stops it in the reverse order. */
+/** Starts the process. The gateway is imported after the checks, so that a mistake is reported at once. */
 async function main(): Promise<void> {
   const environment = readEnvironment()
   const config = configure(environment)
-  const logger = pino(logOptions(config.log_level))
-  // The manifest and the signing keys are read first, so that an error in them does not leave a new database behind.
-  const upstreams = config.upstreams_file === undefined ? undefined : openUpstreams(config.upstreams_file, Date.now)
-  const given = environment.JWT_SIGNING_KEYS === undefined ? undefined : await loadSecrets(environment, config.storage)
-  const database = await openDatabase(config.storage, (error) =>
-    logger.warn({ err: error }, 'database connection lost'),
-  )
-  try {
-    await checkPreconditions(database)
-    const secrets = given ?? (await loadSecrets(environment, config.storage))
-    let is_draining = false
-    const { app, stores } = await createGateway({
-      config,
-      secrets,
-      database,
-      clock: Date.now,
-      logger: logOptions(config.log_level),
-      isDraining: () => is_draining,
-      upstreams,
-    })
-    if (config.redis_url !== undefined) {
-      app.log.warn('REDIS_URL has no effect in this release: each replica counts budgets in its own memory')
-    }
-    const demo =
-      config.storage.engine === 'embedded' && !config.production
-        ? await seedDemo(stores, config.storage.data_dir, config.public_url)
-        : undefined
-    await app.listen({ host: config.host, port: config.port })
-    // With upstreams, SIGHUP reloads the manifest. Without, it stops the process like other signals.
-    const skip = upstreams === undefined ? [...SIGNALS] : [...SIGNALS, 'SIGHUP' as const]
-    const { close } = closeWithGrace({ delay: STOP_MS_MAX, logger: false, skip }, async ({ err }) => {
-      is_draining = true
-      app.log.info('draining')
-      if (err !== undefined) app.log.error({ err }, 'stopping after a fatal error')
-      else await sleep(config.production ? UNREADY_MS.production : UNREADY_MS.otherwise)
-      await finish(app)
-      await database.close()
-      app.log.info('stopped')
-    })
-    // A terminal sends Ctrl-C to npm and to this process, and npm forwards its own. The second one must not shorten the stop.
-    for (const signal of SIGNALS) process.on(signal, () => void (is_draining || close()))
-    if (upstreams !== undefined) process.on('SIGHUP', () => reloadUpstreams(upstreams, app.log))
-    if (demo !== undefined) process.stdout.write(demoCommands(demo, await accessOf(app, demo)))
-  } catch (error) {
-    await database.close()
-    throw error
-  }
-}
-
-/** Closes the listener and waits for requests in flight. After FINISH_MS it closes the connections that remain. */
-async function finish(app: FastifyInstance): Promise<void> {
-  const cut = setTimeout(() => app.server.closeAllConnections(), FINISH_MS)
-  await app.close()
-  clearTimeout(cut)
-}
-
-/** Logs in for the access token in the printed demo commands. */
-async function accessOf(app: FastifyInstance, { variables }: Demo): Promise<string> {
-  const payload = { email: variables.AGENT_EMAIL, password: variables.AGENT_PASSWORD }
-  const answer = await app.inject({ method: 'POST', url: '/v1/auth/login', payload })
-  return String(answer.json<{ access?: string }>().access)
+  const load = () => loadSecrets(environment, config.storage)
+  // Without this variable, the keys are in the folder of the embedded database, which does not exist before its first start.
+  const is_given = environment.JWT_SIGNING_KEYS !== undefined || config.storage.engine === 'pooled'
+  const secrets = is_given ? await load() : load
+  const { runGateway } = await import('./app/run.js')
+  await runGateway(config, secrets)
 }
 
 main().catch((error: unknown) => {

@@ -5,6 +5,7 @@ import { t } from '../helpers/t.js'
 import {
   FILE_MS_MAX,
   freePort,
+  initialisedFolder,
   readDemo,
   runProgram,
   scratchFolder,
@@ -100,7 +101,7 @@ t.test('a second start finds the same tenants, passwords and signing keys', asyn
 
 // Attack: an attacker logs in to a production gateway as a demo user, whose email address is known.
 t.test('the gateway seeds no demo in production', async (t) => {
-  const data_dir = scratchFolder(t)
+  const data_dir = await initialisedFolder(t)
   const gateway = await startGatewayProcess(t, {
     DATA_DIR: data_dir,
     HOST: '127.0.0.1',

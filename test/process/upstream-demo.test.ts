@@ -5,10 +5,10 @@ import { WebSocket } from 'ws'
 import { blocksRunAs } from '../helpers/docs.js'
 import { t } from '../helpers/t.js'
 import {
+  demoFolder,
   FILE_MS_MAX,
   freePort,
   runProgram,
-  scratchFolder,
   startProgram,
   until,
   WIDE,
@@ -18,7 +18,7 @@ import {
 t.setTimeout(FILE_MS_MAX)
 
 t.test('npm run demo:upstream starts a service behind the gateway, and both stop together', async (t) => {
-  const DATA_DIR = scratchFolder(t)
+  const DATA_DIR = await demoFolder(t)
   const [PORT, TRAINING_PORT] = [await freePort(), await freePort()]
   const npm = startProgram(t, 'npm', ['run', 'demo:upstream'], { ...WIDE, DATA_DIR, PORT, TRAINING_PORT })
   await whenReady(npm, PORT)

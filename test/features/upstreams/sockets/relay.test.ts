@@ -153,12 +153,13 @@ t.test('1013 a side that does not read for too long is disconnected, and the oth
 t.test(
   'a quiet connection stays open: the relay pings both sides, and its pongs do not reach the other side',
   async (t) => {
-    const { connect, foreign } = await harness(t, { ...LIMITS, ping_every_ms: 20 })
+    // A side must answer a ping before the next one. On a loaded machine that can take some time.
+    const { connect, foreign } = await harness(t, { ...LIMITS, ping_every_ms: 500 })
     const { caller, next } = await connect('/echo')
     let pings = 0
     let pongs = 0
     caller.on('ping', () => (pings += 1)).on('pong', () => (pongs += 1))
-    await until(() => pings > 10 && foreign.pings() > 10)
+    await until(() => pings > 1 && foreign.pings() > 1)
     t.equal(pongs, 0, 'the client sent no ping, so it receives no pong')
     t.equal(foreign.pongs(), 0)
     caller.send('still here')

@@ -1,0 +1,90 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import closeWithGrace from 'close-with-grace'
+import type { FastifyInstance } from 'fastify'
+import { pino } from 'pino'
+import { openUpstreams, reloadUpstreams } from '../features/upstreams/pool/upstreams.js'
+import type { Config } from '../kernel/config/config.js'
+import type { Secrets } from '../kernel/config/secrets.js'
+import { openDatabase } from '../kernel/database/open.js'
+import { checkPreconditions } from '../kernel/database/preconditions.js'
+import { type Demo, demoCommands, seedDemo } from './demo/index.js'
+import { createGateway } from './gateway.js'
+import { logOptions } from './logging.js'
+
+/**
+ * A stop ends within 10 s, before the supervisor sends SIGKILL. First, readiness fails while the gateway still answers
+ * requests, so that load balancers stop sending new ones. Second, the listener closes and requests in flight finish.
+ * Third, after FINISH_MS, the process closes the connections that are still open.
+ */
+const UNREADY_MS = { production: 2_000, otherwise: 250 }
+const FINISH_MS = 6_000
+const STOP_MS_MAX = 9_500
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const
+
+/**
+ * Runs the gateway until a signal stops it. Starts the parts, then the gateway; stops them in the reverse order.
+ *
+ * @param secrets the configured signing keys, or a function that makes or reads those of the data folder
+ * @throws ConfigurationError, and errors of the system and the database
+ */
+export async function runGateway(config: Config, secrets: Secrets | (() => Promise<Secrets>)): Promise<void> {
+  const logger = pino(logOptions(config.log_level))
+  // The manifest is read first, so that an error in it does not leave a new database behind.
+  const upstreams = config.upstreams_file === undefined ? undefined : openUpstreams(config.upstreams_file, Date.now)
+  const database = await openDatabase(config.storage, (error) =>
+    logger.warn({ err: error }, 'database connection lost'),
+  )
+  try {
+    await checkPreconditions(database)
+    let is_draining = false
+    const { app, stores } = await createGateway({
+      config,
+      secrets: typeof secrets === 'function' ? await secrets() : secrets,
+      database,
+      clock: Date.now,
+      logger: logOptions(config.log_level),
+      isDraining: () => is_draining,
+      upstreams,
+    })
+    if (config.redis_url !== undefined) {
+      app.log.warn('REDIS_URL has no effect in this release: each replica counts budgets in its own memory')
+    }
+    const demo =
+      config.storage.engine === 'embedded' && !config.production
+        ? await seedDemo(stores, config.storage.data_dir, config.public_url)
+        : undefined
+    await app.listen({ host: config.host, port: config.port })
+    // With upstreams, SIGHUP reloads the manifest. Without, it stops the process like other signals.
+    const skip = upstreams === undefined ? [...SIGNALS] : [...SIGNALS, 'SIGHUP' as const]
+    const { close } = closeWithGrace({ delay: STOP_MS_MAX, logger: false, skip }, async ({ err }) => {
+      is_draining = true
+      app.log.info('draining')
+      if (err !== undefined) app.log.error({ err }, 'stopping after a fatal error')
+      else await sleep(config.production ? UNREADY_MS.production : UNREADY_MS.otherwise)
+      await finish(app)
+      await database.close()
+      app.log.info('stopped')
+    })
+    // A terminal sends Ctrl-C to npm and to this process, and npm forwards its own. The second one must not shorten the stop.
+    for (const signal of SIGNALS) process.on(signal, () => void (is_draining || close()))
+    if (upstreams !== undefined) process.on('SIGHUP', () => reloadUpstreams(upstreams, app.log))
+    if (demo !== undefined) process.stdout.write(demoCommands(demo, await accessOf(app, demo)))
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+/** Closes the listener and waits for requests in flight. After FINISH_MS it closes the connections that remain. */
+async function finish(app: FastifyInstance): Promise<void> {
+  const cut = setTimeout(() => app.server.closeAllConnections(), FINISH_MS)
+  await app.close()
+  clearTimeout(cut)
+}
+
+/** Logs in for the access token in the printed demo commands. */
+async function accessOf(app: FastifyInstance, { variables }: Demo): Promise<string> {
+  const payload = { email: variables.AGENT_EMAIL, password: variables.AGENT_PASSWORD }
+  const answer = await app.inject({ method: 'POST', url: '/v1/auth/login', payload })
+  return String(answer.json<{ access?: string }>().access)
+}
