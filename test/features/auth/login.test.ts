@@ -55,22 +55,6 @@ t.test('401 an unknown user, a wrong password and a disabled user get the same r
   t.equal(seen.size, 1)
 })
 
-// Attack: measures response times. Without a hash, the response for an unknown address is 17 ms faster.
-t.test('401 an unknown user, a wrong password and a disabled user take the same time', async (t) => {
-  const kinds = { unknown: 'nobody@people.example', wrong: emailOf('agent'), disabled: emailOf('stranger') }
-  const times: Record<string, number[]> = { unknown: [], wrong: [], disabled: [] }
-  for (let round = 0; round < 21; round += 1) {
-    for (const [kind, email] of Object.entries(kinds)) {
-      const before = process.hrtime.bigint()
-      await login(email, kind === 'disabled' ? PASSWORD : WRONG)
-      times[kind]?.push(Number(process.hrtime.bigint() - before))
-    }
-  }
-  const medians = Object.values(times).map((all) => all.sort((a, b) => a - b)[10] as number)
-  const ratio = Math.max(...medians) / Math.min(...medians)
-  t.ok(ratio < 1.5, `largest median / smallest median = ${ratio.toFixed(2)}`)
-})
-
 t.test('200 an email address is the same in any case, with outer spaces and in any Unicode form', async (t) => {
   const { platform } = world
   const password_hash = await (await openPasswords()).hash(PASSWORD)
