@@ -11,6 +11,8 @@ export const CLOSE_CODES = {
   abnormal: 1006,
   /** The client sent a frame that the stream protocol does not allow. */
   policy_violation: 1008,
+  /** A side of a relay sent a message that is longer than the manifest allows. */
+  message_too_big: 1009,
   internal_error: 1011,
   /** The gateway restarts, or the upstream of a relay changed. */
   service_restart: 1012,

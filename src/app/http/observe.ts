@@ -14,6 +14,8 @@ export interface Observers {
 
 /** The statuses of refusals that the audit records: of credentials, of scopes, and of budgets. */
 const AUDITED_STATUS: ReadonlySet<number> = new Set([401, 403, 429])
+/** The codes of services behind the gateway begin with it. A limit of a service is not a refusal of the gateway. */
+const OF_A_SERVICE = 'upstream_'
 /** The label of requests without a route. Their paths are arbitrary and would each be a label of their own. */
 const NO_ROUTE = '(none)'
 
@@ -40,7 +42,7 @@ export function observing({ metrics, usage, refusals }: Observers): Observe {
         duration_ms,
       })
     }
-    if (code !== undefined && AUDITED_STATUS.has(status)) {
+    if (code !== undefined && AUDITED_STATUS.has(status) && !code.startsWith(OF_A_SERVICE)) {
       refusals.record({
         tenant_id: findings.tenant?.id ?? null,
         code,

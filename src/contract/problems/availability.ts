@@ -55,7 +55,7 @@ export const AVAILABILITY_PROBLEMS = {
     title: 'Bad response of the upstream',
     detail: 'The service behind the gateway sent no valid response.',
     explanation:
-      'The service closed the connection before its response, or its response was not valid HTTP. The service may or may not have carried out the request. The operator finds the reason in the log by the request id.',
+      'The service closed the connection before its response, its response was not valid HTTP, or it answered a WebSocket handshake with a server error. The service may or may not have carried out the request. The operator finds the reason in the log by the request id.',
   },
   upstream_no_web_socket: {
     status: 502,
@@ -63,6 +63,29 @@ export const AVAILABILITY_PROBLEMS = {
     detail: 'The service behind the gateway refused the WebSocket handshake. Poll its routes instead.',
     explanation:
       'The gateway authorised and forwarded the handshake, and the service did not upgrade the connection. upstream_status is the status of its response. Another attempt will not help. poll lists the routes of that service that you can poll instead.',
+  },
+  upstream_refused_caller: {
+    status: 502,
+    title: 'Upstream refused the caller',
+    detail: 'The gateway authorised the WebSocket handshake, but the service behind it refuses this caller.',
+    explanation:
+      'The credentials for the gateway are valid, and another attempt with them gets the same response. upstream_status is the status of the response of the service. The operator of the service decides whom it accepts.',
+  },
+  upstream_rate_limited: {
+    status: 429,
+    title: 'Upstream rate limit',
+    detail:
+      'The service behind the gateway receives too many WebSocket handshakes. Retry after the seconds in Retry-After.',
+    explanation:
+      'The service answered the handshake with 429. It is a limit of the service: no budget of the gateway is used up. Retry-After is that of the service, or 5 if it sent none.',
+  },
+  upstream_busy: {
+    status: 503,
+    title: 'Upstream busy',
+    detail:
+      'The service behind the gateway accepts no WebSocket handshakes at the moment. Retry after the seconds in Retry-After.',
+    explanation:
+      'The service answered the handshake with 503. Retry-After is that of the service, or 5 if it sent none. The gateway continues to send requests to the service.',
   },
   upstream_timeout: {
     status: 504,

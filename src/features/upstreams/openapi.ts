@@ -23,6 +23,9 @@ const OF_HANDSHAKES: readonly ProblemCode[] = [
   'upstream_unreachable',
   'upstream_bad_answer',
   'upstream_no_web_socket',
+  'upstream_refused_caller',
+  'upstream_rate_limited',
+  'upstream_busy',
   'upstream_timeout',
 ]
 
@@ -69,7 +72,7 @@ function socketIn(socket: DeclaredSocket, rules: AccessRules) {
     ...operationOf(socket),
     summary: summary ?? `WebSocket ${url}`,
     description:
-      'A WebSocket (RFC 6455): the handshake is checked like any request, with the same headers. Refused, it is accepted and closed with a code that says why, as for `streamConversation`; where the service refuses it, the answer is 502.',
+      'A WebSocket (RFC 6455): the handshake is checked like any request, with the same headers. Refused, it is accepted and closed with a code that says why, as for `streamConversation`; where the service refuses it, the answer is HTTP: 429 and 503 with Retry-After if the service asks to retry, else 502.',
     responses: {
       101: { description: `The gateway relays the frames of ${upstream}` },
       ...refusalsOf([...codesOfAccess(rules, access, false), ...OF_HANDSHAKES]),

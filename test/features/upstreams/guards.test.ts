@@ -98,9 +98,11 @@ t.test('the OpenAPI document describes a declared route as completely as a built
     tags: ['training'],
     security: operation.security,
     'x-required-scopes': ['training:view'],
-    responses: { 101: {}, 401: {}, 403: {}, 502: {} },
+    responses: { 101: {}, 401: {}, 403: {}, 429: {}, 502: {}, 503: {} },
   })
-  t.match(JSON.stringify(socket), /upstream_no_web_socket/)
+  for (const code of ['no_web_socket', 'refused_caller', 'rate_limited', 'busy']) {
+    t.match(JSON.stringify(socket), new RegExp(`upstream_${code}`))
+  }
 })
 
 t.test('every declared route gives every caller the response that its access in the manifest demands', async (t) => {

@@ -45,9 +45,9 @@ export function relay(caller: WebSocket, upstream: WebSocket, limits: RelayLimit
     for (const each of pulses) each.beat()
   }, limits.ping_every_ms)
 
-  let is_upstream_broken = false
-  upstream.on('error', () => {
-    is_upstream_broken = true
+  let upstream_error: NodeJS.ErrnoException | undefined
+  upstream.on('error', (error) => {
+    upstream_error ??= error
   })
   // ws has sent the close code of the error and closes by itself.
   caller.on('error', () => undefined)
@@ -55,7 +55,8 @@ export function relay(caller: WebSocket, upstream: WebSocket, limits: RelayLimit
     closed(caller).then(({ code, reason }) => end(upstream, isSendable(code) ? code : CLOSE_CODES.going_away, reason)),
     closed(upstream).then(({ code, reason }) => {
       // Invalid frames of the upstream are not the fault of the client.
-      if (isSendable(code) && !is_upstream_broken) end(caller, code, reason)
+      if (isTooLong(upstream_error)) end(caller, CLOSE_CODES.message_too_big, 'a message of the upstream is too long')
+      else if (isSendable(code) && upstream_error === undefined) end(caller, code, reason)
       else end(caller, CLOSE_CODES.bad_gateway, 'the upstream broke off')
     }),
   ]).then(() => clearInterval(pinging))
@@ -144,6 +145,11 @@ function end(socket: WebSocket, code: number, reason: string | Buffer): void {
   if (socket.readyState !== WebSocket.OPEN) return
   if (code === CLOSE_CODES.no_status) socket.close()
   else socket.close(code, reason)
+}
+
+/** Checks for the error of ws for a message above `maxPayload`. */
+function isTooLong(error: NodeJS.ErrnoException | undefined): boolean {
+  return error?.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
 }
 
 /** Checks whether a close frame can have this code: 1000 to 1014 except 1004 and 1006, and 3000 to 4999. 1005 is a frame without a code. */

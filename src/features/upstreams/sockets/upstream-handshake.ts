@@ -4,7 +4,7 @@ import { Problem } from '../../../kernel/problems/problems.js'
 import type { DeclaredSocket } from '../manifest/manifest.js'
 import { type Backend, CONNECT_MS } from '../pool/backend.js'
 import type { RunningUpstream } from '../pool/running-upstream.js'
-import { alternativesOf } from './alternatives.js'
+import { problemOfDial } from './dial-problems.js'
 import { DialFailure, dial } from './relay-dial.js'
 
 export interface UpstreamHandshake {
@@ -39,7 +39,7 @@ export async function connectUpstream(handshake: UpstreamHandshake): Promise<Web
     const { kind, was_connected } = outcome
     const is_repeatable = kind === 'broken'
     const is_final = kind === 'refused' || kind === 'aborted'
-    if (is_final || !tries.canFollow({ was_connected, is_repeatable })) return problemOf(outcome, upstream)
+    if (is_final || !tries.canFollow({ was_connected, is_repeatable })) return problemOfDial(outcome, upstream.declared)
   }
 }
 
@@ -71,20 +71,6 @@ function noteFailure({ breaker }: Backend, { kind, was_connected }: DialFailure,
   if (kind === 'refused') breaker.succeed()
   else if (kind === 'aborted') breaker.leave()
   else breaker.fail(was_connected ? { kind: 'response', tenant_id } : { kind: 'connection' })
-}
-
-function problemOf({ kind, response, message, cause }: DialFailure, { declared }: RunningUpstream): Problem {
-  const internal = `${declared.name}: ${message} ${cause ?? ''}`.trim()
-  if (kind === 'timeout') return new Problem('upstream_timeout', { internal, cause })
-  if (kind === 'broken') return new Problem('upstream_bad_answer', { internal, cause })
-  if (response === undefined) return new Problem('upstream_unreachable', { internal, cause })
-  const { poll, advice } = alternativesOf(declared)
-  const status = response.statusCode
-  return new Problem('upstream_no_web_socket', {
-    internal,
-    detail: `The service behind the gateway answered ${status} to the handshake: it has no such WebSocket. ${advice}`,
-    members: { upstream: declared.name, upstream_status: status, poll },
-  })
 }
 
 function recordOf(flat: readonly string[]): Record<string, string> {

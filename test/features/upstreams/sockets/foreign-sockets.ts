@@ -69,7 +69,7 @@ export async function startForeignSockets(): Promise<ForeignSockets> {
 
   server.on('upgrade', (request, socket: Socket, head) => {
     handshakes.push(request)
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost')
+    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost')
     const [, refusal] = /^\/refuses-(\d{3})$/.exec(pathname) ?? []
     // The server sends no response, but it notices that the gateway closes the connection.
     if (pathname === '/never') return void socket.resume().on('end', () => socket.end())
@@ -82,7 +82,9 @@ export async function startForeignSockets(): Promise<ForeignSockets> {
     const behave = accepted[pathname]
     if (refusal !== undefined || behave === undefined) {
       const more = refusal === '302' ? 'Location: ws://127.0.0.1:9/elsewhere\r\n' : ''
-      return socket.end(`HTTP/1.1 ${refusal ?? 404} No\r\n${more}Content-Length: 0\r\n\r\n`)
+      const retry_after = searchParams.get('retry-after')
+      const retry = retry_after === null ? '' : `Retry-After: ${retry_after}\r\n`
+      return socket.end(`HTTP/1.1 ${refusal ?? 404} No\r\n${more}${retry}Content-Length: 0\r\n\r\n`)
     }
     sockets.handleUpgrade(request, socket, head, (accepted_socket) => {
       accepted_socket.on('error', () => undefined)

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import type { IncomingHttpHeaders } from 'node:http'
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net'
 import type { Test } from 'tap'
 import { WebSocket } from 'ws'
@@ -126,7 +127,7 @@ t.test('4401 4403 a caller without access receives a close code, and the upstrea
 
 // A bare 403 to a page that retries its socket does not tell the developer that the upstream refused the upgrade.
 t.test('502 an upstream refuses the upgrade: the problem says so, and lists the routes to poll', async (t) => {
-  for (const status of [200, 302, 401, 403, 404, 500, 503]) {
+  for (const status of [200, 302, 404, 410]) {
     const { body } = await refused(t, `/live/refuses-${status}`, 502)
     t.match(body, {
       code: 'upstream_no_web_socket',
@@ -137,6 +138,51 @@ t.test('502 an upstream refuses the upgrade: the problem says so, and lists the 
     t.match(body.detail, /Poll GET \/live\/status, GET \/live\/sessions\/:id\./)
   }
   await until('no connection to the upstream is open', () => foreign.connections() === 0)
+})
+
+t.test('502 an upstream refuses the caller or fails: the problem differs from a refusal of the gateway', async (t) => {
+  for (const [status, code] of [
+    [401, 'upstream_refused_caller'],
+    [403, 'upstream_refused_caller'],
+    [500, 'upstream_bad_answer'],
+    [502, 'upstream_bad_answer'],
+  ] as const) {
+    const { body, headers } = await refused(t, `/live/refuses-${status}`, 502)
+    t.match(body, { code, upstream: 'live', upstream_status: status })
+    t.equal(headers['www-authenticate'], undefined)
+  }
+  await until('no connection to the upstream is open', () => foreign.connections() === 0)
+})
+
+t.test('429 503 of an upstream reach the client with its Retry-After, or with 5 s', async (t) => {
+  for (const [status, code] of [
+    [429, 'upstream_rate_limited'],
+    [503, 'upstream_busy'],
+  ] as const) {
+    for (const [sent, received] of [
+      ['17', '17'],
+      ['Wed, 21 Oct 2026 07:28:00 GMT', 'Wed, 21 Oct 2026 07:28:00 GMT'],
+      ['soon', '5'],
+      [undefined, '5'],
+    ] as const) {
+      const query = sent === undefined ? '' : `?retry-after=${encodeURIComponent(sent)}`
+      const { body, headers } = await refused(t, `/live/refuses-${status}${query}`, status)
+      t.match(body, { code, status, upstream: 'live', upstream_status: status })
+      t.equal(headers['retry-after'], received, `Retry-After of the service: ${sent}`)
+    }
+  }
+})
+
+t.test('a 429 of an upstream is not in the audit, because the gateway refused nothing', async (t) => {
+  const websockets = [{ path: '/*', scopes: [] }]
+  const other = await another(t, { name: 'full', prefix: '/full', origin: foreign.origin, websockets })
+  const opened = openSocket(t, other, '/full/refuses-429', { headers: owner })
+  t.equal((await opened.answer()).status, 429)
+  await openSocket(t, other, '/full/echo', { headers: { ...owner, authorization: 'Bearer x' } }).closed()
+  await other.close()
+  const events = await gateway.sql(`select changes->>'code' as code from audit_events
+    where changes->>'route' = 'GET /full/*'`)
+  t.same(events, [{ code: 'invalid_token' }])
 })
 
 t.test('502 504 an upstream is unreachable, hangs up, sends garbage, or sends no response', async (t) => {
@@ -213,12 +259,16 @@ t.test('400 an ambiguous path is refused in a WebSocket handshake too', async (t
 t.test('4321 1005 1014 an upstream closes, or breaks the connection, right after the handshake', async (t) => {
   t.match(await openSocket(t, gateway, '/live/close', { headers: owner }).closed(), { code: 4321, reason: 'as agreed' })
   t.match(await openSocket(t, gateway, '/live/close-without', { headers: owner }).closed(), { code: 1005 })
-  for (const path of ['/live/dies', '/live/invalid', '/live/masked', '/live/too-large']) {
+  for (const path of ['/live/dies', '/live/invalid', '/live/masked']) {
     t.match(await openSocket(t, gateway, path, { headers: owner }).closed(), { code: 1014 }, path)
   }
 })
 
-t.test('1009 a message is longer than message_bytes_max in the manifest', async (t) => {
+t.test('1009 a message of either side is longer than message_bytes_max in the manifest', async (t) => {
+  const before = foreign.closes.length
+  t.match(await openSocket(t, gateway, '/live/too-large', { headers: owner }).closed(), { code: 1009 })
+  await until('the upstream receives the close code', () => foreign.closes[before]?.code === 1009)
+
   const socket = openSocket(t, gateway, '/live/echo', { headers: owner })
   await socket.opened()
   socket.socket.send('x'.repeat(20_001))
@@ -320,7 +370,12 @@ interface Wish {
 /** Opens a socket through the gateway. The test terminates it at its end at the latest. */
 function openSocket(t: Test, to: Pick<TestGateway, 'url'>, path: string, { headers, protocols = [] }: Wish = {}) {
   const socket = new WebSocket(to.url.replace(/^http/, 'ws') + path, protocols, { headers })
-  const seen: { closed?: { code: number; reason: string }; status?: number; body?: string } = {}
+  const seen: {
+    closed?: { code: number; reason: string }
+    status?: number
+    body?: string
+    headers?: IncomingHttpHeaders
+  } = {}
   t.teardown(() => socket.terminate())
   // A refusal over HTTP emits an error. The tests assert the response instead.
   socket.on('error', () => undefined)
@@ -333,7 +388,7 @@ function openSocket(t: Test, to: Pick<TestGateway, 'url'>, path: string, { heade
       text += chunk
     })
     response.on('end', () => {
-      Object.assign(seen, { status: response.statusCode, body: text })
+      Object.assign(seen, { status: response.statusCode, headers: response.headers, body: text })
       socket.terminate()
     })
   })
@@ -384,5 +439,5 @@ t.test('4401 4403 a caller that loses its scope, key, session or token loses its
 async function refused(t: Test, path: string, status: number) {
   const answer = await openSocket(t, gateway, path, { headers: owner }).answer()
   t.equal(answer.status, status, path)
-  return { body: JSON.parse(String(answer.body)) }
+  return { body: JSON.parse(String(answer.body)), headers: answer.headers ?? {} }
 }
