@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici'
 import type { Backend } from '../pool/backend.js'
+import type { EndsConnection } from '../pool/connection.js'
 import type { ForwardRequest } from './forward-request.js'
 
 /** Interim responses (1xx) of one attempt. Each one restarts the timeout for the response. */
@@ -35,7 +36,8 @@ type Phase =
   | { readonly kind: 'ended' }
 
 /** One request to one backend. It keeps the count of requests in flight and the breaker of the backend right. */
-export class Attempt implements Dispatcher.DispatchHandler {
+export class Attempt implements Dispatcher.DispatchHandler, EndsConnection {
+  endConnection: (error: Error) => void = () => undefined
   private phase: Phase = { kind: 'connecting', timer: undefined }
 
   constructor(
@@ -64,12 +66,13 @@ export class Attempt implements Dispatcher.DispatchHandler {
     this.phase = { kind: 'cancelled' }
     if (phase.kind === 'connecting') clearTimeout(phase.timer)
     if (phase.kind !== 'answered') this.backend.breaker.leave()
-    if (phase.kind !== 'connecting') phase.abort()
+    if (phase.kind !== 'connecting') this.abort(phase, new Error('the client disconnected'))
   }
 
   onConnect(abort: (error?: Error) => void): void {
     const { phase } = this
     if (phase.kind === 'cancelled') {
+      // Nothing of the request was sent, so the connection can serve another one.
       abort()
       return
     }
@@ -83,11 +86,11 @@ export class Attempt implements Dispatcher.DispatchHandler {
     // Interim responses concern this connection only (RFC 9110 section 15.2).
     if (status < 200) {
       phase.interims += 1
-      if (phase.interims > INTERIM_MAX) phase.abort(new Error('too many interim responses'))
+      if (phase.interims > INTERIM_MAX) this.abort(phase, new Error('too many interim responses'))
       return true
     }
     if (hasForbiddenBody(status, raw_headers)) {
-      phase.abort(new Error(`a ${status} with a body`))
+      this.abort(phase, new Error(`a ${status} with a body`))
       return true
     }
     this.phase = { kind: 'answered', abort: phase.abort }
@@ -116,6 +119,12 @@ export class Attempt implements Dispatcher.DispatchHandler {
       this.backend.breaker.fail(was_connected ? { kind: 'response', tenant_id } : { kind: 'connection' })
     } else if (kind !== 'answered') this.backend.breaker.leave()
     this.listener.onFailure(error, was_connected)
+  }
+
+  /** Ends the connection, because more of the response could arrive on it, and the request. */
+  private abort({ abort }: Phase & { kind: 'connected' | 'answered' }, error: Error): void {
+    this.endConnection(error)
+    abort(error)
   }
 
   private onConnectTimeout(): void {

@@ -2,6 +2,7 @@ import { Pool } from 'undici'
 import type { Clock } from '../../../kernel/time/clock.js'
 import type { Upstream } from '../manifest/manifest.js'
 import { Breaker, type BreakerState } from './breaker.js'
+import { openConnection } from './connection.js'
 
 /** A connection that takes longer to open has failed. A request can have a shorter timeout. */
 export const CONNECT_MS = 5_000
@@ -42,6 +43,7 @@ export class Backend {
  */
 export function openPool(url: string, { ca }: Pick<Upstream, 'ca'>, connections: number): Pool {
   return new Pool(url, {
+    factory: openConnection,
     connections,
     pipelining: 1,
     allowH2: false,

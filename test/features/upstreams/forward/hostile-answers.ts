@@ -43,6 +43,14 @@ const kept =
   ({ send }) =>
     send(bytes)
 
+/** Sends without an end. @throws Error if the other side disconnects */
+async function repeat(send: Exchange['send'], bytes: string): Promise<never> {
+  for (;;) {
+    await send(bytes)
+    await pause(10)
+  }
+}
+
 /** The behaviour of the upstream, by the first segment of the path. */
 export const ANSWERS: Readonly<Record<string, Behaviour>> = {
   /** Returns everything that it received, as JSON. */
@@ -177,6 +185,18 @@ export const ANSWERS: Readonly<Record<string, Behaviour>> = {
       await send('\r\n')
     }
     await send('0\r\n\r\n')
+  },
+  'endless-length': async ({ send }) => {
+    await send(lines('HTTP/1.1 200 OK', `content-length: ${GIGABYTE}`))
+    await repeat(send, '.')
+  },
+  'endless-close': async ({ send }) => {
+    await send(lines('HTTP/1.1 200 OK'))
+    await repeat(send, '.')
+  },
+  'endless-chunks': async ({ send }) => {
+    await send(lines('HTTP/1.1 200 OK', 'transfer-encoding: chunked'))
+    await repeat(send, '1\r\n.\r\n')
   },
   gigabyte: async ({ send }) => {
     await send(lines('HTTP/1.1 200 OK', `content-length: ${GIGABYTE}`))

@@ -31,6 +31,8 @@ export interface Hostile {
   readonly received: readonly Received[]
   /** Connections that are open now. */
   connections(): number
+  /** Connections that were ever opened. */
+  accepted(): number
   /** Whether a connection, by the number in a request, is open. */
   isOpen(connection: number): boolean
   close(): Promise<void>
@@ -58,6 +60,7 @@ export async function startHostile(): Promise<Hostile> {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     received,
     connections: () => sockets.size,
+    accepted: () => connections,
     isOpen: (connection) => [...sockets.values()].includes(connection),
     async close() {
       for (const socket of sockets.keys()) socket.destroy()
