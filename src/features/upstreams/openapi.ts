@@ -27,6 +27,8 @@ const OF_HANDSHAKES: readonly ProblemCode[] = [
   'upstream_rate_limited',
   'upstream_busy',
   'upstream_timeout',
+  'upstream_unavailable',
+  'too_many_connections',
 ]
 
 type Paths = Record<string, Record<string, unknown>>
@@ -61,7 +63,11 @@ function routeIn(route: DeclaredRoute, rules: AccessRules) {
     responses: {
       200: { description: `The response of ${upstream}, unchanged`, content: { '*/*': {} } },
       default: { description: `Any other response of ${upstream}, unchanged`, content: { '*/*': {} } },
-      ...refusalsOf([...codesOfAccess(rules, access, false), ...OF_FORWARDING]),
+      ...refusalsOf([
+        ...codesOfAccess(rules, access, false),
+        ...OF_FORWARDING,
+        ...(route.stream === undefined ? [] : ['too_many_connections' as const]),
+      ]),
     },
   }
 }

@@ -9,6 +9,8 @@ import type { Step } from '../../kernel/request/gate.js'
 import type { Observe } from '../../kernel/request/observe.js'
 import type { Bus } from '../../kernel/store/bus.js'
 import type { Clock } from '../../kernel/time/clock.js'
+import { OpenConnections } from './access/open-connections.js'
+import { watchingAccess } from './access/watch-access.js'
 import { openForwarder } from './forward/forward.js'
 import type { Forwarding } from './forward/forwarding.js'
 import { targetOf } from './forward/path.js'
@@ -47,8 +49,13 @@ export interface UpstreamOptions {
 export async function forwardToUpstreams(app: FastifyInstance, options: UpstreamOptions): Promise<void> {
   const { upstreams, signing_keys, public_url, clock, facts, rules, bus, observe } = options
   const metrics = openUpstreamMetrics(options.metrics.registry, upstreams)
-  const { forward, headersFor } = await openForwarder(app, { signing_keys, public_url, clock, metrics, observe })
-  const relaySocket = relaySockets(app, { upstreams, facts, rules, bus, clock, public_url, observe, headersFor })
+  const connections = new OpenConnections({ facts, rules, bus, clock, log: app.log })
+  upstreams.onReload(() => connections.onManifestChanged())
+  app.addHook('preClose', () => connections.close())
+  const watchAccess = watchingAccess(connections, upstreams)
+  const forwarder = { signing_keys, public_url, clock, metrics, observe, watchAccess }
+  const { forward, headersFor } = await openForwarder(app, forwarder)
+  const relaySocket = relaySockets(app, { public_url, observe, watchAccess, headersFor })
   upstreams.reportTo(reportsOf(app, metrics))
   app.addHook('onClose', () => upstreams.close())
 
@@ -110,7 +117,7 @@ function matchDeclared(upstreams: Upstreams): Step {
       generation.enter()
       reply.raw.once('close', () => generation.leave())
     }
-    const forwarding: Forwarding = { route, upstream, path: upstream.pathOf(path) + query }
+    const forwarding: Forwarding = { route, upstream, public_path: path, path: upstream.pathOf(path) + query }
     Object.assign(request.findings, { matched: route, forwarding })
   }
 }

@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici'
-import type { Backend } from '../pool/backend.js'
+import type { Backend, Lane } from '../pool/backend.js'
 import type { EndsConnection } from '../pool/connection.js'
 import type { ForwardRequest } from './forward-request.js'
 
@@ -38,6 +38,7 @@ type Phase =
 /** One request to one backend. It keeps the count of requests in flight and the breaker of the backend right. */
 export class Attempt implements Dispatcher.DispatchHandler, EndsConnection {
   endConnection: (error: Error) => void = () => undefined
+  private lane: Lane | undefined
   private phase: Phase = { kind: 'connecting', timer: undefined }
 
   constructor(
@@ -45,14 +46,13 @@ export class Attempt implements Dispatcher.DispatchHandler, EndsConnection {
     private readonly listener: AttemptListener,
   ) {}
 
-  send({ method, path, headers, body, timeout_ms }: ForwardRequest): void {
+  send({ method, path, headers, body, timeout_ms, idle_ms_max }: ForwardRequest): void {
     const { backend, phase } = this
-    backend.in_flight += 1
+    this.lane = idle_ms_max === undefined ? backend.requests : backend.streams
+    this.lane.in_flight += 1
     backend.breaker.enter()
-    backend.pool.dispatch(
-      { path, method, headers, body: body ?? null, headersTimeout: timeout_ms, bodyTimeout: timeout_ms },
-      this,
-    )
+    const timeouts = { headersTimeout: timeout_ms, bodyTimeout: idle_ms_max ?? timeout_ms }
+    this.lane.pool.dispatch({ path, method, headers, body: body ?? null, ...timeouts }, this)
     // A free connection takes the request before dispatch returns.
     if (this.phase === phase && phase.kind === 'connecting') {
       phase.timer = setTimeout(() => this.onConnectTimeout(), timeout_ms)
@@ -137,7 +137,7 @@ export class Attempt implements Dispatcher.DispatchHandler, EndsConnection {
     if (phase.kind === 'ended') return
     if (phase.kind === 'connecting') clearTimeout(phase.timer)
     this.phase = { kind: 'ended' }
-    this.backend.in_flight -= 1
+    if (this.lane !== undefined) this.lane.in_flight -= 1
   }
 }
 

@@ -24,3 +24,15 @@ function codeOf(reason: string): ProblemCode {
   if (TIMEOUTS.has(reason)) return 'upstream_timeout'
   return UNREACHABLE.test(reason) ? 'upstream_unreachable' : 'upstream_bad_answer'
 }
+
+/** The tenant has its share of the connections in use. */
+export function shareUsedUp(): Problem {
+  const detail =
+    'This tenant has the maximum number of requests in flight to this service. Retry after the seconds in Retry-After.'
+  return new Problem('upstream_unavailable', { detail, headers: { 'retry-after': '1' } })
+}
+
+/** No backend can take a request. */
+export function noBackend(retry_seconds: number): Problem {
+  return new Problem('upstream_unavailable', { headers: { 'retry-after': String(retry_seconds) } })
+}

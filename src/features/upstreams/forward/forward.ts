@@ -3,20 +3,27 @@ import type { SigningKeys } from '../../../kernel/config/secrets.js'
 import { hasBody } from '../../../kernel/request/body.js'
 import { required } from '../../../kernel/request/findings.js'
 import type { Clock } from '../../../kernel/time/clock.js'
+import { TenantConnections } from '../access/tenant-connections.js'
+import type { WatchAccess } from '../access/watch-access.js'
 import type { RunningUpstream } from '../pool/running-upstream.js'
-import { type ExchangeObservers, ProxyExchange } from './exchange.js'
+import { ProxyExchange } from './exchange.js'
+import type { RecordParts } from './exchange-record.js'
 import { identityTokens } from './identity.js'
 import { checkBody, RequestBody } from './request-body.js'
 import { requestHeaders } from './request-headers.js'
 
-export interface ForwarderOptions extends ExchangeObservers {
+export interface ForwarderOptions extends RecordParts {
   readonly signing_keys: SigningKeys
   readonly public_url: string
   readonly clock: Clock
+  readonly watchAccess: WatchAccess
 }
 
 export interface Forwarder {
-  /** Forwards a request to the upstream of its route. @throws Problem `malformed_request`, `body_too_large` */
+  /**
+   * Forwards a request to the upstream of its route.
+   * @throws Problem `malformed_request`, `body_too_large`, `too_many_connections`
+   */
   forward(request: FastifyRequest, reply: FastifyReply): void
   /** The headers of a request as its upstream receives them: names and values in turn. */
   headersFor(request: FastifyRequest, upstream: RunningUpstream): string[]
@@ -24,7 +31,8 @@ export interface Forwarder {
 
 /** Makes the forwarder of this process. */
 export async function openForwarder(app: FastifyInstance, options: ForwarderOptions): Promise<Forwarder> {
-  const { signing_keys, public_url, clock } = options
+  const { signing_keys, public_url, clock, metrics, observe, watchAccess } = options
+  const streams = new TenantConnections()
   const tokens = await identityTokens(app, signing_keys, public_url, clock)
   const { protocol, host } = new URL(public_url)
   const address = { protocol: protocol.slice(0, -1), host }
@@ -33,16 +41,29 @@ export async function openForwarder(app: FastifyInstance, options: ForwarderOpti
   return {
     headersFor,
     forward(request, reply) {
-      const { upstream, route, path } = required(request.findings.forwarding)
+      const { upstream, route, path, public_path } = required(request.findings.forwarding)
       if (!('method' in route)) throw new Error('a socket is not forwarded')
       const { method, raw } = request
-      const { body_bytes_max, timeout_ms } = route
+      const { body_bytes_max, timeout_ms, stream } = route
       checkBody(raw, route)
+      // A client that has already disconnected emits no other event.
+      if (stream !== undefined && !reply.raw.destroyed) {
+        reply.raw.once('close', streams.enter(request.tenant.id, route, stream.connections_per_tenant_max))
+      }
       const headers = headersFor(request, upstream)
       const length = request.headers['content-length']
       if (length !== undefined) headers.push('content-length', length)
       const body = hasBody(raw) ? new RequestBody(raw, body_bytes_max ?? 0) : undefined
-      new ProxyExchange(request, reply, { upstream, method, path, headers, body, timeout_ms }, options).start()
+      const idle_ms_max = stream?.idle_ms_max
+      new ProxyExchange(
+        request,
+        reply,
+        { upstream, method, path, headers, body, timeout_ms, idle_ms_max },
+        {
+          ...{ metrics, observe },
+          onStream: (exchange) => watchAccess(request, exchange, upstream, (now) => now.find(method, public_path)),
+        },
+      ).start()
     },
   }
 }

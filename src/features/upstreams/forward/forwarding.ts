@@ -6,6 +6,8 @@ import type { RunningUpstream } from '../pool/running-upstream.js'
 export interface Forwarding {
   readonly route: DeclaredRoute | DeclaredSocket
   readonly upstream: RunningUpstream
+  /** The path that the client sent, and that the gateway matched with the route. */
+  readonly public_path: string
   /** Path and query, as the upstream receives them. */
   readonly path: string
 }

@@ -12,6 +12,8 @@ const section = <T extends Record<string, TSchema>>(properties: T, description: 
 const TIMEOUT_MS_MAX = 50_000
 const UPSTREAMS_MAX = 100
 const ORIGINS_MAX = 32
+/** A stream that stays silent for longer than an hour is as good as lost. */
+const STREAM_IDLE_MS_MAX = 3_600_000
 const ROUTES_MAX = 500
 const SCOPES_MAX = 100
 const HEADERS_MAX = 50
@@ -24,6 +26,7 @@ export const DEFAULTS = {
   connections_max: 256,
   breaker: { failures: 5, open_ms: 10_000 },
   health: { interval_ms: 10_000, timeout_ms: 2_000, failures: 2 },
+  stream: { idle_ms_max: 120_000, connections_per_tenant_max: 100 },
   sockets_per_tenant_max: 100,
   message_bytes_max: 65_536,
 } as const
@@ -59,6 +62,23 @@ const HeaderName = Type.String({
 })
 const HeaderNames = Type.Optional(Type.Array(HeaderName, { maxItems: HEADERS_MAX, uniqueItems: true }))
 
+const Stream = section(
+  {
+    idle_ms_max: Type.Optional(
+      Type.Integer({
+        minimum: 1_000,
+        maximum: STREAM_IDLE_MS_MAX,
+        default: DEFAULTS.stream.idle_ms_max,
+        description: 'Time allowed between two chunks of the response. timeout_ms is the time until the first byte.',
+      }),
+    ),
+    connections_per_tenant_max: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 10_000, default: DEFAULTS.stream.connections_per_tenant_max }),
+    ),
+  },
+  'The response stays open, such as server-sent events. It uses a connection of its own, which does not count for connections_max. It ends when the caller loses access.',
+)
+
 const Route = section(
   {
     method: Type.Enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE'], { description: 'A route with GET accepts HEAD too.' }),
@@ -80,6 +100,7 @@ const Route = section(
       }),
     ),
     timeout_ms: Type.Optional(Timeout),
+    stream: Type.Optional(Stream),
   },
   'A route of the service. The gateway answers 404 for a route that is not declared.',
 )

@@ -63,6 +63,15 @@ export interface DeclaredRoute extends Declared {
   readonly budget: Size | undefined
   /** Undefined if the route takes no body. */
   readonly body_bytes_max: number | undefined
+  /** Undefined if the response does not stay open. */
+  readonly stream: StreamLimits | undefined
+}
+
+/** The limits of responses that stay open. */
+export interface StreamLimits {
+  /** Time allowed between two chunks of the response. */
+  readonly idle_ms_max: number
+  readonly connections_per_tenant_max: number
 }
 
 export interface DeclaredSocket extends Declared {

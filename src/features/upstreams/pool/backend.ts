@@ -12,14 +12,24 @@ const KEEP_ALIVE_MS_MAX = 60_000
 /** The same bound as for the headers of a client. */
 const HEADER_BYTES_MAX = 16_384
 
+/** Open streams to one origin. The manifest bounds those of each tenant. */
+const STREAMS_MAX = 10_000
+
+/** A pool of connections, and the requests that use it. */
+export interface Lane {
+  readonly pool: Pool
+  /** Requests that the backend has, or that wait for a connection to it. */
+  in_flight: number
+}
+
 /** One address of an upstream (`origins` of the manifest): its connections, its health and its breaker. */
 export class Backend {
-  readonly pool: Pool
+  readonly requests: Lane
+  /** Requests whose responses stay open. They must not occupy the connections of the others. */
+  readonly streams: Lane
   readonly breaker: Breaker
   /** The result of the health check; true if there is none. */
   is_healthy = true
-  /** Requests that the backend has, or that wait for a connection to it. */
-  in_flight = 0
 
   constructor(
     readonly url: string,
@@ -27,13 +37,23 @@ export class Backend {
     clock: Clock,
     onBreakerChange: (backend: Backend, to: BreakerState) => void,
   ) {
-    this.pool = openPool(url, upstream, upstream.connections_max)
+    this.requests = { pool: openPool(url, upstream, upstream.connections_max), in_flight: 0 }
+    this.streams = { pool: openPool(url, upstream, STREAMS_MAX), in_flight: 0 }
     this.breaker = new Breaker(upstream.breaker, clock, (to) => onBreakerChange(this, to))
+  }
+
+  get in_flight(): number {
+    return this.requests.in_flight + this.streams.in_flight
+  }
+
+  /** Destroys all connections. */
+  async close(): Promise<void> {
+    await Promise.all([this.requests.pool.destroy(), this.streams.pool.destroy()])
   }
 
   /** Whether the backend can take a request now. At most as many requests wait as there are connections. */
   isPassable(): boolean {
-    return this.is_healthy && this.in_flight < 2 * this.upstream.connections_max && this.breaker.isPassable()
+    return this.is_healthy && this.requests.in_flight < 2 * this.upstream.connections_max && this.breaker.isPassable()
   }
 }
 

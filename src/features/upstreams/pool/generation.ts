@@ -94,6 +94,6 @@ export class Generation {
   async close(): Promise<void> {
     this.stopWatching()
     const backends = [...this.upstreams.values()].flatMap((upstream) => upstream.backends)
-    await Promise.all(backends.map(({ pool }) => pool.destroy()))
+    await Promise.all(backends.map((backend) => backend.close()))
   }
 }

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { ConcurrencyCounter } from '../../../kernel/limits/concurrency.js'
 import type { Clock } from '../../../kernel/time/clock.js'
 import { requestHeaderNames, responseHeaderNames } from '../manifest/header-names.js'
@@ -12,9 +13,9 @@ export class RunningUpstream {
   readonly request_headers: readonly string[]
   readonly response_headers: ReadonlySet<string>
   /** Requests in flight, by tenant. */
-  readonly shares = new ConcurrencyCounter()
+  private readonly shares = new ConcurrencyCounter()
   /** One tenant can use half of all connections, so other tenants always find some. */
-  readonly share_max: number
+  private readonly share_max: number
   private turn = 0
 
   constructor(
@@ -34,6 +35,13 @@ export class RunningUpstream {
   tries(timeout_ms: number): Tries {
     const { retries, origins } = this.declared
     return new Tries({ backends: origins.length, retries, timeout_ms }, (tried) => this.choose(tried))
+  }
+
+  /** Counts a request of a tenant until its response has closed. @returns false if the tenant has its share already */
+  takeShare(tenant_id: string, response: ServerResponse): boolean {
+    if (!this.shares.enter(tenant_id, this.share_max)) return false
+    response.once('close', () => this.shares.leave(tenant_id))
+    return true
   }
 
   /** The next backend that can take a request (round robin). It returns one that was tried only if there is no other. */

@@ -24,7 +24,7 @@ const GOOD = `upstreams:
     routes:
       - { method: GET, path: /status, scopes: [training:view] }
       - { method: POST, path: /start, scopes: [training:view, training:run], budget: 10/60, timeout_ms: 500 }
-      - { method: GET, path: '/sessions/:id', scopes: [training:view, customers:edit], body_bytes_max: 0 }
+      - { method: GET, path: '/sessions/:id', scopes: [training:view, customers:edit], body_bytes_max: 0, stream: {} }
     websockets:
       - { path: /live, scopes: [training:view] }
 `
@@ -43,9 +43,20 @@ t.test('the reader fills in the default of every field that the manifest omits',
     headers: { request: [], response: [] },
   })
   t.match(upstream?.routes, [
-    { url: '/training/status', operation_id: 'training_get_status', timeout_ms: 10_000, body_bytes_max: undefined },
+    {
+      url: '/training/status',
+      operation_id: 'training_get_status',
+      timeout_ms: 10_000,
+      body_bytes_max: undefined,
+      stream: undefined,
+    },
     { url: '/training/start', budget: { quota: 10, window_seconds: 60 }, timeout_ms: 500, body_bytes_max: 262_144 },
-    { url: '/training/sessions/:id', operation_id: 'training_get_sessions_by_id', body_bytes_max: 0 },
+    {
+      url: '/training/sessions/:id',
+      operation_id: 'training_get_sessions_by_id',
+      body_bytes_max: 0,
+      stream: { idle_ms_max: 120_000, connections_per_tenant_max: 100 },
+    },
   ])
   t.match(upstream?.sockets, [{ url: '/training/live', access: { kind: 'tenant', scopes: ['training:view'] } }])
   t.same(
@@ -94,6 +105,11 @@ const BROKEN: readonly (readonly [string, string, string])[] = [
   ['http://127.0.0.1:9100', 'ftp://127.0.0.1', '4: upstreams[0].origin is not of the form'],
   ['timeout_ms: 500', 'timeout_ms: 60000', '10: upstreams[0].routes[1].timeout_ms must be <= 50000'],
   ['timeout_ms: 500', 'timeout_ms: 1', '10: upstreams[0].routes[1].timeout_ms must be >= 50'],
+  [
+    'timeout_ms: 500',
+    'stream: { idle_ms_max: 3600001 }',
+    '10: upstreams[0].routes[1].stream.idle_ms_max must be <= 3600000',
+  ],
   ['budget: 10/60', 'budget: lots', '10: upstreams[0].routes[1].budget is not of the form <requests>/<seconds>'],
   [
     '    routes:',

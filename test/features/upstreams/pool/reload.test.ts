@@ -134,7 +134,9 @@ t.test(
     const old = gateway.upstreams?.current()
     const response = await fetch(`${gateway.url}/training/status`, { headers: await world.as('owner') })
     reload(BASE)
-    const pools = [...(old?.upstreams.values() ?? [])].flatMap(({ backends }) => backends.map(({ pool }) => pool))
+    const pools = [...(old?.upstreams.values() ?? [])].flatMap(({ backends }) =>
+      backends.map(({ requests }) => requests.pool),
+    )
     t.match((await as('/training/status')).body, { url: '/status' }, 'the next request goes to the new upstream')
     t.same(
       pools.map(({ destroyed }) => destroyed),

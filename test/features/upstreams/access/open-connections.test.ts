@@ -1,5 +1,5 @@
 import { TABLE } from '../../../../src/app/pipeline/index.js'
-import { OpenRelays } from '../../../../src/features/upstreams/sockets/open-relays.js'
+import { OpenConnections } from '../../../../src/features/upstreams/access/open-connections.js'
 import { accessRules } from '../../../../src/kernel/authz/access-rules.js'
 import { type Facts, NO_FACTS } from '../../../../src/kernel/authz/facts.js'
 import { BUILT_IN_SCOPES } from '../../../../src/kernel/permissions/scope-catalogue.js'
@@ -27,21 +27,21 @@ function goodFacts(expires_at: string | null): Facts {
   return { ...NO_FACTS, tenant, key }
 }
 
-/** Registers one relay, and records how the access recheck closes it. */
+/** Registers one connection, and records how the access recheck closes it. */
 function openOne(read: () => Promise<Facts>, clock: () => number) {
   const closes: { code: number; reason: string }[] = []
   const ended = deferred()
   const bus = openBus((error) => t.fail(String(error)))
-  const relays = new OpenRelays({
+  const connections = new OpenConnections({
     facts: { read },
     rules: accessRules(TABLE, () => BUILT_IN_SCOPES),
     bus,
     clock,
     log: { warn: () => undefined },
   })
-  t.teardown(() => relays.close())
-  relays.add({
-    relay: {
+  t.teardown(() => connections.close())
+  connections.add({
+    connection: {
       ended: ended.promise,
       close(code, reason) {
         closes.push({ code, reason })
