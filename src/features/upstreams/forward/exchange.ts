@@ -76,7 +76,7 @@ export class ProxyExchange implements AttemptListener {
       return
     }
     this.become({ kind: 'answering', attempt: state.attempt, resume })
-    const headers = responseHeaders(this.reply.getHeaders(), raw_headers, forward.upstream)
+    const headers = responseHeaders(this.reply.getHeaders(), raw_headers, forward.upstream, forward.path)
     this.record.note('answered', status, this.tries.count)
     this.response.begin(status, headers)
     // Complete without a body. undici would report the bytes that Content-Length announces as missing.

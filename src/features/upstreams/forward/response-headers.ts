@@ -1,14 +1,15 @@
 import type { RunningUpstream } from '../pool/running-upstream.js'
+import { publicCookiePath, publicLocation } from './public-location.js'
 
 type Headers = Record<string, number | string | string[] | undefined>
 
 /** Rewrites the value of a header that contains paths of the upstream. Undefined: clients cannot reach what it names. */
-type Rewrite = (value: string, upstream: RunningUpstream) => string | undefined
+type Rewrite = (value: string, upstream: RunningUpstream['declared'], request_path: string) => string | undefined
 
 /** The headers with paths of the upstream. A client knows only the public paths. */
 const ADDRESSES: Readonly<Record<string, Rewrite>> = {
-  location: (value, upstream) => upstream.publicLocation(value),
-  'content-location': (value, upstream) => upstream.publicLocation(value),
+  location: publicLocation,
+  'content-location': publicLocation,
   link: publicLink,
   'set-cookie': publicCookie,
 }
@@ -17,9 +18,9 @@ const ADDRESSES: Readonly<Record<string, Rewrite>> = {
 const LINK = /<([^<>]*)>((?:[^",]|"(?:[^"\\]|\\.)*")*)/g
 
 /** Rewrites the target of each link, and removes the links that clients cannot reach. */
-function publicLink(value: string, upstream: RunningUpstream): string | undefined {
+function publicLink(value: string, upstream: RunningUpstream['declared'], request_path: string): string | undefined {
   const links = [...value.matchAll(LINK)].flatMap(([, target = '', parameters = '']) => {
-    const location = upstream.publicLocation(target)
+    const location = publicLocation(target, upstream, request_path)
     return location === undefined ? [] : [`<${location}>${parameters.trimEnd()}`]
   })
   return links.length === 0 ? undefined : links.join(', ')
@@ -29,14 +30,14 @@ function publicLink(value: string, upstream: RunningUpstream): string | undefine
  * Rewrites `Path` of a cookie (RFC 6265 section 4.1). `Domain` is removed: a browser refuses that of another host. A path
  * that clients cannot reach is removed, so that the browser takes the path of the request.
  */
-function publicCookie(value: string, upstream: RunningUpstream): string {
+function publicCookie(value: string, upstream: RunningUpstream['declared']): string {
   return value
     .split(';')
     .flatMap((part, position) => {
       const [, name = '', text = ''] = /^\s*([^=\s]*)\s*=?\s*(.*?)\s*$/.exec(part) ?? []
       if (position === 0 || !/^(path|domain)$/i.test(name)) return [part]
       if (name.toLowerCase() === 'domain') return []
-      const path = upstream.publicPath(text)
+      const path = publicCookiePath(text, upstream)
       return path === undefined ? [] : [` Path=${path}`]
     })
     .join(';')
@@ -49,9 +50,15 @@ function publicCookie(value: string, upstream: RunningUpstream): string {
  *
  * @param headers the headers of the gateway; the function changes them
  * @param raw names and values of the upstream in turn
+ * @param request_path path and query of the request, as the upstream received them
  */
-export function responseHeaders(headers: Headers, raw: readonly Buffer[], upstream: RunningUpstream): Headers {
-  const { response_headers: names } = upstream
+export function responseHeaders(
+  headers: Headers,
+  raw: readonly Buffer[],
+  upstream: RunningUpstream,
+  request_path: string,
+): Headers {
+  const { response_headers: names, declared } = upstream
   let seen: Set<string> | undefined
   for (let position = 0; position < raw.length; position += 2) {
     const name = latin1(raw[position]).toLowerCase()
@@ -68,7 +75,7 @@ export function responseHeaders(headers: Headers, raw: readonly Buffer[], upstre
     const rewrite = ADDRESSES[name]
     const value = headers[name]
     if (rewrite === undefined || value === undefined) continue
-    const rewritten = [value].flat().flatMap((each) => rewrite(String(each), upstream) ?? [])
+    const rewritten = [value].flat().flatMap((each) => rewrite(String(each), declared, request_path) ?? [])
     if (rewritten.length === 0) delete headers[name]
     else headers[name] = name === 'set-cookie' ? rewritten : rewritten.join(', ')
   }

@@ -72,26 +72,4 @@ export class RunningUpstream {
     const sent = rewrite + path.slice(prefix.length)
     return sent === '' ? '/' : sent
   }
-
-  /**
-   * The `Location` of a response, rewritten to the path that clients use. A location on another host does not change.
-   * @returns undefined for a location that clients cannot reach
-   */
-  publicLocation(location: string): string | undefined {
-    const { prefix, rewrite, origins } = this.declared
-    const origin = origins.find((each) => `${location}/`.startsWith(`${each}/`)) ?? ''
-    const path = location.slice(origin.length)
-    if (!path.startsWith('/') || path.startsWith('//') || !`${path}/`.startsWith(`${rewrite}/`)) {
-      return origin === '' ? location : undefined
-    }
-    return prefix + path.slice(rewrite.length)
-  }
-
-  /** The path of a cookie, as clients see it. @returns undefined for a path that clients cannot reach */
-  publicPath(path: string): string | undefined {
-    const { prefix, rewrite } = this.declared
-    // The cookie is for every path of the service, so it is for every path below the prefix.
-    if (path === '/' || path === '') return prefix
-    return `${path}/`.startsWith(`${rewrite}/`) ? prefix + path.slice(rewrite.length) : undefined
-  }
 }

@@ -1,3 +1,4 @@
+import { publicLocation } from '../../../../src/features/upstreams/forward/public-location.js'
 import { responseHeaders } from '../../../../src/features/upstreams/forward/response-headers.js'
 import { readManifest } from '../../../../src/features/upstreams/manifest/read-manifest.js'
 import { RunningUpstream } from '../../../../src/features/upstreams/pool/running-upstream.js'
@@ -20,6 +21,8 @@ const { manifest } = readManifest(
 )
 const [declared] = manifest?.upstreams ?? []
 if (declared === undefined) throw new Error('the manifest is not good')
+/** A request of a client, as the service received it. */
+const REQUEST = '/internal/v2/a/b?x=1'
 const upstream = new RunningUpstream(declared, Date.now, () => undefined)
 
 // Attack: reads internal addresses of an upstream from its Location headers. A client also cannot reach an internal
@@ -38,13 +41,46 @@ t.test('a Location of the upstream becomes a public path or is removed; a foreig
     ['http://10.0.0.1:8080//else.example/internal/v2', undefined],
     // A location on another host, even if it resembles that of the upstream.
     ['https://else.example/internal/v2', 'https://else.example/internal/v2'],
-    ['http://10.0.0.1:80801/internal/v2', 'http://10.0.0.1:80801/internal/v2'],
+    ['http://10.0.0.1:80801/internal/v2', undefined],
+    ['http://10.0.0.1:8081/internal/v2', 'http://10.0.0.1:8081/internal/v2'],
     ['http://10.0.0.1:8080@else.example/internal/v2', 'http://10.0.0.1:8080@else.example/internal/v2'],
     ['//else.example/internal/v2', '//else.example/internal/v2'],
-    ['/elsewhere', '/elsewhere'],
     ['next', 'next'],
+    ['next/?x=../y', 'next/?x=../y'],
+    ['?page=2', '?page=2'],
+    ['#part', '#part'],
+    // A service that reads X-Forwarded-Prefix.
+    ['/files/b', '/files/b'],
+    ['/elsewhere', undefined],
+    ['/internal/v2?x', '/files?x'],
+    // The bytes of a path that nobody resolves do not change.
+    ['/internal/v2/caf\xc3\xa9"', '/files/caf\xc3\xa9"'],
   ]
-  for (const [given, told] of CASES) t.equal(upstream.publicLocation(given), told, given)
+  for (const [given, told] of CASES) t.equal(publicLocation(given, declared, REQUEST), told, given)
+})
+
+// Attack: leaves the prefix with dot segments, which a client resolves and a comparison of texts does not see. The client
+// would send its credentials to another route of the gateway, or to another service behind it.
+t.test('a Location with dot segments is resolved before it is compared with the prefix', async (t) => {
+  const CASES: readonly (readonly [given: string, told: string | undefined])[] = [
+    ['/internal/v2/../../v1/customers', undefined],
+    ['/internal/v2/..', undefined],
+    ['/internal/v2/%2e%2e/secret', undefined],
+    ['/internal/v2/.%2E/secret', undefined],
+    ['/internal/v2/..\\secret', undefined],
+    ['/internal/v2/\t../secret', undefined],
+    ['http://10.0.0.1:8080/internal/v2/../admin', undefined],
+    ['HTTP://10.0.0.1:8080/internal/v2/a', '/files/a'],
+    ['http://user@10.0.0.1:8080/internal/v2/a', '/files/a'],
+    ['/files/../v1/customers', undefined],
+    ['../../../../v1/customers', undefined],
+    ['..', '/files/'],
+    ['../c', '/files/c'],
+    ['./c', '/files/a/c'],
+    ['/internal/v2/a/../b?c=d#e', '/files/b?c=d#e'],
+    ['http://[', undefined],
+  ]
+  for (const [given, told] of CASES) t.equal(publicLocation(given, declared, REQUEST), told, given)
 })
 
 // Attack: reads internal addresses of an upstream from its other headers. A client also cannot use internal paths.
@@ -63,15 +99,17 @@ t.test('the paths in Link, Content-Location and Set-Cookie become public, like t
     ['set-cookie', 'sid=1; path=/internal/v2/a;domain=.x', ['sid=1; Path=/files/a']],
     ['set-cookie', 'sid=1; Path=/', ['sid=1; Path=/files']],
     ['set-cookie', 'sid=Path=/internal/v2; Path=/elsewhere', ['sid=Path=/internal/v2']],
+    ['set-cookie', 'sid=1; Path=/internal/v2/../x', ['sid=1']],
     ['set-cookie', 'sid=1; Secure', ['sid=1; Secure']],
+    ['link', '</internal/v2/../admin>; rel=x, </internal/v2/a>; rel=y', '</files/a>; rel=y'],
   ]
   for (const [name, given, told] of CASES) {
     const raw = [Buffer.from(name), Buffer.from(given)]
-    t.strictSame(responseHeaders({}, raw, upstream)[name], told, given)
+    t.strictSame(responseHeaders({}, raw, upstream, REQUEST)[name], told, given)
   }
   const twice = ['a=1; Path=/internal/v2', 'b=2; Domain=x'].flatMap((value) => [
     Buffer.from('Set-Cookie'),
     Buffer.from(value),
   ])
-  t.strictSame(responseHeaders({}, twice, upstream)['set-cookie'], ['a=1; Path=/files', 'b=2'])
+  t.strictSame(responseHeaders({}, twice, upstream, REQUEST)['set-cookie'], ['a=1; Path=/files', 'b=2'])
 })
