@@ -70,7 +70,8 @@ export const LIFECYCLE: readonly Stage[] = [
   {
     name: 'deadline',
     hooks: {
-      onRequest: 'Starts the deadline: the handler must respond within 20 s, or the gateway answers 503.',
+      onRequest:
+        'Starts the deadlines: the request must arrive within 30 s, or the gateway answers 408. The handler must respond within 20 s after that, or the gateway answers 503.',
       onResponse: 'Ends the deadline.',
     },
     place: 'Before any stage that can wait for something.',

@@ -8,12 +8,11 @@ import { routable } from '../kernel/rest/urls.js'
 import { GatewayRequest } from '../kernel/sockets/handshake.js'
 import { isInstant } from '../kernel/time/instants.js'
 import { sharingCompilers } from './http/compilers.js'
+import { REQUEST_MS_MAX } from './http/deadlines.js'
 import { createOrderedServer } from './http/one-at-a-time.js'
 import type { Parts } from './parts.js'
 
 const BODY_BYTES_MAX = 262_144
-/** The longest time until the whole request has arrived. It ends a client that sends one byte at a time. */
-const REQUEST_TIMEOUT_MS = 30_000
 /** Longer than any database statement may take. */
 const CONNECTION_IDLE_MS = 60_000
 const KEEP_ALIVE_MS = 72_000
@@ -30,7 +29,7 @@ export function createServer(parts: Parts, scopesNow: ScopesNow): FastifyInstanc
     genReqId: requestIdOf,
     trustProxy: config.trusted_proxies.length > 0 ? [...config.trusted_proxies] : false,
     bodyLimit: BODY_BYTES_MAX,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: REQUEST_MS_MAX,
     connectionTimeout: CONNECTION_IDLE_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     return503OnClosing: false,

@@ -1,9 +1,12 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { scheduleUntilClose } from '../../kernel/jobs/schedule.js'
-import { unavailable } from '../../kernel/problems/problems.js'
+import { Problem, unavailable } from '../../kernel/problems/problems.js'
+import { hasBody } from '../../kernel/request/body.js'
 
-/** The longest time until a handler must start its response. */
+/** The longest time until a handler must start its response, counted from the end of the request. */
 const HANDLER_MS_MAX = 20_000
+/** The longest time until the whole request must have arrived. Node has the same limit, and checks it every 30 s. */
+export const REQUEST_MS_MAX = 30_000
 /** The interval of the check. A deadline is noticed at most this much later. */
 const CHECK_MS = 500
 const RETRY_AFTER_SECONDS = 2
@@ -21,7 +24,10 @@ declare module 'fastify' {
 /** A response that a client waits for, or that it reads. */
 interface UnderWay {
   readonly reply: FastifyReply
-  readonly ends_at_ms: number
+  /** When the request began, by `performance.now()`. */
+  readonly began_at_ms: number
+  /** When the whole request had arrived; undefined before that. Noticed at most CHECK_MS late. */
+  arrived_at_ms: number | undefined
   /** Since when more than UNREAD_BYTES_MAX of the response have been unread, by `performance.now()`. */
   unread_since_ms: number | undefined
   /** Its position in the list. */
@@ -35,7 +41,7 @@ declare module 'fastify' {
 }
 
 /**
- * Answers 503 when a handler does not respond in time, and closes the connection of a client that does not read a large
+ * Answers 503 when a handler does not respond in time, answers 408 when the request does not arrive in time, and closes the connection of a client that does not read a large
  * response. One timer checks all requests in flight.
  *
  * Fastify's `handlerTimeout` creates a timer and an AbortController for each request, and aborts the controller at the end of
@@ -45,8 +51,9 @@ export function installDeadlines(app: FastifyInstance): void {
   const all: UnderWay[] = []
   app.decorateReply('under_way', undefined)
   app.addHook('onRequest', (request, reply, done) => {
-    const ends_at_ms = performance.now() + (request.routeOptions.config?.handler_ms_max ?? HANDLER_MS_MAX)
-    reply.under_way = { reply, ends_at_ms, unread_since_ms: undefined, place: all.length }
+    const began_at_ms = performance.now()
+    const arrived_at_ms = hasBody(request.raw) ? undefined : began_at_ms
+    reply.under_way = { reply, began_at_ms, arrived_at_ms, unread_since_ms: undefined, place: all.length }
     all.push(reply.under_way)
     done()
   })
@@ -57,20 +64,34 @@ export function installDeadlines(app: FastifyInstance): void {
   const check = () => {
     const now = performance.now()
     for (const each of [...all]) {
-      const { reply, ends_at_ms } = each
+      const { reply } = each
       // An upgraded socket and a closed connection have no response that the client could still read.
       const is_over = reply.raw.destroyed || (reply.sent && !reply.raw.headersSent)
       if (is_over) forget(all, each)
       else if (reply.sent) checkUnread(each, now)
-      else if (now > ends_at_ms) {
+      else {
+        const problem = problemOf(each, now)
+        if (problem === undefined) continue
         forget(all, each)
         // The rest of the body can still arrive. It must not be taken for another request.
         if (!reply.request.raw.complete) reply.header('connection', 'close')
-        reply.send(unavailable('the handler took too long', RETRY_AFTER_SECONDS))
+        reply.send(problem)
       }
     }
   }
   scheduleUntilClose(app, { name: 'check deadlines', every_ms: CHECK_MS, run: check })
+}
+
+/** The problem of a request that has taken too long: because its client is slow, or because the handler is. */
+function problemOf(each: UnderWay, now: number): Problem | undefined {
+  const { raw, routeOptions } = each.reply.request
+  const handler_ms_max = routeOptions.config?.handler_ms_max ?? HANDLER_MS_MAX
+  if (each.arrived_at_ms === undefined) {
+    if (!raw.complete) return now - each.began_at_ms > REQUEST_MS_MAX ? new Problem('request_timeout') : undefined
+    each.arrived_at_ms = now
+  }
+  if (now - each.arrived_at_ms <= handler_ms_max) return undefined
+  return unavailable('the handler took too long', RETRY_AFTER_SECONDS)
 }
 
 /** Closes the connection if too much of the response has been unread for too long. */

@@ -18,7 +18,7 @@ const DESCRIPTION = `Gatehouse is a multi-tenant API gateway. Data plane routes 
 type Content = Record<string, unknown>
 
 const OF_CREATING: ProblemCode[] = ['idempotency_in_progress', 'idempotency_answer_lost', 'idempotency_mismatch']
-const OF_BODIES: ProblemCode[] = ['malformed_json', 'body_too_large', 'unsupported_media_type']
+const OF_BODIES: ProblemCode[] = ['malformed_json', 'request_timeout', 'body_too_large', 'unsupported_media_type']
 
 /** Returns every problem code of a route: from its access, from its shape, and its own. */
 function codesOf(route: RouteOptions, access: Access, rules: AccessRules): ProblemCode[] {

@@ -8,6 +8,7 @@ import { namesOf } from './manifest/template.js'
 const OF_FORWARDING: readonly ProblemCode[] = [
   'ambiguous_path',
   'malformed_request',
+  'request_timeout',
   'body_too_large',
   'unsupported_media_type',
   'upstream_unreachable',
