@@ -55,6 +55,9 @@ function validationProblem(error: FastifyError): Problem {
   return validationFailed(errors)
 }
 
+const NOT_AN_EMAIL =
+  'must be an email address in ASCII; write an international domain in its ASCII form, such as xn--bcher-kva.example'
+
 function describe({ instancePath, keyword, message, params }: SchemaError): FieldError {
   const name = params.additionalProperty ?? params.unevaluatedProperty ?? params.missingProperty
   const pointer = name === undefined ? instancePath : `${instancePath}/${escapePointer(String(name))}`
@@ -65,6 +68,7 @@ function describe({ instancePath, keyword, message, params }: SchemaError): Fiel
   if (keyword === 'format' && params.format === 'scope') {
     return { pointer, message: 'is not a scope of this gateway; GET /v1/tenants/{tenant_id}/scopes lists them' }
   }
+  if (keyword === 'format' && params.format === 'email') return { pointer, message: NOT_AN_EMAIL }
   if (keyword === 'format' && params.format === 'uuid') return { pointer, message: 'must be a UUID in lower case' }
   return { pointer, message: message ?? 'is not valid' }
 }

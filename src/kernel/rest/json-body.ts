@@ -87,7 +87,8 @@ function* unstorable(value: unknown, pointer: string): Generator<FieldError> {
   }
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+// Removes a byte order mark, as RFC 8259 section 8.1 allows: some programs, such as PowerShell, write one.
+const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 /**
  * Decodes the bytes of a body. It refuses invalid UTF-8, because a decoder would replace such bytes with other text.

@@ -45,7 +45,8 @@ t.test('400 a body that is ambiguous, or with numbers that the gateway cannot st
     'a comment': '/* x */{"name":"A"}',
     'a trailing comma': '{"name":"A",}',
     'single quotes': "{'name':'A'}",
-    'a byte order mark': '\ufeff{"name":"A"}',
+    'two byte order marks': '\ufeff\ufeff{"name":"A"}',
+    'a byte order mark inside': '{\ufeff"name":"A"}',
     'a second value': '{"name":"A"} {"name":"B"}',
     'a raw control character': '{"name":"A\u0001"}',
     'only spaces': '   ',
@@ -54,6 +55,7 @@ t.test('400 a body that is ambiguous, or with numbers that the gateway cannot st
   }
   for (const [name, body] of Object.entries(bodies)) expectProblem(t, await post(body), 400, 'malformed_json', name)
   t.notOk(({} as Record<string, unknown>).is_admin, 'Object.prototype is unchanged')
+  t.equal((await post('\ufeff{"name":"A"}')).status, 201, 'a byte order mark before the JSON')
   for (const fine of ['{"n":9007199254740991}', '{"n":-1.5e-7}', '{"s":"\\ud83d\\ude00"}', '{"constructor":"Bosch"}']) {
     t.equal((await post(withMetadata(fine))).status, 201, fine)
   }
