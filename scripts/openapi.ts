@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { createGateway } from '../src/app/gateway.js'
+import { withoutPublicUrl } from '../src/app/openapi/openapi-document.js'
 import { configure } from '../src/kernel/config/config.js'
 import { readEnvironment } from '../src/kernel/config/env.js'
 import { generateSigningKeys, parseSigningKeys } from '../src/kernel/config/secrets.js'
@@ -38,8 +39,9 @@ await run(async () => {
 
 /** Builds the gateway to read its routes. It does not listen, and it queries no database. */
 async function generate(): Promise<string> {
+  const config = configure(readEnvironment({ NODE_ENV: 'test' }))
   const { app } = await createGateway({
-    config: configure(readEnvironment({ NODE_ENV: 'test' })),
+    config,
     secrets: { signing_keys: await parseSigningKeys(generateSigningKeys()) },
     database: NO_DATABASE,
     clock: Date.now,
@@ -48,7 +50,7 @@ async function generate(): Promise<string> {
   })
   try {
     const response = await app.inject('/openapi.yaml')
-    return response.body
+    return withoutPublicUrl(response.body, config.public_url)
   } finally {
     await app.close()
   }

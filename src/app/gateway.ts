@@ -46,7 +46,7 @@ export async function createGateway(parts: Parts): Promise<Gateway> {
   await installLifecycle(app, LIFECYCLE, { ...services, config, pipeline })
 
   completeSchemas(app, rules)
-  const contract = describeRoutes(app, rules, () => upstreams?.current())
+  const contract = describeRoutes(app, rules, () => upstreams?.current(), config.public_url)
   await installOpenApi(app, pipeline, contract, config.public_url)
 
   const mounts = Object.values(FEATURES).flatMap((feature) => feature.routes(services))

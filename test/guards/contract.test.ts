@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
+import { withoutPublicUrl } from '../../src/app/openapi/openapi-document.js'
 import { open } from '../../src/kernel/request/access.js'
-import { startGateway } from '../helpers/gateway.js'
+import { PUBLIC_URL, startGateway } from '../helpers/gateway.js'
 import { ask } from '../helpers/requests.js'
 import { t } from '../helpers/t.js'
 import { contractViolations, type Document } from './contract.js'
@@ -12,7 +13,7 @@ const routes = guardedRoutes(gateway.routes)
 const document = (await ask(gateway, '/openapi.json')).body as Document
 
 t.test('the committed openapi.yaml is generated from the current routes: run npm run openapi', async (t) => {
-  const generated = (await ask(gateway, '/openapi.yaml')).text
+  const generated = withoutPublicUrl((await ask(gateway, '/openapi.yaml')).text, PUBLIC_URL)
   t.ok(generated.length > 20_000)
   // t.equal would print thousands of lines. The first line that differs is enough.
   const committed = readFileSync('openapi.yaml', 'utf8').split('\n')
@@ -21,10 +22,13 @@ t.test('the committed openapi.yaml is generated from the current routes: run npm
   t.equal(committed.length, generated.split('\n').length)
 })
 
-t.test('GET /openapi.yaml returns the committed file', async (t) => {
+// A program that imports the contract takes its host from it, and the page at /docs must send its requests to its own origin.
+t.test('GET /openapi.yaml returns the committed file, with PUBLIC_URL as the second server', async (t) => {
   const answer = await ask(gateway, '/openapi.yaml')
   t.equal(answer.status, 200)
-  t.ok(answer.text === readFileSync('openapi.yaml', 'utf8'))
+  t.same((document as unknown as { servers: object[] }).servers, [{ url: '/' }, { url: PUBLIC_URL }])
+  t.not(answer.text, readFileSync('openapi.yaml', 'utf8'))
+  t.ok(withoutPublicUrl(answer.text, PUBLIC_URL) === readFileSync('openapi.yaml', 'utf8'))
 })
 
 // A client that is generated from the contract must get the security and the statuses that the routes have.

@@ -5,7 +5,7 @@ import { declaredPaths, declaredTags } from '../../features/upstreams/openapi.js
 import type { AccessRules } from '../../kernel/authz/access-rules.js'
 import { BUILT_IN_SCOPES, type ScopeCatalogue } from '../../kernel/permissions/scope-catalogue.js'
 
-/** The parts of an OpenAPI document that this file changes. */
+/** The parts of an OpenAPI document that the gateway reads. */
 export interface OpenApiDocument {
   readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   readonly tags?: readonly { readonly name: string; readonly description?: string }[]
@@ -16,7 +16,7 @@ export interface OpenApi {
   document(): OpenApiDocument
   /** The document as JSON. Like the YAML it is built once for each manifest, so that a request for it costs little. */
   json(): Buffer
-  /** The document as YAML. It is equal to openapi.yaml for the same routes. */
+  /** The document as YAML. Without PUBLIC_URL it is equal to openapi.yaml for the same routes. */
   yaml(): Buffer
 }
 
@@ -40,19 +40,34 @@ export function describeRoutes(
   app: FastifyInstance,
   rules: AccessRules,
   declaredNow: () => Declared | undefined,
+  public_url: string,
 ): OpenApi {
   let built: Built | undefined
   const current = (): Built => {
     const declared = declaredNow() ?? NONE
-    if (built?.declared !== declared) built = build(app, rules, declared)
+    if (built?.declared !== declared) built = build(app, rules, declared, public_url)
     return built
   }
   return { document: () => current().document, json: () => current().json, yaml: () => current().yaml }
 }
 
-function build(app: FastifyInstance, rules: AccessRules, declared: Declared): Built {
+/**
+ * Where clients reach the gateway. The relative address comes first, so that the page at /docs sends its requests to the
+ * gateway that served it. Programs that import the document need the absolute one: to them the relative one has no host.
+ */
+function serversOf(public_url: string) {
+  return [{ url: '/' }, { url: public_url }]
+}
+
+/** The YAML of the contract without the address of one installation, as openapi.yaml has it. */
+export function withoutPublicUrl(yaml: string, public_url: string): string {
+  return yaml.replace(`  - url: ${public_url}\n`, '')
+}
+
+function build(app: FastifyInstance, rules: AccessRules, declared: Declared, public_url: string): Built {
   const { operations, scopes } = declared
-  const own = withScopes(structuredClone(app.swagger()), scopes.names) as OpenApiDocument
+  const swagger = { ...structuredClone(app.swagger()), servers: serversOf(public_url) }
+  const own = withScopes(swagger, scopes.names) as OpenApiDocument
   const document =
     operations.length === 0
       ? own
