@@ -9,6 +9,7 @@ import { openDatabase } from '../kernel/database/open.js'
 import { checkPreconditions } from '../kernel/database/preconditions.js'
 import { type Demo, demoCommands, seedDemo } from './demo/index.js'
 import { createGateway } from './gateway.js'
+import { logDestination, surviveFullOutputs } from './log-destination.js'
 import { logOptions } from './logging.js'
 
 /**
@@ -28,7 +29,9 @@ const SIGNALS = ['SIGINT', 'SIGTERM'] as const
  * @throws ConfigurationError, and errors of the system and the database
  */
 export async function runGateway(config: Config, secrets: Secrets | (() => Promise<Secrets>)): Promise<void> {
-  const logger = pino(logOptions(config.log_level))
+  surviveFullOutputs()
+  const destination = logDestination()
+  const logger = pino(logOptions(config.log_level), destination)
   // The manifest is read first, so that an error in it does not leave a new database behind.
   const upstreams = config.upstreams_file === undefined ? undefined : openUpstreams(config.upstreams_file, Date.now)
   const database = await openDatabase(config.storage, (error) =>
@@ -42,7 +45,7 @@ export async function runGateway(config: Config, secrets: Secrets | (() => Promi
       secrets: typeof secrets === 'function' ? await secrets() : secrets,
       database,
       clock: Date.now,
-      logger: logOptions(config.log_level),
+      logger: { ...logOptions(config.log_level), stream: destination },
       isDraining: () => is_draining,
       upstreams,
     })

@@ -9,6 +9,7 @@ import {
   FILE_MS_MAX,
   type GatewayProcess,
   readDemo,
+  startGatewayInto,
   startGatewayProcess,
   until,
   type Variables,
@@ -79,6 +80,20 @@ t.test('a client that never finishes its request cannot delay the exit beyond 10
   t.match(stdout, /"msg":"stopped"/)
   t.ok(Date.now() - signalled_at < STOP_MS_MAX)
   await cut
+})
+
+// Attack: fills the file system of the log. The gateway would neither respond nor stop.
+t.test('a gateway whose log cannot be written responds, and SIGTERM ends it with exit code 0', async (t) => {
+  const gateway = await startGatewayInto(t, '/dev/full', { DATA_DIR })
+  for (let requests = 0; requests < 10; requests += 1) {
+    t.equal((await fetch(`${gateway.url}/livez`)).status, 200)
+  }
+  const signalled_at = Date.now()
+  gateway.child.kill('SIGTERM')
+  const { code, stderr } = await gateway.exit
+  t.equal(code, 0)
+  t.equal(stderr, '')
+  t.ok(Date.now() - signalled_at < STOP_MS_MAX, `${Date.now() - signalled_at} ms`)
 })
 
 // Streams do not end by themselves. The shutdown must not wait for them, and must tell their clients to reconnect.
