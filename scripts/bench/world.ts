@@ -59,6 +59,9 @@ export async function buildWorld({ gateway_url, owner_url }: Scratch, url: strin
     await store.write('member.added', (writers) =>
       writers.members.add({ user_id: agent_id }, ['Agent'], BUILT_IN_SCOPES),
     )
+    await platform.write('member.accepted', (writers) =>
+      writers.own_memberships.accept(acme['x-tenant-id'], agent_id, BUILT_IN_SCOPES),
+    )
     const integrationOf = async (tenant_id: string) => {
       const { key } = await stores
         .tenant(tenant_id, () => BENCH)

@@ -1,5 +1,6 @@
 #!/bin/sh
-# An owner invites a user by mail. The user accepts and is a member from the next request on, until the owner removes them.
+# An owner invites a user by mail, and later offers a membership by id. The user accepts and is a member from the next
+# request on, until the owner removes them.
 . "$(dirname "$0")/common.sh"
 
 login "$STRANGER_EMAIL" "$STRANGER_PASSWORD"
@@ -27,3 +28,14 @@ expect '"code":"invitation_closed"'
 
 ask 204 DELETE "/v1/tenants/$TENANT_ID/members/$stranger_id" -H "Authorization: Bearer $access"
 ask 403 GET "/v1/tenants/$TENANT_ID/audit-events?limit=1" -H "Authorization: Bearer $stranger"
+
+# By id, the membership is pending until the user accepts it.
+ask 201 POST "/v1/tenants/$TENANT_ID/members" -H "Authorization: Bearer $access" \
+  -H 'Content-Type: application/json' -d "{\"user_id\":\"$stranger_id\",\"roles\":[\"Analyst\"]}"
+expect '"state":"pending"'
+ask 403 GET "/v1/tenants/$TENANT_ID/audit-events?limit=1" -H "Authorization: Bearer $stranger"
+ask 200 GET /v1/me -H "Authorization: Bearer $stranger"
+expect '"pending_memberships":[{'
+ask 200 POST "/v1/me/memberships/$TENANT_ID/accept" -H "Authorization: Bearer $stranger"
+ask 200 GET "/v1/tenants/$TENANT_ID/audit-events?limit=1" -H "Authorization: Bearer $stranger"
+ask 204 DELETE "/v1/tenants/$TENANT_ID/members/$stranger_id" -H "Authorization: Bearer $access"

@@ -187,7 +187,7 @@ async function userWithCustomRole(): Promise<Record<string, string>> {
   )
   await gateway.sql(`
     insert into roles (tenant_id, id, name, created_at) values ('${acme.id}', gen_random_uuid(), 'Custom', now());
-    insert into memberships values ('${acme.id}', '${user?.id}', 'active', now());
+    insert into memberships values ('${acme.id}', '${user?.id}', 'active', now(), now());
     insert into membership_roles select '${acme.id}', '${user?.id}', id from roles where name = 'Custom'`)
   const answer = await ask(gateway, '/v1/auth/login', { body: { email: 'custom@people.example', password: PASSWORD } })
   return { authorization: `Bearer ${answer.body.access}` }

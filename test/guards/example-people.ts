@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { BUILT_IN_SCOPES } from '../../src/kernel/permissions/scope-catalogue.js'
 import type { TestGateway } from '../helpers/gateway.js'
+import { addMember } from '../helpers/members.js'
 import { ask } from '../helpers/requests.js'
 import { PASSWORD, type Person, type World } from '../helpers/world.js'
 import { makeUser } from './examples.js'
@@ -24,9 +24,7 @@ export function ownerOf(world: World, side: Side) {
 /** Creates a user who is a member of the side's tenant. @returns the user id */
 export async function makeMember(gateway: TestGateway, world: World, side: Side): Promise<string> {
   const { id } = await makeUser(gateway, world)
-  await world[side].store.write('member.added', (store) =>
-    store.members.add({ user_id: id }, ['Agent'], BUILT_IN_SCOPES),
-  )
+  await addMember(gateway, world[side].id, id, ['Agent'])
   return id
 }
 

@@ -15,7 +15,14 @@ const USES_MAX = 6
 /** Operations whose request or example hashes passwords. A hash takes as long as ten other requests, so they are rarer. */
 const HASHING = [
   ...['login', 'refresh', 'logout', 'register', 'resetPassword', 'changePassword', 'createPlatformUser'],
-  ...['acceptInvitation', 'declineInvitation', 'endSession', 'requestEmailVerification'],
+  ...[
+    'acceptInvitation',
+    'declineInvitation',
+    'acceptMembership',
+    'declineMembership',
+    'endSession',
+    'requestEmailVerification',
+  ],
 ]
 /** The pool for requests, and that for facts. */
 const SESSIONS_MAX = 12

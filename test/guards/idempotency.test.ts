@@ -23,6 +23,8 @@ const NOT_CREATING: Readonly<Record<string, string>> = {
   requestEmailVerification: 'a newer link revokes the older one',
   acceptInvitation: 'a link works once',
   declineInvitation: 'a link works once',
+  acceptMembership: 'a pending membership is accepted once',
+  declineMembership: 'a pending membership is declined once',
   resendInvitation: 'a newer link revokes the older one',
   explainAccess: 'it changes nothing',
   suspendTenant: 'it sets a state',

@@ -280,7 +280,7 @@ t.test('each database role reads no more than it needs, and neither can change t
 // Attack: a member of two tenants sends the id of one with the key of the other. The key and the membership must both
 // belong to the tenant.
 t.test('a member of two tenants acts in the tenant of the key, and cannot mix the credentials of both', async (t) => {
-  await sql(`insert into memberships values ('${globex.id}', '${ids.agent}', 'active', now());
+  await sql(`insert into memberships values ('${globex.id}', '${ids.agent}', 'active', now(), now());
     insert into membership_roles select '${globex.id}', '${ids.agent}', id from roles where tenant_id = '${globex.id}' and system_role = 'analyst'`)
   const here = await ask(gateway, '/v1/access', { headers: await world.as('agent') })
   const there = await ask(gateway, '/v1/access', { headers: await world.as('agent', globex) })

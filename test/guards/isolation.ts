@@ -22,7 +22,8 @@ export async function walllessTables(sql: Sql): Promise<string[]> {
   const tables = await sql(`
     select relname as name, relkind::text as kind, relrowsecurity as is_secured from pg_class
     where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f') order by 1`)
-  const policies = await sql(`select tablename, policyname, roles::text as roles, qual, with_check from pg_policies`)
+  const policies = await sql(`select tablename, policyname, roles::text as roles, qual, with_check from pg_policies
+    where permissive = 'PERMISSIVE'`)
   const isolated = new Set((await tenantTables(sql)).map(({ table }) => table))
   return tables
     .filter(({ name, is_secured }) => {

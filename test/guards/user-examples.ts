@@ -38,6 +38,13 @@ export function userExamples(gateway: TestGateway, world: World, side: Side): Ex
     return { headers, params: { token }, event: { ...event, target_id: record.id, tenant_id: own.id } }
   }
 
+  const offered = async (action: Action): Promise<Example> => {
+    const { id, headers } = await signedIn(gateway, world)
+    await own.store.write('member.added', (store) => store.members.add({ user_id: id }, ['Agent'], BUILT_IN_SCOPES))
+    const event = { action, actor_kind: 'user', actor_id: id, target_kind: 'member', target_id: id } as const
+    return { headers, params: { tenant_id: own.id }, event: { ...event, tenant_id: own.id } }
+  }
+
   return {
     requestPasswordReset: async () => {
       const { id, email } = await makeUser(gateway, world)
@@ -68,6 +75,8 @@ export function userExamples(gateway: TestGateway, world: World, side: Side): Ex
     },
     acceptInvitation: () => invited('invitation.accepted'),
     declineInvitation: () => invited('invitation.declined'),
+    acceptMembership: () => offered('member.accepted'),
+    declineMembership: () => offered('member.declined'),
     createInvitation: async () => ({
       headers: await world.bearer(person),
       params: { tenant_id: own.id },

@@ -6,6 +6,7 @@ import { openPasswords } from '../../src/kernel/credentials/passwords.js'
 import { BUILT_IN_SCOPES } from '../../src/kernel/permissions/scope-catalogue.js'
 import { systemOrigin } from '../../src/kernel/store/audit-record.js'
 import type { TestGateway } from './gateway.js'
+import { acceptMembership } from './members.js'
 import { ask } from './requests.js'
 import { isEmpty, snapshotOf } from './snapshot.js'
 
@@ -137,10 +138,9 @@ async function makePeople({ stores, sql }: TestGateway) {
     await acme_store.write('member.added', (store) =>
       store.members.add({ user_id: ids[person] }, [role], BUILT_IN_SCOPES),
     )
+    if (person !== 'pending') await acceptMembership({ stores }, acme.id, ids[person])
   }
-  for (const state of ['pending', 'disabled'] as const) {
-    await sql(`update memberships set state = '${state}' where user_id = '${ids[state]}'`)
-  }
+  await sql(`update memberships set state = 'disabled' where user_id = '${ids.disabled}'`)
   const integration = await acme_store.write('tenant_key.created', (store) =>
     store.keys.create({ name: 'Integration', scopes: ['conversations:view', 'customers:edit'] }),
   )

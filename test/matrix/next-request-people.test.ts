@@ -73,6 +73,7 @@ t.test('the suspension, activation, lockdown and deletion of a tenant hold for t
   const body = { name: 'Probed', owner_id: user_id }
   const tenant = await change(operator, 'POST', '/v1/platform/tenants', { body })
   const headers = await logIn(email)
+  await change(headers, 'POST', `/v1/me/memberships/${tenant.id}/accept`)
   const path = `/v1/tenants/${tenant.id}`
   const wish = { name: 'Probed', scopes: ['conversations:view'] }
   const { key } = await change(headers, 'POST', `${path}/keys`, { body: wish })

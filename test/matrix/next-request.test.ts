@@ -52,7 +52,8 @@ t.test('a change of the roles, overrides, state or membership holds for the next
     ['disabled', state('disabled'), DENIED],
     ['enabled', state('active'), ALLOWED],
     ['removed', () => change(owner, 'DELETE', path), DENIED],
-    ['added', () => change(owner, 'POST', `${of_acme}/members`, { body: { user_id: id, roles: ['Agent'] } }), ALLOWED],
+    ['added', () => change(owner, 'POST', `${of_acme}/members`, { body: { user_id: id, roles: ['Agent'] } }), DENIED],
+    ['accepted', () => change(headers, 'POST', `/v1/me/memberships/${world.acme.id}/accept`), ALLOWED],
   ])
 })
 

@@ -53,6 +53,8 @@ export const POLICY: Readonly<Record<string, readonly CallerName[]>> = {
   requestEmailVerification: SIGNED_IN,
   acceptInvitation: SIGNED_IN,
   declineInvitation: SIGNED_IN,
+  acceptMembership: SIGNED_IN,
+  declineMembership: SIGNED_IN,
 
   listTenants: SIGNED_IN,
   createTenant: SIGNED_IN,

@@ -2,6 +2,7 @@ import type { Test } from 'tap'
 import { generateSigningKeys } from '../../src/kernel/config/secrets.js'
 import { makeUser } from '../guards/examples.js'
 import { startGateway } from '../helpers/gateway.js'
+import { joinTenant } from '../helpers/members.js'
 import { type Ask, ask } from '../helpers/requests.js'
 import { buildWorld, keyHeaders, PASSWORD } from '../helpers/world.js'
 
@@ -61,7 +62,7 @@ export async function openReplicas() {
     /** Creates a member of Acme and logs them in. */
     async newMember(roles = ['Agent']) {
       const user = await makeUser(gateway, world)
-      await change(owner, 'POST', `${of_acme}/members`, { body: { user_id: user.id, roles } })
+      await joinTenant(gateway, owner, acme.id, { user_id: user.id, roles })
       return { ...user, path: `${of_acme}/members/${user.id}`, headers: await logIn(user.email) }
     },
     byKey:

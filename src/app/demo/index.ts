@@ -78,10 +78,15 @@ async function seed(stores: Stores, platform: PlatformStore, public_url: string)
   const integration = await store.write('tenant_key.created', (writers) =>
     writers.keys.create({ name: 'Integration', scopes: ['conversations:view', 'customers:edit'] }),
   )
-  await store.write('member.added', (writers) => writers.members.add({ user_id: agent.id }, ['Agent'], BUILT_IN_SCOPES))
-  await store.write('member.added', (writers) =>
-    writers.members.add({ user_id: analyst.id }, ['Analyst'], BUILT_IN_SCOPES),
-  )
+  for (const [user_id, role] of [
+    [agent.id, 'Agent'],
+    [analyst.id, 'Analyst'],
+  ] as const) {
+    await store.write('member.added', (writers) => writers.members.add({ user_id }, [role], BUILT_IN_SCOPES))
+    await platform.write('member.accepted', (writers) =>
+      writers.own_memberships.accept(acme.id, user_id, BUILT_IN_SCOPES),
+    )
+  }
   const customer_ids = await seedCustomers(store, ACME_CUSTOMERS, 'ACME')
   const speakers = { owner_id: owner.id, agent_id: agent.id, key_id: integration.record.id, customer_ids }
   await seedConversations(store, speakers)

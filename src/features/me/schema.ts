@@ -12,6 +12,12 @@ const Membership = Type.Object({
   scopes: Type.Array(Type.String()),
 })
 
+const PendingMembership = Type.Object({
+  tenant: Type.Object({ id: Type.String(), name: Type.String() }),
+  roles: Type.Array(Type.String()),
+  created_at: Type.String(),
+})
+
 const Invitation = Type.Object({
   id: Type.String(),
   tenant: Type.Object({ id: Type.String(), name: Type.String() }),
@@ -29,6 +35,10 @@ export const Me = Type.Object(
       description: 'Open invitations to my verified address. The link is in the mail.',
     }),
     memberships: Type.Array(Membership, { description: 'Each of my tenants, with my roles and scopes in it.' }),
+    pending_memberships: Type.Array(PendingMembership, {
+      description:
+        'Memberships that others offer me. I accept or decline each one under /v1/me/memberships/{tenant_id}.',
+    }),
   },
   { $id: 'Me' },
 )
@@ -42,6 +52,7 @@ interface OfTenant {
 
 interface MembershipRecord extends OfTenant {
   readonly state: string
+  readonly created_at: string
   readonly roles: readonly RoleFact[]
   readonly overrides: readonly OverrideFact[]
 }
@@ -58,10 +69,14 @@ export function toResponse(
   invitations: readonly InvitationRecord[],
   scopes: ScopeCatalogue,
 ): Static<typeof Me> {
+  const [accepted, pending] = [
+    memberships.filter(({ state }) => state !== 'pending'),
+    memberships.filter(({ state }) => state === 'pending'),
+  ]
   return {
     ...user,
     invitations: invitations.map(({ id, expires_at, ...of }) => ({ id, tenant: tenantOf(of), expires_at })),
-    memberships: memberships.map(({ state, roles, overrides, ...of }) => {
+    memberships: accepted.map(({ state, roles, overrides, ...of }) => {
       const held = state === 'active' ? effectiveScopes({ kind: 'user', id: user.id, roles, overrides }, scopes) : []
       return {
         tenant: tenantOf(of),
@@ -70,6 +85,11 @@ export function toResponse(
         scopes: held.map(({ scope }) => scope),
       }
     }),
+    pending_memberships: pending.map(({ roles, created_at, ...of }) => ({
+      tenant: tenantOf(of),
+      roles: roles.map((role) => role.name),
+      created_at,
+    })),
   }
 }
 

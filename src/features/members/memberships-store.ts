@@ -9,6 +9,7 @@ export interface MembershipRecord {
   readonly tenant_id: string
   readonly tenant_name: string
   readonly state: MembershipState
+  readonly created_at: string
   readonly roles: HeldRole[]
   readonly overrides: OverrideFact[]
 }
@@ -17,19 +18,23 @@ export interface MembershipRecord {
 export class MembershipsReader {
   constructor(private readonly scope: ReadScope) {}
 
-  /** At most 1,000 memberships with what makes up their scopes, by descending tenant id. */
+  /**
+   * At most 1,000 memberships with what makes up their scopes. Pending ones are last, so that the offers of strangers do not
+   * push accepted memberships out of the list. Within each part they are sorted by descending tenant id.
+   */
   of(user_id: string): Promise<MembershipRecord[]> {
     return this.scope.queries
       .select({
         tenant_id: memberships.tenant_id,
         tenant_name: tenants.name,
         state: memberships.state,
+        created_at: memberships.created_at,
         ...heldColumns,
       })
       .from(memberships)
       .innerJoin(tenants, eq(tenants.id, memberships.tenant_id))
       .where(and(eq(memberships.user_id, user_id), isNull(tenants.deleted_at)))
-      .orderBy(desc(memberships.tenant_id))
+      .orderBy(isNull(memberships.accepted_at), desc(memberships.tenant_id))
       .limit(1000)
   }
 }

@@ -38,7 +38,9 @@ const members: Routes<MembersOptions> = async (app, { scopesNow }) => {
       config: member('users:manage'),
       schema: {
         operationId: 'addMember',
-        summary: 'Add an existing user as a member',
+        summary: 'Add an existing user as a member, who must accept it',
+        description:
+          'The membership is pending until the user accepts it with POST /v1/me/memberships/{tenant_id}/accept. Until then it gives no right, and the response does not contain the email and the name of the user.',
         tags,
         params: TenantParams,
         body: NewMember,

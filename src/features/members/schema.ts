@@ -1,15 +1,17 @@
 import { Type } from 'typebox'
 import { RoleNames } from '../../kernel/rest/role-names.js'
-import { Email, strictObject, TenantParams, Uuid } from '../../kernel/rest/schemas.js'
+import { Email, Nullable, strictObject, TenantParams, Uuid } from '../../kernel/rest/schemas.js'
 
 export const MemberParams = strictObject({ ...TenantParams.properties, user_id: Uuid })
 
 export const Member = Type.Object(
   {
     user_id: Type.String(),
-    email: Type.String(),
-    name: Type.String(),
-    state: Type.Enum(['active', 'pending', 'disabled']),
+    email: Nullable(Type.String({ description: 'null until the user accepts the membership.' })),
+    name: Nullable(Type.String({ description: 'null until the user accepts the membership.' })),
+    state: Type.Enum(['active', 'pending', 'disabled'], {
+      description: 'pending: the user has not accepted the membership yet. It gives no right.',
+    }),
     roles: Type.Array(Type.String()),
     created_at: Type.String(),
   },

@@ -1,7 +1,7 @@
 import { and, count, desc, eq, sql } from 'drizzle-orm'
 import { lockActor } from '../../kernel/authz/actor.js'
 import { heldRoleNames } from '../../kernel/authz/membership.js'
-import { revokeUnbackedInvitations } from '../../kernel/authz/unbacked-invitations.js'
+import { withdrawUnbackedOffers } from '../../kernel/authz/unbacked-offers.js'
 import { afterId } from '../../kernel/database/search.js'
 import {
   type MembershipState,
@@ -16,6 +16,7 @@ import { checkGrant, checkGrantedScopes, checkTouch, isOwner } from '../../kerne
 import type { ScopeCatalogue } from '../../kernel/permissions/scope-catalogue.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
+import { actingUser } from '../../kernel/store/audit-record.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 import { checkOwnerStays } from './last-owner.js'
 
@@ -24,8 +25,9 @@ const MEMBERS_MAX = 10_000
 
 export interface MemberRecord {
   readonly user_id: string
-  readonly email: string
-  readonly name: string
+  /** Null while the membership is pending: row-level security hides users who have not accepted. */
+  readonly email: string | null
+  readonly name: string | null
   readonly state: MembershipState
   readonly roles: string[]
   readonly created_at: string
@@ -71,7 +73,7 @@ export class MembersReader {
         created_at: memberships.created_at,
       })
       .from(memberships)
-      .innerJoin(users, eq(users.id, memberships.user_id))
+      .leftJoin(users, eq(users.id, memberships.user_id))
       .$dynamic()
   }
 }
@@ -85,7 +87,7 @@ export class MembersWriter extends MembersReader {
   }
 
   /**
-   * Adds an existing user as a member.
+   * Adds an existing user as a pending member. The user accepts or declines; see `OwnMembershipsWriter`.
    * @throws Problem `not_found`, `email_unverified`, `already_exists`, `privilege_escalation`, `limit_reached`
    */
   async add(
@@ -106,13 +108,19 @@ export class MembersWriter extends MembersReader {
     }
     const added = await this.scope.queries
       .insert(memberships)
-      .values({ tenant_id: this.tenant_id, user_id, state: 'active', created_at: this.scope.now })
+      .values({
+        tenant_id: this.tenant_id,
+        user_id,
+        state: 'pending',
+        created_at: this.scope.now,
+        invited_by: actingUser(this.scope.actor),
+      })
       .onConflictDoNothing()
       .returning({ user_id: memberships.user_id })
     if (added.length === 0) throw new Problem('already_exists', { members: { conflicting_field: 'user_id' } })
     await this.giveRoles(user_id, wanted)
     const record = await this.get(user_id)
-    const revoked = await revokeOpenInvitations(this.scope, this.tenant_id, record.email)
+    const revoked = await revokeOpenInvitations(this.scope, this.tenant_id, who.email)
     this.recordChange(record, { after: { state: record.state, roles: record.roles }, ...revoked })
     return record
   }
@@ -132,19 +140,28 @@ export class MembersWriter extends MembersReader {
     const wanted = change.roles === undefined ? held : await namedRoles(this.scope, this.tenant_id, change.roles)
     // Enabling a member grants all roles and overrides of the member again, so the actor must hold them.
     const is_let_in = before.state === 'disabled' && change.state === 'active'
-    checkGrant(actor, is_let_in ? wanted : wanted.filter((role) => !before.roles.includes(role.name)), catalogue)
+    // A changed offer is the offer of this actor, who must be able to make all of it.
+    const is_offer = before.state === 'pending'
+    const is_whole = is_let_in || is_offer
+    checkGrant(actor, is_whole ? wanted : wanted.filter((role) => !before.roles.includes(role.name)), catalogue)
     if (is_let_in) checkGrantedScopes(actor, await this.grantsOf(user_id))
     if (change.roles !== undefined) {
       await this.takeRoles(user_id)
       await this.giveRoles(user_id, wanted)
     }
+    const is_this = and(eq(memberships.tenant_id, this.tenant_id), eq(memberships.user_id, user_id))
     if (change.state !== undefined) {
-      const is_this = and(eq(memberships.tenant_id, this.tenant_id), eq(memberships.user_id, user_id))
       await this.scope.queries.update(memberships).set({ state: change.state }).where(is_this)
     }
-    if (isOwner(held)) await checkOwnerStays(this.scope, this.tenant_id)
+    if (is_offer) {
+      await this.scope.queries
+        .update(memberships)
+        .set({ invited_by: actingUser(this.scope.actor) })
+        .where(is_this)
+    }
+    if (isOwner(held) && !is_offer) await checkOwnerStays(this.scope, this.tenant_id)
     const after = await this.get(user_id)
-    const revoked = await revokeUnbackedInvitations(this.scope, this.tenant_id)
+    const revoked = await withdrawUnbackedOffers(this.scope, this.tenant_id)
     this.recordChange(after, {
       before: { state: before.state, roles: before.roles },
       after: { state: after.state, roles: after.roles },
@@ -166,9 +183,9 @@ export class MembersWriter extends MembersReader {
     await this.scope.queries
       .delete(memberships)
       .where(and(eq(memberships.tenant_id, this.tenant_id), eq(memberships.user_id, user_id)))
-    if (isOwner(held)) await checkOwnerStays(this.scope, this.tenant_id)
-    const received = await revokeOpenInvitations(this.scope, this.tenant_id, before.email)
-    const revoked = await revokeUnbackedInvitations(this.scope, this.tenant_id, received)
+    if (isOwner(held) && before.state !== 'pending') await checkOwnerStays(this.scope, this.tenant_id)
+    const received = await revokeOpenInvitations(this.scope, this.tenant_id, before.email ?? undefined)
+    const revoked = await withdrawUnbackedOffers(this.scope, this.tenant_id, received)
     this.recordChange(before, { before: { state: before.state, roles: before.roles }, ...revoked })
   }
 

@@ -2,7 +2,7 @@ import { and, asc, count, desc, eq, gt } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import { lockActor, previewActor } from '../../kernel/authz/actor.js'
 import { type HeldRole, heldColumns } from '../../kernel/authz/membership.js'
-import { revokeUnbackedInvitations } from '../../kernel/authz/unbacked-invitations.js'
+import { withdrawUnbackedOffers } from '../../kernel/authz/unbacked-offers.js'
 import { mapConstraint } from '../../kernel/database/errors.js'
 import { membership_roles, memberships } from '../../kernel/identity/memberships-table.js'
 import { type RoleRow, roles } from '../../kernel/identity/roles-table.js'
@@ -188,7 +188,7 @@ export class RolesWriter extends RolesReader {
         .returning(),
     )
     const after = roleRecord(row as RoleRow)
-    const revoked = await revokeUnbackedInvitations(this.scope, this.tenant_id)
+    const revoked = await withdrawUnbackedOffers(this.scope, this.tenant_id)
     this.recordChange(after, {
       before: { name: before.name, scopes: before.scopes },
       after: { name: after.name, scopes: after.scopes },
@@ -203,7 +203,7 @@ export class RolesWriter extends RolesReader {
     const before = await this.custom(id)
     assertIfMatch(if_match, before.version)
     await this.scope.queries.delete(roles).where(this.isThis(id))
-    const revoked = await revokeUnbackedInvitations(this.scope, this.tenant_id)
+    const revoked = await withdrawUnbackedOffers(this.scope, this.tenant_id)
     this.recordChange(before, { before: { name: before.name, scopes: before.scopes }, ...revoked })
   }
 

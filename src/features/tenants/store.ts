@@ -1,6 +1,7 @@
 import { and, count, desc, eq, exists, isNull, sql } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
-import { lockActor } from '../../kernel/authz/actor.js'
+import { lockActor, lockOperator, lockSelf } from '../../kernel/authz/actor.js'
+import { isAccepted } from '../../kernel/authz/membership.js'
 import { isActiveTenant } from '../../kernel/authz/suspension.js'
 import { afterId } from '../../kernel/database/search.js'
 import { type CreateKeyInput, insertKey } from '../../kernel/identity/insert-key.js'
@@ -64,11 +65,35 @@ export class TenantsWriter extends TenantsReader {
     super(scope)
   }
 
-  /** Makes a tenant with its system roles and its first Owner, and a first key if one is given. */
+  /**
+   * Makes a tenant of the acting user, with its system roles, and a first key if one is given.
+   * @throws Problem `email_unverified`
+   */
   async create(
     input: CreateTenantInput,
     first_key?: CreateKeyInput,
   ): Promise<{ tenant: TenantRow; key: string | undefined }> {
+    await lockSelf(this.scope, input.owner_id)
+    const made = await this.insertTenant(input, 'active')
+    const key = first_key && (await insertKey(this.scope, made.id, first_key))
+    this.recordChange(made, {
+      after: { name: made.name, owner_id: input.owner_id, first_key_id: key?.record.id ?? null },
+    })
+    return { tenant: made, key: key?.key }
+  }
+
+  /**
+   * Makes a tenant for a user, who becomes its Owner when they accept the membership. Nobody else can use the tenant before.
+   * @throws Problem `not_found`, `email_unverified`
+   */
+  async createFor(input: CreateTenantInput): Promise<TenantRow> {
+    await lockOperator(this.scope, ['platform:tenants:manage'])
+    const made = await this.insertTenant(input, 'pending')
+    this.recordChange(made, { after: { name: made.name, pending_owner_id: input.owner_id } })
+    return made
+  }
+
+  private async insertTenant(input: CreateTenantInput, owner: 'active' | 'pending'): Promise<TenantRow> {
     await checkVerifiedUser(this.scope, input.owner_id)
     const [tenant] = await this.scope.queries
       .insert(tenants)
@@ -82,16 +107,12 @@ export class TenantsWriter extends TenantsReader {
       })
       .returning()
     const made = tenant as TenantRow
-    await this.appointOwner(made.id, input.owner_id)
-    const key = first_key && (await insertKey(this.scope, made.id, first_key))
-    this.recordChange(made, {
-      after: { name: made.name, owner_id: input.owner_id, first_key_id: key?.record.id ?? null },
-    })
-    return { tenant: made, key: key?.key }
+    await this.appointOwner(made.id, input.owner_id, owner)
+    return made
   }
 
   /**
-   * Counts what the user owns; where others made them a member is not their doing.
+   * Counts what the user owns. A pending membership does not count, because others can offer any number of them.
    * @throws Problem `limit_reached` for as many tenants as one may make
    */
   async checkMayCreate(user_id: string): Promise<void> {
@@ -105,7 +126,9 @@ export class TenantsWriter extends TenantsReader {
         and(eq(membership_roles.tenant_id, memberships.tenant_id), eq(membership_roles.user_id, memberships.user_id)),
       )
       .innerJoin(roles, and(eq(roles.tenant_id, membership_roles.tenant_id), eq(roles.id, membership_roles.role_id)))
-      .where(and(eq(memberships.user_id, user_id), eq(roles.system_role, 'owner'), isNull(tenants.deleted_at)))
+      .where(
+        and(eq(memberships.user_id, user_id), isAccepted, eq(roles.system_role, 'owner'), isNull(tenants.deleted_at)),
+      )
     if ((held?.count ?? 0) >= OWN_TENANTS_MAX) {
       throw new Problem('limit_reached', {
         detail: `A user who owns ${OWN_TENANTS_MAX} tenants cannot make another; an operator can.`,
@@ -113,7 +136,7 @@ export class TenantsWriter extends TenantsReader {
     }
   }
 
-  private async appointOwner(tenant_id: string, user_id: string): Promise<void> {
+  private async appointOwner(tenant_id: string, user_id: string, state: 'active' | 'pending'): Promise<void> {
     const created_at = this.scope.now
     const made = ALL_SYSTEM_ROLES.map((system_role) => ({
       tenant_id,
@@ -123,7 +146,13 @@ export class TenantsWriter extends TenantsReader {
       created_at,
     }))
     await this.scope.queries.insert(roles).values(made)
-    await this.scope.queries.insert(memberships).values({ tenant_id, user_id, state: 'active', created_at })
+    await this.scope.queries.insert(memberships).values({
+      tenant_id,
+      user_id,
+      state,
+      created_at,
+      accepted_at: state === 'active' ? created_at : null,
+    })
     const owner = made.find((role) => role.system_role === 'owner') as (typeof made)[number]
     await this.scope.queries.insert(membership_roles).values({ tenant_id, user_id, role_id: owner.id })
   }
@@ -163,6 +192,7 @@ export class TenantWriter extends TenantReader {
 
   /** Updates the settings that members may change. Only operators change the plan and suspend the tenant. */
   async update(change: UpdateSettingsInput): Promise<TenantRow> {
+    await lockActor(this.scope, this.tenant_id, ['settings:manage'])
     const before = await this.get()
     await this.scope.queries
       .update(tenants)

@@ -47,12 +47,47 @@ export async function lockActor(scope: WriteScope, tenant_id: string, required: 
  * @param required the privileges that the route requires
  * @throws Problem `invalid_token`, `platform_access_denied`
  */
-export async function lockOperator(scope: WriteScope, required: readonly Privilege[]): Promise<Actor> {
+export async function lockOperators(scope: WriteScope, required: readonly Privilege[]): Promise<Actor> {
   await queueOperatorChanges(scope)
+  return lockOperator(scope, required)
+}
+
+/**
+ * Locks the session of the acting operator and their privileges until the end of the transaction, and checks them again. A
+ * change of privileges waits, or comes first. Each change by an operator that is no change of operators begins with it.
+ *
+ * @param required the privileges that the route requires
+ * @throws Problem `invalid_token`, `platform_access_denied`
+ */
+export async function lockOperator(scope: WriteScope, required: readonly Privilege[]): Promise<Actor> {
   const holdings = await privilegesNow(scope)
   const decision = evaluate(required, holdings, BUILT_IN_SCOPES)
   if (!decision.allowed) throw insufficientPrivilege(decision)
   return holdings as Actor
+}
+
+/**
+ * Locks the session of the acting user until the end of the transaction, for a change that only this user can make: a
+ * consent. The gateway itself may act for a user whom it creates with the demo.
+ *
+ * @throws Problem `invalid_token` if the session has ended
+ * @throws Error if the actor is another user
+ */
+export async function lockSelf(scope: WriteScope, user_id: string): Promise<void> {
+  const { kind, id } = scope.actor
+  switch (kind) {
+    case 'user':
+    case 'operator':
+      if (id !== user_id) throw new Error('a user consents only for themselves')
+      return lockSession(scope, user_id)
+    case 'system':
+      return
+    case 'key':
+    case 'anonymous':
+      throw new Error(`a caller of the kind ${kind} consents to nothing`)
+    default:
+      return unreachable(kind)
+  }
 }
 
 /**
@@ -115,6 +150,7 @@ async function holdingsOfOperator(scope: WriteScope, user_id: string): Promise<H
     .select({ privileges: operators.privileges })
     .from(operators)
     .where(eq(operators.user_id, user_id))
+    .for('share')
   if (operator === undefined) throw new Problem('platform_access_denied')
   return { kind: 'operator', id: user_id, privileges: operator.privileges }
 }

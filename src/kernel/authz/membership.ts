@@ -1,4 +1,4 @@
-import { and, eq, isNull, sql } from 'drizzle-orm'
+import { and, eq, isNotNull, isNull, sql } from 'drizzle-orm'
 import { memberships } from '../identity/memberships-table.js'
 import { users } from '../identity/users-table.js'
 import type { OverrideFact } from '../permissions/evaluate.js'
@@ -43,3 +43,6 @@ export const heldRoleNames = sql<string[]>`array(select r.name ${sql.raw(rolesFr
 
 /** Whether a membership counts: it is active, and its user is not disabled. For a select that joins `users`. */
 export const isActiveMember = and(eq(memberships.state, 'active'), isNull(users.disabled_at))
+
+/** Whether the user of a membership has accepted it. A pending membership gives no right, and counts nowhere. */
+export const isAccepted = isNotNull(memberships.accepted_at)

@@ -57,7 +57,7 @@ async function checkLogin(database: Database): Promise<void> {
 
 /**
  * Returns the tables that a role of the gateway can read without an effective policy: row-level security is off, or a
- * policy for tenants does not check the bound tenant.
+ * policy for tenants does not check the bound tenant. A restrictive policy only takes rows away, so it needs no check.
  */
 export async function tablesWithoutWall(database: Database): Promise<string[]> {
   const rows = await database.owner.query(`
@@ -65,7 +65,7 @@ export async function tablesWithoutWall(database: Database): Promise<string[]> {
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where n.nspname = current_schema() and c.relkind in ('r', 'p', 'v', 'm', 'f')
       and (not c.relrowsecurity
-        or exists (select from pg_policy p where p.polrelid = c.oid
+        or exists (select from pg_policy p where p.polrelid = c.oid and p.polpermissive
           and ((select oid from pg_roles where rolname = 'gatehouse_tenant') = any (p.polroles) or p.polroles = '{0}')
           and (coalesce(pg_get_expr(p.polqual, p.polrelid), '') not like '%current_tenant_id()%'
             or coalesce(pg_get_expr(p.polwithcheck, p.polrelid), 'current_tenant_id()') not like '%current_tenant_id()%'))

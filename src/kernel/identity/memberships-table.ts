@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm'
 import { check, foreignKey, index, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
 import { instant, isOneOf, tenantId, withinTenant } from '../database/columns.js'
 import { OVERRIDE_EFFECTS, type OverrideEffect } from '../permissions/evaluate.js'
@@ -8,7 +9,10 @@ import { users } from './users-table.js'
 export const MEMBERSHIP_STATES = ['active', 'pending', 'disabled'] as const
 export type MembershipState = (typeof MEMBERSHIP_STATES)[number]
 
-/** The membership of a user in a tenant (TenantUser). */
+/**
+ * The membership of a user in a tenant (TenantUser). It is pending until the user accepts it. The role of tenants can write
+ * no `accepted_at`, so no tenant can make a user its member without the consent of the user.
+ */
 export const memberships = pgTable(
   'memberships',
   {
@@ -16,6 +20,10 @@ export const memberships = pgTable(
     user_id: uuid('user_id').notNull(),
     state: text('state').$type<MembershipState>().notNull(),
     created_at: instant('created_at').notNull(),
+    /** When the user consented. Null for a pending membership. */
+    accepted_at: instant('accepted_at'),
+    /** The member who offers a pending membership with its roles. Null for the gateway itself, or an operator. */
+    invited_by: uuid('invited_by'),
   },
   (t) => [
     primaryKey({ name: 'memberships_pkey', columns: [t.tenant_id, t.user_id] }),
@@ -23,6 +31,7 @@ export const memberships = pgTable(
     foreignKey({ name: 'memberships_tenant_id_fkey', columns: [t.tenant_id], foreignColumns: [tenants.id] }),
     foreignKey({ name: 'memberships_user_id_fkey', columns: [t.user_id], foreignColumns: [users.id] }),
     check('memberships_state_check', isOneOf(t.state, MEMBERSHIP_STATES)),
+    check('memberships_consent_check', sql`(${t.state} = 'pending') = (${t.accepted_at} is null)`),
   ],
 )
 

@@ -11,13 +11,15 @@ export const isOpen = and(
 
 /**
  * Revokes the open invitations of a tenant to an address, so that an older link cannot undo a newer decision about the user.
+ * @param email undefined for a user whose address the tenant does not see
  * @returns the ids of the invitations for the audit, if there were any
  */
 export async function revokeOpenInvitations(
   scope: WriteScope,
   tenant_id: string,
-  email: string,
+  email: string | undefined,
 ): Promise<{ revoked_invitations?: string[] }> {
+  if (email === undefined) return {}
   const revoked = await scope.queries
     .update(invitations)
     .set({ revoked_at: scope.now })

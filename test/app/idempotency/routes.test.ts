@@ -1,8 +1,8 @@
 import { sweepSessions } from '../../../src/app/sweep.js'
 import { generateSigningKeys } from '../../../src/kernel/config/secrets.js'
-import { BUILT_IN_SCOPES } from '../../../src/kernel/permissions/scope-catalogue.js'
 import { openTestDatabase } from '../../helpers/database.js'
 import { startGateway } from '../../helpers/gateway.js'
+import { addMember } from '../../helpers/members.js'
 import { ask } from '../../helpers/requests.js'
 import { t } from '../../helpers/t.js'
 import { buildWorld, keyHeaders } from '../../helpers/world.js'
@@ -128,9 +128,7 @@ t.test('the same idempotency key of another principal or in another tenant is an
   t.equal(other.status, 201)
   t.notOk(other.headers.has('idempotency-replayed'))
   // The callers: one user in two tenants, and two keys of the first tenant.
-  await globex.store.write('member.added', (store) =>
-    store.members.add({ user_id: world.ids.owner }, ['Admin'], BUILT_IN_SCOPES),
-  )
+  await addMember(gateway, globex.id, world.ids.owner, ['Admin'])
   const customer = { name: 'Apart' }
   const second = await acme.store.write('tenant_key.created', (store) =>
     store.keys.create({ name: 'Second', scopes: ['customers:edit'] }),

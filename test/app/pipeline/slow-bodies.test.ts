@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { makeUser } from '../../guards/examples.js'
 import { startGateway } from '../../helpers/gateway.js'
+import { joinTenant } from '../../helpers/members.js'
 import { ask } from '../../helpers/requests.js'
 import { t } from '../../helpers/t.js'
 import { buildWorld, keyHeaders, PASSWORD } from '../../helpers/world.js'
@@ -41,7 +42,7 @@ async function begin(method: string, path: string, headers: Record<string, strin
 
 async function newAdmin() {
   const user = await makeUser(gateway, world)
-  await ask(gateway, `${tenant}/members`, { headers: owner, body: { user_id: user.id, roles: ['Admin'] } })
+  await joinTenant(gateway, owner, acme.id, { user_id: user.id, roles: ['Admin'] })
   const { body } = await ask(gateway, '/v1/auth/login', { body: { email: user.email, password: PASSWORD } })
   return { ...user, headers: { authorization: `Bearer ${body.access}` } }
 }

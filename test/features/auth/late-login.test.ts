@@ -3,6 +3,7 @@ import { NIL_UUID } from '../../../src/kernel/ids/uuid.js'
 import { makeUser } from '../../guards/examples.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { startHeldReplica } from '../../helpers/held-replica.js'
+import { acceptMembership } from '../../helpers/members.js'
 import { type Answer, ask } from '../../helpers/requests.js'
 import { t } from '../../helpers/t.js'
 import { buildWorld, PASSWORD } from '../../helpers/world.js'
@@ -67,6 +68,7 @@ const ENDERS: Record<string, (user: User) => Promise<() => Promise<unknown>>> = 
   },
   async 'a lockdown of a tenant of the user'({ id }) {
     const tenant = await byOperator('tenants', { name: 'Locked', owner_id: id })
+    await acceptMembership(gateway, tenant.id, id)
     return () => byOperator(`tenants/${tenant.id}/lockdown`)
   },
 }

@@ -117,10 +117,14 @@ t.test('409 the last owner with an active membership cannot be removed or demote
   t.match(await remove('lead', id, ids.lead), LAST)
   t.match(await setRole('lead', id, ids.lead, 'moderator'), LAST)
   await add('lead', id, ids.admin, 'owner')
-  for (const state of ['disabled', 'pending']) {
-    await gateway.sql(`update memberships set state = '${state}' where user_id = '${ids.admin}'`)
+  for (const [state, accepted_at] of [
+    ['disabled', 'now()'],
+    ['pending', 'null'],
+  ] as const) {
+    const set = (values: string) => gateway.sql(`update memberships set ${values} where user_id = '${ids.admin}'`)
+    await set(`state = '${state}', accepted_at = ${accepted_at}`)
     t.match(await remove('lead', id, ids.lead), LAST, state)
-    await gateway.sql(`update memberships set state = 'active' where user_id = '${ids.admin}'`)
+    await set(`state = 'active', accepted_at = now()`)
   }
   t.equal((await remove('lead', id, ids.lead)).status, 204)
   t.same(await rolesIn(id), { [ids.admin]: 'owner' })
@@ -152,7 +156,7 @@ t.test('409 a conversation has at most 500 members', async (t) => {
   await gateway.sql(`
     create temporary table crowd as select gen_random_uuid() as id, number from generate_series(1, 499) as number;
     insert into users (id, email, name, password_hash, created_at) select id, 'crowd' || number || '@people.example', 'Crowd', '', now() from crowd;
-    insert into memberships select '${acme.id}', id, 'active', now() from crowd;
+    insert into memberships select '${acme.id}', id, 'active', now(), now() from crowd;
     insert into conversation_members select '${acme.id}', '${id}', id, 'member', now() from crowd;
     drop table crowd`)
   t.match(await add('lead', id, ids.agent), { status: 409, body: { code: 'limit_reached' } })

@@ -2,6 +2,7 @@ import { BUILT_IN_SCOPES } from '../../../src/kernel/permissions/scope-catalogue
 import { systemOrigin } from '../../../src/kernel/store/audit-record.js'
 import { makeUser } from '../../guards/examples.js'
 import { startGateway } from '../../helpers/gateway.js'
+import { acceptMembership, joinTenant } from '../../helpers/members.js'
 import { ask } from '../../helpers/requests.js'
 import { t } from '../../helpers/t.js'
 import { buildWorld, PASSWORD } from '../../helpers/world.js'
@@ -34,12 +35,13 @@ async function scene(kind: 'Admin' | 'Custom' = 'Admin') {
     name: 'Inviting',
     owner_id: owner.id,
   })
+  await acceptMembership(gateway, tenant_id, owner.id)
   const path = `/v1/tenants/${tenant_id}`
   const headers = { 'if-match': '"1"', ...(await signIn(owner)) }
   const scopes = ['users:manage', 'audit:view']
   const role = await change(headers, 'POST', `${path}/roles`, { name: 'Custom', scopes })
   const member = `${path}/members/${inviter.id}`
-  await change(headers, 'POST', `${path}/members`, { user_id: inviter.id, roles: [kind] })
+  await joinTenant(gateway, headers, tenant_id, { user_id: inviter.id, roles: [kind] })
   await signIn(inviter)
   const [session] = await gateway.sql(`select id from sessions where user_id = '${inviter.id}'`)
   const by_inviter = gateway.stores.tenant(tenant_id, () => ({

@@ -240,12 +240,19 @@ t.test('409 an invitation is revoked when its user becomes a member or is remove
   const members = `/v1/tenants/${acme.id}/members`
   const one = await guest(['Admin'])
   t.equal((await ask(gateway, members, { headers, body: { user_id: one.id, roles: ['Agent'] } })).status, 201)
+  const early = await respond(one.token, 'accept', one.headers)
+  t.match(early, { status: 409, body: { code: 'invitation_closed' } }, 'the pending membership is a newer decision')
+  const accept = { method: 'POST', headers: one.headers }
+  t.match(await ask(gateway, `/v1/me/memberships/${acme.id}/accept`, accept), {
+    status: 200,
+    body: { roles: ['Agent'] },
+  })
   t.equal((await ask(gateway, `${members}/${one.id}`, { method: 'DELETE', headers })).status, 204)
   const answer = await respond(one.token, 'accept', one.headers)
   t.equal(answer.body.code, 'invitation_closed', answer.text)
   t.same(await gateway.sql(`select 1 from memberships where user_id = '${one.id}'`), [])
   const [event] = await gateway.sql(
-    `select changes from audit_events where action = 'member.added' and target_id = '${one.id}'`,
+    `select changes from audit_events where action = 'member.accepted' and target_id = '${one.id}'`,
   )
   t.match(event?.changes, { revoked_invitations: [one.invitation.id] })
 })

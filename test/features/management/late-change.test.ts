@@ -2,6 +2,7 @@ import { generateSigningKeys } from '../../../src/kernel/config/secrets.js'
 import { makeUser } from '../../guards/examples.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { startHeldReplica } from '../../helpers/held-replica.js'
+import { acceptMembership, joinTenant } from '../../helpers/members.js'
 import { ask } from '../../helpers/requests.js'
 import { t } from '../../helpers/t.js'
 import { buildWorld, emailOf, keyHeaders, login, PASSWORD } from '../../helpers/world.js'
@@ -33,8 +34,9 @@ async function scene(roles = ['Admin']) {
     await makeUser(gateway, world),
   ]
   const path = `/v1/tenants/${tenant_id}`
-  await change(owner, 'POST', `${path}/members`, { user_id: admin.id, roles })
-  await change(owner, 'POST', `${path}/members`, { user_id: other.id, roles: ['Agent'] })
+  await acceptMembership(gateway, tenant_id, world.ids.owner)
+  await joinTenant(gateway, owner, tenant_id, { user_id: admin.id, roles })
+  await joinTenant(gateway, owner, tenant_id, { user_id: other.id, roles: ['Agent'] })
   await change(owner, 'PUT', `${path}/members/${other.id}/overrides/audit:view`, { effect: 'deny', reason: 'a test' })
   const role = await change(owner, 'POST', `${path}/roles`, { name: 'Custom', scopes: [] })
   const key = await change(owner, 'POST', `${path}/keys`, { name: 'Key', scopes: ['audit:view'] })

@@ -1,6 +1,6 @@
 import { ALL_SCOPES } from '../../../src/contract/scopes.js'
-import { BUILT_IN_SCOPES } from '../../../src/kernel/permissions/scope-catalogue.js'
 import { startGateway } from '../../helpers/gateway.js'
+import { addMember } from '../../helpers/members.js'
 import { ask, askRaw } from '../../helpers/requests.js'
 import { t } from '../../helpers/t.js'
 import { buildWorld, emailOf, keyHeaders, type Person } from '../../helpers/world.js'
@@ -25,6 +25,7 @@ t.test('200 a user sees their profile and memberships, and no secret', async (t)
     'invitations',
     'memberships',
     'name',
+    'pending_memberships',
   ])
   t.match(answer.body, { id: world.ids.agent, email: emailOf('agent'), name: 'The agent', email_verified_at: /Z$/ })
   t.strictSame(answer.body.memberships, [
@@ -41,9 +42,7 @@ t.test('200 a user sees their profile and memberships, and no secret', async (t)
 
 t.test('200 a member of two tenants sees both, each with its scopes', async (t) => {
   t.strictSame([...(await membership('owner')).scopes].sort(), [...ALL_SCOPES].sort())
-  await world.globex.store.write('member.added', (store) =>
-    store.members.add({ user_id: world.ids.owner }, ['Analyst'], BUILT_IN_SCOPES),
-  )
+  await addMember(gateway, world.globex.id, world.ids.owner, ['Analyst'])
   const { memberships } = (await me('owner')).body
   const scopes = Object.fromEntries(
     memberships.map((each: { tenant: { id: string }; scopes: string[] }) => [each.tenant.id, each.scopes]),
@@ -55,9 +54,12 @@ t.test('200 a member of two tenants sees both, each with its scopes', async (t) 
 
 // The profile must show the scopes that the data plane grants. Otherwise a client shows actions that are refused.
 t.test('a pending or disabled membership has no scopes, whatever its roles', async (t) => {
+  t.match(await membership('disabled'), { state: 'disabled', roles: ['Agent'], scopes: [] })
+  t.equal((await membership('disabled')).scopes.length, 0)
+  const pending = (await me('pending')).body
+  t.strictSame(pending.memberships, [])
+  t.match(pending.pending_memberships, [{ tenant: { name: 'Acme ACMEMARK' }, roles: ['Agent'], created_at: /Z$/ }])
   for (const person of ['pending', 'disabled'] as const) {
-    t.match(await membership(person), { state: person, roles: ['Agent'], scopes: [] })
-    t.equal((await membership(person)).scopes.length, 0, person)
     const refused = await ask(gateway, '/v1/customers', { headers: await world.as(person) })
     t.equal(refused.status, 403, `${person}, on the data plane`)
   }

@@ -42,8 +42,8 @@ t.test('409 an Owner who is disabled or pending does not count', async (t) => {
       `update memberships set state = 'active' where user_id = '${ids.agent}'`,
     ],
     [
-      `update memberships set state = 'pending' where user_id = '${ids.agent}'`,
-      `update memberships set state = 'active' where user_id = '${ids.agent}'`,
+      `update memberships set state = 'pending', accepted_at = null where user_id = '${ids.agent}'`,
+      `update memberships set state = 'active', accepted_at = now() where user_id = '${ids.agent}'`,
     ],
     [
       `update users set disabled_at = now() where id = '${ids.agent}'`,
@@ -81,7 +81,7 @@ t.test('200 409 of 50 concurrent requests that remove the last two Owners, exact
       [...new Set(refused)].filter((code) => !known.includes(code)),
       [],
     )
-    await gateway.sql(`update memberships set state = 'active' where tenant_id = '${acme.id}'`)
+    await gateway.sql(`update memberships set state = 'active' where tenant_id = '${acme.id}' and state = 'disabled'`)
     const [left, another] = await activeOwners()
     const person: Person = left === ids.owner ? 'owner' : 'agent'
     if (another !== undefined) await patch(another, { roles: ['Agent'] }, person)

@@ -1,4 +1,5 @@
 import { startGateway } from '../../helpers/gateway.js'
+import { acceptMembership } from '../../helpers/members.js'
 import { ask } from '../../helpers/requests.js'
 import { t } from '../../helpers/t.js'
 import { buildWorld, type Person } from '../../helpers/world.js'
@@ -37,6 +38,9 @@ t.test('204 a removed member is refused at the next request, and loses their rol
     body: { user_id: ids.agent, roles: ['Agent'] },
   })
   t.equal(added.status, 201)
+  const pending = await ask(gateway, '/v1/customers', { headers: await world.as('agent') })
+  t.equal(pending.status, 403, 'the consent to the removed membership is not a consent to the new one')
+  await acceptMembership(gateway, acme.id, ids.agent)
   t.equal((await ask(gateway, '/v1/customers', { headers: await world.as('agent') })).status, 200, 'a new membership')
   t.equal(
     (await ask(gateway, `/v1/tenants/${acme.id}/audit-events`, { headers: await world.bearer('agent') })).status,

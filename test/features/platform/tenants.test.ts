@@ -54,6 +54,9 @@ t.test('201 an operator creates a tenant for an existing user, by email or id, w
   })
   t.match(by_email, { status: 201, body: { name: 'Umbrella', requests_per_minute: 5 } })
   t.notMatch(by_email.text, /ghk_/, 'the operator gets no key; the Owner creates one')
+  const accept = { method: 'POST', headers: await world.bearer('stranger') }
+  t.equal((await ask(gateway, '/v1/tenants', { headers: accept.headers })).body.data.length, 0, 'not without consent')
+  t.equal((await ask(gateway, `/v1/me/memberships/${by_email.body.id}/accept`, accept)).status, 200)
   const mine = await ask(gateway, '/v1/tenants', { headers: await world.bearer('stranger') })
   t.same(
     mine.body.data.map(({ id }: { id: string }) => id),

@@ -1,5 +1,5 @@
 import { and, desc, eq, gt, isNull, sql } from 'drizzle-orm'
-import { findActor } from '../../../kernel/authz/actor.js'
+import { findActor, lockSelf } from '../../../kernel/authz/actor.js'
 import { isActiveTenant } from '../../../kernel/authz/suspension.js'
 import { digestOfOneTimeToken, isOneTimeToken } from '../../../kernel/credentials/one-time-tokens.js'
 import { invitation_roles, invitations } from '../../../kernel/identity/invitations-table.js'
@@ -74,6 +74,7 @@ export class ReceivedInvitationsWriter extends ReceivedInvitationsReader {
     const granted = await this.rolesOf(tenant_id, id)
     const inviter = await findActor(this.scope, tenant_id, invitation.invited_by, ['users:manage'])
     if (inviter === undefined || !canGrant(inviter, granted, catalogue)) throw new Problem('invitation_closed')
+    await this.checkNoOffer(tenant_id, user_id)
     await this.close(tenant_id, id, { accepted_at: this.scope.now })
     await this.scope.queries
       .update(users)
@@ -81,7 +82,7 @@ export class ReceivedInvitationsWriter extends ReceivedInvitationsReader {
       .where(and(eq(users.id, user_id), isNull(users.email_verified_at)))
     const joined = await this.scope.queries
       .insert(memberships)
-      .values({ tenant_id, user_id, state: 'active', created_at: this.scope.now })
+      .values({ tenant_id, user_id, state: 'active', created_at: this.scope.now, accepted_at: this.scope.now })
       .onConflictDoNothing()
       .returning({ user_id: memberships.user_id })
     // If another member has added the user since, the invitation does not change the membership.
@@ -110,6 +111,7 @@ export class ReceivedInvitationsWriter extends ReceivedInvitationsReader {
       .where(is_this)
     if (found === undefined) throw new Problem('not_found')
     await lockTenant(this.scope, found.tenant_id)
+    await lockSelf(this.scope, user_id)
     const [row] = await this.scope.queries
       .select({
         tenant_id: invitations.tenant_id,
@@ -129,6 +131,20 @@ export class ReceivedInvitationsWriter extends ReceivedInvitationsReader {
     if (user?.email !== row.email) throw new Problem('invitation_not_for_you')
     if (!row.is_open || row.expires_at <= this.scope.now) throw new Problem('invitation_closed')
     return row
+  }
+
+  /** A pending membership is a newer decision about the user than a link. @throws Problem `invitation_closed` */
+  private async checkNoOffer(tenant_id: string, user_id: string): Promise<void> {
+    const offers = await this.scope.queries
+      .select({ state: memberships.state })
+      .from(memberships)
+      .where(
+        and(eq(memberships.tenant_id, tenant_id), eq(memberships.user_id, user_id), eq(memberships.state, 'pending')),
+      )
+    if (offers.length === 0) return
+    throw new Problem('invitation_closed', {
+      detail: 'A member has offered you a membership since. Accept that one: GET /v1/me lists it.',
+    })
   }
 
   private async close(

@@ -1,6 +1,6 @@
 import { and, eq, gt } from 'drizzle-orm'
 import { lockActor } from '../../../kernel/authz/actor.js'
-import { revokeUnbackedInvitations } from '../../../kernel/authz/unbacked-invitations.js'
+import { withdrawUnbackedOffers } from '../../../kernel/authz/unbacked-offers.js'
 import { overrides } from '../../../kernel/identity/memberships-table.js'
 import { namedRoles } from '../../../kernel/identity/named-roles.js'
 import { type Actor, checkGrantedScopes, checkTouch, isOwner } from '../../../kernel/permissions/escalation.js'
@@ -74,7 +74,7 @@ export class OverridesWriter extends OverridesReader {
     if (input.effect === 'deny' && input.scope === SCOPE_OF_OWNERS && isOwner(held)) {
       await checkOwnerStays(this.scope, this.tenant_id)
     }
-    const revoked = await revokeUnbackedInvitations(this.scope, this.tenant_id)
+    const revoked = await withdrawUnbackedOffers(this.scope, this.tenant_id)
     this.recordChange(member, after as OverrideName, {
       before: before === undefined ? null : { effect: before.effect, reason: before.reason },
       after: { effect: input.effect, reason: input.reason },
@@ -97,7 +97,7 @@ export class OverridesWriter extends OverridesReader {
       .delete(overrides)
       .where(and(eq(overrides.tenant_id, this.tenant_id), eq(overrides.user_id, user_id), eq(overrides.scope, scope)))
     const { effect, reason } = before
-    const revoked = await revokeUnbackedInvitations(this.scope, this.tenant_id)
+    const revoked = await withdrawUnbackedOffers(this.scope, this.tenant_id)
     this.recordChange(member, before, { before: { effect, reason }, ...revoked })
   }
 

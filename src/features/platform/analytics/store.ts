@@ -50,9 +50,10 @@ export class AnalyticsReader {
       .select({
         tenant_id: tenants.id,
         name: tenants.name,
-        members: sql<number>`(select count(*) from ${memberships} m where m.tenant_id = "tenants"."id")`.mapWith(
-          Number,
-        ),
+        members:
+          sql<number>`(select count(*) from ${memberships} m where m.tenant_id = "tenants"."id" and m.accepted_at is not null)`.mapWith(
+            Number,
+          ),
         requests: sql<number>`coalesce(sum(${usage_hours.requests}), 0)`.mapWith(Number),
         refusals:
           sql<number>`coalesce(sum(${usage_hours.requests}) filter (where ${usage_hours.code} <> ''), 0)`.mapWith(

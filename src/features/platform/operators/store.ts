@@ -1,6 +1,6 @@
 import { desc, eq } from 'drizzle-orm'
 import type { Privilege } from '../../../contract/scopes.js'
-import { lockOperator } from '../../../kernel/authz/actor.js'
+import { lockOperators } from '../../../kernel/authz/actor.js'
 import { afterId } from '../../../kernel/database/search.js'
 import { checkOneOperatorStays } from '../../../kernel/identity/last-operator.js'
 import { operators } from '../../../kernel/identity/operators-table.js'
@@ -65,7 +65,7 @@ export class OperatorsWriter extends OperatorsReader {
    * @throws Problem `privilege_escalation` with the privileges that the acting operator does not hold, `last_operator`
    */
   async appoint(user_id: string, privileges: readonly Privilege[]): Promise<void> {
-    const actor = await lockOperator(this.scope, ['platform:operators:manage'])
+    const actor = await lockOperators(this.scope, ['platform:operators:manage'])
     checkGrantedScopes(actor, privileges)
     await checkVerifiedUser(this.scope, user_id)
     const [before] = await this.scope.queries
@@ -83,7 +83,7 @@ export class OperatorsWriter extends OperatorsReader {
 
   /** @throws Problem `not_found`, `last_operator` */
   async dismiss(user_id: string): Promise<void> {
-    await lockOperator(this.scope, ['platform:operators:manage'])
+    await lockOperators(this.scope, ['platform:operators:manage'])
     const before = await this.get(user_id)
     await this.scope.queries.delete(operators).where(eq(operators.user_id, user_id))
     await checkOneOperatorStays(this.scope)

@@ -45,7 +45,9 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
       config: operator('platform:tenants:manage'),
       schema: {
         operationId: 'createPlatformTenant',
-        summary: 'Create a tenant for an existing user, who becomes its Owner',
+        summary: 'Create a tenant for an existing user, who becomes its Owner by accepting',
+        description:
+          'The user gets a pending membership, and accepts it with POST /v1/me/memberships/{tenant_id}/accept.',
         tags,
         body: NewPlatformTenant,
         response: { 201: PlatformTenant, ...problems('not_found', 'email_unverified') },
@@ -58,8 +60,8 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
       const owner_id =
         given_id ?? (await request.platform_store.read((store) => store.users.idOf(normaliseEmail(owner_email ?? ''))))
       if (owner_id === undefined) throw new Problem('not_found', { detail: 'No user has this email.' })
-      const { tenant } = await request.platform_store.write('tenant.created', (store) =>
-        store.tenants.create({ ...input, owner_id }),
+      const tenant = await request.platform_store.write('tenant.created', (store) =>
+        store.tenants.createFor({ ...input, owner_id }),
       )
       return reply.code(201).send(toResponse(tenant))
     },

@@ -15,7 +15,7 @@ export const NewPlatformTenant = strictObject(
   },
   {
     oneOf: [{ required: ['owner_email'] }, { required: ['owner_id'] }],
-    description: 'An existing user becomes the first Owner.',
+    description: 'An existing user, who becomes the first Owner by accepting the membership.',
   },
 )
 

@@ -1,4 +1,6 @@
-import { and, desc, eq, inArray, isNull, or, sql } from 'drizzle-orm'
+import { and, desc, eq, inArray, isNotNull, isNull, not, or, sql } from 'drizzle-orm'
+import { lockOperator } from '../../../kernel/authz/actor.js'
+import { isAccepted } from '../../../kernel/authz/membership.js'
 import { afterId } from '../../../kernel/database/search.js'
 import { type KeyRecord, keyRecord } from '../../../kernel/identity/insert-key.js'
 import { tenant_keys } from '../../../kernel/identity/keys-table.js'
@@ -73,6 +75,7 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
 
   /** Changes plan and budgets; they hold from the next request. @throws Problem `not_found` */
   async changePlan(id: string, change: UpdatePlanInput): Promise<TenantRow> {
+    await lockOperator(this.scope, ['platform:tenants:manage'])
     const before = await this.get(id)
     const [after] = await this.scope.queries.update(tenants).set(change).where(eq(tenants.id, id)).returning()
     const fields = Object.keys(change) as (keyof UpdatePlanInput)[]
@@ -82,13 +85,14 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
   }
 
   /**
-   * Ends every key of a tenant, every session of its members and every open invitation in one transaction: for when it is
-   * not known what leaked. It also deletes the stored responses that contain a key of the tenant.
+   * Ends every key of a tenant, every session of its members, and every open invitation and pending membership in one
+   * transaction: for when it is not known what leaked. A user who did not accept a membership keeps their sessions. It also deletes the stored responses that contain a key of the tenant.
    * Members who belong to other tenants too have to log in again there as well: a session is a user's, not a tenant's.
    *
    * @throws Problem `not_found`
    */
   async lockDown(id: string): Promise<Lockdown> {
+    await lockOperator(this.scope, ['platform:tenants:manage'])
     // A transaction that creates a key locks the tenant, so this also ends a key that is being created now.
     await lockTenant(this.scope, id)
     const tenant = await this.get(id)
@@ -100,10 +104,10 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
     const members = this.scope.queries
       .select({ user_id: memberships.user_id })
       .from(memberships)
-      .where(eq(memberships.tenant_id, id))
+      .where(and(eq(memberships.tenant_id, id), isAccepted))
     const revoked_sessions = await revokeSessionsOf(this.scope, inArray(users.id, members), 'tenant_locked_down')
     const active = revoked_sessions.filter(({ expires_at }) => expires_at > this.scope.now)
-    const invitations_revoked = await revokeEveryInvitation(this.scope, id)
+    const invitations_revoked = (await revokeEveryInvitation(this.scope, id)) + (await this.withdrawOffers(id))
     await this.deleteAnswersOf(id)
     const lockdown = { keys_revoked: revoked.length, sessions_ended: active.length, invitations_revoked }
     this.recordChange(tenant, { ...lockdown })
@@ -112,6 +116,7 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
 
   /** Stops a tenant from its next request on, until it is activated or `until` has passed. */
   async suspend(id: string, reason: string, until: string | undefined): Promise<TenantRow> {
+    await lockOperator(this.scope, ['platform:tenants:manage'])
     await this.get(id)
     const after = await this.change(id, {
       suspended_at: this.scope.now,
@@ -126,6 +131,7 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
 
   /** Lets a suspended tenant act again from its next request on. */
   async activate(id: string): Promise<TenantRow> {
+    await lockOperator(this.scope, ['platform:tenants:manage'])
     const before = await this.get(id)
     if (before.suspended_at === null) {
       this.scope.recordNoChange()
@@ -138,12 +144,19 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
     return after
   }
 
+  /** Deletes the pending memberships that members offered. The one that an operator offers to the first Owner stays. */
+  private async withdrawOffers(id: string): Promise<number> {
+    const offered = and(eq(memberships.tenant_id, id), not(isAccepted), isNotNull(memberships.invited_by))
+    const withdrawn = await this.scope.queries.delete(memberships).where(offered).returning({ id: memberships.user_id })
+    return withdrawn.length
+  }
+
   /** Deletes the stored responses of the tenant, and those of its members to the creation of a tenant with its first key. */
   private async deleteAnswersOf(id: string): Promise<void> {
     const members = this.scope.queries
       .select({ principal: sql`'user:' || ${memberships.user_id}` })
       .from(memberships)
-      .where(eq(memberships.tenant_id, id))
+      .where(and(eq(memberships.tenant_id, id), isAccepted))
     const { tenant_id, route, principal } = idempotency_records
     const created = and(eq(tenant_id, NIL_UUID), eq(route, 'POST /v1/tenants'), inArray(principal, members))
     await deleteAnswers(this.scope, or(eq(tenant_id, id), created))

@@ -1,7 +1,7 @@
 import { desc, eq } from 'drizzle-orm'
-import { lockOperator } from '../../../kernel/authz/actor.js'
+import { lockOperator, lockOperators } from '../../../kernel/authz/actor.js'
 import { afterId } from '../../../kernel/database/search.js'
-import { checkOneOperatorStays, queueOperatorChanges } from '../../../kernel/identity/last-operator.js'
+import { checkOneOperatorStays } from '../../../kernel/identity/last-operator.js'
 import { operators } from '../../../kernel/identity/operators-table.js'
 import { revokeSessionsOf } from '../../../kernel/identity/revoke-sessions.js'
 import { getUser, type UserRecord, userColumns } from '../../../kernel/identity/user-record.js'
@@ -36,12 +36,12 @@ export class PlatformUsersWriter extends PlatformUsersReader {
    * @throws Problem `not_found`, `last_operator`
    */
   async disable(id: string): Promise<UserRecord> {
+    await lockOperators(this.scope, ['platform:users:manage'])
     const before = await getUser(this.scope, id)
     if (before.disabled_at !== null) {
       this.scope.recordNoChange()
       return before
     }
-    await queueOperatorChanges(this.scope)
     await this.scope.queries.update(users).set({ disabled_at: this.scope.now }).where(eq(users.id, id))
     if ((await this.privilegesOf(id)) !== undefined) await checkOneOperatorStays(this.scope)
     await revokeSessionsOf(this.scope, eq(users.id, id), 'user_disabled')
@@ -51,6 +51,7 @@ export class PlatformUsersWriter extends PlatformUsersReader {
 
   /** Resets the failed logins of a user. @throws Problem `not_found` */
   async unlock(id: string): Promise<void> {
+    await lockOperator(this.scope, ['platform:users:manage'])
     const before = await getUser(this.scope, id)
     await this.scope.queries.update(users).set({ unlocked_at: this.scope.now }).where(eq(users.id, id))
     this.recordChange(before, { after: { unlocked_at: this.scope.now } })
@@ -63,7 +64,7 @@ export class PlatformUsersWriter extends PlatformUsersReader {
    * @throws Problem `not_found`, `privilege_escalation`
    */
   async enable(id: string): Promise<UserRecord> {
-    const actor = await lockOperator(this.scope, ['platform:users:manage'])
+    const actor = await lockOperators(this.scope, ['platform:users:manage'])
     const before = await getUser(this.scope, id)
     if (before.disabled_at === null) {
       this.scope.recordNoChange()

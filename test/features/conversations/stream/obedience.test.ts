@@ -1,5 +1,6 @@
 import { makeUser } from '../../../guards/examples.js'
 import type { TestGateway } from '../../../helpers/gateway.js'
+import { joinTenant } from '../../../helpers/members.js'
 import { ask } from '../../../helpers/requests.js'
 import { t } from '../../../helpers/t.js'
 import { until } from '../../../helpers/until.js'
@@ -21,8 +22,7 @@ async function logIn(gateway: TestGateway, email: string) {
 /** Creates a new member of Acme with their own session. */
 async function newMember(roles = ['Agent']) {
   const user = await makeUser(gateway, world)
-  const added = await call('owner', 'POST', `/v1/tenants/${acme.id}/members`, { user_id: user.id, roles })
-  if (added.status >= 300) throw new Error(added.text)
+  await joinTenant(gateway, await world.bearer('owner'), acme.id, { user_id: user.id, roles })
   return { ...user, headers: await logIn(gateway, user.email), path: `/v1/tenants/${acme.id}/members/${user.id}` }
 }
 
@@ -165,7 +165,7 @@ t.test('401 404 a waiting poll gets the refusal that a new request would get', a
   ] as const) {
     const user = await makeUser(gateway, world)
     const owner = await logIn(gateway, emailOf('owner'))
-    await call(owner, 'POST', `/v1/tenants/${acme.id}/members`, { user_id: user.id, roles: ['Agent'] })
+    await joinTenant(gateway, owner, acme.id, { user_id: user.id, roles: ['Agent'] })
     const headers = await logIn(gateway, user.email)
     t.ok((await add(lead, id, user.id)).status < 300)
     const waiting = poll(headers, id, 0, 25)
