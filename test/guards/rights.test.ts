@@ -4,8 +4,10 @@ import { filesThatUse, type Source, sourcesOf } from './names-used.js'
 
 const product = sourcesOf(['src'])
 
-/** The tables whose rows are rights in a tenant or on the platform. */
+/** The tables whose rows are rights in a tenant or on the platform, or decide whether rights hold. */
 const TABLES = [
+  'tenants',
+  'users',
   'memberships',
   'membership_roles',
   'overrides',
@@ -15,43 +17,61 @@ const TABLES = [
   'tenant_keys',
   'operators',
 ]
-const LOCKS = ['lockActor', 'lockOperator']
+const LOCKS = ['lockActor', 'lockOperator', 'lockOperators', 'lockSelf', 'lockVerifiedUser']
 const WRITES = ['insert', 'update', 'delete']
 
 /** The public methods that write rights without one of `LOCKS`, each with the reason. */
 const WITHOUT_ACTOR: Readonly<Record<string, string>> = {
-  'src/features/invitations/store.ts InvitationsWriter.revoke': 'it grants nothing',
-  'src/features/keys/store.ts KeysWriter.revoke': 'it grants nothing, and a key must have its current secret',
-  'src/features/invitations/received/store.ts ReceivedInvitationsWriter.accept':
-    'the inviter is the actor, whose holdings it reads under the lock',
-  'src/features/invitations/received/store.ts ReceivedInvitationsWriter.decline': 'it grants nothing',
-  'src/features/platform/tenants/store.ts PlatformTenantsWriter.lockDown': 'it grants nothing',
-  'src/features/tenants/store.ts TenantsWriter.create': 'the tenant is new, and has no actor yet',
+  'src/features/auth/email-verifications/store.ts EmailVerificationsWriter.use':
+    'the link is the proof, and works once',
+  'src/features/auth/password-resets/store.ts PasswordResetsWriter.use': 'the link is the proof, and works once',
+  'src/features/auth/users-store.ts UsersWriter.register': 'it grants nothing: the address is not verified',
 }
 
-/** The public methods of a file that write rights, directly or by a method of the same class, and call none of `LOCKS`. */
-function writersWithoutActor({ file, text }: Source): string[] {
-  const source = ts.createSourceFile(file, text, ts.ScriptTarget.ES2023, true)
+/** The functions outside of classes that write rights, directly or by another function of the list. */
+function functionsThatWrite(sources: readonly Source[]): ReadonlySet<string> {
+  const functions = sources.flatMap(({ file, text }) => parsed(file, text).statements.filter(ts.isFunctionDeclaration))
+  return closed(functions, isWriteOfRights, (call, names) => names.has(call.expression.getText()))
+}
+
+/** The public methods of a file that write rights, directly or by a function or a method, and call none of `LOCKS`. */
+function writersWithoutActor({ file, text }: Source, functions: ReadonlySet<string> = new Set()): string[] {
   const found: string[] = []
   const visit = (node: ts.Node): void => {
-    if (ts.isClassDeclaration(node)) found.push(...ofClass(file, node))
+    if (ts.isClassDeclaration(node)) found.push(...ofClass(file, node, functions))
     ts.forEachChild(node, visit)
   }
-  visit(source)
+  visit(parsed(file, text))
   return found
 }
 
-function ofClass(file: string, node: ts.ClassDeclaration): string[] {
+function ofClass(file: string, node: ts.ClassDeclaration, functions: ReadonlySet<string>): string[] {
   const methods = node.members.filter(ts.isMethodDeclaration)
-  const writing = new Set(methods.filter((method) => calls(method, isWriteOfRights)).map(nameOf))
-  for (let count = -1; count !== writing.size; ) {
-    count = writing.size
-    for (const method of methods) if (calls(method, (call) => callsOwn(call, writing))) writing.add(nameOf(method))
-  }
+  const writes = (call: ts.CallExpression) => isWriteOfRights(call) || functions.has(call.expression.getText())
+  const locks = (call: ts.CallExpression) => LOCKS.includes(call.expression.getText())
+  const writing = closed(methods, writes, callsOwn)
+  const locking = closed(methods, locks, callsOwn)
   return methods
-    .filter((method) => writing.has(nameOf(method)) && !isHidden(method))
-    .filter((method) => !calls(method, (call) => LOCKS.includes(call.expression.getText())))
+    .filter((method) => writing.has(nameOf(method)) && !locking.has(nameOf(method)) && !isHidden(method))
     .map((method) => `${file} ${node.name?.text}.${nameOf(method)}`)
+}
+
+function parsed(file: string, text: string): ts.SourceFile {
+  return ts.createSourceFile(file, text, ts.ScriptTarget.ES2023, true)
+}
+
+/** The names of those that make a call, directly or by one that makes it. */
+function closed(
+  all: readonly (ts.MethodDeclaration | ts.FunctionDeclaration)[],
+  is: (call: ts.CallExpression) => boolean,
+  reaches: (call: ts.CallExpression, names: ReadonlySet<string>) => boolean,
+): ReadonlySet<string> {
+  const found = new Set(all.filter((each) => calls(each, is)).map(nameOf))
+  for (let count = -1; count !== found.size; ) {
+    count = found.size
+    for (const each of all) if (calls(each, (call) => reaches(call, found))) found.add(nameOf(each))
+  }
+  return found
 }
 
 function calls(node: ts.Node, is: (call: ts.CallExpression) => boolean): boolean {
@@ -78,15 +98,18 @@ function isHidden(method: ts.MethodDeclaration): boolean {
   )
 }
 
-function nameOf(method: ts.MethodDeclaration): string {
-  return method.name.getText()
+function nameOf(each: ts.MethodDeclaration | ts.FunctionDeclaration): string {
+  return each.name?.getText() ?? ''
 }
 
 // A writer that trusts what the request read before the lock grants rights that its actor has already lost.
 t.test(
   'each public method that writes rights reads the actor again under the lock, or is listed with a reason',
   async (t) => {
-    t.same(product.flatMap(writersWithoutActor).sort(), Object.keys(WITHOUT_ACTOR).sort())
+    const functions = functionsThatWrite(product)
+    t.ok(functions.has('insertKey') && functions.has('revokeSessionsOf'), 'functions outside of classes')
+    const found = product.flatMap((source) => writersWithoutActor(source, functions))
+    t.same(found.sort(), Object.keys(WITHOUT_ACTOR).sort())
   },
 )
 
@@ -97,6 +120,11 @@ t.test('the guard finds a planted writer, and a planted writer behind a private 
   t.same(planted(`async give() { await this.put() } private async put() { ${write} }`), ['planted.ts Writer.give'])
   t.same(planted(`async give() { const actor = await lockActor(this.scope, 't', []); ${write} }`), [])
   t.same(planted('async give() { await this.scope.queries.insert(customers).values({}) }'), [])
+  t.same(planted(`async give() { await this.lock(); ${write} } private async lock() { await lockSelf(s, 'u') }`), [])
+  const text = `async function put(scope) { ${write} } async function putAll(scope) { await put(scope) }`
+  const functions = functionsThatWrite([{ file: 'planted.ts', text }])
+  const behind = 'class Writer { async give() { await putAll(this.scope) } }'
+  t.same(writersWithoutActor({ file: 'planted.ts', text: behind }, functions), ['planted.ts Writer.give'])
 })
 
 /** The files that make an actor, and why. */
@@ -108,7 +136,8 @@ const ACTORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   findActor: {
     'src/kernel/authz/actor.ts': 'defines it',
     'src/features/invitations/received/store.ts': 'the inviter, when the invitation is accepted',
-    'src/kernel/authz/unbacked-invitations.ts': 'the inviters, after a change of rights',
+    'src/features/members/own/store.ts': 'the inviter, when the membership is accepted',
+    'src/kernel/authz/unbacked-offers.ts': 'the inviters, after a change of rights',
   },
 }
 

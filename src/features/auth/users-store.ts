@@ -1,5 +1,6 @@
 import { eq } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
+import { lockOperator, lockSelf } from '../../kernel/authz/actor.js'
 import { getUser, type UserRecord, userColumns } from '../../kernel/identity/user-record.js'
 import { users } from '../../kernel/identity/users-table.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
@@ -33,8 +34,13 @@ export class UsersWriter extends UsersReader {
     super(scope)
   }
 
-  /** Makes a user. Returns undefined and changes nothing when the address is taken. */
+  /** Makes a user, as an operator does. Returns undefined and changes nothing when the address is taken. */
   async create(input: CreateUserInput): Promise<UserRecord | undefined> {
+    await lockOperator(this.scope, ['platform:users:manage'])
+    return this.insert(input)
+  }
+
+  private async insert(input: CreateUserInput): Promise<UserRecord | undefined> {
     const [row] = await this.scope.queries
       .insert(users)
       .values({
@@ -57,12 +63,13 @@ export class UsersWriter extends UsersReader {
    * undefined and changes nothing when the address is taken.
    */
   async register(input: Omit<CreateUserInput, 'is_verified'>): Promise<string | undefined> {
-    const made = await this.create({ ...input, is_verified: false })
+    const made = await this.insert({ ...input, is_verified: false })
     return made && new OneTimeTokensWriter(this.scope).issue(made.id, 'email_verification')
   }
 
   /** Updates the profile of a user. */
   async rename(id: string, name: string): Promise<void> {
+    await lockSelf(this.scope, id)
     const before = await this.get(id)
     await this.scope.queries.update(users).set({ name }).where(eq(users.id, id))
     this.recordChange(id, { before: { name: before.name }, after: { name } })

@@ -148,6 +148,7 @@ export class InvitationsWriter extends InvitationsReader {
 
   /** Revokes an open invitation. @throws Problem `not_found`, `invitation_closed` */
   async revoke(id: string): Promise<void> {
+    await lockActor(this.scope, this.tenant_id, ['users:manage'])
     const before = await this.get(id)
     if (before.revoked_at !== null) {
       this.scope.recordNoChange()

@@ -173,6 +173,7 @@ export class KeysWriter extends KeysReader {
    * @throws Problem `not_found`, `superseded_secret`
    */
   async revoke(id: string): Promise<void> {
+    await lockActor(this.scope, this.tenant_id, this.isOwn(id) ? [] : ['keys:manage'])
     const before = await this.lock(id)
     if (before.revoked_at !== null) {
       this.scope.recordNoChange()

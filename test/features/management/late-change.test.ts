@@ -65,8 +65,11 @@ const CHANGES: Record<string, (scene: Scene) => [method: string, path: string, b
   deleteRole: ({ path, role }) => ['DELETE', `${path}/roles/${role.id}`],
   createInvitation: ({ path }) => ['POST', `${path}/invitations`, { email: 'new@people.example', roles: ['Admin'] }],
   resendInvitation: ({ path, invitation }) => ['POST', `${path}/invitations/${invitation.id}/resend`],
+  revokeInvitation: ({ path, invitation }) => ['DELETE', `${path}/invitations/${invitation.id}`],
+  updateTenant: ({ path }) => ['PATCH', path, { name: 'Renamed too late' }],
   createKey: ({ path }) => ['POST', `${path}/keys`, { name: 'Late', scopes: ['audit:view'] }],
   updateKey: ({ path, key }) => ['PATCH', `${path}/keys/${key.id}`, { disabled: false }],
+  revokeKey: ({ path, key }) => ['DELETE', `${path}/keys/${key.id}`],
   rotateKey: ({ path, key }) => ['POST', `${path}/keys/${key.id}/rotate`, { overlap_seconds: 0 }],
 }
 
