@@ -151,7 +151,10 @@ export class SessionsWriter {
       .select({ id: sessions.id })
       .from(sessions)
       .where(lt(sessions.expires_at, before))
+      .orderBy(sessions.id)
       .limit(SWEEP_MAX)
+      // Two replicas that sweep at the same time delete different rows, and do not wait for each other.
+      .for('update', { skipLocked: true })
     const deleted = await this.scope.queries
       .delete(sessions)
       .where(inArray(sessions.id, old))

@@ -8,7 +8,7 @@ import { invalidField } from '../../../kernel/problems/validation.js'
 import { type Page, pageOf, type Rows } from '../../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
 import type { Caller } from '../caller.js'
-import { activeOwners, type EffectiveRole, effectiveRole, requireRole } from '../effective-role.js'
+import { activeOwners, effectiveRole, requireRole } from '../effective-role.js'
 import type { ConversationResponse } from '../schema.js'
 import { ConversationsWriter } from '../store.js'
 import { type ConversationRole, conversation_members, conversations, read_markers } from '../table.js'
@@ -96,9 +96,9 @@ export class ConversationMembersWriter extends ConversationMembersReader {
 
   /** @throws Problem `not_found`, `conversation_role_required`, `validation_failed`, `already_exists`, `limit_reached` */
   async add(id: string, user_id: string, role: ConversationRole, caller: Caller): Promise<ConversationMemberRecord> {
-    const { conversation, held } = await this.hold(id, caller)
+    const { conversation, held, is_member } = await this.hold(id, user_id, caller)
     requireRole(held, role === 'owner' ? 'owner' : 'moderator')
-    await this.checkUser(user_id)
+    if (!is_member) throw invalidField('/user_id', 'must be an active member of this tenant')
     const [members] = await this.scope.queries
       .select({ count: count() })
       .from(conversation_members)
@@ -119,7 +119,7 @@ export class ConversationMembersWriter extends ConversationMembersReader {
 
   /** @throws Problem `not_found`, `conversation_role_required`, `last_owner` */
   async update(id: string, user_id: string, role: ConversationRole, caller: Caller): Promise<ConversationMemberRecord> {
-    const { conversation, held } = await this.hold(id, caller)
+    const { conversation, held } = await this.hold(id, user_id, caller)
     const before = await this.get(id, user_id)
     requireRole(held, before.role === 'owner' || role === 'owner' ? 'owner' : 'moderator')
     if (before.role === role) {
@@ -137,7 +137,7 @@ export class ConversationMembersWriter extends ConversationMembersReader {
    * @throws Problem `not_found`, `conversation_role_required`, `last_owner`
    */
   async remove(id: string, user_id: string, caller: Caller): Promise<void> {
-    const { conversation, held } = await this.hold(id, caller)
+    const { conversation, held } = await this.hold(id, user_id, caller)
     const before = await this.get(id, user_id)
     const is_self = userIdOf(caller.principal) === before.user_id
     if (!is_self) requireRole(held, before.role === 'owner' ? 'owner' : 'moderator')
@@ -152,9 +152,11 @@ export class ConversationMembersWriter extends ConversationMembersReader {
     this.recordChange(conversation, before, { before: { role: before.role } })
   }
 
-  private async hold(id: string, caller: Caller): Promise<{ conversation: ConversationResponse; held: EffectiveRole }> {
+  /** Locks the membership and then the conversation, in the order of a removal from the tenant, which changes both. */
+  private async hold(id: string, user_id: string, caller: Caller) {
+    const is_member = await this.lockMembership(user_id)
     const conversation = await this.#conversations.hold(id, caller)
-    return { conversation, held: await effectiveRole(this.scope, this.tenant_id, conversation, caller) }
+    return { conversation, held: await effectiveRole(this.scope, this.tenant_id, conversation, caller), is_member }
   }
 
   /** @throws Problem `last_owner` when no owner who can act would be left */
@@ -166,21 +168,15 @@ export class ConversationMembersWriter extends ConversationMembersReader {
     }
   }
 
-  /** @throws Problem `validation_failed`, with the same text for every user who is not an active member of the tenant */
-  private async checkUser(user_id: string): Promise<void> {
-    const rows = await this.scope.queries
-      .select({ user_id: memberships.user_id })
+  /** Locks the membership of a user until the commit. Returns whether the user is an active member of the tenant. */
+  private async lockMembership(user_id: string): Promise<boolean> {
+    const is_this = and(eq(memberships.tenant_id, this.tenant_id), eq(memberships.user_id, user_id))
+    const [membership] = await this.scope.queries
+      .select({ state: memberships.state })
       .from(memberships)
-      .where(
-        and(
-          eq(memberships.tenant_id, this.tenant_id),
-          eq(memberships.user_id, user_id),
-          eq(memberships.state, 'active'),
-        ),
-      )
+      .where(is_this)
       .for('share')
-    if (rows.length > 0) return
-    throw invalidField('/user_id', 'must be an active member of this tenant')
+    return membership?.state === 'active'
   }
 
   private recordChange(

@@ -96,6 +96,13 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
     // A transaction that creates a key locks the tenant, so this also ends a key that is being created now.
     await lockTenant(this.scope, id)
     const tenant = await this.get(id)
+    // In the order of the writes that count the use of keys.
+    await this.scope.queries
+      .select({ id: tenant_keys.id })
+      .from(tenant_keys)
+      .where(eq(tenant_keys.tenant_id, id))
+      .orderBy(sql`${tenant_keys.id} collate "C"`)
+      .for('no key update')
     const revoked = await this.scope.queries
       .update(tenant_keys)
       .set({ revoked_at: this.scope.now })
