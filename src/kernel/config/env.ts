@@ -2,6 +2,9 @@ import envSchema from 'env-schema'
 import { type Static, Type } from 'typebox'
 import { BUDGETS, budgetPattern, CONNECTION_LIMITS } from '../limits/budgets.js'
 
+/** The longest lifetime of an access token. A token that claims a longer one is refused. */
+export const ACCESS_TOKEN_SECONDS_MAX = 86_400
+
 /**
  * The only file that reads the environment.
  *
@@ -18,7 +21,7 @@ const EnvironmentSchema = Type.Object({
   REDIS_URL: Type.Optional(Type.String({ pattern: '^rediss?://' })),
   PUBLIC_URL: Type.Optional(Type.String({ pattern: '^https?://[^/?#]+$' })),
   JWT_SIGNING_KEYS: Type.Optional(Type.String({ minLength: 1 })),
-  ACCESS_TOKEN_SECONDS: Type.Integer({ minimum: 30, maximum: 86400, default: 3600 }),
+  ACCESS_TOKEN_SECONDS: Type.Integer({ minimum: 30, maximum: ACCESS_TOKEN_SECONDS_MAX, default: 3600 }),
   REFRESH_TOKEN_SECONDS: Type.Integer({ minimum: 60, maximum: 31536000, default: 604800 }),
   TRUST_PROXY: Type.Optional(Type.String({ minLength: 1 })),
   CORS_ORIGINS: Type.Optional(Type.String()),

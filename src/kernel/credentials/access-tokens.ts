@@ -1,13 +1,19 @@
 import jwt, { type FastifyJWTOptions, type JWT } from '@fastify/jwt'
 import type { FastifyInstance } from 'fastify'
 import { v4 as uuidv4 } from 'uuid'
+import { ACCESS_TOKEN_SECONDS_MAX } from '../config/env.js'
 import type { SigningKeys } from '../config/secrets.js'
 import { LOWER_CASE_UUID } from '../ids/uuid.js'
 import type { Clock } from '../time/clock.js'
+import { hasCanonicalSignature, withCanonicalSignature } from './canonical-signature.js'
 import { remembering } from './verified-tokens.js'
 
 const AUDIENCE = 'gatehouse'
 const TOKEN_CHARACTERS_MAX = 2048
+/** How much the clocks of two replicas may differ. */
+const CLOCK_SKEW_SECONDS = 60
+/** The header of a token of the gateway: `alg`, `typ` and `kid`. Another member, such as `jku` or `zip`, is not ours. */
+const HEADER_MEMBERS = 3
 /** A compact JWS (RFC 7515 section 7.1), and no text around it (RFC 8725bis section 3.14). */
 const COMPACT_JWS = /^([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
 
@@ -30,6 +36,7 @@ interface Payload {
   readonly sub?: unknown
   readonly sid?: unknown
   readonly exp?: unknown
+  readonly iat?: unknown
 }
 
 /**
@@ -46,7 +53,7 @@ export async function accessTokens(
   lifetime_seconds: number,
   clock: Clock,
 ): Promise<AccessTokens> {
-  const ring = new Map<string, JWT>()
+  const ring = new Map<string, { readonly jwt: JWT; readonly algorithm: string }>()
   for (const [position, key] of keys.entries()) {
     const namespace = `key${position}`
     const options: FastifyJWTOptions = {
@@ -69,15 +76,19 @@ export async function accessTokens(
       },
     }
     await app.register(jwt, options)
-    ring.set(key.kid, (app.jwt as unknown as Record<string, JWT>)[namespace] as JWT)
+    ring.set(key.kid, {
+      jwt: (app.jwt as unknown as Record<string, JWT>)[namespace] as JWT,
+      algorithm: key.algorithm,
+    })
   }
-  const signer = ring.get(keys[0].kid) as JWT
+  const signer = ring.get(keys[0].kid)?.jwt as JWT
 
   const verify = remembering((token: string): AccessTokenClaims | 'expired' | undefined => {
     const kid = kidOf(token)
     const verifier = kid === undefined ? undefined : ring.get(kid)
+    if (verifier === undefined || !hasCanonicalSignature(token, verifier.algorithm)) return undefined
     try {
-      return verifier === undefined ? undefined : claimsOf(verifier.verify<Payload>(token))
+      return claimsOf(verifier.jwt.verify<Payload>(token), Math.floor(clock() / 1000))
     } catch (error) {
       // fast-jwt verifies the signature before it checks the expiry.
       return (error as { code?: string }).code === 'FAST_JWT_EXPIRED' ? 'expired' : undefined
@@ -88,7 +99,7 @@ export async function accessTokens(
     issue(user_id, session_id) {
       const iat = Math.floor(clock() / 1000)
       const payload = { sub: user_id, sid: session_id, jti: uuidv4(), iat, exp: iat + lifetime_seconds }
-      return { access: signer.sign(payload), expires_in: lifetime_seconds }
+      return { access: withCanonicalSignature(signer.sign(payload), keys[0].algorithm), expires_in: lifetime_seconds }
     },
     verify(token) {
       if (token.length > TOKEN_CHARACTERS_MAX) return undefined
@@ -103,15 +114,24 @@ function kidOf(token: string): string | undefined {
   const header = COMPACT_JWS.exec(token)?.[1]
   if (header === undefined) return undefined
   try {
-    const { kid } = JSON.parse(Buffer.from(header, 'base64url').toString('utf8')) as { kid?: unknown }
-    return typeof kid === 'string' ? kid : undefined
+    const members = JSON.parse(Buffer.from(header, 'base64url').toString('utf8')) as { kid?: unknown }
+    const { kid } = members
+    return typeof kid === 'string' && Object.keys(members).length === HEADER_MEMBERS ? kid : undefined
   } catch {
     return undefined
   }
 }
 
-function claimsOf({ sub, sid, exp }: Payload): AccessTokenClaims | undefined {
-  if (typeof sub !== 'string' || typeof sid !== 'string' || typeof exp !== 'number') return undefined
+/**
+ * Checks the claims of a token with a valid signature. The gateway issues no token for later, and none that lives longer than
+ * the longest lifetime that can be configured. The lifetime of this process is not the limit, because another replica may
+ * have another one during an update.
+ */
+function claimsOf({ sub, sid, exp, iat }: Payload, now: number): AccessTokenClaims | undefined {
+  if (typeof sub !== 'string' || typeof sid !== 'string' || typeof exp !== 'number' || typeof iat !== 'number') {
+    return undefined
+  }
   if (!LOWER_CASE_UUID.test(sub) || !LOWER_CASE_UUID.test(sid)) return undefined
+  if (iat > now + CLOCK_SKEW_SECONDS || exp > now + ACCESS_TOKEN_SECONDS_MAX + CLOCK_SKEW_SECONDS) return undefined
   return { user_id: sub, session_id: sid, expires_at_ms: exp * 1000 }
 }

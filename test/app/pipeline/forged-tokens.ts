@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto'
 import { importPKCS8, SignJWT } from 'jose'
 import { v4 as uuidv4 } from 'uuid'
 import { generateSigningKeys, parseSigningKeys } from '../../../src/kernel/config/secrets.js'
+import { withCanonicalSignature } from '../../../src/kernel/credentials/canonical-signature.js'
 import { PUBLIC_URL, type TestGateway } from '../../helpers/gateway.js'
 
 const HOUR_SECONDS = 3600
@@ -17,9 +18,12 @@ export async function forgedTokens(gateway: TestGateway, good: string): Promise<
   const header = { alg: 'ES256', typ: 'at+jwt', kid: key.kid }
   const encode = (part: unknown) => Buffer.from(JSON.stringify(part)).toString('base64url')
   const sign = async (changed: object, changed_header: object = {}, pem = key.private_pem as string) =>
-    new SignJWT({ ...claims, ...changed })
-      .setProtectedHeader({ ...header, ...changed_header })
-      .sign(await importPKCS8(pem, 'ES256'))
+    withCanonicalSignature(
+      await new SignJWT({ ...claims, ...changed })
+        .setProtectedHeader({ ...header, ...changed_header })
+        .sign(await importPKCS8(pem, 'ES256')),
+      'ES256',
+    )
   const hmac = (secret: string) => {
     const signed = `${encode({ ...header, alg: 'HS256' })}.${encode(claims)}`
     return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`

@@ -1,6 +1,7 @@
 import { createHmac, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { createLocalJWKSet, createRemoteJWKSet, jwtVerify } from 'jose'
 import { generateSigningKeys } from '../../../src/kernel/config/secrets.js'
+import { withCanonicalSignature } from '../../../src/kernel/credentials/canonical-signature.js'
 import { PUBLIC_URL, startGateway, type TestGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
 import { t } from '../../helpers/t.js'
@@ -27,7 +28,8 @@ const encode = (value: unknown) =>
 function forge(with_header: Json | string, with_claims: Json | string, by: KeyObject = private_key): string {
   const input = `${encode(with_header)}.${encode(with_claims)}`
   const digest = by.asymmetricKeyType === 'ed25519' ? null : 'sha256'
-  return `${input}.${sign(digest, Buffer.from(input), { key: by, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`
+  const signature = sign(digest, Buffer.from(input), { key: by, dsaEncoding: 'ieee-p1363' }).toString('base64url')
+  return withCanonicalSignature(`${input}.${signature}`, digest === null ? 'EdDSA' : 'ES256')
 }
 function forgeHmac(with_header: Json, secret: string | Buffer): string {
   const input = `${encode(with_header)}.${encode(claims)}`
@@ -169,6 +171,43 @@ t.test('401 a claim that is missing or of another type', async (t) => {
   }
   await refuses(t, tokens)
 })
+
+// Attack: somebody who could sign for a moment keeps a token for years, or makes one that is valid later.
+t.test('401 a token that lives longer than any the gateway issues, or that was issued in the future', async (t) => {
+  const now = Math.floor(gateway.clock.now() / 1000)
+  await refuses(t, {
+    'exp in ten years': forge(header, { ...claims, exp: now + 315_360_000 }),
+    'exp in two days': forge(header, { ...claims, exp: now + 172_800 }),
+    'iat in an hour': forge(header, { ...claims, iat: now + 3600 }),
+    'iat of another type': forge(header, { ...claims, iat: String(now) }),
+  })
+  t.equal((await me(forge(header, { ...claims, iat: now + 30, exp: now + 86_400 }))).status, 200, 'within the limits')
+})
+
+// Attack: the client changes the form of a good token, so that a list of revoked tokens or a log takes it for another one.
+t.test(
+  '401 another form of a good signature, and a member of the header that the gateway does not write',
+  async (t) => {
+    const start = access.slice(0, access.lastIndexOf('.') + 1)
+    const signature = Buffer.from(access.slice(start.length), 'base64url')
+    const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
+    const high = (order - BigInt(`0x${signature.subarray(32).toString('hex')}`)).toString(16).padStart(64, '0')
+    const tokens: Record<string, string> = {
+      'the other s': start + Buffer.concat([signature.subarray(0, 32), Buffer.from(high, 'hex')]).toString('base64url'),
+    }
+    const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+    const last = ALPHABET.indexOf(access.at(-1) as string)
+    for (const bits of [1, 7, 15]) tokens[`unused bits ${bits}`] = access.slice(0, -1) + ALPHABET[last + bits]
+    for (const more of [{ jku: 'https://evil.test' }, { zip: 'DEF' }, { cty: 'JWT' }]) {
+      tokens[JSON.stringify(more)] = forge({ ...header, ...more }, claims)
+    }
+    await refuses(t, tokens)
+    for (let count = 0; count < 8; count += 1) {
+      const { access: fresh } = await login(gateway, 'agent')
+      t.equal((await me(fresh)).status, 200, 'every token of the gateway has the one form')
+    }
+  },
+)
 
 // Attack: the client combines the session of one user with the id of another, to act as the other.
 t.test('401 a session of another user, and an unknown session or user', async (t) => {
