@@ -1,14 +1,22 @@
 import { Type } from 'typebox'
+import { UUID_PATTERN } from '../../kernel/ids/uuid.js'
 import { PageQuery } from '../../kernel/rest/pagination.js'
 import { Instant, Nullable, strictObject } from '../../kernel/rest/schemas.js'
 import { ACTIONS } from '../../kernel/store/actions.js'
 import { EXPORT_TYPES } from './export.js'
 import type { AuditFilters } from './store.js'
 
+const KEY_ID = '[0-9A-Za-z]{12}'
+const SCOPE = '[a-z][a-z0-9-]*:[a-z][a-z0-9-]*'
+/** A user, a key, or a part of the gateway such as `sweep`. */
+const ACTOR_ID = `^(${UUID_PATTERN}|${KEY_ID}|[a-z]+(-[a-z]+)*)$`
+/** One id, or two ids with a slash between them: those of a member of a conversation, or of an override. */
+const TARGET_ID = `^(${KEY_ID}|${UUID_PATTERN}(/(${UUID_PATTERN}|${SCOPE}))?)$`
+
 const filters = {
   action: Type.Optional(Type.Enum(Object.keys(ACTIONS) as (keyof typeof ACTIONS)[])),
-  actor_id: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
-  target_id: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
+  actor_id: Type.Optional(Type.String({ pattern: ACTOR_ID, maxLength: 64 })),
+  target_id: Type.Optional(Type.String({ pattern: TARGET_ID, maxLength: 128 })),
   from: Type.Optional(Instant),
   to: Type.Optional(Instant),
 }
