@@ -1,4 +1,4 @@
-import { and, desc, eq, gt, inArray, isNull, lt } from 'drizzle-orm'
+import { and, desc, eq, gt, inArray, isNull, lt, or } from 'drizzle-orm'
 import { v4 as uuidv4 } from 'uuid'
 import { isSessionActive } from '../../kernel/authz/facts.js'
 import {
@@ -11,6 +11,7 @@ import { type RevocationReason, revokeSession } from '../../kernel/identity/revo
 import { refresh_tokens, sessions, users } from '../../kernel/identity/users-table.js'
 import { lockVerifiedUser, type VerifiedLogin } from '../../kernel/identity/verified-login.js'
 import { Problem } from '../../kernel/problems/problems.js'
+import { type OrderedPage, type PagePosition, pageOf, type Rows } from '../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 import { instantOf } from '../../kernel/time/clock.js'
 
@@ -55,9 +56,9 @@ export class SessionsReader {
     return row?.session_id
   }
 
-  /** The active sessions of a user, newest first. */
-  activeOf(user_id: string): Promise<SessionRecord[]> {
-    return this.scope.queries
+  /** Lists the active sessions of a user, newest first, and by descending id among sessions of one moment. */
+  async activeOf(user_id: string, { limit, after }: OrderedPage): Promise<Rows<SessionRecord>> {
+    const rows = await this.scope.queries
       .select({
         id: sessions.id,
         address: sessions.address,
@@ -66,10 +67,24 @@ export class SessionsReader {
         expires_at: sessions.expires_at,
       })
       .from(sessions)
-      .where(and(eq(sessions.user_id, user_id), isNull(sessions.ended_at), gt(sessions.expires_at, this.scope.now)))
+      .where(
+        and(
+          eq(sessions.user_id, user_id),
+          isNull(sessions.ended_at),
+          gt(sessions.expires_at, this.scope.now),
+          after && isAfter(after),
+        ),
+      )
       .orderBy(desc(sessions.created_at), desc(sessions.id))
-      .limit(200)
+      .limit(limit + 1)
+    return pageOf(rows, limit)
   }
+}
+
+/** The condition of the sessions that follow a position in the list. */
+function isAfter({ order, id }: PagePosition) {
+  const created_at = instantOf(order)
+  return or(lt(sessions.created_at, created_at), and(eq(sessions.created_at, created_at), lt(sessions.id, id)))
 }
 
 export class SessionsWriter {

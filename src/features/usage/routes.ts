@@ -42,7 +42,7 @@ const usage: Routes<{ readonly clock: Clock; readonly recorder: UsageRecorder }>
         from,
         to,
         group_by,
-        data: await request.tenant_store.read((store) => store.usage.sums(group_by, from, to)),
+        ...(await request.tenant_store.read((store) => store.usage.sums(group_by, from, to))),
       }
     },
   )

@@ -13,6 +13,9 @@ export const Usage = Type.Object(
     from: Type.String(),
     to: Type.String(),
     group_by: Type.String(),
+    is_cut: Type.Boolean({
+      description: 'true: there are more than 1,000 groups, and data holds the first of them. Ask for a shorter time.',
+    }),
     data: Type.Array(
       Type.Object({
         group: Type.String({

@@ -35,10 +35,13 @@ export class UsageReader {
     private readonly tenant_id: string,
   ) {}
 
-  /** Sums the usage of the tenant from an hour to an hour (exclusive), ordered by group. */
-  async sums(group_by: UsageGroup, from: string, to: string): Promise<UsageSum[]> {
+  /**
+   * Sums the usage of the tenant from an hour to an hour (exclusive), ordered by group. `is_cut` says that there are more
+   * groups than a response holds.
+   */
+  async sums(group_by: UsageGroup, from: string, to: string): Promise<{ data: UsageSum[]; is_cut: boolean }> {
     const group = GROUP_OF[group_by]
-    return this.scope.queries
+    const rows = await this.scope.queries
       .select({
         group: group.as('grouped'),
         requests: sql<number>`sum(${usage_hours.requests})::bigint`.mapWith(Number),
@@ -56,7 +59,8 @@ export class UsageReader {
       .where(and(eq(usage_hours.tenant_id, this.tenant_id), gte(usage_hours.hour, from), lt(usage_hours.hour, to)))
       .groupBy(sql`grouped`)
       .orderBy(asc(sql`grouped`))
-      .limit(GROUPS_MAX)
+      .limit(GROUPS_MAX + 1)
+    return { data: rows.slice(0, GROUPS_MAX), is_cut: rows.length > GROUPS_MAX }
   }
 }
 

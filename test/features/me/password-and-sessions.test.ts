@@ -131,3 +131,22 @@ t.test('404 a session of another user gets the response of an unknown id', async
   const operator = await signedIn(emailOf('operator'))
   t.equal((await end(operator.headers, session.id)).status, 404, 'also for an operator')
 })
+
+t.test('200 every active session is listed by pages, with the newest first, beyond 200', async (t) => {
+  const { id, email } = await makeUser(gateway, world)
+  const { headers } = await signedIn(email)
+  await gateway.sql(`insert into sessions (id, user_id, created_at, expires_at)
+    select gen_random_uuid(), '${id}', date_trunc('second', now()) - (number / 10) * interval '1 second', now() + interval '1 day'
+    from generate_series(10, 260) as number`)
+  const all: { id: string; created_at: string }[] = []
+  let next = '/v1/me/sessions?limit=100'
+  while (next !== '') {
+    const { body } = await ask(gateway, next, { headers })
+    all.push(...body.data)
+    next = body.next_cursor === null ? '' : `/v1/me/sessions?limit=100&cursor=${body.next_cursor}`
+  }
+  t.equal(all.length, 252)
+  t.equal(new Set(all.map((each) => each.id)).size, 252, 'each once')
+  const sorted = all.toSorted((one, other) => (one.created_at + one.id < other.created_at + other.id ? 1 : -1))
+  t.same(all, sorted)
+})

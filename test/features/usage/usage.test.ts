@@ -5,7 +5,7 @@ import { openTestDatabase } from '../../helpers/database.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
 import { t } from '../../helpers/t.js'
-import { buildWorld, emailOf, keyHeaders, PASSWORD } from '../../helpers/world.js'
+import { buildWorld, emailOf, keyHeaders, login, PASSWORD } from '../../helpers/world.js'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
@@ -209,4 +209,18 @@ t.test('counting a request takes less than 8 times as long as one JSON round tri
   t.comment(`${best.record.toFixed(0)} ns a request, ${best.json.toFixed(0)} ns for JSON`)
   t.ok(best.record < 8 * best.json, `${(best.record / best.json).toFixed(1)} times as long`)
   t.end()
+})
+
+// A client that sums the groups of a response must learn that some are missing.
+t.test('200 a response says whether it holds every group', async (t) => {
+  const hour = at(Math.floor((NOON_MS + DAY_MS) / HOUR_MS) * HOUR_MS)
+  const path = `/v1/tenants/${globex.id}/usage?group_by=route&${SPAN}`
+  const { access } = await login(gateway, 'other_owner')
+  const headers = { authorization: `Bearer ${access}` }
+  t.match(await get(path, headers), { status: 200, body: { is_cut: false } })
+  await gateway.sql(`insert into usage_hours select '${globex.id}', '${hour}', '', 'GET /many/' || number, 200, '', 1, 1, 1
+    from generate_series(1, 1001) as number`)
+  const cut = await get(path, headers)
+  t.match(cut, { status: 200, body: { is_cut: true } })
+  t.equal(cut.body.data.length, 1000)
 })

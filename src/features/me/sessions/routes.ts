@@ -1,14 +1,6 @@
 import { sessionIdOf } from '../../../kernel/authz/principal.js'
 import { user } from '../../../kernel/request/access.js'
-import {
-  type PagePosition,
-  PageQuery,
-  pageOf,
-  pageSchema,
-  positionOf,
-  readOrderedPage,
-  sendPage,
-} from '../../../kernel/rest/pagination.js'
+import { PageQuery, pageSchema, positionOf, readOrderedPage, sendPage } from '../../../kernel/rest/pagination.js'
 import { NoContent, problems, type Routes, strictObject } from '../../../kernel/rest/schemas.js'
 import { Session, SessionParams } from './schema.js'
 
@@ -30,12 +22,11 @@ const sessions: Routes = async (app) => {
     },
     async (request, reply) => {
       const { principal } = request
-      const { limit, after } = readOrderedPage(request)
-      const active = await request.platform_store.read((store) => store.sessions.activeOf(principal.id))
-      const rows = active
-        .filter((session) => after === undefined || isAfter(session, after))
-        .map((session) => ({ ...session, is_current: session.id === sessionIdOf(principal) }))
-      return sendPage(request, reply, pageOf(rows, limit), (each) => positionOf(Date.parse(each.created_at), each.id))
+      const page = await request.platform_store.read((store) =>
+        store.sessions.activeOf(principal.id, readOrderedPage(request)),
+      )
+      const rows = page.rows.map((session) => ({ ...session, is_current: session.id === sessionIdOf(principal) }))
+      return sendPage(request, reply, { ...page, rows }, (each) => positionOf(Date.parse(each.created_at), each.id))
     },
   )
 
@@ -60,9 +51,3 @@ const sessions: Routes = async (app) => {
   )
 }
 export default sessions
-
-/** Whether a session follows a position: newest first, and by descending id among sessions of one moment. */
-function isAfter(session: { readonly id: string; readonly created_at: string }, { order, id }: PagePosition): boolean {
-  const created_ms = Date.parse(session.created_at)
-  return created_ms < order || (created_ms === order && session.id < id)
-}
