@@ -90,7 +90,7 @@ export const POLICY: Readonly<Record<string, readonly CallerName[]>> = {
   deleteRole: MANAGERS,
 
   listScopes: MEMBERS,
-  explainAccess: MANAGERS,
+  explainAccess: MEMBERS,
   listAuditEvents: AUDITORS,
   exportAuditEvents: AUDITORS,
   getUsage: AUDITORS,

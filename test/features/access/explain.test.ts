@@ -164,10 +164,12 @@ t.test('404 an unknown path, and a user or key that does not belong to the tenan
     texts.add(answer.text.replace(answer.body.request_id, ''))
   }
   t.equal(texts.size, 1, 'all have the same response')
-  t.match(await explain({ user_id: ids.agent, method: 'GET', path }, 'agent'), {
-    status: 403,
-    body: { missing: ['users:manage'] },
-  })
+  for (const who of [{ user_id: ids.lead }, { key_id: acme.integration_key_id }, { user_id: ids.stranger }]) {
+    t.match(await explain({ ...who, method: 'GET', path }, 'agent'), {
+      status: 403,
+      body: { missing: ['users:manage'], granted_by_roles: ['Owner', 'Admin'] },
+    })
+  }
   t.match(await explain({ user_id: ids.agent, method: 'GET', path }, 'other_owner'), {
     status: 403,
     body: { code: 'tenant_access_denied' },
@@ -220,4 +222,17 @@ t.test('200 without user_id and key_id, the caller is explained', async (t) => {
   }
   const own = await explain({ method: 'GET', path: '/v1/customers' }, 'admin')
   t.match(own.body, { allowed: true, principal: { kind: 'user', id: ids.admin } })
+})
+
+t.test('200 every member may ask about themselves, with and without their id', async (t) => {
+  for (const [person, path, allowed] of [
+    ['agent', '/v1/customers', true],
+    ['analyst', '/v1/customers', false],
+  ] as const) {
+    for (const who of [{}, { user_id: ids[person] }]) {
+      const answer = await explain({ ...who, method: 'GET', path }, person)
+      t.match(answer, { status: 200, body: { allowed, principal: { kind: 'user', id: ids[person] } } }, person)
+    }
+  }
+  t.match(await explain({ method: 'GET', path: '/v1/customers' }, 'pending'), { status: 403 })
 })

@@ -3,7 +3,7 @@ import type { AccessRules } from '../../../kernel/authz/access-rules.js'
 import { type Caller, UNKNOWN } from '../../../kernel/authz/caller.js'
 import type { Facts } from '../../../kernel/authz/facts.js'
 import type { FactsReader } from '../../../kernel/authz/facts-reader.js'
-import { explainInWords } from '../../../kernel/authz/insufficient-scope.js'
+import { explainInWords, insufficientScope } from '../../../kernel/authz/insufficient-scope.js'
 import { holdingsInTenant } from '../../../kernel/authz/rules.js'
 import { evaluate } from '../../../kernel/permissions/evaluate.js'
 import { rolesThatGrant } from '../../../kernel/permissions/roles.js'
@@ -31,19 +31,22 @@ const explain: Routes<ExplainOptions> = async (app, { catalogue, facts, rules, s
   app.post(
     '',
     {
-      config: member('users:manage'),
+      config: member(),
       schema: {
         operationId: 'explainAccess',
         summary: 'Explain whether a member or a key may call a route',
+        description: 'Every member may ask about themselves. To ask about another member or a key takes users:manage.',
         tags,
         params: TenantParams,
         body: Question,
-        response: { 200: Explanation, ...problems('not_found') },
+        response: { 200: Explanation, ...problems('not_found', 'insufficient_scope') },
       },
     },
     async (request) => {
       const { user_id, key_id, method, path } = request.body
       if (user_id !== undefined && key_id !== undefined) throw invalidField('/key_id', 'must not be sent with user_id')
+      const is_about_caller = key_id === undefined && (user_id ?? request.principal.id) === request.principal.id
+      if (!is_about_caller) await checkMayAskAboutOthers(request, scopesNow())
       const route = catalogue.find(method, path)
       if (route === undefined) throw new Problem('not_found', { detail: 'No route has this method and path.' })
       const asked = await facts.read({
@@ -64,6 +67,14 @@ const explain: Routes<ExplainOptions> = async (app, { catalogue, facts, rules, s
   )
 }
 export default explain
+
+/** @throws Problem `insufficient_scope` */
+async function checkMayAskAboutOthers(request: FastifyRequest, scopes: ScopeCatalogue): Promise<void> {
+  const decision = evaluate(['users:manage'], request.holdings, scopes)
+  if (decision.allowed) return
+  const roles = await request.tenant_store.read((store) => store.roles.all())
+  throw insufficientScope(decision, rolesThatGrant(roles, decision.missing, scopes))
+}
 
 async function explanation(
   request: FastifyRequest,
