@@ -9,7 +9,6 @@ import { templateOf } from '../kernel/request/route-of.js'
 const CREDENTIALS =
   /gh[krst]_[\w-]{8,}|(?<![\w-])(?=[\w-]*eyJ[\w-]{8})[\w-]+\.[\w-]+\.[\w-]*|(?<=:\/\/[^:/@\s"]*:)[^@/\s"]+(?=@)/g
 const REDACTED = '[redacted]'
-const PATH_CHARACTERS_MAX = 200
 
 /**
  * The options of the log, which is JSON lines. Two measures keep secrets out. A request is logged by the fields chosen
@@ -40,20 +39,27 @@ export function logOptions(level: string): LoggerOptions {
   }
 }
 
-/** The fields of a request in the log: the route, and not the URL, because its query may hold search terms. */
+/** What the log has for a request that no route matches, as the metrics do. */
+const NO_ROUTE = '(none)'
+
+/**
+ * The fields of a request in the log: the route, and not the URL. Its query may hold search terms, and a path that no route
+ * matches may hold anything, such as the name or the address of a customer.
+ */
 export function requestFields(request: FastifyRequest): Record<string, unknown> {
   return {
     method: request.method,
-    route: templateOf(request) ?? pathOf(request),
+    route: templateOf(request) ?? NO_ROUTE,
     address: request.ip,
   }
 }
 
-function pathOf(request: FastifyRequest): string {
-  return (request.raw.url ?? '').split('?')[0]?.slice(0, PATH_CHARACTERS_MAX) ?? ''
-}
+/** SQLSTATE class 22 (data exception): PostgreSQL quotes the value in the message. */
+const QUOTES_A_VALUE = /^22[0-9A-Z]{3}$/
 
-/** The fields of an error in the log. Messages of drivers stay; their parameters and details are dropped. */
+/** The fields of an error in the log. Messages of drivers stay, unless they quote a value; parameters and details are dropped. */
 function errorFields(error: Error & { code?: string }): Record<string, unknown> {
-  return { type: error.name, code: error.code, message: error.message, stack: error.stack }
+  const { name: type, code, message, stack } = error
+  if (!QUOTES_A_VALUE.test(code ?? '')) return { type, code, message, stack }
+  return { type, code, message: 'a value is not valid', stack: stack?.replace(message, '') }
 }
