@@ -50,6 +50,7 @@ for (const [own, user_id, mark] of [
       values ('${own.id}', '${invitation_id}', '${mark}@people.example', '${mark}', now(), now(), now());
     insert into invitation_roles values ('${own.id}', '${invitation_id}', '${role_id}');
     insert into usage_hours values ('${own.id}', now(), '${mark}', '/${mark}', 200, '', 1, 1, 1);
+    insert into audit_links values ('${own.id}', 1000000, '${mark}', '${mark}');
     insert into idempotency_records values ('${own.id}', '${mark}', '/${mark}', '${mark}', '', 200, '${mark}', now(), now())`)
 }
 const talks = {

@@ -85,15 +85,25 @@ function keep(seal: AnswerSeal) {
   return async (request: FastifyRequest, reply: FastifyReply, payload: unknown) => {
     const mark = request.findings?.idempotency
     if (mark === undefined || reply.statusCode !== 201 || typeof payload !== 'string') return payload
-    if (request.routeOptions.config.refuse_replay !== undefined) return payload
+    const { replayed, refuse_replay } = request.routeOptions.config
+    if (refuse_replay !== undefined) return payload
     const headers = Object.fromEntries(KEPT_HEADERS.map((name) => [name, reply.getHeader(name)]))
-    const answer: Answer = { status: reply.statusCode, headers, payload }
+    const object_id = idOf(payload)
+    // A response that a replay builds again is not stored, so that its object can be erased without it.
+    const kept = replayed === undefined ? payload : JSON.stringify({ id: object_id })
+    const answer: Answer = { status: reply.statusCode, headers, payload: kept }
     // The change is committed, so a failure here must not replace its response. A replay then answers that it was lost.
     await recordsOf(request)
-      .keep(mark, reply.statusCode, seal.seal(JSON.stringify(answer)))
+      .keep(mark, reply.statusCode, seal.seal(JSON.stringify(answer)), object_id)
       .catch((error: unknown) => request.log.warn({ err: error }, 'response not stored for replays'))
     return payload
   }
+}
+
+/** Returns the id of the created object; null for a response that names none. */
+function idOf(payload: string): string | null {
+  const { id } = JSON.parse(payload) as { readonly id?: unknown }
+  return typeof id === 'string' ? id : null
 }
 
 function markOf(request: FastifyRequest): IdempotencyMark | undefined {

@@ -1,13 +1,33 @@
 import { sql } from 'drizzle-orm'
-import { bigint, index, jsonb, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
-import { bytes, instant } from '../../kernel/database/columns.js'
+import { bigint, index, jsonb, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { bytes, instant, tenantId } from '../../kernel/database/columns.js'
 import { NIL_UUID } from '../../kernel/ids/uuid.js'
+import type { Target } from '../../kernel/store/subject.js'
 
 /** The id of the platform in place of the id of a tenant. */
 const NIL = sql.raw(`'${NIL_UUID}'`)
 
 /**
- * Who did what, when, and from where. Append-only: no database role of the running gateway may update or delete rows.
+ * The kinds of targets of the data plane. Only their events can be erased. The database has this list too, in
+ * `erase_audit_events`.
+ */
+export const DATA_PLANE_KINDS = [
+  'customer',
+  'conversation',
+  'conversation_member',
+  'message',
+  'message_report',
+  'stream_ticket',
+] as const satisfies readonly Target['kind'][]
+
+const OF_DATA_PLANE = sql.raw(DATA_PLANE_KINDS.map((kind) => `'${kind}'`).join(', '))
+
+/** The condition of an event that an earlier release wrote, with values of a customer. */
+export const HOLDS_VALUES = sql.raw(`target_kind = 'customer' and (changes ? 'before' or changes ? 'after')`)
+
+/**
+ * Who did what, when, and from where. Append-only: no database role of the running gateway may update or delete rows. One
+ * function of the database replaces expired events of the data plane by links.
  * `tenant_id` is null for events of the platform.
  */
 export const audit_events = pgTable(
@@ -38,8 +58,26 @@ export const audit_events = pgTable(
     index('audit_events_tenant_chain_index').on(t.tenant_id, t.chain_seq),
     index('audit_events_target_index').on(t.tenant_id, t.target_id, t.chain_seq),
     index('audit_events_actor_index').on(t.tenant_id, t.actor_id, t.chain_seq),
+    // For the retention: the events of the data plane by age, and the events of customers that hold values.
+    index('audit_events_data_index').on(t.tenant_id, t.created_at).where(sql`${t.target_kind} in (${OF_DATA_PLANE})`),
+    index('audit_events_values_index').on(t.tenant_id).where(sql`${HOLDS_VALUES}`),
     uniqueIndex('audit_events_chain_key').on(sql`coalesce(${t.tenant_id}, ${NIL}::uuid)`, t.chain_seq),
   ],
+)
+
+/**
+ * What is left of an erased event: its place in the chain of its tenant, so that the chain can still be verified. The
+ * function `erase_audit_events` is the only writer.
+ */
+export const audit_links = pgTable(
+  'audit_links',
+  {
+    tenant_id: tenantId(),
+    chain_seq: bigint('chain_seq', { mode: 'number' }).notNull(),
+    digest: bytes('digest').notNull(),
+    hash: bytes('hash').notNull(),
+  },
+  (t) => [primaryKey({ name: 'audit_links_pkey', columns: [t.tenant_id, t.chain_seq] })],
 )
 
 /** The last position of each chain: of a tenant, or of the platform (nil UUID). Only `append_audit_event` writes it. */
@@ -50,3 +88,4 @@ export const audit_chains = pgTable('audit_chains', {
 })
 
 export type AuditEventRow = typeof audit_events.$inferSelect
+export type AuditLinkRow = typeof audit_links.$inferSelect

@@ -1,4 +1,4 @@
-import { and, eq, lte, type SQL } from 'drizzle-orm'
+import { and, eq, inArray, lte, type SQL } from 'drizzle-orm'
 import { Problem } from '../problems/problems.js'
 import { instantOf } from '../time/clock.js'
 import { idempotency_records } from './idempotency-table.js'
@@ -35,10 +35,13 @@ export class IdempotencyRecords {
     })
   }
 
-  /** Stores the response for replays. */
-  keep(mark: IdempotencyMark, status: number, answer: Buffer): Promise<void> {
+  /**
+   * Stores the response for replays.
+   * @param object_id the created object; `forgetAnswers` finds the response by it
+   */
+  keep(mark: IdempotencyMark, status: number, answer: Buffer, object_id: string | null): Promise<void> {
     return this.unit.writeUnaudited(async ({ queries }) => {
-      await queries.update(idempotency_records).set({ status, answer }).where(isMarked(mark))
+      await queries.update(idempotency_records).set({ status, answer, object_id }).where(isMarked(mark))
     })
   }
 }
@@ -65,6 +68,13 @@ export async function claimRecord({ queries, now }: ReadScope, mark: Idempotency
  */
 export async function deleteAnswers({ queries }: ReadScope, which: SQL | undefined): Promise<void> {
   await queries.update(idempotency_records).set({ answer: null }).where(which)
+}
+
+/** Deletes the stored responses to the creation of these objects of a tenant, because the objects are erased. */
+export async function forgetAnswers(scope: ReadScope, tenant_id: string, object_ids: readonly string[]): Promise<void> {
+  if (object_ids.length === 0) return
+  const { tenant_id: of_tenant, object_id } = idempotency_records
+  await deleteAnswers(scope, and(eq(of_tenant, tenant_id), inArray(object_id, [...object_ids])))
 }
 
 /** Returns the 409 for a request whose first request is still running. */

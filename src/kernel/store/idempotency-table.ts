@@ -18,11 +18,14 @@ export const idempotency_records = pgTable(
     status: integer('status'),
     /** The encrypted response. It may hold a key that is shown once. */
     answer: bytes('answer'),
+    /** The id of the created object. When it is erased, the response is deleted. */
+    object_id: text('object_id'),
     created_at: instant('created_at').notNull(),
     expires_at: instant('expires_at').notNull(),
   },
   (t) => [
     primaryKey({ name: 'idempotency_records_pkey', columns: [t.tenant_id, t.principal, t.route, t.key] }),
     index('idempotency_records_expires_at_index').on(t.expires_at),
+    index('idempotency_records_object_id_index').on(t.tenant_id, t.object_id),
   ],
 )

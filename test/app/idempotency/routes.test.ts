@@ -172,8 +172,9 @@ t.test('a stored response is encrypted: the database holds no secret in plain te
   t.ok(kept.length > 100)
   for (const text of [kept.toString('latin1'), kept.toString('base64'), JSON.stringify(record)]) {
     t.notOk(text.includes(body.key))
-    t.notOk(text.includes(body.id))
+    t.notOk(text.includes(body.name))
   }
+  t.equal(record?.object_id, body.id, 'the erasure of an object finds the response by the id of the object')
   const again = await create(key, { name: 'Sealed' })
   t.notSame(kept, Buffer.alloc(kept.length))
   t.equal(again.body.key, body.key)
