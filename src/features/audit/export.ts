@@ -1,8 +1,11 @@
 import { Readable } from 'node:stream'
 import { stringify } from 'csv-stringify/sync'
+import type { AuditLink } from './links.js'
 import type { AuditRecord } from './store.js'
 
 export type ExportFormat = 'ndjson' | 'csv'
+/** A line of an export: an event, or the place of an erased one. */
+export type ExportedLine = AuditRecord | AuditLink
 
 export const EXPORT_TYPES: Readonly<Record<ExportFormat, string>> = {
   ndjson: 'application/x-ndjson; charset=utf-8',
@@ -30,20 +33,24 @@ const COLUMNS = [
  * Streams events. It reads the next batch when the client has read the last one, and ends when the client disconnects. If
  * the database fails, it breaks the connection, so that a partial export cannot be mistaken for a complete one.
  */
-export function exportStream(batches: AsyncIterable<readonly AuditRecord[]>, format: ExportFormat): Readable {
+export function exportStream(batches: AsyncIterable<readonly ExportedLine[]>, format: ExportFormat): Readable {
   return Readable.from(format === 'ndjson' ? asLines(batches) : asCsv(batches), {
     objectMode: false,
     highWaterMark: 65_536,
   })
 }
 
-async function* asLines(batches: AsyncIterable<readonly AuditRecord[]>): AsyncGenerator<string> {
-  for await (const batch of batches) yield batch.map((event) => `${JSON.stringify(event)}\n`).join('')
+async function* asLines(batches: AsyncIterable<readonly ExportedLine[]>): AsyncGenerator<string> {
+  for await (const batch of batches) yield batch.map((line) => `${JSON.stringify(line)}\n`).join('')
 }
 
-async function* asCsv(batches: AsyncIterable<readonly AuditRecord[]>): AsyncGenerator<string> {
+async function* asCsv(batches: AsyncIterable<readonly ExportedLine[]>): AsyncGenerator<string> {
   yield `${COLUMNS.join(',')}\n`
-  for await (const batch of batches) yield stringify(batch.map(cells))
+  for await (const batch of batches) yield stringify(batch.filter(isEvent).map(cells))
+}
+
+function isEvent(line: ExportedLine): line is AuditRecord {
+  return !('erased' in line)
 }
 
 /** A spreadsheet would run a cell that starts like a formula (OWASP, CSV injection), so such a cell is quoted as text. */

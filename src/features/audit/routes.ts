@@ -1,23 +1,16 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
-import { ConcurrencyCounter } from '../../kernel/limits/concurrency.js'
-import { Problem } from '../../kernel/problems/problems.js'
 import { member } from '../../kernel/request/access.js'
+import { begin, EXPORT_MS_MAX, nothing, RunningExports, whileAllowed } from '../../kernel/rest/exports.js'
 import { pageSchema, readPage, sendPage } from '../../kernel/rest/pagination.js'
 import { problems, type Routes, TenantParams } from '../../kernel/rest/schemas.js'
-import { EXPORT_TYPES, exportStream } from './export.js'
+import { EXPORT_TYPES, type ExportedLine, exportStream } from './export.js'
 import { AuditEvent, AuditQuery, ExportQuery, ExportResponse, filtersOf } from './schema.js'
-import type { AuditRecord } from './store.js'
 
 /** The batch size of an export. */
 const EXPORT_BATCH = 500
-/** The time for a million events to a slow client. */
-const EXPORT_MS_MAX = 3_600_000
-/** Exports at the same time. Each keeps the database and the process busy until the client has read all events. */
-const EXPORTS_MAX = { user: 2, tenant: 4 }
 
 /** The audit of a tenant, for its members. */
 const tenantAudit: Routes = async (app) => {
-  const exports = new ConcurrencyCounter()
+  const exports = new RunningExports()
 
   app.get(
     '',
@@ -47,6 +40,8 @@ const tenantAudit: Routes = async (app) => {
       schema: {
         operationId: 'exportAuditEvents',
         summary: 'Export every audit event of the tenant',
+        description:
+          'An NDJSON export without filters is the whole chain. In it, an event that the retention erased is a line with `"erased": true` and its place in the chain.',
         tags: ['tenants'],
         params: TenantParams,
         querystring: ExportQuery,
@@ -55,11 +50,17 @@ const tenantAudit: Routes = async (app) => {
     },
     async (request, reply) => {
       const { format = 'ndjson', ...given } = request.query
-      enterExport(exports, request, reply)
+      exports.enter(request, reply)
+      const filters = filtersOf(given)
+      // A filtered export is no chain, and a spreadsheet cannot verify one. Neither has the places of erased events.
+      const is_chain = format === 'ndjson' && Object.values(filters).every((value) => value === undefined)
       // The first batch is read before the first byte is sent, so that a failed database causes a 503.
-      const batches = await request.tenant_store.read((store) =>
-        begin(request.method === 'HEAD' ? nothing() : store.audit.all(filtersOf(given), EXPORT_BATCH)),
-      )
+      const batches = await request.tenant_store.read((store) => {
+        if (request.method === 'HEAD') return begin<ExportedLine[]>(nothing())
+        return begin<ExportedLine[]>(
+          is_chain ? store.audit.chain(EXPORT_BATCH) : store.audit.all(filters, EXPORT_BATCH),
+        )
+      })
       return reply
         .type(EXPORT_TYPES[format])
         .header('content-disposition', `attachment; filename="audit-events.${format}"`)
@@ -69,46 +70,3 @@ const tenantAudit: Routes = async (app) => {
 }
 
 export default tenantAudit
-
-/** Answers a HEAD request like its GET, without reading the events. */
-async function* nothing(): AsyncGenerator<AuditRecord[]> {}
-
-/** Reads the first batch now, so that its failure is thrown here. The client pulls the other batches. */
-async function begin<T>(batches: AsyncGenerator<T>): Promise<AsyncGenerator<T>> {
-  const first = await batches.next()
-  return (async function* () {
-    if (first.done === true) return
-    yield first.value
-    yield* batches
-  })()
-}
-
-/**
- * Counts an export until its connection closes.
- * @throws Problem `too_many_connections` beyond the limit of the user or of the tenant
- */
-function enterExport(exports: ConcurrencyCounter, { principal, tenant }: FastifyRequest, reply: FastifyReply): void {
-  const of_user = `user ${principal.id}`
-  const of_tenant = `tenant ${tenant.id}`
-  if (!exports.enter(of_user, EXPORTS_MAX.user)) throw tooManyExports('user', EXPORTS_MAX.user)
-  reply.raw.once('close', () => exports.leave(of_user))
-  if (!exports.enter(of_tenant, EXPORTS_MAX.tenant)) throw tooManyExports('tenant', EXPORTS_MAX.tenant)
-  reply.raw.once('close', () => exports.leave(of_tenant))
-}
-
-function tooManyExports(of: string, max: number): Problem {
-  const detail = `This ${of} has ${max} exports under way. Wait until one of them ends.`
-  return new Problem('too_many_connections', { detail, headers: { 'retry-after': '5' } })
-}
-
-/**
- * Passes batches on while the caller may still read them. After each batch other requests run, because a fast client would
- * otherwise keep the process busy with one export.
- */
-async function* whileAllowed<T>(batches: AsyncIterable<T>, reply: FastifyReply): AsyncGenerator<T> {
-  for await (const batch of batches) {
-    yield batch
-    await new Promise((resolve) => setImmediate(resolve))
-    await reply.checkAccess()
-  }
-}

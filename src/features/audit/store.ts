@@ -1,10 +1,12 @@
 import { and, desc, eq, gte, lt, type SQL } from 'drizzle-orm'
 import { SEARCHED_ROWS_MAX } from '../../kernel/database/search.js'
+import { NIL_UUID } from '../../kernel/ids/uuid.js'
 import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
 import type { Action } from '../../kernel/store/actions.js'
 import type { AuditEvent } from '../../kernel/store/audit-record.js'
 import type { ReadScope } from '../../kernel/store/unit-of-work.js'
-import { type AuditEventRow, audit_events } from './table.js'
+import { type AuditLink, inChainOrder, toLink } from './links.js'
+import { type AuditEventRow, audit_events, audit_links } from './table.js'
 
 /** The filters of a list. An event must match all of them. */
 export interface AuditFilters {
@@ -65,6 +67,29 @@ export class AuditReader {
     } while (position !== undefined)
   }
 
+  /** Reads the whole chain of the tenant in such batches, with the links of erased events in their places. */
+  async *chain(batch: number): AsyncGenerator<(AuditRecord | AuditLink)[]> {
+    let after: number | undefined
+    do {
+      // The events first: an event that is erased between these two reads is then in both, and not in neither.
+      const { rows } = await this.select({}, after === undefined ? undefined : String(after), batch)
+      const links = await this.scope.queries
+        .select()
+        .from(audit_links)
+        .where(
+          and(
+            eq(audit_links.tenant_id, this.tenant_id ?? NIL_UUID),
+            after === undefined ? undefined : lt(audit_links.chain_seq, after),
+          ),
+        )
+        .orderBy(desc(audit_links.chain_seq))
+        .limit(batch)
+      const lines = inChainOrder(rows.map(auditRecord), links.map(toLink)).slice(0, batch)
+      if (lines.length > 0) yield lines
+      after = lines.length === batch ? lines.at(-1)?.chain_seq : undefined
+    } while (after !== undefined)
+  }
+
   private async select(
     filters: AuditFilters,
     after: string | undefined,
@@ -96,13 +121,13 @@ export class AuditReader {
   }
 
   /**
-   * Earlier releases recorded values of customers. The platform must not see the data of a tenant, so its list leaves them
-   * out. The tenant keeps them, because its chain of hashes covers them.
+   * Earlier releases recorded values of customers, which readers of the audit must not see. Lists leave them out until the
+   * retention erases these events. An export has them until then, because their digests cover them.
    */
   private shown(row: AuditEventRow): AuditRecord {
     const event = auditRecord(row)
-    const is_foreign = this.tenant_id === undefined && CUSTOMER_ACTIONS.has(event.action)
-    return is_foreign ? { ...event, changes: {} } : event
+    const holds_values = CUSTOMER_ACTIONS.has(event.action) && ('before' in event.changes || 'after' in event.changes)
+    return holds_values ? { ...event, changes: {} } : event
   }
 
   private positionOf(row: AuditEventRow): string {

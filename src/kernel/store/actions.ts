@@ -29,7 +29,12 @@ interface ActionEntry {
 export const ACTIONS = {
   'customer.created': { meaning: 'A customer was created', rights: 'none' },
   'customer.updated': { meaning: 'A customer was changed', rights: 'none' },
-  'customer.deleted': { meaning: 'A customer was deleted', rights: 'none' },
+  'customer.deleted': { meaning: 'A customer was deleted, with the text of their conversations', rights: 'none' },
+  'customer.text_erased': {
+    meaning: 'A part of the text of a customer was erased, because the customer is being deleted',
+    rights: 'none',
+  },
+  'customer.exported': { meaning: 'Everything about a customer was exported', rights: 'none' },
   'conversation.created': { meaning: 'A conversation was opened', rights: 'none' },
   'conversation.updated': { meaning: 'A conversation was changed', rights: 'conversation' },
   'conversation.handed_off': {
@@ -71,6 +76,7 @@ export const ACTIONS = {
   'member.updated': { meaning: 'The roles or the state of a member were changed', rights: 'membership' },
   'tenant.created': { meaning: 'A tenant was created', rights: 'none' },
   'tenant.updated': { meaning: 'The settings of a tenant were changed', rights: 'tenant' },
+  'retention.applied': { meaning: 'What the retention of a tenant does not keep was deleted', rights: 'none' },
   'tenant.plan_changed': { meaning: 'An operator changed the plan of a tenant', rights: 'tenant' },
   'tenant.deleted': { meaning: 'A tenant was deleted', rights: 'tenant' },
   'tenant.locked_down': {

@@ -34,7 +34,7 @@ const swapped = (one: number, other: number) =>
 
 t.test('a complete export is intact, and a part of it is intact as a part', async (t) => {
   t.ok(LAST > 10)
-  t.same(await verdictOf(lines), { ok: true, events: LAST, first: 1, last: LAST, is_whole: true })
+  t.same(await verdictOf(lines), { ok: true, events: LAST, erased: 0, first: 1, last: LAST, is_whole: true })
   t.match(await verdictOf(lines.slice(3)), { ok: true, last: LAST - 3, is_whole: true }, 'without its newest events')
   t.match(await verdictOf(lines.slice(2, 7)), { ok: true, events: 5, first: LAST - 6, is_whole: false })
   t.match(await verdictOf(lines.slice(0, 1)), { ok: true, events: 1, first: LAST, is_whole: false })

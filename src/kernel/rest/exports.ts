@@ -1,0 +1,58 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { ConcurrencyCounter } from '../limits/concurrency.js'
+import { Problem } from '../problems/problems.js'
+
+/** The time for a million rows to a slow client. */
+export const EXPORT_MS_MAX = 3_600_000
+/** Exports at the same time. Each keeps the database and the process busy until the client has read all rows. */
+const EXPORTS_MAX = { user: 2, tenant: 4 }
+
+/** Counts the exports of one kind that run at the same time. */
+export class RunningExports {
+  readonly #running = new ConcurrencyCounter()
+
+  /**
+   * Counts an export until its connection closes.
+   * @throws Problem `too_many_connections` beyond the limit of the caller or of the tenant
+   */
+  enter({ principal, tenant }: FastifyRequest, reply: FastifyReply): void {
+    this.#enterAs('user', principal.id, reply)
+    this.#enterAs('tenant', tenant.id, reply)
+  }
+
+  #enterAs(of: keyof typeof EXPORTS_MAX, id: string, reply: FastifyReply): void {
+    const max = EXPORTS_MAX[of]
+    if (!this.#running.enter(`${of} ${id}`, max)) throw tooMany(of, max)
+    reply.raw.once('close', () => this.#running.leave(`${of} ${id}`))
+  }
+}
+
+function tooMany(of: string, max: number): Problem {
+  const detail = `This ${of} has ${max} exports under way. Wait until one of them ends.`
+  return new Problem('too_many_connections', { detail, headers: { 'retry-after': '5' } })
+}
+
+/** Reads the first batch now, so that its failure is thrown here, as a 503. The client pulls the other batches. */
+export async function begin<T>(batches: AsyncGenerator<T>): Promise<AsyncGenerator<T>> {
+  const first = await batches.next()
+  return (async function* () {
+    if (first.done === true) return
+    yield first.value
+    yield* batches
+  })()
+}
+
+/** Answers a HEAD request like its GET, without reading the rows. */
+export async function* nothing<T>(): AsyncGenerator<T> {}
+
+/**
+ * Passes batches on while the caller may still read them. After each batch other requests run, because a fast client would
+ * otherwise keep the process busy with one export.
+ */
+export async function* whileAllowed<T>(batches: AsyncIterable<T>, reply: FastifyReply): AsyncGenerator<T> {
+  for await (const batch of batches) {
+    yield batch
+    await new Promise((resolve) => setImmediate(resolve))
+    await reply.checkAccess()
+  }
+}
