@@ -1,7 +1,8 @@
 import type { Feature } from '../../kernel/feature/feature.js'
 import { mount } from '../../kernel/feature/mount.js'
 import tenants from './routes.js'
-import { TenantReader, TenantsReader, TenantsWriter, TenantWriter } from './store.js'
+import { TenantReader, TenantWriter } from './settings-store.js'
+import { TenantsReader, TenantsWriter } from './store.js'
 
 /** The tenants of a user, and the settings of one tenant. */
 export default {

@@ -16,10 +16,34 @@ export const NewTenant = strictObject({
   ),
 })
 
+const RETENTION_DAYS_MAX = 3_650
+
+/** Null keeps the data for ever. */
+const Days = (what: string) =>
+  Nullable(
+    Type.Integer({ minimum: 1, maximum: RETENTION_DAYS_MAX, description: `${what}. null: they are never deleted.` }),
+  )
+
+const retention = {
+  messages_days: Days('The age in days at which messages are deleted, with the reports about them'),
+  data_audit_days: Days('The age in days at which audit events of the data plane are erased'),
+  usage_days: Days('The age in days at which usage counters are deleted'),
+}
+
+const RetentionChange = strictObject(
+  {
+    messages_days: Type.Optional(retention.messages_days),
+    data_audit_days: Type.Optional(retention.data_audit_days),
+    usage_days: Type.Optional(retention.usage_days),
+  },
+  { minProperties: 1, description: 'What is not named keeps its value. The deletion cannot be undone.' },
+)
+
 export const TenantChange = strictObject(
   {
     name: Type.Optional(Name),
     allowed_origins: Type.Optional(Type.Array(PageOrigin, { maxItems: 50, uniqueItems: true })),
+    retention: Type.Optional(RetentionChange),
   },
   { minProperties: 1 },
 )
@@ -30,6 +54,15 @@ export const Tenant = Type.Object(
     name: Type.String(),
     allowed_origins: Type.Array(Type.String()),
     requests_per_minute: Nullable(Type.Integer({ description: 'The budget of the plan. null means BUDGET_TENANT.' })),
+    retention: Type.Object({
+      ...retention,
+      starts_at: Nullable(
+        Type.String({
+          description:
+            'Before this time nothing is deleted. A change that makes a retention shorter sets it to 24 hours later.',
+        }),
+      ),
+    }),
     created_at: Type.String(),
   },
   { $id: 'Tenant' },
@@ -41,12 +74,17 @@ export const CreatedTenant = Type.Object({
 })
 
 /** What its members see of a tenant. */
-export function toResponse({
-  id,
-  name,
-  allowed_origins,
-  requests_per_minute,
-  created_at,
-}: TenantRow): Static<typeof Tenant> {
-  return { id, name, allowed_origins, requests_per_minute, created_at }
+export function toResponse(row: TenantRow): Static<typeof Tenant> {
+  const { id, name, allowed_origins, requests_per_minute, created_at } = row
+  const retention = { ...retentionOf(row), starts_at: row.retention_from }
+  return { id, name, allowed_origins, requests_per_minute, retention, created_at }
+}
+
+/** The settings of the retention, by the names of the API. */
+export function retentionOf(row: TenantRow) {
+  return {
+    messages_days: row.retention_messages_days,
+    data_audit_days: row.retention_data_audit_days,
+    usage_days: row.retention_usage_days,
+  }
 }

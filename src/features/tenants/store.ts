@@ -1,6 +1,6 @@
 import { and, count, desc, eq, exists, isNull, sql } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
-import { lockActor, lockOperator, lockSelf } from '../../kernel/authz/actor.js'
+import { lockOperator, lockSelf } from '../../kernel/authz/actor.js'
 import { isAccepted } from '../../kernel/authz/membership.js'
 import { isActiveTenant } from '../../kernel/authz/suspension.js'
 import { afterId } from '../../kernel/database/search.js'
@@ -10,8 +10,6 @@ import { roles } from '../../kernel/identity/roles-table.js'
 import { type TenantRow, tenants } from '../../kernel/identity/tenants-table.js'
 import { users } from '../../kernel/identity/users-table.js'
 import { checkVerifiedUser } from '../../kernel/identity/verified-user.js'
-import { isOwner } from '../../kernel/permissions/escalation.js'
-import { rolesOf } from '../../kernel/permissions/evaluate.js'
 import { ALL_SYSTEM_ROLES, SYSTEM_ROLES } from '../../kernel/permissions/roles.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
@@ -155,70 +153,6 @@ export class TenantsWriter extends TenantsReader {
     })
     const owner = made.find((role) => role.system_role === 'owner') as (typeof made)[number]
     await this.scope.queries.insert(membership_roles).values({ tenant_id, user_id, role_id: owner.id })
-  }
-
-  private recordChange({ id }: TenantRow, changes: Record<string, unknown>): void {
-    this.scope.recordChange({ kind: 'tenant', tenant_id: id, changes })
-  }
-}
-
-/** The tenant that the caller is bound to. */
-export class TenantReader {
-  constructor(
-    protected readonly scope: ReadScope,
-    protected readonly tenant_id: string,
-  ) {}
-
-  /** Reads the tenant. */
-  async get(): Promise<TenantRow> {
-    const [row] = await this.scope.queries.select().from(tenants).where(eq(tenants.id, this.tenant_id))
-    if (row === undefined) throw new Problem('not_found')
-    return row
-  }
-}
-
-export interface UpdateSettingsInput {
-  readonly name?: string
-  readonly allowed_origins?: readonly string[]
-}
-
-export class TenantWriter extends TenantReader {
-  constructor(
-    protected override readonly scope: WriteScope,
-    tenant_id: string,
-  ) {
-    super(scope, tenant_id)
-  }
-
-  /** Updates the settings that members may change. Only operators change the plan and suspend the tenant. */
-  async update(change: UpdateSettingsInput): Promise<TenantRow> {
-    await lockActor(this.scope, this.tenant_id, ['settings:manage'])
-    const before = await this.get()
-    await this.scope.queries
-      .update(tenants)
-      .set({ name: change.name, allowed_origins: change.allowed_origins && [...change.allowed_origins] })
-      .where(eq(tenants.id, this.tenant_id))
-    const after = await this.get()
-    const audited = ({ name, allowed_origins }: TenantRow) => ({ name, allowed_origins })
-    this.recordChange(after, { before: audited(before), after: audited(after) })
-    return after
-  }
-
-  /**
-   * Deletes the tenant: from the next request on, its keys and memberships do not work. Its rows stay for the audit.
-   * @throws Problem `owner_required`
-   */
-  async delete(): Promise<void> {
-    const actor = await lockActor(this.scope, this.tenant_id, [])
-    if (!isOwner(rolesOf(actor))) {
-      throw new Problem('owner_required', { detail: 'Only an Owner can delete the tenant.' })
-    }
-    const [after] = await this.scope.queries
-      .update(tenants)
-      .set({ deleted_at: this.scope.now })
-      .where(eq(tenants.id, this.tenant_id))
-      .returning()
-    this.recordChange(after as TenantRow, { after: { deleted_at: this.scope.now } })
   }
 
   private recordChange({ id }: TenantRow, changes: Record<string, unknown>): void {

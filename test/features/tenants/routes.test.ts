@@ -29,6 +29,7 @@ t.test('200 a tenant shows its settings to its members, and no field of the plat
     name: 'Acme ACMEMARK',
     allowed_origins: ['https://acme.example'],
     requests_per_minute: null,
+    retention: { messages_days: null, data_audit_days: null, usage_days: null, starts_at: null },
   })
   t.match(created_at, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/)
 })
