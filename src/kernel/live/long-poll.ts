@@ -17,7 +17,10 @@ export async function waitForMessage(
   wait_seconds: number,
 ): Promise<void> {
   const admission = await live.admit(request, conversation_id)
-  if (admission.last_seq > after) return
+  const { last_seq } = admission
+  // The retention may have deleted the messages after that seq. A client that got an empty page at once would poll again at once.
+  if (last_seq > after && (await live.log.after(request.tenant.id, conversation_id, after, 1)).length > 0) return
+  const known = Math.max(after, last_seq)
   let settle: (ending?: Ending) => void = () => undefined
   const settled = new Promise<void>((resolve, reject) => {
     settle = (ending) => (ending === undefined ? resolve() : reject(ending.problem))
@@ -37,7 +40,7 @@ export async function waitForMessage(
   }
   const { connection, follower } = live.open(request, admission, transport)
   const onEvent: ConversationListener = (event) => {
-    if (event.kind === 'chat_message' && event.message.seq > after) settle()
+    if (event.kind === 'chat_message' && event.message.seq > known) settle()
   }
   const hangUp = () => settle()
   const { socket } = request.raw
@@ -47,8 +50,8 @@ export async function waitForMessage(
   if (socket.destroyed || socket.readableEnded) settle()
   try {
     follower.listen(onEvent)
-    await follower.reach(admission.last_seq)
-    if (follower.position <= after) await settled
+    await follower.reach(last_seq)
+    if (follower.position <= known) await settled
   } finally {
     socket.off('close', hangUp).off('end', hangUp)
     follower.leave(onEvent)
