@@ -1,6 +1,7 @@
-import { Type } from 'typebox'
+import { type Static, Type } from 'typebox'
 import { PageQuery } from '../../kernel/rest/pagination.js'
 import { Email, Name, Nullable, strictObject, Uuid } from '../../kernel/rest/schemas.js'
+import type { CustomerRecord } from './store.js'
 
 export const CustomerParams = strictObject({ id: Uuid })
 
@@ -57,4 +58,10 @@ export const CustomerQuery = {
     }),
   ),
   tag: Type.Optional(Type.String({ minLength: 1, maxLength: 50, description: 'Customers with exactly this tag.' })),
+}
+
+/** Returns a customer without the columns that no response has. */
+export function toResponse(record: CustomerRecord): Static<typeof Customer> {
+  const { id, name, email, phone, external_id, tags, metadata, version, created_at, updated_at } = record
+  return { id, name, email, phone, external_id, tags, metadata, version, created_at, updated_at }
 }
