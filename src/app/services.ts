@@ -18,6 +18,7 @@ import { startCounting } from './counting.js'
 import { observing } from './http/observe.js'
 import { collectRoutes } from './http/route-catalogue.js'
 import type { Parts } from './parts.js'
+import { applyRetention, RETENTION_EVERY_MS } from './retention.js'
 import { SWEEP_EVERY_MS, sweepSessions } from './sweep.js'
 
 /** What stages and features can ask for. Each feature names the services that it needs in its `feature.ts`. */
@@ -43,6 +44,7 @@ export async function openServices(app: FastifyInstance, parts: Parts, rules: Ac
     await mailer.settled()
   })
   scheduleUntilClose(app, { name: 'sweep', every_ms: SWEEP_EVERY_MS, run: () => sweepSessions(stores) })
+  scheduleUntilClose(app, { name: 'retention', every_ms: RETENTION_EVERY_MS, run: () => applyRetention(stores) })
   const log = conversationLog(stores)
   return {
     ...counting,

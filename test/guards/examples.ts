@@ -70,6 +70,7 @@ export function examplesOf(gateway: TestGateway, world: World, side: Side = 'acm
     getAccess: async () => ({ headers: await tenant() }),
     listCustomers: async () => ({ headers: await tenant() }),
     getCustomer: async () => ({ headers: await tenant(), params: { id: await customer() } }),
+    exportCustomer: async () => ({ headers: await tenant(), params: { id: await customer() } }),
     createCustomer: async () => ({
       headers: await tenant(),
       body: { name: 'Example' },

@@ -101,6 +101,7 @@ export const POLICY: Readonly<Record<string, readonly CallerName[]>> = {
   revokeOwnKey: ['key_alone'],
   listCustomers: SUPPORTERS,
   getCustomer: SUPPORTERS,
+  exportCustomer: LEADS,
   createCustomer: SUPPORTERS,
   updateCustomer: SUPPORTERS,
   deleteCustomer: SUPPORTERS,

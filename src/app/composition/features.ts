@@ -9,6 +9,7 @@ import keys from '../../features/keys/feature.js'
 import me from '../../features/me/feature.js'
 import members from '../../features/members/feature.js'
 import platform from '../../features/platform/feature.js'
+import privacy from '../../features/privacy/feature.js'
 import roles from '../../features/roles/feature.js'
 import tenants from '../../features/tenants/feature.js'
 import upstreams from '../../features/upstreams/feature.js'
@@ -28,6 +29,7 @@ export const FEATURES = {
   access,
   customers,
   conversations,
+  privacy,
   platform,
   audit,
   usage,

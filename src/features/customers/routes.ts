@@ -101,15 +101,24 @@ const customers: Routes = async (app) => {
       config: tenant('customers:edit'),
       schema: {
         operationId: 'deleteCustomer',
-        summary: 'Delete a customer',
+        summary: 'Delete a customer, and the text about them',
+        description:
+          'The conversations of the customer stay without title and text: the gateway erases their titles, their messages, the messages that the customer wrote elsewhere, and the copies in reports. This cannot be undone. If the response is 503 because there is very much text, send the request again: it continues.',
         tags,
         params: CustomerParams,
         response: { 204: NoContent, ...problems('not_found', 'precondition_failed') },
       },
     },
     async (request, reply) => {
-      await request.tenant_store.write('customer.deleted', (store) =>
-        store.customers.delete(request.params.id, ifMatchVersions(request)),
+      const { params, tenant_store } = request
+      const if_match = ifMatchVersions(request)
+      while (await tenant_store.read((store) => store.customer_texts.isTooMuch(params.id))) {
+        await tenant_store.write('customer.text_erased', (store) =>
+          store.customers.erasePart(params.id, if_match, store.customer_texts),
+        )
+      }
+      await tenant_store.write('customer.deleted', (store) =>
+        store.customers.delete(params.id, if_match, store.customer_texts),
       )
       return reply.code(204).send(null)
     },

@@ -1,13 +1,14 @@
-import { and, arrayContains, desc, eq, gte, lt, or, type SQL, sql } from 'drizzle-orm'
-import { QueryBuilder } from 'drizzle-orm/pg-core'
+import { and, eq, type SQL } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import { mapConstraint } from '../../kernel/database/errors.js'
-import { compiled } from '../../kernel/database/queries.js'
-import { anywhere, SEARCHED_ROWS_MAX } from '../../kernel/database/search.js'
+import { anywhere } from '../../kernel/database/search.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { assertIfMatch } from '../../kernel/rest/etag.js'
 import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
+import { forgetAnswers } from '../../kernel/store/idempotency-records.js'
+import type { ErasedText } from '../../kernel/store/subject.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
+import { LIST, ONE, SEARCH_END } from './statements.js'
 import { type CustomerRow, customers } from './table.js'
 
 export type CustomerRecord = Omit<CustomerRow, 'tenant_id'>
@@ -26,6 +27,19 @@ export interface CustomerFilters {
   readonly tag?: string
 }
 
+/**
+ * The text of other features about a customer. A deletion requires it, so that no deletion can leave the text behind. All
+ * of it works in the transaction of the deletion.
+ */
+export interface CustomerTexts {
+  /** Locks the conversations of the customer, so that no message is added to them. */
+  lock(customer_id: string): Promise<void>
+  /** Erases as many messages as one transaction may. @returns how many */
+  eraseMessages(customer_id: string): Promise<number>
+  /** Erases all text about the customer. */
+  erase(customer_id: string): Promise<ErasedText>
+}
+
 const taken = (field: 'email' | 'phone' | 'external_id') => (cause: unknown) =>
   new Problem('already_exists', {
     detail: `Another customer of this tenant has the same ${field}.`,
@@ -38,54 +52,6 @@ const CONSTRAINTS = {
   customers_phone_key: taken('phone'),
   customers_external_id_key: taken('external_id'),
 }
-
-const builder = new QueryBuilder()
-const SEARCHED = [customers.name, customers.email, customers.phone, customers.external_id]
-
-interface ListValues {
-  readonly tenant_id: string
-  readonly limit: number
-  readonly after_id: string | undefined
-  readonly tags: readonly string[] | undefined
-  readonly pattern: string | undefined
-  /** The last id to search. */
-  readonly last_id: string | undefined
-}
-
-const LIST = compiled<ListValues, CustomerRow>(({ tenant_id, limit, after_id, tags, pattern, last_id }) =>
-  builder
-    .select()
-    .from(customers)
-    .where(
-      and(
-        eq(customers.tenant_id, tenant_id),
-        after_id && lt(customers.id, after_id),
-        last_id && gte(customers.id, last_id),
-        tags && arrayContains(customers.tags, tags),
-        pattern && or(...SEARCHED.map((field) => sql`${field} ilike ${pattern}`)),
-      ),
-    )
-    .orderBy(desc(customers.id))
-    .limit(limit),
-)
-
-/** The id up to which one request searches. */
-const SEARCH_END = compiled<Pick<ListValues, 'tenant_id' | 'after_id'>, { id: string }>(({ tenant_id, after_id }) =>
-  builder
-    .select({ id: customers.id })
-    .from(customers)
-    .where(and(eq(customers.tenant_id, tenant_id), after_id && lt(customers.id, after_id)))
-    .orderBy(desc(customers.id))
-    .limit(1)
-    .offset(SEARCHED_ROWS_MAX - 1),
-)
-
-const ONE = compiled<{ readonly tenant_id: string; readonly id: string }, CustomerRow>(({ tenant_id, id }) =>
-  builder
-    .select()
-    .from(customers)
-    .where(and(eq(customers.tenant_id, tenant_id), eq(customers.id, id))),
-)
 
 export class CustomersReader {
   constructor(
@@ -169,11 +135,42 @@ export class CustomersWriter extends CustomersReader {
     return after
   }
 
-  /** @throws Problem `not_found`, `precondition_failed` */
-  async delete(id: string, if_match: readonly number[] | undefined): Promise<void> {
-    const before = await this.lock(id, if_match)
+  /**
+   * Deletes the customer, the text about them, and the stored response to their creation.
+   * @throws Problem `not_found`, `precondition_failed`
+   */
+  async delete(id: string, if_match: readonly number[] | undefined, texts: CustomerTexts): Promise<void> {
+    const before = await this.hold(id, if_match, texts)
+    const erased = await texts.erase(id)
     await this.scope.queries.delete(customers).where(this.isThis(id))
-    this.recordChange(before, [])
+    await forgetAnswers(this.scope, this.tenant_id, [id])
+    const has_text = erased.conversations + erased.messages + erased.reports > 0
+    this.recordChange(before, [], has_text ? erased : undefined)
+  }
+
+  /**
+   * Erases a part of the messages of a customer who is going to be deleted.
+   * @throws Problem `not_found`, `precondition_failed`
+   */
+  async erasePart(id: string, if_match: readonly number[] | undefined, texts: CustomerTexts): Promise<void> {
+    const before = await this.hold(id, if_match, texts)
+    const messages = await texts.eraseMessages(id)
+    this.recordChange(before, [], { conversations: 0, messages, reports: 0 })
+  }
+
+  /** Records that the actor exports everything about the customer. @throws Problem `not_found` */
+  async recordExport(id: string): Promise<void> {
+    this.recordChange(await this.get(id), [])
+  }
+
+  /** Locks the conversations before the customer, in the order in which a change of a conversation locks them. */
+  private async hold(
+    id: string,
+    if_match: readonly number[] | undefined,
+    texts: CustomerTexts,
+  ): Promise<CustomerRecord> {
+    await texts.lock(id)
+    return this.lock(id, if_match)
   }
 
   /** Reads the customer and locks the row until the commit, so that the compared version is the changed one. */
@@ -188,7 +185,8 @@ export class CustomersWriter extends CustomersReader {
    * The audit holds the names of the fields and no values: its readers may not see customers, and an event stays when the
    * customer is deleted.
    */
-  private recordChange({ id }: CustomerRecord, fields: readonly string[]): void {
-    this.scope.recordChange({ kind: 'customer', id, tenant_id: this.tenant_id, changes: { fields } })
+  private recordChange({ id }: CustomerRecord, fields: readonly string[], erased?: ErasedText): void {
+    const changes = erased === undefined ? { fields } : { fields, erased }
+    this.scope.recordChange({ kind: 'customer', id, tenant_id: this.tenant_id, changes })
   }
 }

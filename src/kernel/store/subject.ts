@@ -26,7 +26,18 @@ type CustomerTarget = { readonly kind: 'customer'; readonly id: string }
  * The names of changed fields, without their values. Members who read the audit may lack the right to read customers, and
  * operators always lack it. And the audit keeps its events after the customer is deleted.
  */
-export type ChangedFields = { readonly fields: readonly string[] }
+export type ChangedFields = {
+  readonly fields: readonly string[]
+  /** How much text was erased together with the customer. */
+  readonly erased?: ErasedText
+}
+
+/** Numbers of rows whose text was erased. */
+export interface ErasedText {
+  readonly conversations: number
+  readonly messages: number
+  readonly reports: number
+}
 
 /** What a write acted on, and what it changed of it, without secrets. */
 export type Subject = (
