@@ -10,12 +10,12 @@ export async function plantConversation(
 ) {
   const [id, message_id, report_id, session_id] = Array.from({ length: 4 }, () => randomUUID())
   await sql(`
-    insert into conversations (tenant_id, id, title, customer_id, channel, status, assignee_id, visibility, last_seq, last_activity_at, version, created_at, updated_at)
-      values ('${tenant_id}', '${id}', '${mark} talk', null, 'web', 'open', null, 'tenant', 1, now(), 1, now(), now());
+    insert into conversations (tenant_id, id, title, customer_id, channel, status, assignee_id, visibility, last_seq, last_change, last_activity_at, version, created_at, updated_at)
+      values ('${tenant_id}', '${id}', '${mark} talk', null, 'web', 'open', null, 'tenant', 1, 1, now(), 1, now(), now());
     insert into conversation_members (tenant_id, conversation_id, user_id, role, created_at)
       values ('${tenant_id}', '${id}', '${user_id}', 'owner', now());
-    insert into messages (tenant_id, id, conversation_id, seq, author_kind, author_id, content, created_at)
-      values ('${tenant_id}', '${message_id}', '${id}', 1, 'customer', '${randomUUID()}', '${mark} said', now());
+    insert into messages (tenant_id, id, conversation_id, seq, created_change, change, author_kind, author_id, content, created_at)
+      values ('${tenant_id}', '${message_id}', '${id}', 1, 1, 1, 'customer', '${randomUUID()}', '${mark} said', now());
     insert into read_markers (tenant_id, conversation_id, user_id, seq, updated_at)
       values ('${tenant_id}', '${id}', '${user_id}', 0, now());
     insert into message_reports (tenant_id, id, conversation_id, message_id, reporter_id, reason, content, author_kind, author_id, status, created_at)

@@ -6,6 +6,7 @@ export interface Frame {
   readonly type: string
   // biome-ignore lint/suspicious/noExplicitAny: tests look into payloads of every shape
   readonly payload: any
+  readonly id?: number | string | undefined
 }
 
 export interface Closed {

@@ -64,6 +64,10 @@ export const Conversation = Type.Object(
     my_role: Nullable(Type.Enum([...CONVERSATION_ROLES])),
     last_message: Nullable(Message),
     last_seq: Type.Integer({ description: 'The seq of the newest message; 0 without messages.' }),
+    last_change: Type.Integer({
+      description:
+        'The number of the newest change of a message; 0 without messages. changed_after continues after it.',
+    }),
     unread_count: Nullable(
       Type.Integer({
         description: `Messages of others after my read marker, up to ${UNREAD_MAX}; null for a key.`,

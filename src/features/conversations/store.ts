@@ -4,6 +4,7 @@ import { findHoldings } from '../../kernel/authz/holdings.js'
 import { type TenantPrincipal, userIdOf } from '../../kernel/authz/principal.js'
 import { mapConstraint } from '../../kernel/database/errors.js'
 import { anywhere, SEARCHED_ROWS_MAX } from '../../kernel/database/search.js'
+import type { LogEnd } from '../../kernel/live/conversation-log.js'
 import { holds } from '../../kernel/permissions/evaluate.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { invalidField } from '../../kernel/problems/validation.js'
@@ -95,11 +96,11 @@ export class ConversationsReader {
     return toResponse(row, principal)
   }
 
-  /** Returns which of these conversations the principal sees, with the newest seq of each, for open connections. */
-  async seen(ids: readonly string[], principal: TenantPrincipal): Promise<{ id: string; last_seq: number }[]> {
-    const { id, last_seq } = conversations
+  /** Returns which of these conversations the principal sees, with the end of the log of each, for open connections. */
+  async seen(ids: readonly string[], principal: TenantPrincipal): Promise<({ id: string } & LogEnd)[]> {
+    const { id, last_seq, last_change } = conversations
     return this.scope.queries
-      .select({ id, last_seq })
+      .select({ id, last_seq, last_change })
       .from(conversations)
       .leftJoin(conversation_members, isMembership(readerOf(principal)))
       .where(and(this.isVisible(), inArray(conversations.id, [...ids])))
@@ -292,8 +293,10 @@ export class ConversationsWriter extends ConversationsReader {
 
 /**
  * Reads a conversation as its reader sees it. Until the commit it locks out the removal of the reader, a change of visibility
- * and a close, so that the checks still hold when the write is committed. Other messages may be written at the same time.
+ * and a close, so that the checks still hold when the write is committed.
  *
+ * @param strength `key share` lets others write messages at the same time; `no key update` does not, for a writer that takes a
+ * number of the conversation
  * @throws Problem `not_found`
  */
 export async function holdVisible(
@@ -301,12 +304,13 @@ export async function holdVisible(
   tenant_id: string,
   id: string,
   principal: TenantPrincipal,
+  strength: 'key share' | 'no key update' = 'key share',
 ): Promise<ConversationResponse> {
   await scope.queries
     .select({ id: conversations.id })
     .from(conversations)
     .where(and(eq(conversations.tenant_id, tenant_id), eq(conversations.id, id)))
-    .for('key share')
+    .for(strength)
   return new ConversationsReader(scope, tenant_id).visible(id, principal)
 }
 

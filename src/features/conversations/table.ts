@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm'
 import { check, foreignKey, index, integer, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
 import { instant, isOneOf, tenantId, withinTenant } from '../../kernel/database/columns.js'
 import { memberships } from '../../kernel/identity/memberships-table.js'
@@ -36,7 +37,9 @@ export const conversations = pgTable(
     visibility: text('visibility').$type<Visibility>().notNull(),
     /** The seq of the newest message. The transaction of a new message takes the next number. */
     last_seq: integer('last_seq').notNull().default(0),
-    /** The time of the newest message, or of the opening. Lists are ordered by it. */
+    /** The number of the newest change of a message. The transaction of a change takes the next number. */
+    last_change: integer('last_change').notNull().default(0),
+    /** The time of the newest message, or of the opening. Lists are ordered by it if the caller asks for no other order. */
     last_activity_at: instant('last_activity_at').notNull(),
     /** The number of the version of the conversation, without its messages. The ETag is made from it. */
     version: integer('version').notNull().default(1),
@@ -46,6 +49,7 @@ export const conversations = pgTable(
   (t) => [
     primaryKey({ name: 'conversations_pkey', columns: [t.tenant_id, t.id] }),
     index('conversations_activity_index').on(t.tenant_id, t.last_activity_at, t.id),
+    index('conversations_created_at_index').on(t.tenant_id, t.created_at, t.id),
     index('conversations_customer_id_index').on(t.tenant_id, t.customer_id),
     index('conversations_assignee_id_index').on(t.tenant_id, t.assignee_id),
     foreignKey({ name: 'conversations_tenant_id_fkey', columns: [t.tenant_id], foreignColumns: [tenants.id] }),
@@ -62,6 +66,7 @@ export const conversations = pgTable(
     check('conversations_channel_check', isOneOf(t.channel, CHANNELS)),
     check('conversations_status_check', isOneOf(t.status, CONVERSATION_STATUSES)),
     check('conversations_visibility_check', isOneOf(t.visibility, VISIBILITIES)),
+    check('conversations_last_change_check', sql`${t.last_change} >= ${t.last_seq}`),
   ],
 )
 

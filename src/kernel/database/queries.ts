@@ -49,7 +49,7 @@ type Given<Values> = {
  * The statement must return whole columns under their own names, because the result is not mapped after the driver.
  */
 export function compiled<Values extends object, Row>(
-  build: (given: Given<Values>) => Returning<Row>,
+  build: (given: Given<Values>) => Returning<Row> | SQL<Row>,
 ): (values: Values) => StatementOf<Row> {
   const shapes = new Map<string, Query>()
   return (values) => {

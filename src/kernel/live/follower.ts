@@ -1,23 +1,23 @@
-import type { StreamMessage } from '../../contract/stream-frames.js'
-import { type ConversationEvent, isEdit, type MessageEvent } from '../store/events.js'
-import type { ConversationLog } from './conversation-log.js'
+import { type ConversationEvent, isMessageEvent, type MessageEvent } from '../store/events.js'
+import type { ConversationLog, LogEnd, LogEntry } from './conversation-log.js'
 import { type Outgoing, outgoingOf } from './frames.js'
-import { EARLY_MAX, EDITS_WAITING_MAX, REPLAY_PAGE } from './limits.js'
+import { EARLY_MAX, REPLAY_PAGE } from './limits.js'
 
 /** Receives an event, with its frame serialised once for all listeners. */
 export type ConversationListener = (event: ConversationEvent, outgoing: Outgoing) => void
 
 /**
- * Delivers the messages of one conversation to the connections of this process: each message once, in the order of seq.
- * A message that continues the sequence is delivered at once. A gap makes the follower read the log.
+ * Delivers the changes of one conversation to the connections of this process, in the order of their numbers. A change that
+ * continues the sequence is delivered at once. A gap makes the follower read the log.
  */
 export class Follower {
   readonly #listeners = new Set<ConversationListener>()
-  /** Messages that wait because an earlier one is missing. */
+  /** Changes that wait because an earlier one is missing. */
   readonly #early = new Map<number, MessageEvent>()
-  /** The newest edit of each message that has not been delivered yet. */
-  readonly #edits = new Map<number, MessageEvent>()
   #position: number | undefined
+  #last_seq = 0
+  /** The end of the log, as far as it is known. The log can have no entry at its end, if that message was removed. */
+  #known_end = 0
   #reading: Promise<void> | undefined
   #next_reading: Promise<void> | undefined
 
@@ -27,9 +27,14 @@ export class Follower {
     readonly conversation_id: string,
   ) {}
 
-  /** The seq up to which every message was delivered. */
+  /** The number of the change up to which every change was delivered. */
   get position(): number {
     return this.#position ?? 0
+  }
+
+  /** The seq of the newest message up to the position. */
+  get last_seq(): number {
+    return this.#last_seq
   }
 
   listen(listener: ConversationListener): void {
@@ -41,20 +46,21 @@ export class Follower {
   }
 
   /**
-   * Delivers every message up to a seq that was read from the database.
+   * Delivers every change up to an end of the log that was read from the database.
    * @throws Problem `service_unavailable`
    */
-  async reach(last_seq: number): Promise<void> {
+  async reach({ last_seq, last_change }: LogEnd): Promise<void> {
     const is_new = this.#position === undefined
-    this.#position ??= last_seq
+    if (is_new) this.#last_seq = last_seq
+    this.#position ??= last_change
+    this.#known_end = Math.max(this.#known_end, last_change)
     this.#deliverEarly()
-    // A message may have been written after that read and before the first event.
-    if (is_new || this.#position < last_seq) await this.catchUp()
+    // A change may have been written after that read and before the first event.
+    if (is_new || this.#position < last_change) await this.catchUp()
   }
 
   onEvent(event: ConversationEvent): void {
-    if (event.kind === 'chat_message') this.#onMessage(event)
-    else if (isEdit(event)) this.#onEdit(event)
+    if (isMessageEvent(event)) this.#onChange(event)
     else this.#deliver(event)
   }
 
@@ -70,60 +76,52 @@ export class Follower {
     return this.#next_reading
   }
 
-  #onMessage(event: MessageEvent): void {
-    const { seq } = event.message
-    if (this.#position !== undefined && seq <= this.#position) return
-    if (this.#early.size < EARLY_MAX) this.#early.set(seq, event)
+  #onChange(event: MessageEvent): void {
+    const { change } = event
+    if (this.#position !== undefined && change <= this.#position) return
+    if (this.#early.size < EARLY_MAX) this.#early.set(change, event)
     if (this.#position === undefined) return
     this.#deliverEarly()
-    // If this fails, the next message or the next recheck of the connections reads again.
-    if (this.#position < seq) this.catchUp().catch(() => undefined)
-  }
-
-  /** Delivers an edit after its message. The event of the edit can arrive first. */
-  #onEdit(event: MessageEvent): void {
-    const { seq } = event.message
-    if (this.#position !== undefined && seq <= this.#position) this.#deliver(event)
-    else if (this.#edits.size < EDITS_WAITING_MAX) this.#edits.set(seq, event)
+    // If this fails, the next change or the next recheck of the connections reads again.
+    if (this.#position < change) this.catchUp().catch(() => undefined)
   }
 
   async #read(): Promise<void> {
     for (;;) {
-      const rows = await this.log.after(this.tenant_id, this.conversation_id, this.position, REPLAY_PAGE)
-      for (const message of rows) this.#deliverMessage(this.#eventOf(message))
+      const known_end = this.#known_end
+      const rows = await this.log.changes(this.tenant_id, this.conversation_id, this.position, REPLAY_PAGE)
+      for (const entry of rows) this.#deliverChange(this.#eventOf(entry))
+      // Nothing else is left of the changes up to an end that was known before the read.
+      if (rows.length < REPLAY_PAGE) this.#position = Math.max(this.position, known_end)
       this.#deliverEarly()
       if (rows.length < REPLAY_PAGE) return
     }
   }
 
   #deliverEarly(): void {
-    for (const seq of this.#early.keys()) if (seq <= this.position) this.#early.delete(seq)
+    for (const change of this.#early.keys()) if (change <= this.position) this.#early.delete(change)
     for (;;) {
       const next = this.#early.get(this.position + 1)
       if (next === undefined) return
-      this.#early.delete(this.position + 1)
-      this.#deliverMessage(next)
+      this.#early.delete(next.change)
+      this.#deliverChange(next)
     }
   }
 
-  #deliverMessage(event: MessageEvent): void {
-    const { seq } = event.message
-    if (seq <= this.position) return
-    this.#position = seq
+  #deliverChange(event: MessageEvent): void {
+    if (event.change <= this.position) return
+    this.#position = event.change
+    this.#last_seq = Math.max(this.#last_seq, event.message.seq)
     this.#deliver(event)
-    const edit = this.#edits.get(seq)
-    if (edit === undefined) return
-    this.#edits.delete(seq)
-    this.#deliver(edit)
   }
 
   #deliver(event: ConversationEvent): void {
-    const outgoing = outgoingOf(event)
+    const outgoing = outgoingOf(event, this.position)
     for (const listener of this.#listeners) listener(event, outgoing)
   }
 
-  #eventOf(message: StreamMessage): MessageEvent {
+  #eventOf({ kind, change, message }: LogEntry): MessageEvent {
     const { tenant_id, conversation_id } = this
-    return { kind: 'chat_message', tenant_id, conversation_id, message }
+    return { kind, tenant_id, conversation_id, change, message }
   }
 }

@@ -1,5 +1,5 @@
 import type { ConversationEvent } from '../store/events.js'
-import type { ConversationLog } from './conversation-log.js'
+import type { ConversationLog, LogEnd } from './conversation-log.js'
 import { Follower } from './follower.js'
 
 /** One follower for each conversation that a connection of this process follows. */
@@ -33,9 +33,9 @@ export class Followers {
     this.#followers.get(`${event.tenant_id}/${event.conversation_id}`)?.follower.onEvent(event)
   }
 
-  /** Makes a follower read the log if it is behind `last_seq`, which was read from the database. */
-  expect(tenant_id: string, conversation_id: string, last_seq: number): void {
+  /** Makes a follower read the log if it is behind an end of the log that was read from the database. */
+  expect(tenant_id: string, conversation_id: string, end: LogEnd): void {
     const follower = this.#followers.get(`${tenant_id}/${conversation_id}`)?.follower
-    if (follower !== undefined && follower.position < last_seq) follower.catchUp().catch(() => undefined)
+    follower?.reach(end).catch(() => undefined)
   }
 }

@@ -1,5 +1,6 @@
 import type { GatewayFrame } from '../../contract/stream-frames.js'
-import type { ConversationEvent } from '../store/events.js'
+import { type ConversationEvent, isMessageEvent } from '../store/events.js'
+import type { LogEnd } from './conversation-log.js'
 
 /** A frame for many listeners. It is serialised once for each transport. */
 export class Outgoing {
@@ -8,46 +9,51 @@ export class Outgoing {
 
   constructor(
     private readonly content: GatewayFrame,
-    /** The seq of the frame in the log. An event stream continues after it. */
-    private readonly seq?: number,
+    /** The number of the change up to which a client that receives this frame has everything. A stream continues after it. */
+    private readonly id?: number,
   ) {}
 
   get type(): GatewayFrame['type'] {
     return this.content.type
   }
 
-  /** `{"type", "payload"}`: a frame of a WebSocket. */
+  /** `{"type", "payload", "id"}`: a frame of a WebSocket. */
   get frame(): Buffer {
-    this.#frame ??= Buffer.from(JSON.stringify(this.content))
+    this.#frame ??= Buffer.from(JSON.stringify({ ...this.content, id: this.id }))
     return this.#frame
   }
 
   /** The same as a server-sent event (HTML, section 9.2). JSON has no line breaks, so `data` is one line. */
   get chunk(): Buffer {
     if (this.#chunk === undefined) {
-      const id = this.seq === undefined ? '' : `id: ${this.seq}\n`
+      const id = this.id === undefined ? '' : `id: ${this.id}\n`
       this.#chunk = Buffer.concat([Buffer.from(`${id}event: ${this.type}\ndata: `), this.frame, Buffer.from('\n\n')])
     }
     return this.#chunk
   }
 }
 
-/** The frame of an event. */
-export function outgoingOf(event: ConversationEvent): Outgoing {
+/**
+ * The frame of an event. Typing and read markers have no number of their own.
+ * @param position the number of the change up to which the listeners have everything
+ */
+export function outgoingOf(event: ConversationEvent, position: number): Outgoing {
+  if (isMessageEvent(event)) return new Outgoing({ type: event.kind, payload: event.message }, event.change)
   switch (event.kind) {
-    case 'chat_message':
-      return new Outgoing({ type: event.kind, payload: event.message }, event.message.seq)
-    case 'chat_message_updated':
-    case 'chat_message_deleted':
-      return new Outgoing({ type: event.kind, payload: event.message })
     case 'chat_read':
-      return new Outgoing({ type: event.kind, payload: { user_id: event.user_id, seq: event.seq } })
+      return new Outgoing({ type: event.kind, payload: { user_id: event.user_id, seq: event.seq } }, position)
     case 'chat_typing':
-      return new Outgoing({ type: event.kind, payload: { user_id: event.user_id, is_typing: event.is_typing } })
+      return new Outgoing(
+        { type: event.kind, payload: { user_id: event.user_id, is_typing: event.is_typing } },
+        position,
+      )
   }
 }
 
-/** The first frame of a connection, with the newest seq. */
-export function ready(last_seq: number): Outgoing {
-  return new Outgoing({ type: 'ready', payload: { last_seq } }, last_seq)
+/**
+ * The first frame of a connection, with the end of the log.
+ * @param position where the connection begins. It can be before the end, and then earlier changes follow.
+ */
+export function ready({ last_seq, last_change }: LogEnd, position: number): Outgoing {
+  return new Outgoing({ type: 'ready', payload: { last_seq, last_change } }, position)
 }

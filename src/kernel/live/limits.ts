@@ -13,11 +13,9 @@ export const HEARTBEAT_EVERY_MS = 15_000
  */
 export const UNREAD_BYTES_MAX = 262_144
 export const CONGESTED_MS_MAX = 15_000
-/** Messages that one query reads for a connection that lacks some. */
+/** Changes that one query reads for a connection that lacks some. */
 export const REPLAY_PAGE = 50
-/** Edits that wait until the message that they change has been sent. */
-export const EDITS_WAITING_MAX = 500
-/** Messages that wait because an earlier one is missing. The log has all of them. */
+/** Changes that wait because an earlier one is missing. The log has all of them. */
 export const EARLY_MAX = 200
 
 /** The longest wait of a long poll, in seconds. Proxies and browsers wait longer for a response. */

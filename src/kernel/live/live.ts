@@ -13,7 +13,7 @@ import type { Bus } from '../store/bus.js'
 import type { Clock } from '../time/clock.js'
 import { Connection, type Transport } from './connection.js'
 import { Connections } from './connections.js'
-import type { ConversationLog } from './conversation-log.js'
+import type { ConversationLog, LogEnd } from './conversation-log.js'
 import type { Follower } from './follower.js'
 import { Followers } from './followers.js'
 import { TICK_MS } from './limits.js'
@@ -30,9 +30,9 @@ export interface LiveParts {
 /** A conversation that a request may follow. */
 export interface Admission {
   readonly conversation_id: string
-  /** The seq of the newest message when the request was checked. */
-  readonly last_seq: number
-  /** The seq of the last message that the client has; undefined if it wants no earlier messages. */
+  /** The end of the log when the request was checked. */
+  readonly end: LogEnd
+  /** The number of the last change that the client has; undefined if it wants no earlier changes. */
   readonly after?: number | undefined
 }
 
@@ -98,9 +98,9 @@ export function openLive(app: FastifyInstance, { bus, log, facts, rules, clock, 
       const { credential } = request.findings
       connections.checkRoom(required(credential))
       const seen = await log.seen(request.tenant.id, tenantPrincipal(request.principal), [conversation_id])
-      const last_seq = seen.get(conversation_id)
-      if (last_seq === undefined) throw new Problem('not_found')
-      return { conversation_id, last_seq }
+      const end = seen.get(conversation_id)
+      if (end === undefined) throw new Problem('not_found')
+      return { conversation_id, end }
     },
     open(request, { conversation_id }, transport) {
       const credential = required(request.findings.credential)
@@ -133,5 +133,5 @@ async function checkVisible(
   for (const connection of connections) {
     if (!seen.has(connection.conversation_id)) connection.end({ problem: new Problem('not_found') })
   }
-  for (const [id, last_seq] of seen) followers.expect(tenant_id, id, last_seq)
+  for (const [id, end] of seen) followers.expect(tenant_id, id, end)
 }

@@ -1,26 +1,26 @@
 import type { FastifyRequest } from 'fastify'
 import type { Ending, Transport } from './connection.js'
-import type { ConversationListener } from './follower.js'
+import type { LogEnd, LogPosition } from './conversation-log.js'
 import type { Live } from './live.js'
 
 /**
- * Waits until a conversation has a message after a seq, or until the time is up. The route then answers as without a
+ * Waits until a conversation has a message or a change after a position, or until the time is up. The route then answers as without a
  * wait. A waiting poll is a connection: it counts for the limits, and ends when its caller loses access.
  *
  * @throws Problem the refusal that the same request would get now; `too_many_connections`, `service_unavailable`
  */
-export async function waitForMessage(
+export async function waitForChange(
   live: Live,
   request: FastifyRequest,
   conversation_id: string,
-  after: number,
+  after: LogPosition,
   wait_seconds: number,
 ): Promise<void> {
   const admission = await live.admit(request, conversation_id)
-  const { last_seq } = admission
-  // The retention may have deleted the messages after that seq. A client that got an empty page at once would poll again at once.
-  if (last_seq > after && (await live.log.after(request.tenant.id, conversation_id, after, 1)).length > 0) return
-  const known = Math.max(after, last_seq)
+  const { end } = admission
+  // The retention may have deleted what came after the position. A client that got an empty page at once would poll again at once.
+  if (isAfter(end, after) && (await live.log.exists(request.tenant.id, conversation_id, after))) return
+  const known = later(end, after)
   let settle: (ending?: Ending) => void = () => undefined
   const settled = new Promise<void>((resolve, reject) => {
     settle = (ending) => (ending === undefined ? resolve() : reject(ending.problem))
@@ -39,8 +39,9 @@ export async function waitForMessage(
     },
   }
   const { connection, follower } = live.open(request, admission, transport)
-  const onEvent: ConversationListener = (event) => {
-    if (event.kind === 'chat_message' && event.message.seq > known) settle()
+  const hasMore = () => isAfter({ last_seq: follower.last_seq, last_change: follower.position }, known)
+  const onEvent = () => {
+    if (hasMore()) settle()
   }
   const hangUp = () => settle()
   const { socket } = request.raw
@@ -50,11 +51,20 @@ export async function waitForMessage(
   if (socket.destroyed || socket.readableEnded) settle()
   try {
     follower.listen(onEvent)
-    await follower.reach(last_seq)
-    if (follower.position <= known) await settled
+    await follower.reach(end)
+    if (!hasMore()) await settled
   } finally {
     socket.off('close', hangUp).off('end', hangUp)
     follower.leave(onEvent)
     connection.gone()
   }
+}
+
+function isAfter({ last_seq, last_change }: LogEnd, after: LogPosition): boolean {
+  return 'seq' in after ? last_seq > after.seq : last_change > after.change
+}
+
+/** Returns the end of the log in the unit of a position, if the end is later than the position. */
+function later({ last_seq, last_change }: LogEnd, after: LogPosition): LogPosition {
+  return 'seq' in after ? { seq: Math.max(last_seq, after.seq) } : { change: Math.max(last_change, after.change) }
 }

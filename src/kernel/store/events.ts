@@ -1,4 +1,4 @@
-import type { StreamMessage } from '../../contract/stream-frames.js'
+import { MESSAGE_CHANGES, type MessageChange, type StreamMessage } from '../../contract/stream-frames.js'
 
 interface InConversation {
   readonly tenant_id: string
@@ -7,7 +7,9 @@ interface InConversation {
 
 /** A new, edited or deleted message. */
 export interface MessageEvent extends InConversation {
-  readonly kind: 'chat_message' | 'chat_message_updated' | 'chat_message_deleted'
+  readonly kind: MessageChange
+  /** The number of this change in the conversation. The message may have changed again since. */
+  readonly change: number
   readonly message: StreamMessage
 }
 
@@ -42,7 +44,7 @@ export type ConversationEvent = MessageEvent | ReadEvent | TypingEvent
 /** An event that is published after its commit. */
 export type LiveEvent = ConversationEvent | RightsEvent
 
-/** Checks whether an event is about a message that was published before. */
-export function isEdit(event: ConversationEvent): event is MessageEvent {
-  return event.kind === 'chat_message_updated' || event.kind === 'chat_message_deleted'
+/** Checks whether an event is a change of a message, which has a number in the log of its conversation. */
+export function isMessageEvent(event: ConversationEvent): event is MessageEvent {
+  return (MESSAGE_CHANGES as readonly string[]).includes(event.kind)
 }

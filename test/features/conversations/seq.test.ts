@@ -108,14 +108,22 @@ t.test('a change publishes its event after the commit, and a failed change publi
     writers.messages.create(id, { content: 'Hello' }, caller),
   )
   const shown = (await call('lead', 'GET', `/v1/conversations/${id}/messages/${message.id}`)).body
-  t.same(told.splice(0), [{ kind: 'chat_message', ...place, message: shown }], 'the message as in the REST API')
+  t.same(
+    told.splice(0),
+    [{ kind: 'chat_message', ...place, change: 1, message: shown }],
+    'the message as in the REST API',
+  )
   await store.write('message.updated', (writers) => writers.messages.update(id, message.id, 'Hi', caller))
-  t.match(told.splice(0), [{ kind: 'chat_message_updated', ...place, message: { content: 'Hi', seq: 1 } }])
+  t.match(told.splice(0), [
+    { kind: 'chat_message_updated', ...place, change: 2, message: { content: 'Hi', seq: 1, change: 2 } },
+  ])
   await store.write('conversation.read', (writers) => writers.read_markers.mark(id, 1, caller))
   await store.write('conversation.read', (writers) => writers.read_markers.mark(id, 1, caller))
   t.same(told.splice(0), [{ kind: 'chat_read', ...place, user_id: ids.lead, seq: 1 }], 'one event for two requests')
   await store.write('message.deleted', (writers) => writers.messages.delete(id, message.id, caller))
-  t.match(told.splice(0), [{ kind: 'chat_message_deleted', ...place, message: { content: null, seq: 1 } }])
+  t.match(told.splice(0), [
+    { kind: 'chat_message_deleted', ...place, change: 3, message: { content: null, seq: 1, change: 3 } },
+  ])
   await store.write('conversation_member.added', (writers) =>
     writers.conversation_members.add(id, ids.agent, 'member', caller),
   )

@@ -1,13 +1,15 @@
 import type { FastifyRequest } from 'fastify'
 import type { Limiter } from '../../../kernel/limits/limiter.js'
+import type { LogPosition } from '../../../kernel/live/conversation-log.js'
 import { WAIT_SECONDS_MAX } from '../../../kernel/live/limits.js'
 import type { Live } from '../../../kernel/live/live.js'
-import { waitForMessage } from '../../../kernel/live/long-poll.js'
+import { waitForChange } from '../../../kernel/live/long-poll.js'
 import { invalidField } from '../../../kernel/problems/validation.js'
 import { tenant } from '../../../kernel/request/access.js'
 import { pageSchema, positionOf, readOrderedPage, sendPage } from '../../../kernel/rest/pagination.js'
 import { NoContent, problems, type Routes, strictObject } from '../../../kernel/rest/schemas.js'
 import { callerOf, principalOf } from '../caller.js'
+import { logPositionOf } from '../log-position.js'
 import { ConversationParams } from '../schema.js'
 import { consumeMessage } from './budgets.js'
 import { Message, MessageChange, MessageParams, MessageQuery, type MessageResponse, NewMessage } from './schema.js'
@@ -30,9 +32,9 @@ const messages: Routes<MessagesOptions> = async (app, { limiter, live }) => {
       config: { ...tenant('conversations:view'), handler_ms_max: HANDLER_MS_MAX },
       schema: {
         operationId: 'listMessages',
-        summary: 'List messages: newest first, or those after a seq',
+        summary: 'List messages: newest first, those after a seq, or those that changed',
         description:
-          'With after and wait it is a long poll, for clients that can open neither a socket nor a stream. While it waits, it counts as a connection.',
+          'With wait, and after or changed_after, it is a long poll, for clients that can open neither a socket nor a stream. While it waits, it counts as a connection. Only changed_after returns edits and deletions.',
         tags,
         params: ConversationParams,
         querystring: strictObject(MessageQuery),
@@ -41,13 +43,15 @@ const messages: Routes<MessagesOptions> = async (app, { limiter, live }) => {
     },
     async (request, reply) => {
       const { id } = request.params
-      const { after, wait } = request.query
-      if (wait !== undefined) await waitForMessage(live, request, id, checkedAfter(after), Number(wait))
+      const { wait } = request.query
+      const after = logPositionOf(request.query)
+      if (wait !== undefined) await waitForChange(live, request, id, checkedAfter(after), Number(wait))
       const page = await request.tenant_store.read(async (store) => {
         await store.conversations.visible(id, principalOf(request))
-        return store.messages.list(id, after === undefined ? undefined : Number(after), readOrderedPage(request))
+        return store.messages.list(id, after, readOrderedPage(request))
       })
-      return sendPage(request, reply, page, (message) => positionOf(message.seq, message.id))
+      const orderOf = ({ seq, change }: MessageResponse) => (after !== undefined && 'change' in after ? change : seq)
+      return sendPage(request, reply, page, (message) => positionOf(orderOf(message), message.id))
     },
   )
 
@@ -147,8 +151,8 @@ function messageNow(request: FastifyRequest, message: { readonly id: string }): 
   })
 }
 
-/** @throws Problem `validation_failed` for wait without after */
-function checkedAfter(after: string | undefined): number {
-  if (after !== undefined) return Number(after)
-  throw invalidField('/wait', 'requires after: the seq of the last message that you have')
+/** @throws Problem `validation_failed` for wait without a position */
+function checkedAfter(after: LogPosition | undefined): LogPosition {
+  if (after !== undefined) return after
+  throw invalidField('/wait', 'requires changed_after or after: where to continue')
 }

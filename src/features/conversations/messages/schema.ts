@@ -3,6 +3,7 @@ import { AUTHOR_KINDS } from '../../../contract/kinds.js'
 import { WAIT_SECONDS_MAX } from '../../../kernel/live/limits.js'
 import { PageQuery } from '../../../kernel/rest/pagination.js'
 import { Nullable, strictObject, Text, Uuid } from '../../../kernel/rest/schemas.js'
+import { LOG_NUMBER } from '../log-position.js'
 import type { MessageRow } from './table.js'
 
 const CONTENT_CHARACTERS_MAX = 4_000
@@ -32,6 +33,10 @@ export const Message = Type.Object(
     id: Type.String(),
     conversation_id: Type.String(),
     seq: Type.Integer({ description: 'The number of the message in its conversation: from 1, without gaps.' }),
+    change: Type.Integer({
+      description:
+        'The number of its latest change in the conversation. Writes, edits and deletions of messages have the numbers 1, 2, 3 ...',
+    }),
     author: Type.Object({
       kind: Type.Enum([...AUTHOR_KINDS]),
       id: Type.String({ description: 'The id of the user, of the key, or of the customer.' }),
@@ -50,8 +55,16 @@ export const MessageQuery = {
   after: Type.Optional(
     Type.String({
       'x-documented-as': { type: 'integer', minimum: 0 },
-      pattern: '^(0|[1-9][0-9]{0,8})$',
+      pattern: LOG_NUMBER.source,
       description: 'A seq. Returns the messages after it, oldest first. Without it, the newest messages are first.',
+    }),
+  ),
+  changed_after: Type.Optional(
+    Type.String({
+      'x-documented-as': { type: 'integer', minimum: 0 },
+      pattern: LOG_NUMBER.source,
+      description:
+        'The change up to which you have everything. Returns the messages that were written, edited or deleted after it, each once as it is now, in the order of change. Continue after the change of the last one.',
     }),
   ),
   wait: Type.Optional(
@@ -59,7 +72,7 @@ export const MessageQuery = {
       'x-documented-as': { type: 'integer', minimum: 0, maximum: WAIT_SECONDS_MAX },
       pattern: '^(1?[0-9]|2[0-5])$',
       description:
-        'With after: how many seconds to wait for a message if there is none. The response follows as soon as there is one.',
+        'With after or changed_after: how many seconds to wait if there is nothing yet. The response follows as soon as there is something.',
     }),
   ),
 }
@@ -68,7 +81,7 @@ export const MessageQuery = {
 export type MessageResponse = Static<typeof Message>
 
 export function toResponse(row: MessageRow): MessageResponse {
-  const { id, conversation_id, seq, content, reply_to, created_at, edited_at, deleted_at } = row
+  const { id, conversation_id, seq, change, content, reply_to, created_at, edited_at, deleted_at } = row
   const author = { kind: row.author_kind, id: row.author_id }
-  return { id, conversation_id, seq, author, content, reply_to, created_at, edited_at, deleted_at }
+  return { id, conversation_id, seq, change, author, content, reply_to, created_at, edited_at, deleted_at }
 }

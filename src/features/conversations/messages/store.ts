@@ -1,17 +1,18 @@
-import { and, asc, desc, eq, gt, lt, sql } from 'drizzle-orm'
+import { and, eq } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
+import type { MessageChange } from '../../../contract/stream-frames.js'
 import type { TenantPrincipal } from '../../../kernel/authz/principal.js'
 import { mapConstraint } from '../../../kernel/database/errors.js'
-import { compiled, queriesOn } from '../../../kernel/database/queries.js'
+import type { LogEntry, LogPosition } from '../../../kernel/live/conversation-log.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import { invalidField } from '../../../kernel/problems/validation.js'
 import { type OrderedPage, pageOf, type Rows } from '../../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
-import { unreachable } from '../../../kernel/unreachable.js'
 import type { Caller } from '../caller.js'
 import { ConversationsReader, holdVisible } from '../store.js'
-import { type ConversationRow, conversations } from '../table.js'
+import { authorOf, isAuthor } from './authors.js'
 import { type MessageResponse, toResponse } from './schema.js'
+import { ASCENDING, CHANGED, DESCENDING, INSERT, LOG, TAKE_CHANGE, TAKE_SEQ, UP_TO_SEQ } from './statements.js'
 import { type MessageRow, messages } from './table.js'
 
 export interface CreateMessageInput {
@@ -21,64 +22,6 @@ export interface CreateMessageInput {
   readonly customer_id?: string
 }
 
-type Author = Pick<MessageRow, 'author_kind' | 'author_id' | 'key_id'>
-
-type LockedConversation = Pick<ConversationRow, 'last_seq' | 'status' | 'customer_id' | 'visibility'>
-
-/** These statements run for every message, so they are compiled once. */
-const builder = queriesOn(async () => [])
-const INSERT = compiled<Omit<MessageRow, 'edited_at' | 'deleted_at'>, MessageRow>((given) =>
-  builder.insert(messages).values(given).returning(),
-)
-const TAKE_SEQ = compiled<Record<'tenant_id' | 'id' | 'now', string>, LockedConversation>(({ tenant_id, id, now }) =>
-  builder
-    .update(conversations)
-    .set({
-      last_seq: sql`${conversations.last_seq} + 1`,
-      // A writer that waited for the lock may have an earlier `now`; never move the time backwards.
-      last_activity_at: sql`greatest(${conversations.last_activity_at}, ${now}::timestamptz)`,
-    })
-    .where(and(eq(conversations.tenant_id, tenant_id), eq(conversations.id, id)))
-    .returning({
-      last_seq: conversations.last_seq,
-      status: conversations.status,
-      customer_id: conversations.customer_id,
-      visibility: conversations.visibility,
-    }),
-)
-
-interface RangeValues {
-  readonly tenant_id: string
-  readonly conversation_id: string
-  readonly limit: number
-  readonly after: number | undefined
-  readonly before: number | undefined
-}
-
-const ASCENDING = compiled<RangeValues, MessageRow>((given) =>
-  range(given).orderBy(asc(messages.seq)).limit(given.limit),
-)
-const DESCENDING = compiled<RangeValues, MessageRow>((given) =>
-  range(given).orderBy(desc(messages.seq)).limit(given.limit),
-)
-
-type Given = Parameters<Parameters<typeof compiled<RangeValues, MessageRow>>[0]>[0]
-
-function range({ tenant_id, conversation_id, after, before }: Given) {
-  return builder
-    .select()
-    .from(messages)
-    .where(
-      and(
-        eq(messages.tenant_id, tenant_id),
-        eq(messages.conversation_id, conversation_id),
-        after && gt(messages.seq, after),
-        before && lt(messages.seq, before),
-      ),
-    )
-    .$dynamic()
-}
-
 /** Reads messages of a conversation. The caller must check first that the conversation is visible. */
 export class MessagesReader {
   constructor(
@@ -86,22 +29,48 @@ export class MessagesReader {
     protected readonly tenant_id: string,
   ) {}
 
-  /** Lists messages after a seq, oldest first: those that a listener missed. */
-  async after(conversation_id: string, seq: number, limit: number): Promise<MessageResponse[]> {
-    const values = { tenant_id: this.tenant_id, conversation_id, after: seq, before: undefined, limit }
-    return (await this.scope.queries.run(ASCENDING(values))).map(toResponse)
+  /** Lists the log after a change number: what a listener missed. */
+  async changes(conversation_id: string, after: number, limit: number): Promise<LogEntry[]> {
+    const rows = await this.scope.queries.run(LOG({ tenant_id: this.tenant_id, conversation_id, after, limit }))
+    return rows.map((row) => ({
+      change: row.log_change,
+      kind: kindOf(row, row.log_change),
+      created_change: row.created_change,
+      message: toResponse(row),
+    }))
   }
 
-  /** Lists a page of messages: after a seq, oldest first, or without a seq, newest first. */
-  async list(conversation_id: string, after: number | undefined, page: OrderedPage): Promise<Rows<MessageResponse>> {
+  /** Returns the change number of the newest message up to a seq; 0 if there is no such message. */
+  async changeOfSeq(conversation_id: string, seq: number): Promise<number> {
+    const [row] = await this.scope.queries.run(UP_TO_SEQ({ tenant_id: this.tenant_id, conversation_id, seq }))
+    return row?.created_change ?? 0
+  }
+
+  /**
+   * Lists a page of messages: after a seq, oldest first; after a change, each once in the order of its latest change; or
+   * without a position, newest first.
+   */
+  async list(
+    conversation_id: string,
+    position: LogPosition | undefined,
+    page: OrderedPage,
+  ): Promise<Rows<MessageResponse>> {
     const values = { tenant_id: this.tenant_id, conversation_id, limit: page.limit + 1 }
+    const reached = page.after?.order
+    const { queries } = this.scope
     const rows =
-      after === undefined
-        ? await this.scope.queries.run(DESCENDING({ ...values, after: undefined, before: page.after?.order }))
-        : await this.scope.queries.run(
-            ASCENDING({ ...values, after: Math.max(after, page.after?.order ?? 0), before: undefined }),
-          )
+      position === undefined
+        ? await queries.run(DESCENDING({ ...values, before: reached, after: undefined }))
+        : 'seq' in position
+          ? await queries.run(ASCENDING({ ...values, after: Math.max(position.seq, reached ?? 0), before: undefined }))
+          : await queries.run(CHANGED({ ...values, after: Math.max(position.change, reached ?? 0) }))
     return pageOf(rows.map(toResponse), page.limit)
+  }
+
+  /** Whether messages or changes after a position exist. */
+  async exists(conversation_id: string, position: LogPosition): Promise<boolean> {
+    const { rows } = await this.list(conversation_id, position, { limit: 1, after: undefined })
+    return rows.length > 0
   }
 
   /** @throws Problem `not_found` */
@@ -133,8 +102,8 @@ export class MessagesWriter extends MessagesReader {
   }
 
   /**
-   * Sends a message. Its number comes from the row of the conversation, which is locked until the commit: other writers wait
-   * for it, and a transaction that fails does not use up a number.
+   * Sends a message. Its numbers come from the row of the conversation, which is locked until the commit: other writers wait
+   * for it, and a transaction that fails uses up no number.
    *
    * @throws Problem `not_found`, `conversation_closed`, `key_required`, `validation_failed`
    */
@@ -147,7 +116,9 @@ export class MessagesWriter extends MessagesReader {
       id: uuidv7(),
       conversation_id,
       seq: conversation.last_seq,
-      ...authorOf(input, principal, conversation.customer_id),
+      created_change: conversation.last_change,
+      change: conversation.last_change,
+      ...authorOf(input.customer_id, principal, conversation.customer_id),
       content: input.content,
       reply_to: input.reply_to ?? null,
       created_at: now,
@@ -161,7 +132,7 @@ export class MessagesWriter extends MessagesReader {
 
   /** @throws Problem `not_found`, `not_author`, `conversation_closed`, `invalid_state` for a deleted one */
   async update(conversation_id: string, id: string, content: string, { principal }: Caller): Promise<MessageResponse> {
-    const { status } = await holdVisible(this.scope, this.tenant_id, conversation_id, principal)
+    const { status } = await this.holdConversation(conversation_id, principal)
     const before = await this.hold(conversation_id, id)
     if (!isAuthor(before, principal)) throw new Problem('not_author')
     if (status === 'closed') throw new Problem('conversation_closed')
@@ -178,7 +149,7 @@ export class MessagesWriter extends MessagesReader {
    * @throws Problem `not_found`, `not_author`
    */
   async delete(conversation_id: string, id: string, caller: Caller): Promise<void> {
-    const { my_role } = await holdVisible(this.scope, this.tenant_id, conversation_id, caller.principal)
+    const { my_role } = await this.holdConversation(conversation_id, caller.principal)
     const before = await this.hold(conversation_id, id)
     const moderates = caller.moderates || my_role === 'owner' || my_role === 'moderator'
     if (!moderates && !isAuthor(before, caller.principal)) {
@@ -191,11 +162,12 @@ export class MessagesWriter extends MessagesReader {
   private async set(
     { id, conversation_id }: MessageRow,
     change: Partial<Pick<MessageRow, 'content' | 'edited_at' | 'deleted_at'>>,
-    kind: 'chat_message_updated' | 'chat_message_deleted',
+    kind: MessageChange,
   ): Promise<MessageResponse> {
+    const taken = await this.scope.queries.run(TAKE_CHANGE({ tenant_id: this.tenant_id, conversation_id }))
     const [row] = await this.scope.queries
       .update(messages)
-      .set(change)
+      .set({ ...change, change: taken[0]?.last_change })
       .where(this.isThis(conversation_id, id))
       .returning()
     const message = toResponse(row as MessageRow)
@@ -207,11 +179,19 @@ export class MessagesWriter extends MessagesReader {
   /** @throws Problem `not_found` */
   private async takeSeq(id: string, principal: TenantPrincipal) {
     const [conversation] = await this.scope.queries.run(
-      TAKE_SEQ({ tenant_id: this.tenant_id, id, now: this.scope.now }),
+      TAKE_SEQ({ tenant_id: this.tenant_id, conversation_id: id, now: this.scope.now }),
     )
     if (conversation === undefined) throw new Problem('not_found')
     if (conversation.visibility !== 'tenant') await this.#conversations.visible(id, principal)
     return conversation
+  }
+
+  /**
+   * Locks the conversation before the message, as a writer of a new message does, so that the two cannot wait for each other.
+   * @throws Problem `not_found`
+   */
+  private holdConversation(id: string, principal: TenantPrincipal) {
+    return holdVisible(this.scope, this.tenant_id, id, principal, 'no key update')
   }
 
   private async hold(conversation_id: string, id: string): Promise<MessageRow> {
@@ -229,47 +209,16 @@ export class MessagesWriter extends MessagesReader {
     })
   }
 
-  private publish(
-    kind: 'chat_message' | 'chat_message_updated' | 'chat_message_deleted',
-    message: MessageResponse,
-  ): void {
-    this.scope.publish({ kind, tenant_id: this.tenant_id, conversation_id: message.conversation_id, message })
+  private publish(kind: MessageChange, message: MessageResponse): void {
+    const { conversation_id, change } = message
+    this.scope.publish({ kind, tenant_id: this.tenant_id, conversation_id, change, message })
   }
 }
 
-/**
- * Returns the author of a message: the user, the key, or the customer of the conversation. Only a key may send a message of
- * the customer, so that a user cannot forge one.
- */
-function authorOf(
-  { customer_id }: CreateMessageInput,
-  principal: TenantPrincipal,
-  of_conversation: string | null,
-): Author {
-  switch (principal.kind) {
-    case 'user':
-      if (customer_id === undefined) return { author_kind: 'user', author_id: principal.id, key_id: null }
-      throw new Problem('key_required', { detail: 'Only a key without a user can send a message of a customer.' })
-    case 'key':
-      if (customer_id === undefined) return { author_kind: 'key', author_id: principal.id, key_id: principal.id }
-      if (customer_id !== of_conversation)
-        throw invalidField('/customer_id', 'must be the customer of this conversation')
-      return { author_kind: 'customer', author_id: customer_id, key_id: principal.id }
-    default:
-      return unreachable(principal)
-  }
-}
-
-/** Checks whether the caller sent the message. A key may edit the messages that it sent for customers. */
-function isAuthor({ author_kind, author_id, key_id }: MessageRow, { kind, id }: TenantPrincipal): boolean {
-  switch (kind) {
-    case 'user':
-      return author_kind === kind && author_id === id
-    case 'key':
-      return key_id === id
-    default:
-      return unreachable(kind)
-  }
+/** The kind of the change with this number. An edit before a deletion is in the log no longer. */
+function kindOf({ created_change, deleted_at }: MessageRow, change: number): MessageChange {
+  if (change === created_change) return 'chat_message'
+  return deleted_at === null ? 'chat_message_updated' : 'chat_message_deleted'
 }
 
 const CONSTRAINTS = {

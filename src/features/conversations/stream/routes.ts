@@ -1,11 +1,14 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { TICKET_SECONDS } from '../../../kernel/credentials/ticket.js'
+import type { LogPosition } from '../../../kernel/live/conversation-log.js'
+import type { Live } from '../../../kernel/live/live.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import { invalidField } from '../../../kernel/problems/validation.js'
 import { orTicket, tenant } from '../../../kernel/request/access.js'
 import { required } from '../../../kernel/request/findings.js'
 import { problems, type Routes } from '../../../kernel/rest/schemas.js'
 import { SOCKET_VERSION } from '../../../kernel/sockets/handshake.js'
+import { LOG_NUMBER, logPositionOf } from '../log-position.js'
 import type { StreamOptions } from './options.js'
 import { ConversationParams, StreamQuery, Ticket } from './schema.js'
 import { openEventStream, openSocket } from './streams.js'
@@ -59,9 +62,10 @@ const realtime: Routes<StreamOptions> = async (app, options) => {
     },
     preHandler: async (request) => {
       if (!request.ws) checkAccept(request)
-      const after = afterOf(request)
+      const position = requestedPosition(request)
       const { id } = request.params as { id: string }
-      request.findings.admission = { ...(await options.live.admit(request, id)), after }
+      const admission = await options.live.admit(request, id)
+      request.findings.admission = { ...admission, after: await changeOf(options.live, request, id, position) }
     },
     handler: async (request, reply) => {
       if (request.method === 'HEAD') return endHead(reply)
@@ -86,15 +90,24 @@ function checkAccept({ headers }: FastifyRequest): void {
   })
 }
 
-/** Returns the seq to continue after: Last-Event-ID of a reconnecting stream, or `after` of the URL. */
-function afterOf(request: FastifyRequest): number | undefined {
-  const { after } = request.query as { after?: string }
+/**
+ * Returns where to continue: Last-Event-ID of a reconnecting stream, or what the URL says.
+ * @throws Problem `validation_failed`
+ */
+function requestedPosition(request: FastifyRequest): LogPosition | undefined {
+  const position = logPositionOf(request.query as Parameters<typeof logPositionOf>[0])
   const last = request.headers['last-event-id']
-  if (last === undefined || last === '') return after === undefined ? undefined : Number(after)
-  if (typeof last !== 'string' || !/^(0|[1-9][0-9]{0,8})$/.test(last)) {
+  if (last === undefined || last === '') return position
+  if (typeof last !== 'string' || !LOG_NUMBER.test(last)) {
     throw invalidField('/last-event-id', 'must be the id of an event of this stream')
   }
-  return Number(last)
+  return { change: Number(last) }
+}
+
+/** Returns the change to continue after. A client that has a message has everything up to its creation. */
+function changeOf(live: Live, { tenant }: FastifyRequest, id: string, position: LogPosition | undefined) {
+  if (position === undefined) return undefined
+  return 'change' in position ? position.change : live.log.changeOfSeq(tenant.id, id, position.seq)
 }
 
 function endHead(reply: FastifyReply) {

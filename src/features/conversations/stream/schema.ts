@@ -1,18 +1,26 @@
 import { Type } from 'typebox'
 import { TICKET_SECONDS } from '../../../kernel/credentials/ticket.js'
 import { strictObject, Uuid } from '../../../kernel/rest/schemas.js'
+import { LOG_NUMBER } from '../log-position.js'
 
 export const ConversationParams = strictObject({ id: Uuid })
 
-/** A seq in a URL: digits, at most a value that the column can hold. */
-export const AfterSeq = Type.String({
-  pattern: '^(0|[1-9][0-9]{0,8})$',
-  description: 'The seq of the last message that you have. The stream starts with the messages after it.',
-  'x-documented-as': { type: 'integer', minimum: 0 },
-})
-
 export const StreamQuery = strictObject({
-  after: Type.Optional(AfterSeq),
+  changed_after: Type.Optional(
+    Type.String({
+      pattern: LOG_NUMBER.source,
+      description: 'The id of the last frame that you have. The stream starts with the changes after it.',
+      'x-documented-as': { type: 'integer', minimum: 0 },
+    }),
+  ),
+  after: Type.Optional(
+    Type.String({
+      pattern: LOG_NUMBER.source,
+      description:
+        'The seq of the last message that you have. The stream starts with the changes since that message was written.',
+      'x-documented-as': { type: 'integer', minimum: 0 },
+    }),
+  ),
   token: Type.Optional(
     Type.String({
       maxLength: 100,

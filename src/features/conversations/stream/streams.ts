@@ -59,11 +59,11 @@ export function openEventStream(options: StreamOptions, request: FastifyRequest,
 
 /** Sends events until the connection ends. It ends if the log cannot be read: the client reconnects and continues. */
 function begin(live: Live, request: FastifyRequest, { connection, follower }: Opened, transport: Transport): void {
-  const { last_seq, after } = required(request.findings.admission)
+  const { end, after } = required(request.findings.admission)
   const subscription = new Subscription(follower, live.log, connection, transport)
   connection.onEnd(() => subscription.stop())
   follower
-    .reach(last_seq)
+    .reach(end)
     .then(() => (connection.is_open ? subscription.start(after) : undefined))
     .catch((error: unknown) => {
       request.log.warn({ err: error }, 'stream closed: log not readable')

@@ -129,10 +129,10 @@ for (const way of ['WebSocket', 'server-sent events'] as const) {
     const reader = await listen('lead', id)
     // 7 MB become visible at once, as after a failure of the bus. No budget of the writers slows them down.
     await gateway.sql(`
-      insert into messages (tenant_id, id, conversation_id, seq, author_kind, author_id, content, created_at)
-        select '${world.acme.id}', gen_random_uuid(), '${id}', n, 'user', '${world.ids.owner}', repeat('\u{1f642}', 2000), now()
+      insert into messages (tenant_id, id, conversation_id, seq, created_change, change, author_kind, author_id, content, created_at)
+        select '${world.acme.id}', gen_random_uuid(), '${id}', n, n, n, 'user', '${world.ids.owner}', repeat('\u{1f642}', 2000), now()
         from generate_series(1, 900) n;
-      update conversations set last_seq = 900 where id = '${id}'`)
+      update conversations set last_seq = 900, last_change = 900 where id = '${id}'`)
     await say('owner', id, 'one more')
     await until('the reader has all messages', () => reader.frames.length === 902, { within_ms: 30_000 })
     const seqs = reader.frames.slice(1).map(({ payload }) => payload.seq)

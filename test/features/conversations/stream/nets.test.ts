@@ -44,6 +44,20 @@ t.test('a connection gets the changes of another replica without the bus', async
     socket.frames.slice(4).map(({ payload }) => payload.seq),
     [4, 5, 6],
   )
+  // An edit and a deletion of the replica have no later message behind them that would show a gap.
+  const first = socket.frames[1]?.payload.id
+  await there.call('lead', 'PATCH', `/v1/conversations/${id}/messages/${first}`, { content: 'edited there' })
+  await there.call('lead', 'DELETE', `/v1/conversations/${id}/messages/${socket.frames[2]?.payload.id}`)
+  for (const received of [socket.frames, stream.events]) {
+    await until('the replica finds the edit and the deletion', () => {
+      gateway.clock.advance(1_000)
+      return received.length === 9
+    })
+    t.match(received.slice(7), [
+      { type: 'chat_message_updated', payload: { id: first, content: 'edited there', change: 7 } },
+      { type: 'chat_message_deleted', payload: { seq: 2, content: null, change: 8 } },
+    ])
+  }
   await there.remove('lead', id, world.ids.agent)
   await until('the replica checks the access', () => {
     gateway.clock.advance(1_000)

@@ -47,7 +47,11 @@ t.test('101 a member connects, and a refused user connects after they became a m
   t.match(await (await connect('agent', id)).closed(), { code: 4403 })
   await add('lead', id, ids.agent)
   const socket = await listen('agent', id)
-  t.same(socket.frames, [{ type: 'ready', payload: { last_seq: 1 } }], 'no replay of earlier messages without `after`')
+  t.same(
+    socket.frames,
+    [{ type: 'ready', payload: { last_seq: 1, last_change: 1 }, id: 1 }],
+    'no replay of earlier messages without `after`',
+  )
   await say('lead', id, 'after')
   const { payload } = await socket.frame('chat_message')
   t.match(payload, { conversation_id: id, seq: 2, content: 'after', author: { kind: 'user', id: ids.lead } })

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import { EventStream } from '../../../../src/kernel/live/event-stream.js'
 import { ready } from '../../../../src/kernel/live/frames.js'
 import type { Live } from '../../../../src/kernel/live/live.js'
-import { waitForMessage } from '../../../../src/kernel/live/long-poll.js'
+import { waitForChange } from '../../../../src/kernel/live/long-poll.js'
 import { Problem } from '../../../../src/kernel/problems/problems.js'
 import { t } from '../../../helpers/t.js'
 import { until } from '../../../helpers/until.js'
@@ -24,9 +24,9 @@ t.test('an ended event stream sends nothing more, and is destroyed if its client
   })
   const reply = { raw: response, request: { id: 'request' } }
   const stream = new EventStream(reply as never, 'http://gateway.test', 0)
-  stream.send(ready(1))
+  stream.send(ready({ last_seq: 1, last_change: 1 }, 1))
   stream.end({ problem: new Problem('connection_slow') })
-  stream.send(ready(2))
+  stream.send(ready({ last_seq: 2, last_change: 2 }, 2))
   t.equal(written.length, 2)
   t.match(written[1], /connection_slow/)
   await until('the response is destroyed', () => response.destroyed)
@@ -37,7 +37,7 @@ t.test('a poll that is refused while it looks up its position rejects with that 
   const refusal = new Problem('invalid_token')
   const live = {
     clock: () => 0,
-    admit: async () => ({ conversation_id: 'conversation', last_seq: 1 }),
+    admit: async () => ({ conversation_id: 'conversation', end: { last_seq: 1, last_change: 1 } }),
     open(_request: unknown, _admission: unknown, transport: { end(ending: { problem: Problem }): void }) {
       setImmediate(() => {
         transport.end({ problem: refusal })
@@ -46,6 +46,7 @@ t.test('a poll that is refused while it looks up its position rejects with that 
       })
       const follower = {
         position: 1,
+        last_seq: 1,
         listen: () => undefined,
         leave: () => undefined,
         reach: () =>
@@ -57,5 +58,5 @@ t.test('a poll that is refused while it looks up its position rejects with that 
     },
   }
   const request = { raw: { socket: new EventEmitter() } }
-  await t.rejects(waitForMessage(live as unknown as Live, request as never, 'conversation', 1, 25), refusal)
+  await t.rejects(waitForChange(live as unknown as Live, request as never, 'conversation', { change: 1 }, 25), refusal)
 })
