@@ -63,7 +63,7 @@ export function conversationExamples(gateway: TestGateway, world: World, side: S
     headers: await headers(),
     params: await params(),
   })
-  const onConversation = async (action: Action, body: unknown) => {
+  const onConversation = async (action: Action, body?: unknown) => {
     const { id } = await open()
     return change(action, { kind: 'conversation', id }, { id }, body)
   }
@@ -85,6 +85,7 @@ export function conversationExamples(gateway: TestGateway, world: World, side: S
     createConversation: () => change('conversation.created', { kind: 'conversation' }, {}, { title: `${mark} talk` }),
     getConversation: read(async () => ({ id: (await open()).id })),
     updateConversation: () => onConversation('conversation.updated', { status: 'pending' }),
+    deleteConversation: () => onConversation('conversation.deleted'),
     handOffConversation: () => onConversation('conversation.handed_off', { assignee_id: owner_id }),
     markRead: async () => {
       const { id } = await say()

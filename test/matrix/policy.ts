@@ -110,6 +110,7 @@ export const POLICY: Readonly<Record<string, readonly CallerName[]>> = {
   createConversation: LEADS,
   getConversation: SUPPORTERS,
   updateConversation: LEADS,
+  deleteConversation: LEADS,
   handOffConversation: LEADS,
   markRead: SUPPORTERS,
   listConversationMembers: SUPPORTERS,

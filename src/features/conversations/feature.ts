@@ -1,5 +1,6 @@
 import type { Feature } from '../../kernel/feature/feature.js'
 import { mount } from '../../kernel/feature/mount.js'
+import { ConversationDeletionsWriter } from './deletion-store.js'
 import members from './members/routes.js'
 import { ConversationMembersReader, ConversationMembersWriter } from './members/store.js'
 import messageReports from './messages/reports/routes.js'
@@ -26,6 +27,7 @@ export default {
   },
   tenant_writers: {
     conversations: ConversationsWriter,
+    conversation_deletions: ConversationDeletionsWriter,
     conversation_members: ConversationMembersWriter,
     messages: MessagesWriter,
     read_markers: ReadMarkersWriter,

@@ -1,7 +1,7 @@
 import { tenant } from '../../kernel/request/access.js'
 import { etagOf, ifMatchVersions } from '../../kernel/rest/etag.js'
 import { pageSchema, positionOf, readOrderedPage, sendPage } from '../../kernel/rest/pagination.js'
-import { problems, type Routes, strictObject } from '../../kernel/rest/schemas.js'
+import { NoContent, problems, type Routes, strictObject } from '../../kernel/rest/schemas.js'
 import { callerOf, principalOf } from './caller.js'
 import {
   Conversation,
@@ -107,6 +107,28 @@ const conversations: Routes = async (app) => {
       )
       reply.header('etag', etagOf(conversation.version))
       return redactFor(request, conversation)
+    },
+  )
+
+  app.delete(
+    '/:id',
+    {
+      config: tenant('conversations:moderate'),
+      schema: {
+        operationId: 'deleteConversation',
+        summary: 'Delete a conversation',
+        description:
+          'Deletes the conversation for good, with its messages, members, read markers and reports. Its open streams end with `not_found`. The audit keeps the fact. With If-Match, the gateway deletes only the version that you read.',
+        tags,
+        params: ConversationParams,
+        response: { 204: NoContent, ...problems('not_found', 'precondition_failed') },
+      },
+    },
+    async (request, reply) => {
+      await request.tenant_store.write('conversation.deleted', (store) =>
+        store.conversation_deletions.delete(request.params.id, ifMatchVersions(request), callerOf(request)),
+      )
+      return reply.code(204).send(null)
     },
   )
 

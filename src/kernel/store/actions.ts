@@ -37,6 +37,10 @@ export const ACTIONS = {
   'customer.exported': { meaning: 'Everything about a customer was exported', rights: 'none' },
   'conversation.created': { meaning: 'A conversation was opened', rights: 'none' },
   'conversation.updated': { meaning: 'A conversation was changed', rights: 'conversation' },
+  'conversation.deleted': {
+    meaning: 'A conversation was deleted, with its messages and their reports',
+    rights: 'conversation',
+  },
   'conversation.handed_off': {
     meaning: 'A conversation was assigned to a member, or its assignment was removed',
     rights: 'none',

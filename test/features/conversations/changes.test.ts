@@ -220,13 +220,14 @@ t.test('a page of the log reads a bounded number of rows, wherever it begins', a
     insert into messages (tenant_id, id, conversation_id, seq, created_change, change, author_kind, author_id, content, created_at)
       select '${acme.id}', gen_random_uuid(), '${id}', n, n, case when n % 10 = 0 then 8000 + (n / 10 * 7919) % 800 + 1 else n end,
         'user', '${ids.owner}', 'x', now() from generate_series(1, 8000) n;
-    update conversations set last_seq = 8000, last_change = 8800 where id = '${id}';
-    analyze messages`)
+    update conversations set last_seq = 8000, last_change = 8800 where id = '${id}'`)
   const { text } = LOG({ tenant_id: acme.id, conversation_id: id, after: 0, limit: REPLAY_PAGE })
   // The plan for every value, as the gateway has it.
   await gateway.sql('set plan_cache_mode = force_generic_plan')
   await gateway.sql(`prepare log as ${text}`)
-  for (const after of [0, 4_000, 7_990, 8_200, 8_800]) {
+  for (const after of [0, 4_000, 7_990, 8_200, 8_800, 0]) {
+    // The planner must take these indexes with statistics and without them: the embedded engine never has any.
+    if (after === 8_800) await gateway.sql('analyze messages')
     const { values } = LOG({ tenant_id: acme.id, conversation_id: id, after, limit: REPLAY_PAGE })
     const given = values.map((value) => `'${value}'`).join()
     const [row] = await gateway.sql(`explain (analyze, format json) execute log (${given})`)

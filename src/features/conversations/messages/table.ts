@@ -21,6 +21,9 @@ import { conversations } from '../table.js'
  *
  * Each write, edit and deletion takes the next change number of the conversation. A message keeps the number of its creation
  * and that of its latest change, so the table is also the log of changes, with at most two entries for each message.
+ *
+ * When a row is deleted, the migration sets only the `reply_to` of its replies to null, and not the other two columns of the
+ * foreign key.
  */
 export const messages = pgTable(
   'messages',
@@ -64,7 +67,7 @@ export const messages = pgTable(
       name: 'messages_reply_to_fkey',
       columns: [t.tenant_id, t.conversation_id, t.reply_to],
       foreignColumns: [t.tenant_id, t.conversation_id, t.id],
-    }),
+    }).onDelete('set null'),
     check('messages_author_kind_check', isOneOf(t.author_kind, AUTHOR_KINDS)),
     check('messages_change_check', sql`${t.seq} <= ${t.created_change} and ${t.created_change} <= ${t.change}`),
     check('messages_content_check', sql`(${t.content} is null) = (${t.deleted_at} is not null)`),

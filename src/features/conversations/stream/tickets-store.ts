@@ -2,6 +2,7 @@ import { and, eq, gt, isNull } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import type { Credential } from '../../../kernel/authz/caller.js'
 import { createTicket, digestOfTicket, TICKET_SECONDS } from '../../../kernel/credentials/ticket.js'
+import { mapConstraint } from '../../../kernel/database/errors.js'
 import { LOWER_CASE_UUID } from '../../../kernel/ids/uuid.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
@@ -26,7 +27,8 @@ export class TicketsWriter {
 
   /**
    * Makes a ticket that opens the stream of one conversation as the user of this credential, once, for a short time.
-   * @throws Problem `user_required` for a key alone: a program that holds the key can send it in headers
+   * @throws Problem `user_required` for a key alone: a program that holds the key can send it in headers; `not_found` if the
+   * conversation was deleted since the request was checked
    */
   async issue(conversation_id: string, credential: Credential) {
     const { user_id, session_id, key_id, key_digest, token_expires_at_ms } = credential
@@ -36,13 +38,15 @@ export class TicketsWriter {
     const created_at = this.scope.now
     const expires_at = instantOf(Date.parse(created_at) + TICKET_SECONDS * 1000)
     const token_expires_at = instantOf(token_expires_at_ms)
-    const [row] = await this.scope.queries
-      .insert(stream_tickets)
-      .values({
-        ...{ tenant_id: this.tenant_id, id, digest, conversation_id, user_id, session_id },
-        ...{ key_id, key_digest: Buffer.from(key_digest), token_expires_at, created_at, expires_at },
-      })
-      .returning({ id: stream_tickets.id, conversation_id: stream_tickets.conversation_id })
+    const [row] = await mapConstraint(CONSTRAINTS, () =>
+      this.scope.queries
+        .insert(stream_tickets)
+        .values({
+          ...{ tenant_id: this.tenant_id, id, digest, conversation_id, user_id, session_id },
+          ...{ key_id, key_digest: Buffer.from(key_digest), token_expires_at, created_at, expires_at },
+        })
+        .returning({ id: stream_tickets.id, conversation_id: stream_tickets.conversation_id }),
+    )
     this.recordChange(row as TicketName)
     return { id, ticket, expires_at }
   }
@@ -50,6 +54,10 @@ export class TicketsWriter {
   private recordChange({ id, conversation_id }: TicketName): void {
     this.scope.recordChange({ kind: 'stream_ticket', id, tenant_id: this.tenant_id, changes: { conversation_id } })
   }
+}
+
+const CONSTRAINTS = {
+  stream_tickets_conversation_fkey: (cause: unknown) => new Problem('not_found', { cause }),
 }
 
 /** Redeems tickets, before the tenant of the request is known. */

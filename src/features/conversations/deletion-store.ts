@@ -1,0 +1,81 @@
+import { and, eq, gt, lte } from 'drizzle-orm'
+import { Problem } from '../../kernel/problems/problems.js'
+import { assertIfMatch } from '../../kernel/rest/etag.js'
+import type { WriteScope } from '../../kernel/store/unit-of-work.js'
+import type { Caller } from './caller.js'
+import { messages } from './messages/table.js'
+import { ConversationsWriter } from './store.js'
+import { conversations } from './table.js'
+
+/**
+ * Messages that one statement deletes. The foreign keys look for the replies and the reports of each of them, so a statement
+ * for very many would exceed the time of a statement.
+ */
+const DELETED_AT_ONCE_MAX = 5_000
+
+/**
+ * Deletes a conversation for good, with its messages, members, read markers, tickets and reports. After the commit, its open
+ * connections end with `not_found`. The caller records the change.
+ *
+ * It locks the conversation until the commit, so that no message is written meanwhile. It asks nobody for a right.
+ *
+ * @returns whether there was such a conversation
+ */
+export async function deleteConversation(
+  { queries, publish }: Pick<WriteScope, 'queries' | 'publish'>,
+  tenant_id: string,
+  conversation_id: string,
+): Promise<boolean> {
+  const isThis = and(eq(conversations.tenant_id, tenant_id), eq(conversations.id, conversation_id))
+  const [conversation] = await queries
+    .select({ id: conversations.id, last_seq: conversations.last_seq })
+    .from(conversations)
+    .where(isThis)
+    .for('update')
+  if (conversation === undefined) return false
+  // Newest first, because a reply refers to an earlier message.
+  for (let seq = conversation.last_seq; seq > 0; seq -= DELETED_AT_ONCE_MAX) {
+    await queries
+      .delete(messages)
+      .where(
+        and(
+          eq(messages.tenant_id, tenant_id),
+          eq(messages.conversation_id, conversation_id),
+          lte(messages.seq, seq),
+          gt(messages.seq, seq - DELETED_AT_ONCE_MAX),
+        ),
+      )
+  }
+  await queries.delete(conversations).where(isThis)
+  publish({ kind: 'rights_changed', tenant_id, user_id: null, conversation_id: conversation.id })
+  return true
+}
+
+/** Deletes conversations at the request of a caller who sees them. */
+export class ConversationDeletionsWriter {
+  readonly #conversations: ConversationsWriter
+
+  constructor(
+    private readonly scope: WriteScope,
+    private readonly tenant_id: string,
+  ) {
+    this.#conversations = new ConversationsWriter(scope, tenant_id)
+  }
+
+  /**
+   * The audit keeps the fact and the ids, and nothing that members wrote.
+   * @throws Problem `not_found`, `precondition_failed`
+   */
+  async delete(conversation_id: string, if_match: readonly number[] | undefined, caller: Caller): Promise<void> {
+    const before = await this.#conversations.hold(conversation_id, caller)
+    assertIfMatch(if_match, before.version)
+    if (!(await deleteConversation(this.scope, this.tenant_id, before.id))) throw new Problem('not_found')
+    const { id, customer_id, assignee_id, channel, status, visibility, last_seq } = before
+    this.scope.recordChange({
+      kind: 'conversation',
+      conversation_id: id,
+      tenant_id: this.tenant_id,
+      changes: { before: { customer_id, assignee_id, channel, status, visibility, last_seq } },
+    })
+  }
+}
