@@ -64,7 +64,8 @@ export class CustomerExportReader {
   private async *messagesOf(conversation_id: string, counts: Counts): AsyncGenerator<ExportedObject[]> {
     let seq = 0
     for (;;) {
-      const batch = await this.#messages.after(conversation_id, seq, MESSAGES_BATCH)
+      const page = { limit: MESSAGES_BATCH, after: undefined }
+      const { rows: batch } = await this.#messages.list(conversation_id, { seq }, page)
       yield batch.map((message) => ({ kind: 'message', message }))
       counts.messages += batch.length
       if (batch.length < MESSAGES_BATCH) return

@@ -1,4 +1,4 @@
-import { and, asc, eq, inArray, isNotNull, ne, not, type SQL, sql } from 'drizzle-orm'
+import { and, asc, eq, getTableColumns, inArray, isNotNull, ne, not, type SQL, sql } from 'drizzle-orm'
 import { unionAll } from 'drizzle-orm/pg-core'
 import { forgetAnswers } from '../../kernel/store/idempotency-records.js'
 import type { ErasedText } from '../../kernel/store/subject.js'
@@ -71,18 +71,67 @@ export class CustomerTextsWriter extends CustomerTextsReader implements Customer
     const { queries, now } = this.scope
     // A conversation that was opened after `lock`. The customer is locked since then, so there will be no other one.
     await this.lock(customer_id)
-    const some = this.idsAbout(messages, customer_id, isNotNull(messages.content)).limit(ERASED_AT_ONCE)
+    const some = await this.idsAbout(messages, customer_id, isNotNull(messages.content)).limit(ERASED_AT_ONCE)
+    const changes = await this.takeChanges(some.map(({ id }) => id))
+    if (changes.length === 0) return 0
+    const values = sql.join(
+      changes.map(({ id, change }) => sql`(${id}::uuid, ${change}::integer)`),
+      sql`, `,
+    )
+    const taken = sql`(values ${values}) as taken (id, change)`
     const erased = await queries
       .update(messages)
-      .set({ content: null, deleted_at: now })
-      .where(and(eq(messages.tenant_id, this.tenant_id), inArray(messages.id, some)))
-      .returning()
+      .set({ content: null, deleted_at: now, change: sql`taken.change` })
+      .from(taken)
+      .where(and(eq(messages.tenant_id, this.tenant_id), eq(messages.id, sql`taken.id`)))
+      .returning(getTableColumns(messages))
     for (const row of erased) {
       const message = toResponse(row)
-      const { conversation_id } = message
-      this.scope.publish({ kind: 'chat_message_deleted', tenant_id: this.tenant_id, conversation_id, message })
+      const { conversation_id, change } = message
+      this.scope.publish({ kind: 'chat_message_deleted', tenant_id: this.tenant_id, conversation_id, change, message })
     }
     return erased.length
+  }
+
+  /**
+   * Takes a number for the deletion of each message that is not deleted. It locks the conversations first, in one order, as
+   * every writer of a message locks its conversation. After that no other transaction can delete one of the messages.
+   */
+  private async takeChanges(ids: readonly string[]): Promise<{ id: string; change: number }[]> {
+    const { queries } = this.scope
+    const these = and(
+      eq(messages.tenant_id, this.tenant_id),
+      inArray(messages.id, [...ids]),
+      isNotNull(messages.content),
+    )
+    if (ids.length === 0) return []
+    const theirs = queries.select({ id: messages.conversation_id }).from(messages).where(these)
+    const held = await queries
+      .select({ id: conversations.id, last_change: conversations.last_change })
+      .from(conversations)
+      .where(and(eq(conversations.tenant_id, this.tenant_id), inArray(conversations.id, theirs)))
+      .orderBy(asc(conversations.id))
+      .for('update')
+    const last = new Map(held.map(({ id, last_change }) => [id, last_change]))
+    const rows = await queries
+      .select({ id: messages.id, conversation_id: messages.conversation_id })
+      .from(messages)
+      .where(these)
+      .orderBy(asc(messages.conversation_id), asc(messages.seq))
+    const changes = rows.map(({ id, conversation_id }) => {
+      const change = (last.get(conversation_id) ?? 0) + 1
+      last.set(conversation_id, change)
+      return { id, change }
+    })
+    for (const { id, last_change } of held) {
+      const after = last.get(id)
+      if (after === last_change) continue
+      await queries
+        .update(conversations)
+        .set({ last_change: after })
+        .where(and(eq(conversations.tenant_id, this.tenant_id), eq(conversations.id, id)))
+    }
+    return changes
   }
 
   async erase(customer_id: string): Promise<ErasedText> {

@@ -41,6 +41,8 @@ export function openLog() {
   const log: ConversationLog = {
     seen: async () => new Map(),
     changeOfSeq: async (_tenant, _conversation, seq) => rows.findLast((row) => row.seq <= seq)?.created_change ?? 0,
+    exists: async (_tenant, _conversation, after) =>
+      rows.some((row) => ('seq' in after ? row.seq > after.seq : row.change > after.change)),
     async changes(_tenant, _conversation, after, limit) {
       reads += 1
       const answer = entriesAfter(after).slice(0, limit)

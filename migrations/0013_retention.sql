@@ -15,10 +15,9 @@ CREATE INDEX "idempotency_records_object_id_index" ON "idempotency_records" USIN
 CREATE INDEX "audit_events_data_index" ON "audit_events" USING btree ("tenant_id","created_at") WHERE "audit_events"."target_kind" in ('customer', 'conversation', 'conversation_member', 'message', 'message_report', 'stream_ticket');--> statement-breakpoint
 CREATE INDEX "audit_events_values_index" ON "audit_events" USING btree ("tenant_id") WHERE target_kind = 'customer' and (changes ? 'before' or changes ? 'after');--> statement-breakpoint
 ALTER TABLE "tenants" ADD CONSTRAINT "tenants_retention_check" CHECK ("tenants"."retention_messages_days" between 1 and 3650 and "tenants"."retention_data_audit_days" between 1 and 3650 and "tenants"."retention_usage_days" between 1 and 3650);--> statement-breakpoint
--- For the erasure of a customer, and for messages that expire. The foreign key of replies looks for them in every deletion.
+-- For the erasure of a customer, and for messages that expire.
 CREATE INDEX "messages_customer_author_index" ON "messages" USING btree ("tenant_id","author_id","id") WHERE "author_kind" = 'customer';--> statement-breakpoint
 CREATE INDEX "messages_created_at_index" ON "messages" USING btree ("tenant_id","created_at");--> statement-breakpoint
-CREATE INDEX "messages_reply_to_index" ON "messages" USING btree ("tenant_id","reply_to") WHERE "reply_to" IS NOT NULL;--> statement-breakpoint
 CREATE INDEX "message_reports_conversation_id_index" ON "message_reports" USING btree ("tenant_id","conversation_id","id");--> statement-breakpoint
 CREATE INDEX "message_reports_customer_author_index" ON "message_reports" USING btree ("tenant_id","author_id","id") WHERE "author_kind" = 'customer';--> statement-breakpoint
 SELECT isolate('audit_links', 'select');
@@ -65,7 +64,6 @@ BEGIN
   END IF;
   expired := ARRAY(SELECT m.id FROM messages m WHERE m.tenant_id = tenant AND m.created_at < cutoff
     ORDER BY m.created_at LIMIT rows_max FOR UPDATE SKIP LOCKED);
-  UPDATE messages m SET reply_to = NULL WHERE m.tenant_id = tenant AND m.reply_to = ANY (expired);
   DELETE FROM messages m WHERE m.tenant_id = tenant AND m.id = ANY (expired);
   RETURN cardinality(expired);
 END $$;
