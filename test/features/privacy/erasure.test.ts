@@ -16,10 +16,10 @@ const remove = (id: string, more: Record<string, string> = {}) =>
 const messagesOf = async (id: string) => (await call('lead', 'GET', `/v1/conversations/${id}/messages`)).body.data
 /** Inserts many messages of a member into a conversation. */
 const fill = (id: string, messages: number) =>
-  sql(`insert into messages (tenant_id, id, conversation_id, seq, author_kind, author_id, content, created_at)
-    select '${acme.id}', gen_random_uuid(), '${id}', n, 'user', '${ids.lead}', 'FILLER', now()
+  sql(`insert into messages (tenant_id, id, conversation_id, seq, created_change, change, author_kind, author_id, content, created_at)
+    select '${acme.id}', gen_random_uuid(), '${id}', n, n, n, 'user', '${ids.lead}', 'FILLER', now()
     from generate_series(1, ${messages}) n;
-    update conversations set last_seq = ${messages} where id = '${id}'`)
+    update conversations set last_seq = ${messages}, last_change = ${messages} where id = '${id}'`)
 
 t.test('204 a deleted customer takes the text of their conversations along, and the rest stays', async (t) => {
   const customer = await world.createCustomer()

@@ -132,9 +132,9 @@ t.test('each export is recorded in the audit, without a value; HEAD and refused 
 t.test('200 an export of many messages has each of them once, in order', async (t) => {
   const { id } = await world.createCustomer()
   const long = await open({ title: 'Long', customer_id: id })
-  await sql(`insert into messages (tenant_id, id, conversation_id, seq, author_kind, author_id, content, created_at)
-    select '${acme.id}', gen_random_uuid(), '${long.id}', n, 'user', '${ids.lead}', n::text, now()
-    from generate_series(1, 1001) n; update conversations set last_seq = 1001 where id = '${long.id}'`)
+  await sql(`insert into messages (tenant_id, id, conversation_id, seq, created_change, change, author_kind, author_id, content, created_at)
+    select '${acme.id}', gen_random_uuid(), '${long.id}', n, n, n, 'user', '${ids.lead}', n::text, now()
+    from generate_series(1, 1001) n; update conversations set last_seq = 1001, last_change = 1001 where id = '${long.id}'`)
   const lines = linesOf((await fetchExport('lead', id)).text)
   t.same(
     lines.filter(({ kind }) => kind === 'message').map(({ message }) => message.seq),
@@ -147,9 +147,9 @@ t.test('200 an export of many messages has each of them once, in order', async (
 t.test('429 a third export of a user at the same time', async (t) => {
   const { id } = await world.createCustomer()
   const long = await open({ title: 'Long', customer_id: id })
-  await sql(`insert into messages (tenant_id, id, conversation_id, seq, author_kind, author_id, content, created_at)
-    select '${acme.id}', gen_random_uuid(), '${long.id}', n, 'user', '${ids.lead}', repeat('x', 4000), now()
-    from generate_series(1, 6000) n; update conversations set last_seq = 6000 where id = '${long.id}'`)
+  await sql(`insert into messages (tenant_id, id, conversation_id, seq, created_change, change, author_kind, author_id, content, created_at)
+    select '${acme.id}', gen_random_uuid(), '${long.id}', n, n, n, 'user', '${ids.lead}', repeat('x', 4000), now()
+    from generate_series(1, 6000) n; update conversations set last_seq = 6000, last_change = 6000 where id = '${long.id}'`)
   const headers = await world.as('lead')
   const path = `/v1/customers/${id}/export`
   // fetch resolves with the headers. The bodies are larger than the buffers, so both exports wait for their client.
