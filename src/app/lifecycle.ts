@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../kernel/config/config.js'
+import { openSeal } from '../kernel/credentials/seal.js'
 import { checkParameters } from '../kernel/rest/urls.js'
 import { installWebSockets, socketRefuser } from '../kernel/sockets/web-sockets.js'
 import { systemOrigin } from '../kernel/store/audit-record.js'
@@ -12,7 +13,6 @@ import { installHeaders } from './http/headers.js'
 import { installIdempotency } from './http/idempotency.js'
 import { refuseUnrouted } from './http/methods.js'
 import { refuseExcess } from './http/one-at-a-time.js'
-import { answerSeal } from './http/sealed-answer.js'
 import type { Pipeline } from './pipeline/install.js'
 import type { Services } from './services.js'
 
@@ -133,7 +133,7 @@ export const LIFECYCLE: readonly Stage[] = [
       'onSend of the route': 'Stores the response of a create request, encrypted.',
     },
     place: 'After the table, because a stored response belongs to a principal.',
-    install: (app, { signing_keys }) => installIdempotency(app, answerSeal(signing_keys)),
+    install: (app, { signing_keys }) => installIdempotency(app, openSeal(signing_keys, 'gatehouse idempotent answers')),
   },
   {
     name: 'CORS',

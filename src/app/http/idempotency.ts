@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import canonicalize from 'canonicalize'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Seal } from '../../kernel/credentials/seal.js'
 import { NIL_UUID } from '../../kernel/ids/uuid.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { invalidField } from '../../kernel/problems/validation.js'
@@ -13,7 +14,6 @@ import {
   inProgress,
 } from '../../kernel/store/idempotency-records.js'
 import { unreachable } from '../../kernel/unreachable.js'
-import type { AnswerSeal } from './sealed-answer.js'
 
 /** 1 to 255 visible ASCII characters, as clients send UUIDs and the like. */
 const KEY = /^[\x21-\x7e]{1,255}$/
@@ -54,7 +54,7 @@ interface Answer {
  * Installs `Idempotency-Key` on every POST that creates an object (draft-ietf-httpapi-idempotency-key-header): a repeated
  * request gets the same response, and the object is created once. Refusals are not stored, because they changed nothing.
  */
-export function installIdempotency(app: FastifyInstance, seal: AnswerSeal): void {
+export function installIdempotency(app: FastifyInstance, seal: Seal): void {
   app.addHook('onRoute', (route) => {
     if (!isCreating(route)) return
     route.preHandler = [recall(seal), ...[route.preHandler ?? []].flat()]
@@ -62,7 +62,7 @@ export function installIdempotency(app: FastifyInstance, seal: AnswerSeal): void
   })
 }
 
-function recall(seal: AnswerSeal) {
+function recall(seal: Seal) {
   return async (request: FastifyRequest, reply: FastifyReply) => {
     const mark = markOf(request)
     if (mark === undefined) return
@@ -81,7 +81,7 @@ function recall(seal: AnswerSeal) {
   }
 }
 
-function keep(seal: AnswerSeal) {
+function keep(seal: Seal) {
   return async (request: FastifyRequest, reply: FastifyReply, payload: unknown) => {
     const mark = request.findings?.idempotency
     if (mark === undefined || reply.statusCode !== 201 || typeof payload !== 'string') return payload
@@ -145,7 +145,7 @@ function recordsOf(request: FastifyRequest): IdempotencyRecords {
 }
 
 /** @throws Problem `idempotency_in_progress`, `idempotency_answer_lost` */
-function answerOf(seal: AnswerSeal, record: IdempotencyRecord): Answer {
+function answerOf(seal: Seal, record: IdempotencyRecord): Answer {
   const text = record.answer === null ? undefined : seal.open(record.answer)
   if (text !== undefined) return JSON.parse(text) as Answer
   if (record.answer === null && record.age_ms < ANSWER_EXPECTED_MS) throw inProgress()

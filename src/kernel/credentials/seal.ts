@@ -1,22 +1,27 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
-import type { SigningKeys } from '../../kernel/config/secrets.js'
+import { createCipheriv, createDecipheriv, hash, randomBytes } from 'node:crypto'
+import type { SigningKeys } from '../config/secrets.js'
 import { derivedKeys } from './derived-keys.js'
 
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
+const KEY_ID_BYTES = 8
 
-/** Encrypts stored responses for replays, because one may hold a key that is shown once. */
-export interface AnswerSeal {
+/** Encrypts text that the database must hold and must not reveal, because it contains a secret that works. */
+export interface Seal {
+  /** The ids of the keys that can decrypt, the current one first. An id reveals nothing about its key. */
+  readonly key_ids: readonly [string, ...string[]]
+  /** Encrypts a text with the current key. */
   seal(text: string): Buffer
   /** Decrypts a text. Returns undefined when no current signing key can decrypt it. */
   open(sealed: Uint8Array): string | undefined
 }
 
-/** AES-256-GCM with keys derived from the signing keys. */
-export function answerSeal(keys: SigningKeys): AnswerSeal {
-  const derived = derivedKeys(keys, 'gatehouse idempotent answers')
-  const [current] = derived
+/** AES-256-GCM with keys that are derived from the signing keys for one purpose. */
+export function openSeal(keys: SigningKeys, purpose: string): Seal {
+  const derived = derivedKeys(keys, purpose)
+  const [current, ...previous] = derived
   return {
+    key_ids: [keyId(current), ...previous.map(keyId)],
     seal(text) {
       const nonce = randomBytes(NONCE_BYTES)
       const cipher = createCipheriv('aes-256-gcm', current, nonce)
@@ -37,4 +42,9 @@ export function answerSeal(keys: SigningKeys): AnswerSeal {
       return undefined
     },
   }
+}
+
+/** The beginning of the SHA-256 of a key of 256 bits. */
+function keyId(key: Buffer): string {
+  return hash('sha256', key, 'buffer').toString('hex', 0, KEY_ID_BYTES)
 }

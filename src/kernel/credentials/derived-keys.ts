@@ -1,5 +1,5 @@
 import { hkdfSync } from 'node:crypto'
-import type { SigningKeys } from '../../kernel/config/secrets.js'
+import type { SigningKeys } from '../config/secrets.js'
 
 const KEY_BYTES = 32
 
