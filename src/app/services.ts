@@ -8,7 +8,6 @@ import { openAfterResponseQueue } from '../kernel/jobs/after-response.js'
 import { scheduleUntilClose } from '../kernel/jobs/schedule.js'
 import { openLimiter } from '../kernel/limits/limiter.js'
 import { openLive } from '../kernel/live/live.js'
-import { openMailer } from '../kernel/mail/mailer.js'
 import { serveMetrics } from '../kernel/metrics/server.js'
 import type { ScopesNow } from '../kernel/permissions/scope-catalogue.js'
 import { openBus } from '../kernel/store/bus.js'
@@ -17,6 +16,7 @@ import { conversationLog } from './conversation-log.js'
 import { startCounting } from './counting.js'
 import { observing } from './http/observe.js'
 import { collectRoutes } from './http/route-catalogue.js'
+import { startMailing } from './mailing.js'
 import type { Parts } from './parts.js'
 import { applyRetention, RETENTION_EVERY_MS } from './retention.js'
 import { SWEEP_EVERY_MS, sweepSessions } from './sweep.js'
@@ -36,12 +36,15 @@ export async function openServices(app: FastifyInstance, parts: Parts, rules: Ac
   const facts = openFactsReader(database)
   const counting = startCounting(app, database, stores, clock, parts.openUsage)
   if (config.metrics !== undefined) await serveMetrics(app, counting.metrics, config.metrics.host, config.metrics.port)
-  const mailer = openMailer(config.mail, app.log)
+  const { mail, budgets } = config
+  const { registry } = counting.metrics
+  const { signing_keys } = secrets
+  const mailing = startMailing(app, { stores, bus, clock, signing_keys, mail, budget: budgets.mailbox, registry })
   const after_response = openAfterResponseQueue(app.log)
   app.addHook('onClose', async () => {
     // In this order, because a task of the queue can send a mail.
     await after_response.settled()
-    await mailer.settled()
+    await mailing.stop()
   })
   scheduleUntilClose(app, { name: 'sweep', every_ms: SWEEP_EVERY_MS, run: () => sweepSessions(stores) })
   scheduleUntilClose(app, { name: 'retention', every_ms: RETENTION_EVERY_MS, run: () => applyRetention(stores) })
@@ -58,15 +61,15 @@ export async function openServices(app: FastifyInstance, parts: Parts, rules: Ac
     isDraining: parts.isDraining,
     limiter,
     live: openLive(app, { bus, log, facts, rules, clock, limits: config.connections }),
-    mailer,
     observe: observing(counting),
+    outbox: mailing.outbox,
     passwords,
     pendingMigrations: () => pendingMigrations(database),
     public_url,
     refresh_token_seconds: config.refresh_token_seconds,
     rules,
     scopesNow,
-    signing_keys: secrets.signing_keys,
+    signing_keys,
     stores,
     upstreams,
   }

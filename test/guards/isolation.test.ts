@@ -46,8 +46,10 @@ for (const [own, user_id, mark] of [
   await sql(`
     insert into roles (tenant_id, id, name, created_at) values ('${own.id}', '${role_id}', 'Role ${mark}', now());
     insert into overrides values ('${own.id}', '${user_id}', 'agents:view', 'grant', '${mark}', now());
-    insert into invitations (tenant_id, id, email, token_digest, created_at, sent_at, expires_at)
-      values ('${own.id}', '${invitation_id}', '${mark}@people.example', '${mark}', now(), now(), now());
+    insert into invitations (tenant_id, id, email, token_digest, created_at, delivery_state, delivery_at, expires_at)
+      values ('${own.id}', '${invitation_id}', '${mark}@people.example', '${mark}', now(), 'queued', now(), now());
+    insert into mails values ('${randomUUID()}', '${own.id}', '${invitation_id}', 'invitation', '${mark}', '', '${mark}',
+      '${mark}', true, 1, now(), now(), now() + interval '1 hour');
     insert into invitation_roles values ('${own.id}', '${invitation_id}', '${role_id}');
     insert into usage_hours values ('${own.id}', now(), '${mark}', '/${mark}', 200, '', 1, 1, 1);
     insert into audit_links values ('${own.id}', 1000000, '${mark}', '${mark}');

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { BUILT_IN_SCOPES } from '../../src/kernel/permissions/scope-catalogue.js'
 import type { Action } from '../../src/kernel/store/actions.js'
 import type { TestGateway } from '../helpers/gateway.js'
+import { linkMail } from '../helpers/link-mails.js'
 import { keyHeaders, type World } from '../helpers/world.js'
 import { makeMember, ownerOf, type Side, somebodyNew } from './example-people.js'
 import type { Example, Examples } from './examples.js'
@@ -52,10 +53,10 @@ export function managementExamples(gateway: TestGateway, world: World, side: Sid
     return change(action, 'role', id, { role_id: id }, { body, headers: { 'if-match': '"1"' } })
   }
   const onInvitation = async (action: Action) => {
-    const { record } = await own.store.write('invitation.created', (store) =>
-      store.invitations.create(somebodyNew(), ['Agent'], BUILT_IN_SCOPES),
+    const { id } = await own.store.write('invitation.created', (store) =>
+      store.invitations.create(somebodyNew(), ['Agent'], BUILT_IN_SCOPES, linkMail()),
     )
-    return change(action, 'invitation', record.id, { invitation_id: record.id })
+    return change(action, 'invitation', id, { invitation_id: id })
   }
   const onOverride = async (action: Action, body: unknown, is_there: boolean) => {
     const user_id = await makeMember(gateway, world, side)

@@ -26,6 +26,7 @@ const WITHOUT_ACTOR: Readonly<Record<string, string>> = {
     'the link is the proof, and works once',
   'src/features/auth/password-resets/store.ts PasswordResetsWriter.use': 'the link is the proof, and works once',
   'src/features/auth/users-store.ts UsersWriter.register': 'it grants nothing: the address is not verified',
+  'src/kernel/mail/mail-queue.ts MailQueue.settle': 'it grants nothing, and writes only what became of a mail',
 }
 
 /** The functions outside of classes that write rights, directly or by another function of the list. */

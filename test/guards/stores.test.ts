@@ -48,6 +48,7 @@ const USERS: Readonly<Record<string, readonly [among: readonly Source[], users: 
       'src/kernel/store/unit-of-work.ts': 'defines it',
       'src/kernel/store/stores.ts': 'offers it to stores of the platform',
       'src/kernel/store/idempotency-records.ts': 'stores the response to a request whose change was audited',
+      'src/app/mailing.ts': 'takes mails from the queue, and writes what became of them; their links were audited',
       'src/app/counting.ts': 'adds up counters of usage and of the use of keys',
       'src/app/pipeline/steps/redeem-ticket.ts': 'redeems a single-use ticket, whose creation was audited',
       'src/app/sweep.ts': 'deletes rows that expired',

@@ -1,6 +1,7 @@
 import { BUILT_IN_SCOPES } from '../../src/kernel/permissions/scope-catalogue.js'
 import type { Action } from '../../src/kernel/store/actions.js'
 import type { TestGateway } from '../helpers/gateway.js'
+import { linkMail } from '../helpers/link-mails.js'
 import { ask } from '../helpers/requests.js'
 import { PASSWORD, type World } from '../helpers/world.js'
 import { makeMember, ownerOf, type Side, signedIn, somebodyNew } from './example-people.js'
@@ -18,7 +19,9 @@ export function userExamples(gateway: TestGateway, world: World, side: Side): Ex
     body?: unknown,
   ): Promise<Example> => {
     const { id } = await makeUser(gateway, world)
-    const token = await world.platform.write(action, (store) => store[issue].issue(id))
+    const mail = linkMail()
+    await world.platform.write(action, (store) => store[issue].issue(id, mail))
+    const token = mail.token()
     const event = {
       action,
       actor_kind: 'anonymous',
@@ -31,9 +34,11 @@ export function userExamples(gateway: TestGateway, world: World, side: Side): Ex
   }
   const invited = async (action: Action): Promise<Example> => {
     const { id, email, headers } = await signedIn(gateway, world)
-    const { record, token } = await own.store.write('invitation.created', (store) =>
-      store.invitations.create(email, ['Agent'], BUILT_IN_SCOPES),
+    const mail = linkMail()
+    const record = await own.store.write('invitation.created', (store) =>
+      store.invitations.create(email, ['Agent'], BUILT_IN_SCOPES, mail),
     )
+    const token = mail.token()
     const event = { action, actor_kind: 'user', actor_id: id, target_kind: 'invitation' } as const
     return { headers, params: { token }, event: { ...event, target_id: record.id, tenant_id: own.id } }
   }

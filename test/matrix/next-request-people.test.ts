@@ -1,3 +1,4 @@
+import { linkMail } from '../helpers/link-mails.js'
 import type { Ask } from '../helpers/requests.js'
 import { t } from '../helpers/t.js'
 import { PASSWORD } from '../helpers/world.js'
@@ -33,7 +34,9 @@ t.test('a token fails at the next request after logout, a revocation, or a chang
 t.test('a password reset by mail revokes every session of the user', async (t) => {
   const { id, email, headers } = await newMember()
   const other = await logIn(email)
-  const token = await world.platform.write('user.password_reset_sent', (store) => store.password_resets.issue(id))
+  const mail = linkMail()
+  await world.platform.write('user.password_reset_sent', (store) => store.password_resets.issue(id, mail))
+  const token = mail.token()
   const reset = () => change({}, 'PUT', `/v1/auth/password-resets/${token}`, { body: { password: NEXT_PASSWORD } })
   await eachInTurn(t, byUser(headers), [['password reset', reset, BAD_TOKEN]])
   t.equal(await byUser(other)(), BAD_TOKEN, 'the other session')

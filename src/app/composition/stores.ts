@@ -1,4 +1,6 @@
 import type { Feature } from '../../kernel/feature/feature.js'
+import { MailQueue, WaitingMailsReader } from '../../kernel/mail/mail-queue.js'
+import { mailbox_counts } from '../../kernel/mail/mails-table.js'
 import { expiredRowsOf } from '../../kernel/store/expired-rows.js'
 import { idempotency_records } from '../../kernel/store/idempotency-table.js'
 import { NO_STORE_PARTS, type Opened } from '../../kernel/store/store-parts.js'
@@ -11,11 +13,20 @@ import {
 } from '../../kernel/store/stores.js'
 import { FEATURES } from './features.js'
 
-const EXPIRING = [idempotency_records, ...Object.values<Feature>(FEATURES).flatMap(({ expiring }) => expiring)]
+const EXPIRING = [
+  idempotency_records,
+  mailbox_counts,
+  ...Object.values<Feature>(FEATURES).flatMap(({ expiring }) => expiring),
+]
 
-/** What the stores are composed from: the features, and the sweep of what they let expire. */
+/** What the stores are composed from: the features, the queue of mails, and the sweep of what expires. */
 const BROUGHT = {
   ...FEATURES,
+  mail: {
+    ...NO_STORE_PARTS,
+    platform_readers: { waiting_mails: WaitingMailsReader },
+    unaudited_writers: { mail_queue: MailQueue },
+  },
   sweep: { ...NO_STORE_PARTS, unaudited_writers: { expired: expiredRowsOf(EXPIRING) } },
 }
 type Brought = typeof BROUGHT

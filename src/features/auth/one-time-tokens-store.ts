@@ -1,6 +1,9 @@
 import { and, eq, gt, isNull, type SQL } from 'drizzle-orm'
 import { createOneTimeToken, digestOfOneTimeToken, isOneTimeToken } from '../../kernel/credentials/one-time-tokens.js'
+import { lockUsers } from '../../kernel/identity/revoke-sessions.js'
 import { type OneTimePurpose, one_time_tokens, users } from '../../kernel/identity/users-table.js'
+import { countMail, mailboxOf } from '../../kernel/mail/mailbox.js'
+import { hasRoom, type LinkMail, queueMail } from '../../kernel/mail/outbox.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 import { instantOf } from '../../kernel/time/clock.js'
 
@@ -16,7 +19,10 @@ export interface TokenOwner {
   readonly name: string
 }
 
-/** Links in mails. Each works once, for a limited time, and only the newest link of a purpose works. */
+/** What a request for a link did: it queued a mail, or why it did not. */
+export type LinkOutcome = 'queued' | 'no_user' | 'over_budget' | 'queue_full'
+
+/** Links in mails. Each works once and for a limited time, and only the newest link of a purpose works. */
 export class OneTimeTokensReader {
   constructor(protected readonly scope: ReadScope) {}
 
@@ -47,40 +53,60 @@ export class OneTimeTokensWriter extends OneTimeTokensReader {
     super(scope)
   }
 
-  /** Makes the token of a link for a user and ends the earlier links. */
-  async issue(user_id: string, purpose: OneTimePurpose): Promise<string> {
+  /**
+   * Makes a link for a user, ends the earlier links, and queues its mail. The user is locked, so that two requests at once
+   * leave one link.
+   */
+  async issue(user_id: string, purpose: OneTimePurpose, { outbox, write }: LinkMail): Promise<LinkOutcome> {
+    await lockUsers(this.scope, eq(users.id, user_id))
+    const [user] = await this.scope.queries
+      .select({ email: users.email })
+      .from(users)
+      .where(and(eq(users.id, user_id), isNull(users.disabled_at)))
+    if (user === undefined) return 'no_user'
+    if (!(await hasRoom(this.scope, purpose))) return 'queue_full'
+    const { is_exceeded } = await countMail(this.scope, purpose, mailboxOf(user.email), outbox.budget)
+    if (is_exceeded) return 'over_budget'
     await this.end(user_id, purpose)
     const { token, digest } = createOneTimeToken()
-    await this.scope.queries.insert(one_time_tokens).values({
-      digest,
-      user_id,
-      purpose,
-      created_at: this.scope.now,
-      expires_at: instantOf(Date.parse(this.scope.now) + LIFETIME_MS[purpose]),
-    })
-    return token
-  }
-
-  /** Ends every link of a user for one purpose. */
-  async end(user_id: string, purpose: OneTimePurpose): Promise<void> {
+    const expires_at = instantOf(Date.parse(this.scope.now) + LIFETIME_MS[purpose])
     await this.scope.queries
-      .delete(one_time_tokens)
-      .where(and(eq(one_time_tokens.user_id, user_id), eq(one_time_tokens.purpose, purpose)))
+      .insert(one_time_tokens)
+      .values({ digest, user_id, purpose, created_at: this.scope.now, expires_at })
+    const mail = write(user.email, token)
+    await queueMail(this.scope, outbox, { kind: purpose, mail, link_digest: digest, link_expires_at: expires_at })
+    return 'queued'
   }
 
-  /** Uses a link. Returns its user, or undefined when it is unknown, used or expired, or its user is disabled. */
+  /** Ends every unused link of a user for one purpose. */
+  async end(user_id: string, purpose: OneTimePurpose): Promise<void> {
+    await this.scope.queries.delete(one_time_tokens).where(unused(user_id, purpose))
+  }
+
+  /**
+   * Uses a link. Returns its user, or undefined when it is unknown, used or expired, or its
+   * user is disabled. It locks the user first, so that of two links at once one is used.
+   */
   async use(token: string, purpose: OneTimePurpose): Promise<TokenOwner | undefined> {
-    if (!isOneTimeToken(token)) return undefined
-    const [used] = await this.scope.queries
+    const owner = await this.ownerOf(token, purpose)
+    if (owner === undefined) return undefined
+    await lockUsers(this.scope, eq(users.id, owner.id))
+    // The user may have been disabled while this transaction waited for the lock. The link then stays unused.
+    if ((await this.ownerOf(token, purpose)) === undefined) return undefined
+    const used = await this.scope.queries
       .update(one_time_tokens)
       .set({ used_at: this.scope.now })
       .where(this.works(token, purpose))
       .returning({ user_id: one_time_tokens.user_id })
-    if (used === undefined) return undefined
-    const [owner] = await this.scope.queries
-      .select({ id: users.id, email: users.email, name: users.name })
-      .from(users)
-      .where(and(eq(users.id, used.user_id), isNull(users.disabled_at)))
+    if (used.length === 0) return undefined
     return owner
   }
+}
+
+function unused(user_id: string, purpose: OneTimePurpose): SQL | undefined {
+  return and(
+    eq(one_time_tokens.user_id, user_id),
+    eq(one_time_tokens.purpose, purpose),
+    isNull(one_time_tokens.used_at),
+  )
 }

@@ -7,11 +7,12 @@ import type { AfterResponseQueue } from '../../kernel/jobs/after-response.js'
 import { addressBucket } from '../../kernel/limits/address.js'
 import { consume } from '../../kernel/limits/limiter.js'
 import { countRefused } from '../../kernel/limits/refused.js'
-import type { Mailer } from '../../kernel/mail/mailer.js'
+import type { LinkMail, Outbox } from '../../kernel/mail/outbox.js'
 import { verificationMail } from '../../kernel/mail/templates.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { open, user } from '../../kernel/request/access.js'
 import { NoContent, problems, type Routes } from '../../kernel/rest/schemas.js'
+import { logLink } from './log-link.js'
 import { identifyByPassword, type LoginParts, limitLogins } from './login.js'
 import type { SignedIn } from './logins-store.js'
 import { Accepted, Login, Refresh, Registration, TokenPair } from './schema.js'
@@ -20,7 +21,7 @@ export interface AuthOptions extends LoginParts {
   readonly access_tokens: AccessTokens
   readonly refresh_token_seconds: number
   readonly allow_registration: boolean
-  readonly mailer: Mailer
+  readonly outbox: Outbox
   readonly after_response: AfterResponseQueue
   readonly public_url: string
 }
@@ -29,7 +30,8 @@ const tags = ['auth']
 
 /** Log in, refresh, log out, register. */
 const auth: Routes<AuthOptions> = async (app, options) => {
-  const { limiter, passwords, access_tokens } = options
+  const { limiter, passwords, access_tokens, outbox, public_url } = options
+  const mail: LinkMail = { outbox, write: (to, token) => verificationMail(to, token, public_url) }
 
   const tokenPair = ({ id, email, name, is_operator }: SignedIn, session_id: string, refresh: string) => ({
     ...access_tokens.issue(id, session_id),
@@ -144,10 +146,10 @@ const auth: Routes<AuthOptions> = async (app, options) => {
       const password_hash = await passwords.hash(password)
       const { platform_store } = request
       options.after_response.add(reply, async () => {
-        const token = await platform_store.write('user.registered', (store) =>
-          store.users.register({ email, name, password_hash }),
+        const outcome = await platform_store.write('user.registered', (store) =>
+          store.users.register({ email, name, password_hash }, mail),
         )
-        if (token !== undefined) options.mailer.send(verificationMail(email, token, options.public_url))
+        logLink(reply.log, outcome)
       })
       return reply.code(202).send({ status: 'accepted' })
     },

@@ -3,8 +3,9 @@ import { v7 as uuidv7 } from 'uuid'
 import { lockOperator, lockSelf } from '../../kernel/authz/actor.js'
 import { getUser, type UserRecord, userColumns } from '../../kernel/identity/user-record.js'
 import { users } from '../../kernel/identity/users-table.js'
+import type { LinkMail } from '../../kernel/mail/outbox.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
-import { OneTimeTokensWriter } from './one-time-tokens-store.js'
+import { type LinkOutcome, OneTimeTokensWriter } from './one-time-tokens-store.js'
 
 export interface CreateUserInput {
   readonly email: string
@@ -59,12 +60,12 @@ export class UsersWriter extends UsersReader {
   }
 
   /**
-   * Makes a user with an unverified address, and the token of the link that verifies it, in one transaction. Returns
-   * undefined and changes nothing when the address is taken.
+   * Makes a user with an unverified address, and queues the mail with the link that verifies it, in one transaction.
+   * Returns undefined and changes nothing when the address is taken.
    */
-  async register(input: Omit<CreateUserInput, 'is_verified'>): Promise<string | undefined> {
+  async register(input: Omit<CreateUserInput, 'is_verified'>, mail: LinkMail): Promise<LinkOutcome | undefined> {
     const made = await this.insert({ ...input, is_verified: false })
-    return made && new OneTimeTokensWriter(this.scope).issue(made.id, 'email_verification')
+    return made && new OneTimeTokensWriter(this.scope).issue(made.id, 'email_verification', mail)
   }
 
   /** Updates the profile of a user. */

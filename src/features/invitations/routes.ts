@@ -1,30 +1,29 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { normaliseEmail } from '../../kernel/credentials/email.js'
 import { consume, type Limiter } from '../../kernel/limits/limiter.js'
-import type { Mailer } from '../../kernel/mail/mailer.js'
+import type { LinkMail, Outbox } from '../../kernel/mail/outbox.js'
 import { invitationMail } from '../../kernel/mail/templates.js'
 import type { ScopesNow } from '../../kernel/permissions/scope-catalogue.js'
 import { member } from '../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../kernel/rest/pagination.js'
 import { NoContent, problems, type Routes, strictObject, TenantParams } from '../../kernel/rest/schemas.js'
-import { Invitation, InvitationParams, NewInvitation } from './schema.js'
-import type { SentInvitation } from './store.js'
+import { Invitation, InvitationParams, NewInvitation, toResponse } from './schema.js'
 
 const tags = ['tenants']
 
 export interface InvitationsOptions {
   readonly limiter: Limiter
-  readonly mailer: Mailer
+  readonly outbox: Outbox
   readonly public_url: string
   readonly scopesNow: ScopesNow
 }
 
 /** Invitations by mail. A link works once, for 72 hours. Only the mail contains the link. */
-const invitations: Routes<InvitationsOptions> = async (app, { limiter, mailer, public_url, scopesNow }) => {
-  const post = (request: FastifyRequest, { record, token }: SentInvitation) => {
-    mailer.send(invitationMail(record.email, request.tenant.name, token, public_url))
-    return record
-  }
+const invitations: Routes<InvitationsOptions> = async (app, { limiter, outbox, public_url, scopesNow }) => {
+  const mailOf = ({ tenant }: FastifyRequest): LinkMail => ({
+    outbox,
+    write: (to, token) => invitationMail(to, tenant.name, token, public_url),
+  })
   /** Consumes the budget first, so that refused requests count too. @throws Problem `rate_limited` */
   const spendInvitation = (request: FastifyRequest, reply: FastifyReply) =>
     consume(limiter, reply, 'invitations', request.tenant.id)
@@ -44,7 +43,8 @@ const invitations: Routes<InvitationsOptions> = async (app, { limiter, mailer, p
     },
     async (request, reply) => {
       const page = await request.tenant_store.read((store) => store.invitations.list(readPage(request)))
-      return sendPage(request, reply, page, (invitation) => invitation.id)
+      const shown = { ...page, rows: page.rows.map(toResponse) }
+      return sendPage(request, reply, shown, (invitation) => invitation.id)
     },
   )
 
@@ -55,6 +55,8 @@ const invitations: Routes<InvitationsOptions> = async (app, { limiter, mailer, p
       schema: {
         operationId: 'createInvitation',
         summary: 'Invite a user by mail',
+        description:
+          'The response does not wait for the mail. `delivery` says what became of it: `queued`, `sent` (the mail server has accepted it) or `failed`, with a reason. The gateway retries for up to 24 hours.',
         tags,
         params: TenantParams,
         body: NewInvitation,
@@ -67,10 +69,10 @@ const invitations: Routes<InvitationsOptions> = async (app, { limiter, mailer, p
     async (request, reply) => {
       await spendInvitation(request, reply)
       const { email, roles } = request.body
-      const sent = await request.tenant_store.write('invitation.created', (store) =>
-        store.invitations.create(normaliseEmail(email), roles, scopesNow()),
+      const invitation = await request.tenant_store.write('invitation.created', (store) =>
+        store.invitations.create(normaliseEmail(email), roles, scopesNow(), mailOf(request)),
       )
-      return reply.code(201).send(post(request, sent))
+      return reply.code(201).send(toResponse(invitation))
     },
   )
 
@@ -85,16 +87,22 @@ const invitations: Routes<InvitationsOptions> = async (app, { limiter, mailer, p
         params: InvitationParams,
         response: {
           200: Invitation,
-          ...problems('not_found', 'invitation_closed', 'privilege_escalation', 'rate_limited'),
+          ...problems(
+            'not_found',
+            'invitation_closed',
+            'privilege_escalation',
+            'limit_reached',
+            'rate_limited',
+          ),
         },
       },
     },
     async (request, reply) => {
       await spendInvitation(request, reply)
-      const sent = await request.tenant_store.write('invitation.resent', (store) =>
-        store.invitations.resend(request.params.invitation_id, scopesNow()),
+      const invitation = await request.tenant_store.write('invitation.resent', (store) =>
+        store.invitations.resend(request.params.invitation_id, scopesNow(), mailOf(request)),
       )
-      return post(request, sent)
+      return toResponse(invitation)
     },
   )
 

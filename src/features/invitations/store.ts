@@ -1,12 +1,18 @@
-import { and, desc, eq, gt, sql } from 'drizzle-orm'
+import { and, desc, eq, sql } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import { lockActor } from '../../kernel/authz/actor.js'
 import { createOneTimeToken } from '../../kernel/credentials/one-time-tokens.js'
 import { afterId } from '../../kernel/database/search.js'
-import { invitation_roles, invitations } from '../../kernel/identity/invitations-table.js'
+import {
+  type DeliveryFailure,
+  type DeliveryState,
+  invitation_roles,
+  invitations,
+} from '../../kernel/identity/invitations-table.js'
 import { namedRoles } from '../../kernel/identity/named-roles.js'
 import { isOpen, revokeOpenInvitations } from '../../kernel/identity/revoke-open-invitations.js'
 import { roles } from '../../kernel/identity/roles-table.js'
+import { type LinkMail, queueMail, unqueueMails } from '../../kernel/mail/outbox.js'
 import { checkGrant } from '../../kernel/permissions/escalation.js'
 import type { ScopeCatalogue } from '../../kernel/permissions/scope-catalogue.js'
 import { Problem } from '../../kernel/problems/problems.js'
@@ -14,10 +20,9 @@ import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
 import { actingUser } from '../../kernel/store/audit-record.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 import { instantOf } from '../../kernel/time/clock.js'
+import { checkNoMember, checkQueue, checkRoom } from './checks.js'
 
-export const INVITATION_HOURS = 72
-/** The maximum number of open invitations of a tenant. A team needs fewer. */
-const OPEN_MAX = 500
+const INVITATION_HOURS = 72
 
 export interface InvitationRecord {
   readonly id: string
@@ -25,17 +30,13 @@ export interface InvitationRecord {
   readonly roles: string[]
   readonly invited_by: string | null
   readonly created_at: string
-  readonly sent_at: string
+  readonly delivery_state: DeliveryState
+  readonly delivery_failure: DeliveryFailure | null
+  readonly delivery_at: string
   readonly expires_at: string
   readonly accepted_at: string | null
   readonly declined_at: string | null
   readonly revoked_at: string | null
-}
-
-/** An invitation with the token for the mail. */
-export interface SentInvitation {
-  readonly record: InvitationRecord
-  readonly token: string
 }
 
 const roleNames = sql<string[]>`array(
@@ -76,7 +77,9 @@ export class InvitationsReader {
         roles: roleNames,
         invited_by: invitations.invited_by,
         created_at: invitations.created_at,
-        sent_at: invitations.sent_at,
+        delivery_state: invitations.delivery_state,
+        delivery_failure: invitations.delivery_failure,
+        delivery_at: invitations.delivery_at,
         expires_at: invitations.expires_at,
         accepted_at: invitations.accepted_at,
         declined_at: invitations.declined_at,
@@ -96,54 +99,65 @@ export class InvitationsWriter extends InvitationsReader {
   }
 
   /**
-   * Invites an address and revokes an open invitation to the same address: only the newest link works.
+   * Invites an address and revokes an open invitation to the same address: only the newest link works. The mail is queued in
+   * the same transaction.
    * @throws Problem `privilege_escalation`, `already_exists`, `limit_reached`
    */
-  async create(email: string, role_names: readonly string[], catalogue: ScopeCatalogue): Promise<SentInvitation> {
+  async create(
+    email: string,
+    role_names: readonly string[],
+    catalogue: ScopeCatalogue,
+    mail: LinkMail,
+  ): Promise<InvitationRecord> {
     const actor = await lockActor(this.scope, this.tenant_id, ['users:manage'])
     const wanted = await namedRoles(this.scope, this.tenant_id, role_names)
     checkGrant(actor, wanted, catalogue)
-    await this.checkNoMember(email)
+    await checkNoMember(this.scope, this.tenant_id, email)
     const revoked = await revokeOpenInvitations(this.scope, this.tenant_id, email)
-    await this.checkRoom()
+    await unqueueMails(this.scope, this.tenant_id, revoked.revoked_invitations ?? [])
+    await checkRoom(this.scope, this.tenant_id)
+    await checkQueue(this.scope, this.tenant_id)
     const { token, digest } = createOneTimeToken()
     const id = uuidv7()
     await this.scope.queries.insert(invitations).values({
       tenant_id: this.tenant_id,
       id,
       email,
-      token_digest: digest,
       invited_by: actingUser(this.scope.actor),
       created_at: this.scope.now,
-      sent_at: this.scope.now,
-      expires_at: this.expiry(),
+      ...this.newLink(digest),
     })
     if (wanted.length > 0) {
       const rows = wanted.map((role) => ({ tenant_id: this.tenant_id, invitation_id: id, role_id: role.id }))
       await this.scope.queries.insert(invitation_roles).values(rows)
     }
     const record = await this.get(id)
+    await this.queue(record, mail, token, digest)
     this.recordChange(record, { after: { email, roles: record.roles }, ...revoked })
-    return { record, token }
+    return record
   }
 
   /**
    * Sends an open invitation again with a new link. The old link stops working. The actor must be able to grant its roles.
-   * @throws Problem `not_found`, `invitation_closed`, `privilege_escalation`
+   * @throws Problem `not_found`, `invitation_closed`, `privilege_escalation`, `limit_reached`
    */
-  async resend(id: string, catalogue: ScopeCatalogue): Promise<SentInvitation> {
+  async resend(id: string, catalogue: ScopeCatalogue, mail: LinkMail): Promise<InvitationRecord> {
     const actor = await lockActor(this.scope, this.tenant_id, ['users:manage'])
     const before = await this.get(id)
     checkGrant(actor, await namedRoles(this.scope, this.tenant_id, before.roles), catalogue)
     const { token, digest } = createOneTimeToken()
     const renewed = await this.scope.queries
       .update(invitations)
-      .set({ token_digest: digest, sent_at: this.scope.now, expires_at: this.expiry() })
+      .set(this.newLink(digest))
       .where(and(this.isThis(id), isOpen))
       .returning({ id: invitations.id })
     if (renewed.length === 0) throw new Problem('invitation_closed')
-    this.recordChange(before, { after: { expires_at: this.expiry() } })
-    return { record: await this.get(id), token }
+    await unqueueMails(this.scope, this.tenant_id, [id])
+    await checkQueue(this.scope, this.tenant_id)
+    const record = await this.get(id)
+    await this.queue(record, mail, token, digest)
+    this.recordChange(before, { after: { expires_at: record.expires_at } })
+    return record
   }
 
   /** Revokes an open invitation. @throws Problem `not_found`, `invitation_closed` */
@@ -163,33 +177,26 @@ export class InvitationsWriter extends InvitationsReader {
     this.recordChange(before, { after: { revoked_at: this.scope.now } })
   }
 
-  private async checkNoMember(email: string): Promise<void> {
-    const found = await this.scope.queries.execute(
-      sql`select 1 from memberships m join find_user_by_email(${email}) u on u.id = m.user_id where m.tenant_id = ${this.tenant_id}`,
-    )
-    if ((found as unknown as unknown[]).length > 0) {
-      throw new Problem('already_exists', {
-        detail: 'The user with this address is already a member.',
-        members: { conflicting_field: 'email' },
-      })
-    }
+  /** The columns of a new link, whose mail is queued. */
+  private newLink(token_digest: Buffer) {
+    const { now } = this.scope
+    const expires_at = instantOf(Date.parse(now) + INVITATION_HOURS * 3_600_000)
+    return { token_digest, expires_at, delivery_state: 'queued', delivery_failure: null, delivery_at: now } as const
   }
 
-  private async checkRoom(): Promise<void> {
-    const open = await this.scope.queries
-      .select({ id: invitations.id })
-      .from(invitations)
-      .where(and(eq(invitations.tenant_id, this.tenant_id), isOpen, gt(invitations.expires_at, this.scope.now)))
-      .limit(OPEN_MAX)
-    if (open.length >= OPEN_MAX) {
-      throw new Problem('limit_reached', {
-        detail: `A tenant can have ${OPEN_MAX} open invitations. Revoke some first.`,
-      })
-    }
-  }
-
-  private expiry(): string {
-    return instantOf(Date.parse(this.scope.now) + INVITATION_HOURS * 3_600_000)
+  private async queue(
+    { id, email, expires_at }: InvitationRecord,
+    { outbox, write }: LinkMail,
+    token: string,
+    link_digest: Buffer,
+  ): Promise<void> {
+    await queueMail(this.scope, outbox, {
+      kind: 'invitation',
+      mail: write(email, token),
+      link_digest,
+      link_expires_at: expires_at,
+      invitation: { tenant_id: this.tenant_id, id },
+    })
   }
 
   private recordChange({ id }: InvitationRecord, changes: Record<string, unknown>): void {

@@ -2,7 +2,6 @@ import { isIP } from 'node:net'
 import { join } from 'node:path'
 import ipaddr from 'ipaddr.js'
 import { type Budgets, type ConnectionLimits, readBudgets } from '../limits/budgets.js'
-import type { MailConfig } from '../mail/mailer.js'
 import { ConfigurationError, type Environment } from './env.js'
 import { pageOriginOf } from './page-origin.js'
 
@@ -10,6 +9,11 @@ import { pageOriginOf } from './page-origin.js'
 export type StorageConfig =
   | { readonly engine: 'embedded'; readonly data_dir: string }
   | { readonly engine: 'pooled'; readonly url: string; readonly connections_max: number }
+
+/** Where mails go: to an SMTP server, or into a folder where a developer who tries the gateway can read them. */
+export type MailConfig =
+  | { readonly kind: 'smtp'; readonly url: string; readonly from: string }
+  | { readonly kind: 'folder'; readonly folder: string; readonly from: string }
 
 /** The configuration of the process. Choices are unions, so that a contradiction cannot be written. */
 export interface Config {

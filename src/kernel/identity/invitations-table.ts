@@ -1,7 +1,16 @@
-import { foreignKey, index, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
-import { bytes, instant, tenantId, withinTenant } from '../database/columns.js'
+import { sql } from 'drizzle-orm'
+import { check, foreignKey, index, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { bytes, instant, isOneOf, tenantId, withinTenant } from '../database/columns.js'
 import { roles } from './roles-table.js'
 import { tenants } from './tenants-table.js'
+
+/** What became of the mail of an invitation. `sent` means that the mail server accepted it. */
+export const DELIVERY_STATES = ['queued', 'sent', 'failed'] as const
+export type DeliveryState = (typeof DELIVERY_STATES)[number]
+
+/** Why a mail was not delivered. */
+export const DELIVERY_FAILURES = ['address_refused', 'mail_refused', 'timed_out', 'link_ended'] as const
+export type DeliveryFailure = (typeof DELIVERY_FAILURES)[number]
 
 /** An invitation by mail, by the SHA-256 of its token. Accepted, declined and revoked are final. */
 export const invitations = pgTable(
@@ -14,7 +23,10 @@ export const invitations = pgTable(
     token_digest: bytes('token_digest').notNull(),
     invited_by: uuid('invited_by'),
     created_at: instant('created_at').notNull(),
-    sent_at: instant('sent_at').notNull(),
+    delivery_state: text('delivery_state').$type<DeliveryState>().notNull(),
+    /** When the mail of the current link got its state. */
+    delivery_at: instant('delivery_at').notNull(),
+    delivery_failure: text('delivery_failure').$type<DeliveryFailure>(),
     expires_at: instant('expires_at').notNull(),
     accepted_at: instant('accepted_at'),
     declined_at: instant('declined_at'),
@@ -25,6 +37,9 @@ export const invitations = pgTable(
     uniqueIndex('invitations_token_digest_key').on(t.token_digest),
     index('invitations_email_index').on(t.email),
     foreignKey({ name: 'invitations_tenant_id_fkey', columns: [t.tenant_id], foreignColumns: [tenants.id] }),
+    check('invitations_delivery_state_check', isOneOf(t.delivery_state, DELIVERY_STATES)),
+    check('invitations_delivery_failure_check', isOneOf(t.delivery_failure, DELIVERY_FAILURES)),
+    check('invitations_delivery_check', sql`(${t.delivery_state} = 'failed') = (${t.delivery_failure} is not null)`),
   ],
 )
 

@@ -74,6 +74,14 @@ export const BUDGETS = {
     reason:
       'Any user may create a tenant, and an invitation sends a mail to any address. The budget keeps a tenant from sending bulk mail.',
   },
+  mailbox: {
+    variable: 'BUDGET_MAILBOX',
+    quota: 5,
+    window_seconds: 1800,
+    key: 'mailbox and kind of mail, in the database',
+    reason:
+      'A stranger must not fill the mailbox of another person, from any number of tenants. Each kind of mail has its own budget, so that invitations cannot use up the budget for resets. The window is as long as a reset link works. So a mailbox that receives no more resets holds a link that works.',
+  },
   upstream_route: {
     variable: 'BUDGET_UPSTREAM_ROUTE',
     quota: 0,

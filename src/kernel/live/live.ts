@@ -76,7 +76,7 @@ export function openLive(app: FastifyInstance, { bus, log, facts, rules, clock, 
   })
 
   const unsubscribe = bus.subscribe((event) => {
-    if (event.kind !== 'rights_changed') followers.onEvent(event)
+    if ('conversation_id' in event && event.kind !== 'rights_changed') followers.onEvent(event)
   })
   const tick = () => {
     const now = clock()

@@ -1,4 +1,4 @@
-import type { Mail } from './mailer.js'
+import type { Mail } from './mail.js'
 
 /** The mails that the gateway sends. Each names what caused it, what its link does, and how long the link works. */
 

@@ -38,11 +38,16 @@ export interface RightsEvent {
   readonly conversation_id: string | null
 }
 
+/** A mail is in the queue. The sender of this process starts at once, and does not wait for its next round. */
+export interface MailQueuedEvent {
+  readonly kind: 'mail_queued'
+}
+
 /** An event of a conversation, for its listeners. */
 export type ConversationEvent = MessageEvent | ReadEvent | TypingEvent
 
 /** An event that is published after its commit. */
-export type LiveEvent = ConversationEvent | RightsEvent
+export type LiveEvent = ConversationEvent | RightsEvent | MailQueuedEvent
 
 /** Checks whether an event is a change of a message, which has a number in the log of its conversation. */
 export function isMessageEvent(event: ConversationEvent): event is MessageEvent {

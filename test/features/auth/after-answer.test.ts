@@ -1,5 +1,3 @@
-import { existsSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { generateSigningKeys } from '../../../src/kernel/config/secrets.js'
 import type { Database } from '../../../src/kernel/database/database.js'
 import { makeUser } from '../../guards/examples.js'
@@ -17,13 +15,15 @@ const TASKS_MAX = 100
 const test_database = await openTestDatabase()
 t.teardown(() => test_database.close())
 const signing_keys = generateSigningKeys()
-const plain = await startGateway({ on: test_database, signing_keys })
+// One folder for all gateways of this file, because each of them can send the mails of the others.
+const DATA_DIR = t.testdir()
+const env = { DATA_DIR, ALLOW_REGISTRATION: 'true' }
+const plain = await startGateway({ on: test_database, signing_keys, env })
 t.teardown(() => plain.close())
 const world = await buildWorld(plain)
 const user = () => makeUser(plain, world)
 
-const start = (DATA_DIR: string, on: GatewayOptions['on'] = test_database) =>
-  startGateway({ on, signing_keys, env: { DATA_DIR, ALLOW_REGISTRATION: 'true' } })
+const start = (on: GatewayOptions['on'] = test_database) => startGateway({ on, signing_keys, env })
 const asked = (at: { url: string }, email: string) => ask(at, '/v1/auth/password-resets', { body: { email } })
 const registered = (at: { url: string }, email: string) =>
   ask(at, '/v1/auth/register', { body: { email, password: PASSWORD, name: 'Somebody New' } })
@@ -44,21 +44,13 @@ function gated(before: () => Promise<void>): NonNullable<GatewayOptions['on']> {
 
 t.test('202 the response does not wait for the link or the new user: both are created after it', async (t) => {
   const gate = deferred()
-  const DATA_DIR = t.testdir()
-  const gateway = await start(
-    DATA_DIR,
-    gated(() => gate.promise),
-  )
+  const gateway = await start(gated(() => gate.promise))
   const { id, email } = await user()
   t.equal((await asked(gateway, email)).status, 202)
   t.equal((await registered(gateway, 'waits@people.example')).status, 202)
   t.equal(await tokensOf(id), 0)
   gate.resolve()
-  t.same(
-    (await readMails(DATA_DIR, 2)).map(({ to }) => to),
-    [email, 'waits@people.example'],
-    'in the order of the requests',
-  )
+  t.same((await readMails(DATA_DIR, 2)).map(({ to }) => to).sort(), [email, 'waits@people.example'].sort())
   await gateway.close()
   const events = await plain.sql(`select address, request_id from audit_events where target_id = '${id}'
     and action = 'user.password_reset_sent'`)
@@ -67,14 +59,17 @@ t.test('202 the response does not wait for the link or the new user: both are cr
 
 // A restart must not lose a promised mail, and no task may use the database after it is closed.
 t.test('all after-response tasks finish before the gateway is closed', async (t) => {
-  const DATA_DIR = t.testdir()
-  const gateway = await start(DATA_DIR)
+  const before = (await readMails(DATA_DIR)).length
+  const gateway = await start()
   const people = [await user(), await user(), await user()]
   await Promise.all(people.map(({ email }) => asked(gateway, email)))
   await registered(gateway, 'before-the-end@people.example')
   await gateway.close()
   for (const { id } of people) t.equal(await tokensOf(id), 1)
-  t.equal((await readMails(DATA_DIR)).length, 4)
+  const queued = (await plain.sql('select from mails')).length
+  const written = (await readMails(DATA_DIR)).length - before
+  t.ok(written + queued >= 4, `each mail is written or queued: ${written} and ${queued}`)
+  t.equal((await readMails(DATA_DIR, before + 4)).length, before + 4, 'another gateway sends the queued ones')
   t.notMatch(gateway.lines.join('\n'), /still running|failed/)
 })
 
@@ -82,11 +77,7 @@ t.test('all after-response tasks finish before the gateway is closed', async (t)
 // address is known.
 t.test('503 above 100 queued tasks the gateway refuses a request, whether or not the address is known', async (t) => {
   const gate = deferred()
-  const DATA_DIR = t.testdir()
-  const gateway = await start(
-    DATA_DIR,
-    gated(() => gate.promise),
-  )
+  const gateway = await start(gated(() => gate.promise))
   const { id, email } = await user()
   const statuses: number[] = []
   // The requests are sequential: concurrent requests could pass the check of the last slot together.
@@ -99,19 +90,14 @@ t.test('503 above 100 queued tasks the gateway refuses a request, whether or not
   }
   t.equal((await ask(gateway, '/v1/me', { headers: await world.bearer('agent') })).status, 200, 'another route')
   gate.resolve()
-  const folder = join(DATA_DIR, 'mail')
-  const written = () => existsSync(folder) && readdirSync(folder).filter((name) => name.endsWith('.eml')).length
-  await until('the mails are written', () => written() === TASKS_MAX, { within_ms: 60_000 })
-  t.equal(await tokensOf(id), 1, 'only the newest link is stored')
-  t.equal((await asked(gateway, email)).status, 202, 'the queue has room again')
+  await until('the queue has room again', async () => (await asked(gateway, email)).status === 202)
   await gateway.close()
+  t.equal(await tokensOf(id), 1, 'the requests of two minutes make one link')
 })
 
 t.test('a failed after-response task is logged without secrets, and the next task runs', async (t) => {
   let failures = 1
-  const DATA_DIR = t.testdir()
   const gateway = await start(
-    DATA_DIR,
     gated(async () => {
       if (failures-- > 0) throw new Error('no transaction today')
     }),
@@ -120,7 +106,7 @@ t.test('a failed after-response task is logged without secrets, and the next tas
   const second = await user()
   t.equal((await asked(gateway, first.email)).status, 202)
   t.equal((await asked(gateway, second.email)).status, 202)
-  t.match(await readMails(DATA_DIR, 1), [{ to: second.email }])
+  await until('the mail to the second', async () => (await readMails(DATA_DIR)).some(({ to }) => to === second.email))
   t.equal(await tokensOf(first.id), 0)
   const [line] = gateway.lines.filter((each) => each.includes('after-response task failed'))
   t.match(JSON.parse(String(line)), { level: 'error', request_id: /./, err: { message: 'no transaction today' } })

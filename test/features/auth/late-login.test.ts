@@ -3,6 +3,7 @@ import { NIL_UUID } from '../../../src/kernel/ids/uuid.js'
 import { makeUser } from '../../guards/examples.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { startHeldReplica } from '../../helpers/held-replica.js'
+import { linkMail } from '../../helpers/link-mails.js'
 import { acceptMembership } from '../../helpers/members.js'
 import { type Answer, ask } from '../../helpers/requests.js'
 import { t } from '../../helpers/t.js'
@@ -35,8 +36,11 @@ const byOperator = async (path: string, body?: object) => {
   if (answer.status >= 300) throw new Error(answer.text)
   return answer.body
 }
-const linkOf = ({ id }: User) =>
-  world.platform.write('user.password_reset_sent', (store) => store.password_resets.issue(id))
+const linkOf = async ({ id }: User) => {
+  const mail = linkMail()
+  await world.platform.write('user.password_reset_sent', (store) => store.password_resets.issue(id, mail))
+  return mail.token()
+}
 const put = async (path: string, body: object, headers = {}) => {
   const { status, text } = await ask(gateway, path, { method: 'PUT', headers, body })
   if (status !== 204) throw new Error(text)

@@ -2,6 +2,7 @@ import { BUILT_IN_SCOPES } from '../../../src/kernel/permissions/scope-catalogue
 import { systemOrigin } from '../../../src/kernel/store/audit-record.js'
 import { makeUser } from '../../guards/examples.js'
 import { startGateway } from '../../helpers/gateway.js'
+import { linkMail } from '../../helpers/link-mails.js'
 import { acceptMembership, joinTenant } from '../../helpers/members.js'
 import { ask } from '../../helpers/requests.js'
 import { t } from '../../helpers/t.js'
@@ -49,9 +50,11 @@ async function scene(kind: 'Admin' | 'Custom' = 'Admin') {
     actor: { kind: 'user', id: inviter.id },
     proof: { session_id: String(session?.id), key_digest: null },
   }))
-  const { record, token } = await by_inviter.write('invitation.created', (store) =>
-    store.invitations.create(guest.email, [kind], BUILT_IN_SCOPES),
+  const mail = linkMail()
+  const record = await by_inviter.write('invitation.created', (store) =>
+    store.invitations.create(guest.email, [kind], BUILT_IN_SCOPES, mail),
   )
+  const token = mail.token()
   const guest_headers = await signIn(guest)
   return {
     tenant_id,

@@ -32,6 +32,7 @@ t.test('each budget has the documented default and a reason, and a variable can 
     BUDGET_REFRESH: '10/60',
     BUDGET_OPERATOR: '100/60',
     BUDGET_INVITATIONS: '100/3600',
+    BUDGET_MAILBOX: '5/1800',
     BUDGET_MESSAGES_BURST: '5/1',
     BUDGET_MESSAGES: '60/60',
     BUDGET_TYPING: '2/1',

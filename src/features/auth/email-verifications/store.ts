@@ -1,17 +1,19 @@
 import { and, eq, isNull } from 'drizzle-orm'
 import { users } from '../../../kernel/identity/users-table.js'
+import type { LinkMail } from '../../../kernel/mail/outbox.js'
 import type { WriteScope } from '../../../kernel/store/unit-of-work.js'
-import { OneTimeTokensWriter, type TokenOwner } from '../one-time-tokens-store.js'
+import { type LinkOutcome, OneTimeTokensWriter, type TokenOwner } from '../one-time-tokens-store.js'
 
 /** Links that verify an address. */
 export class EmailVerificationsWriter {
   constructor(private readonly scope: WriteScope) {}
 
-  /** Makes the token of a link. The earlier links of the user stop working. */
-  async issue(user_id: string): Promise<string> {
-    const token = await new OneTimeTokensWriter(this.scope).issue(user_id, 'email_verification')
-    this.recordChange(user_id, {})
-    return token
+  /** Makes a link and queues its mail, unless the newest link is recent or the mailbox has received enough mails. */
+  async issue(user_id: string, mail: LinkMail): Promise<LinkOutcome> {
+    const outcome = await new OneTimeTokensWriter(this.scope).issue(user_id, 'email_verification', mail)
+    if (outcome === 'queued') this.recordChange(user_id, {})
+    else this.scope.recordNoChange()
+    return outcome
   }
 
   /** Verifies the address of a link. Returns undefined when the link does not work. */

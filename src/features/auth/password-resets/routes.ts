@@ -2,11 +2,12 @@ import { normaliseEmail } from '../../../kernel/credentials/email.js'
 import { checkNewPassword, type Passwords } from '../../../kernel/credentials/passwords.js'
 import type { AfterResponseQueue } from '../../../kernel/jobs/after-response.js'
 import type { Limiter } from '../../../kernel/limits/limiter.js'
-import type { Mailer } from '../../../kernel/mail/mailer.js'
+import type { LinkMail, Outbox } from '../../../kernel/mail/outbox.js'
 import { passwordResetMail } from '../../../kernel/mail/templates.js'
 import { open } from '../../../kernel/request/access.js'
 import { NoContent, problems, type Routes } from '../../../kernel/rest/schemas.js'
 import { deadLink } from '../dead-link.js'
+import { logLink } from '../log-link.js'
 import { limitLogins } from '../login.js'
 import { Accepted, LinkParams } from '../schema.js'
 import { NewPasswordReset, PasswordReset } from './schema.js'
@@ -16,7 +17,7 @@ const tags = ['auth']
 export interface PasswordResetsOptions {
   readonly limiter: Limiter
   readonly passwords: Passwords
-  readonly mailer: Mailer
+  readonly outbox: Outbox
   readonly after_response: AfterResponseQueue
   readonly public_url: string
 }
@@ -24,8 +25,10 @@ export interface PasswordResetsOptions {
 /** Setting a new password with a link in a mail. */
 const passwordResets: Routes<PasswordResetsOptions> = async (
   app,
-  { limiter, passwords, mailer, after_response, public_url },
+  { limiter, passwords, outbox, after_response, public_url },
 ) => {
+  const mail: LinkMail = { outbox, write: (to, token) => passwordResetMail(to, token, public_url) }
+
   app.post(
     '',
     {
@@ -34,7 +37,7 @@ const passwordResets: Routes<PasswordResetsOptions> = async (
         operationId: 'requestPasswordReset',
         summary: 'Request a link to set a new password',
         description:
-          'The response is the same whether or not a user has the address. The link works once, for 30 minutes.',
+          'The response is the same whether or not a user has the address. The link works once, for 30 minutes. Within 2 minutes of a link the gateway sends no other. Using a link ends all of them.',
         tags,
         body: NewPasswordReset,
         response: { 202: Accepted, ...problems('rate_limited') },
@@ -48,10 +51,10 @@ const passwordResets: Routes<PasswordResetsOptions> = async (
       const user_id = await platform_store.read((store) => store.password_resets.userOf(email))
       if (user_id !== undefined) {
         after_response.add(reply, async () => {
-          const token = await platform_store.write('user.password_reset_sent', (store) =>
-            store.password_resets.issue(user_id),
+          const outcome = await platform_store.write('user.password_reset_sent', (store) =>
+            store.password_resets.issue(user_id, mail),
           )
-          mailer.send(passwordResetMail(email, token, public_url))
+          logLink(reply.log, outcome)
         })
       }
       return reply.code(202).send({ status: 'accepted' })

@@ -1,8 +1,14 @@
 import { and, eq, isNull } from 'drizzle-orm'
-import { lockUsers, revokeSessionsOf } from '../../../kernel/identity/revoke-sessions.js'
+import { revokeSessionsOf } from '../../../kernel/identity/revoke-sessions.js'
 import { users } from '../../../kernel/identity/users-table.js'
+import type { LinkMail } from '../../../kernel/mail/outbox.js'
 import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
-import { OneTimeTokensReader, OneTimeTokensWriter, type TokenOwner } from '../one-time-tokens-store.js'
+import {
+  type LinkOutcome,
+  OneTimeTokensReader,
+  OneTimeTokensWriter,
+  type TokenOwner,
+} from '../one-time-tokens-store.js'
 
 /** Links to set a new password. */
 export class PasswordResetsReader {
@@ -28,21 +34,19 @@ export class PasswordResetsWriter extends PasswordResetsReader {
     super(scope)
   }
 
-  /** Makes the token of a link. The earlier links of the user stop working. */
-  async issue(user_id: string): Promise<string> {
-    const token = await new OneTimeTokensWriter(this.scope).issue(user_id, 'password_reset')
-    this.recordChange(user_id)
-    return token
+  /** Makes a link and queues its mail, unless the newest link is recent or the mailbox has received enough mails. */
+  async issue(user_id: string, mail: LinkMail): Promise<LinkOutcome> {
+    const outcome = await new OneTimeTokensWriter(this.scope).issue(user_id, 'password_reset', mail)
+    if (outcome === 'queued') this.recordChange(user_id)
+    else this.scope.recordNoChange()
+    return outcome
   }
 
   /**
-   * Sets a new password with a link and ends every session, because an attacker may have one of them. The link was sent to
-   * the address, so it also verifies the address. Returns undefined when the link does not work.
+   * Sets a new password with a link. It ends every other link and every session, because an attacker may have one of them.
+   * The link was sent to the address, so it also verifies the address. Returns undefined when the link does not work.
    */
   async use(token: string, password_hash: string): Promise<TokenOwner | undefined> {
-    const asked_by = await this.ownerOf(token)
-    // Before the link is used, so that a transaction that disables the user comes first or waits.
-    if (asked_by !== undefined) await lockUsers(this.scope, eq(users.id, asked_by.id))
     const owner = await new OneTimeTokensWriter(this.scope).use(token, 'password_reset')
     if (owner === undefined) {
       this.scope.recordNoChange()

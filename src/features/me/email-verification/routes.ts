@@ -1,8 +1,9 @@
 import type { Limiter } from '../../../kernel/limits/limiter.js'
-import type { Mailer } from '../../../kernel/mail/mailer.js'
+import type { LinkMail, Outbox } from '../../../kernel/mail/outbox.js'
 import { verificationMail } from '../../../kernel/mail/templates.js'
 import { user } from '../../../kernel/request/access.js'
 import { problems, type Routes } from '../../../kernel/rest/schemas.js'
+import { logLink } from '../../auth/log-link.js'
 import { limitLogins } from '../../auth/login.js'
 import { Accepted } from '../../auth/schema.js'
 
@@ -10,12 +11,14 @@ const tags = ['me']
 
 export interface EmailVerificationOptions {
   readonly limiter: Limiter
-  readonly mailer: Mailer
+  readonly outbox: Outbox
   readonly public_url: string
 }
 
 /** The verification of my address. */
-const emailVerification: Routes<EmailVerificationOptions> = async (app, { limiter, mailer, public_url }) => {
+const emailVerification: Routes<EmailVerificationOptions> = async (app, { limiter, outbox, public_url }) => {
+  const mail: LinkMail = { outbox, write: (to, token) => verificationMail(to, token, public_url) }
+
   app.post(
     '',
     {
@@ -23,6 +26,8 @@ const emailVerification: Routes<EmailVerificationOptions> = async (app, { limite
       schema: {
         operationId: 'requestEmailVerification',
         summary: 'Send me a link that verifies my address',
+        description:
+          'The link works once, for 24 hours. Within 2 minutes of a link the gateway sends no other. Using a link ends all of them.',
         tags,
         response: { 202: Accepted, ...problems('rate_limited') },
       },
@@ -33,10 +38,10 @@ const emailVerification: Routes<EmailVerificationOptions> = async (app, { limite
       const { id } = request.principal
       const me = await request.platform_store.read((store) => store.users.get(id))
       if (me.email_verified_at === null) {
-        const token = await request.platform_store.write('user.email_verification_sent', (store) =>
-          store.email_verifications.issue(id),
+        const outcome = await request.platform_store.write('user.email_verification_sent', (store) =>
+          store.email_verifications.issue(id, mail),
         )
-        mailer.send(verificationMail(me.email, token, public_url))
+        logLink(request.log, outcome)
       }
       return reply.code(202).send({ status: 'accepted' })
     },
