@@ -14,7 +14,7 @@ export const STATE_PROBLEMS = {
     title: 'Email not verified',
     detail: 'The user has not verified their email address yet.',
     explanation:
-      'Anybody can register with any address. Until a user has verified the address, it does not identify the user, so the user cannot become Owner, member or operator.',
+      'Anybody can register with any address. Until a user has verified the address, it does not identify the user, so the user cannot become Owner, member or operator, and cannot invite. POST /v1/me/email-verification sends a new link.',
   },
   invalid_state: {
     status: 409,

@@ -3,12 +3,28 @@ import { invitations } from '../../kernel/identity/invitations-table.js'
 import { isOpen } from '../../kernel/identity/revoke-open-invitations.js'
 import { hasRoom, QUEUED_MAX } from '../../kernel/mail/outbox.js'
 import { Problem } from '../../kernel/problems/problems.js'
-import type { ReadScope } from '../../kernel/store/unit-of-work.js'
+import { actingUser } from '../../kernel/store/audit-record.js'
+import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 
 /** The maximum number of open invitations of a tenant. A team needs fewer. */
 const OPEN_MAX = 500
 /** When a client may try again to invite after the queue of its tenant was full. */
 const QUEUE_FULL_SECONDS = 60
+
+/**
+ * Checks that the inviter has verified their own email. Otherwise every address that a program registers could send mails to
+ * strangers. The gateway itself has no address.
+ * @throws Problem `email_unverified`
+ */
+export async function checkInviter(scope: WriteScope): Promise<void> {
+  const user_id = actingUser(scope.actor)
+  if (user_id === null) return
+  const [inviter] = (await scope.queries.execute(
+    sql`select is_verified from find_user_by_id(${user_id}::uuid)`,
+  )) as unknown as { is_verified: boolean }[]
+  if (inviter?.is_verified === true) return
+  throw new Problem('email_unverified', { detail: 'Verify your own email address before you invite other users.' })
+}
 
 /** @throws Problem `already_exists` if the user with the address is a member */
 export async function checkNoMember({ queries }: ReadScope, tenant_id: string, email: string): Promise<void> {

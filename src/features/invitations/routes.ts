@@ -56,13 +56,13 @@ const invitations: Routes<InvitationsOptions> = async (app, { limiter, outbox, p
         operationId: 'createInvitation',
         summary: 'Invite a user by mail',
         description:
-          'The response does not wait for the mail. `delivery` says what became of it: `queued`, `sent` (the mail server has accepted it) or `failed`, with a reason. The gateway retries for up to 24 hours.',
+          'The response does not wait for the mail. `delivery` says what became of it: `queued`, `sent` (the mail server has accepted it) or `failed`, with a reason. The gateway retries for up to 24 hours. Only a user with a verified address can invite.',
         tags,
         params: TenantParams,
         body: NewInvitation,
         response: {
           201: Invitation,
-          ...problems('privilege_escalation', 'already_exists', 'limit_reached', 'rate_limited'),
+          ...problems('privilege_escalation', 'email_unverified', 'already_exists', 'limit_reached', 'rate_limited'),
         },
       },
     },
@@ -91,6 +91,7 @@ const invitations: Routes<InvitationsOptions> = async (app, { limiter, outbox, p
             'not_found',
             'invitation_closed',
             'privilege_escalation',
+            'email_unverified',
             'limit_reached',
             'rate_limited',
           ),

@@ -20,7 +20,7 @@ import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
 import { actingUser } from '../../kernel/store/audit-record.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 import { instantOf } from '../../kernel/time/clock.js'
-import { checkNoMember, checkQueue, checkRoom } from './checks.js'
+import { checkInviter, checkNoMember, checkQueue, checkRoom } from './checks.js'
 
 const INVITATION_HOURS = 72
 
@@ -101,7 +101,7 @@ export class InvitationsWriter extends InvitationsReader {
   /**
    * Invites an address and revokes an open invitation to the same address: only the newest link works. The mail is queued in
    * the same transaction.
-   * @throws Problem `privilege_escalation`, `already_exists`, `limit_reached`
+   * @throws Problem `privilege_escalation`, `email_unverified`, `already_exists`, `limit_reached`
    */
   async create(
     email: string,
@@ -110,6 +110,7 @@ export class InvitationsWriter extends InvitationsReader {
     mail: LinkMail,
   ): Promise<InvitationRecord> {
     const actor = await lockActor(this.scope, this.tenant_id, ['users:manage'])
+    await checkInviter(this.scope)
     const wanted = await namedRoles(this.scope, this.tenant_id, role_names)
     checkGrant(actor, wanted, catalogue)
     await checkNoMember(this.scope, this.tenant_id, email)
@@ -139,10 +140,11 @@ export class InvitationsWriter extends InvitationsReader {
 
   /**
    * Sends an open invitation again with a new link. The old link stops working. The actor must be able to grant its roles.
-   * @throws Problem `not_found`, `invitation_closed`, `privilege_escalation`, `limit_reached`
+   * @throws Problem `not_found`, `invitation_closed`, `privilege_escalation`, `email_unverified`, `limit_reached`
    */
   async resend(id: string, catalogue: ScopeCatalogue, mail: LinkMail): Promise<InvitationRecord> {
     const actor = await lockActor(this.scope, this.tenant_id, ['users:manage'])
+    await checkInviter(this.scope)
     const before = await this.get(id)
     checkGrant(actor, await namedRoles(this.scope, this.tenant_id, before.roles), catalogue)
     const { token, digest } = createOneTimeToken()
