@@ -1,4 +1,4 @@
-import { and, eq, gt, isNull, type SQL } from 'drizzle-orm'
+import { and, desc, eq, gt, isNull, notInArray, type SQL } from 'drizzle-orm'
 import { createOneTimeToken, digestOfOneTimeToken, isOneTimeToken } from '../../kernel/credentials/one-time-tokens.js'
 import { lockUsers } from '../../kernel/identity/revoke-sessions.js'
 import { type OneTimePurpose, one_time_tokens, users } from '../../kernel/identity/users-table.js'
@@ -12,6 +12,11 @@ const LIFETIME_MS: Readonly<Record<OneTimePurpose, number>> = {
   password_reset: 30 * 60_000,
 }
 
+/** While the newest link is younger, a request makes no other: its mail may not have arrived yet. */
+const RECENT_MS = 120_000
+/** More than a stranger can request while a reset link works, so that no request ends the link of the owner. */
+const LINKS_MAX = 20
+
 /** The user of a used link. */
 export interface TokenOwner {
   readonly id: string
@@ -20,9 +25,9 @@ export interface TokenOwner {
 }
 
 /** What a request for a link did: it queued a mail, or why it did not. */
-export type LinkOutcome = 'queued' | 'no_user' | 'over_budget' | 'queue_full'
+export type LinkOutcome = 'queued' | 'no_user' | 'recent' | 'over_budget' | 'queue_full'
 
-/** Links in mails. Each works once and for a limited time, and only the newest link of a purpose works. */
+/** Links in mails. Each works once and for a limited time. The first one that is used ends the others of its purpose. */
 export class OneTimeTokensReader {
   constructor(protected readonly scope: ReadScope) {}
 
@@ -54,8 +59,8 @@ export class OneTimeTokensWriter extends OneTimeTokensReader {
   }
 
   /**
-   * Makes a link for a user, ends the earlier links, and queues its mail. The user is locked, so that two requests at once
-   * leave one link.
+   * Makes a link for a user and queues its mail. Earlier links keep working: a stranger who requests links must not end the
+   * link of the owner. The user is locked, so that two requests at once make one link, and none while a link is used.
    */
   async issue(user_id: string, purpose: OneTimePurpose, { outbox, write }: LinkMail): Promise<LinkOutcome> {
     await lockUsers(this.scope, eq(users.id, user_id))
@@ -64,10 +69,11 @@ export class OneTimeTokensWriter extends OneTimeTokensReader {
       .from(users)
       .where(and(eq(users.id, user_id), isNull(users.disabled_at)))
     if (user === undefined) return 'no_user'
+    if (await this.hasRecent(user_id, purpose)) return 'recent'
     if (!(await hasRoom(this.scope, purpose))) return 'queue_full'
     const { is_exceeded } = await countMail(this.scope, purpose, mailboxOf(user.email), outbox.budget)
     if (is_exceeded) return 'over_budget'
-    await this.end(user_id, purpose)
+    await this.endOldest(user_id, purpose)
     const { token, digest } = createOneTimeToken()
     const expires_at = instantOf(Date.parse(this.scope.now) + LIFETIME_MS[purpose])
     await this.scope.queries
@@ -84,7 +90,7 @@ export class OneTimeTokensWriter extends OneTimeTokensReader {
   }
 
   /**
-   * Uses a link. Returns its user, or undefined when it is unknown, used or expired, or its
+   * Uses a link and ends the others of its user. Returns its user, or undefined when it is unknown, used or expired, or its
    * user is disabled. It locks the user first, so that of two links at once one is used.
    */
   async use(token: string, purpose: OneTimePurpose): Promise<TokenOwner | undefined> {
@@ -99,7 +105,31 @@ export class OneTimeTokensWriter extends OneTimeTokensReader {
       .where(this.works(token, purpose))
       .returning({ user_id: one_time_tokens.user_id })
     if (used.length === 0) return undefined
+    await this.end(owner.id, purpose)
     return owner
+  }
+
+  private async hasRecent(user_id: string, purpose: OneTimePurpose): Promise<boolean> {
+    const recent_since = instantOf(Date.parse(this.scope.now) - RECENT_MS)
+    const [recent] = await this.scope.queries
+      .select({ digest: one_time_tokens.digest })
+      .from(one_time_tokens)
+      .where(and(unused(user_id, purpose), gt(one_time_tokens.created_at, recent_since)))
+      .limit(1)
+    return recent !== undefined
+  }
+
+  /** Keeps room for one more link. */
+  private async endOldest(user_id: string, purpose: OneTimePurpose): Promise<void> {
+    const newest = this.scope.queries
+      .select({ digest: one_time_tokens.digest })
+      .from(one_time_tokens)
+      .where(unused(user_id, purpose))
+      .orderBy(desc(one_time_tokens.created_at))
+      .limit(LINKS_MAX - 1)
+    await this.scope.queries
+      .delete(one_time_tokens)
+      .where(and(unused(user_id, purpose), notInArray(one_time_tokens.digest, newest)))
   }
 }
 

@@ -2,6 +2,7 @@ import { makeUser } from '../../guards/examples.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
 import { t } from '../../helpers/t.js'
+import { until } from '../../helpers/until.js'
 import { buildWorld, emailOf, PASSWORD } from '../../helpers/world.js'
 import { readMails } from '../../kernel/mail/read-mails.js'
 
@@ -56,14 +57,13 @@ t.test('204 a link sets a new password once, and revokes every session', async (
   t.equal((await login(email, NEW)).status, 200)
 })
 
-t.test('404 a link is invalid after 30 minutes, after a newer link, and for a disabled user', async (t) => {
+t.test('404 a link is invalid after 30 minutes and for a disabled user, and a newer link is not', async (t) => {
   const { id, email } = await user()
   const first = await mailed(() => asked(email))
+  gateway.clock.advance(2 * MINUTE_MS)
   const second = await mailed(() => asked(email))
-  t.match(await reset(first.token, NEW), dead, 'only the newest link is valid')
-  gateway.clock.advance(30 * MINUTE_MS)
-  t.match(await reset(second.token, NEW), dead)
-  gateway.clock.advance(-MINUTE_MS / 2)
+  gateway.clock.advance(28 * MINUTE_MS)
+  t.match(await reset(first.token, NEW), dead)
   await gateway.sql(`update users set disabled_at = now() where id = '${id}'`)
   t.match(await reset(second.token, NEW), dead)
   const before = (await readMails(DATA_DIR)).length
@@ -103,10 +103,14 @@ t.test('202 a known, an unknown and a disabled address get the same response in 
       times[kind]?.push(Number(process.hrtime.bigint() - before))
       const fixed = [...headers].filter(([name]) => !['date', 'x-request-id', 'ratelimit'].includes(name))
       answers.add(JSON.stringify([status, text, fixed]))
+      if (kind !== 'known') continue
       // The next measurement starts only after the mail is written. Otherwise it would include that work.
-      if (kind === 'known') await readMails(DATA_DIR, ++mails)
+      await readMails(DATA_DIR, ++mails)
+      await until('the queue is empty', async () => (await gateway.sql('select from mails')).length === 0)
+      gateway.clock.advance(2 * MINUTE_MS)
     }
   }
+  gateway.clock.advance(-40 * 2 * MINUTE_MS)
   t.equal(answers.size, 1, [...answers].join('\n'))
   const median = (all: number[] = []) => all.sort((a, b) => a - b)[all.length >> 1] as number
   const medians = [times.known, times.unknown, times.disabled].map(median)
@@ -137,15 +141,16 @@ t.test('202 a registration gets a verification link, which is valid once and for
   t.equal((await register(emailOf('owner'))).status, 202)
   const late = await mailed(() => register('late@people.example'))
   t.equal((await readMails(DATA_DIR)).length, mails + 1, 'a known address gets no mail')
+  gateway.clock.advance(2 * MINUTE_MS)
   const again = await mailed(async () => {
     const { headers: of_late } = await bearerOf('late@people.example')
     return ask(gateway, '/v1/me/email-verification', { method: 'POST', headers: of_late })
   })
-  t.match(await verify(late.token), dead, 'a newer link invalidates the older one')
   gateway.clock.advance(24 * 60 * MINUTE_MS + 1)
   t.match(await verify(again.token), dead)
   gateway.clock.advance(-24 * 60 * MINUTE_MS - 1)
   t.equal((await verify(again.token)).status, 204)
+  t.match(await verify(late.token), dead, 'a used link ends the other links')
   const events = await gateway.sql(`select action from audit_events e join users u on u.id::text = e.target_id
     where u.email = 'late@people.example' and target_kind = 'user' order by seq`)
   t.strictSame(
@@ -180,6 +185,7 @@ t.test('no link and no password is in the log, in the audit log or in the databa
     gateway.lines.join('\n'),
     JSON.stringify(await gateway.sql('select * from audit_events')),
     JSON.stringify(await gateway.sql(`select *, encode(digest, 'escape') as escaped from one_time_tokens`)),
+    JSON.stringify(await gateway.sql('select * from mailbox_counts')),
   ]) {
     t.ok(text.length > 100)
     t.notMatch(text, /ght_|argon2/)
