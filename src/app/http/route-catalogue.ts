@@ -1,5 +1,6 @@
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import findMyWay from 'find-my-way'
+import { findRoute, findSocket } from '../../features/upstreams/forward/find-route.js'
 import { targetOf } from '../../features/upstreams/forward/path.js'
 import type { DeclaredOperation } from '../../features/upstreams/manifest/manifest.js'
 import type { Upstreams } from '../../features/upstreams/pool/upstreams.js'
@@ -56,9 +57,10 @@ function asCatalogued(operation: DeclaredOperation): CataloguedRoute {
 function declaredRoute(upstreams: Upstreams | undefined, method: string, given: string): CataloguedRoute | undefined {
   if (upstreams === undefined) return undefined
   try {
-    const { path } = targetOf(given)
+    const target = targetOf(given)
     const generation = upstreams.current()
-    const found = generation.find(method, path) ?? (method === 'GET' ? generation.findSocket(path) : undefined)
+    const found =
+      findRoute(generation, method, target) ?? (method === 'GET' ? findSocket(generation, target) : undefined)
     return found === undefined ? undefined : asCatalogued(found)
   } catch (error) {
     if (error instanceof Problem) return undefined

@@ -14,7 +14,7 @@ export const REQUEST_PROBLEMS = {
     title: 'Ambiguous path',
     detail: 'Two servers could read this path or query differently. Send the path in its plain form.',
     explanation:
-      'The gateway forwards the path to the service exactly as it was checked. The path must not hold a segment . or .., an empty segment (//), a backslash, ;, #, a whole URL, an encoded slash, an encoded percent sign or an encoded control character. Letters, digits and - . _ ~ must not be encoded.',
+      'The gateway forwards the path to the service exactly as it was checked. The path must not hold a segment . or .., an empty segment (//), a backslash, ;, #, a whole URL, an encoded slash, an encoded percent sign or an encoded control character. Letters, digits and - . _ ~ must not be encoded. A route of a service can allow an encoded slash, semicolon or percent sign.',
   },
   duplicate_header: {
     status: 400,

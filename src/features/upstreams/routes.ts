@@ -11,6 +11,7 @@ import type { Bus } from '../../kernel/store/bus.js'
 import type { Clock } from '../../kernel/time/clock.js'
 import { OpenConnections } from './access/open-connections.js'
 import { watchingAccess } from './access/watch-access.js'
+import { findRoute, findSocket } from './forward/find-route.js'
 import { openForwarder } from './forward/forward.js'
 import type { Forwarding } from './forward/forwarding.js'
 import { targetOf } from './forward/path.js'
@@ -97,9 +98,10 @@ function reportsOf({ log }: FastifyInstance, metrics: UpstreamMetrics): Reports 
  */
 function matchDeclared(upstreams: Upstreams): Step {
   return (_gate, request, reply): undefined => {
-    const { path, query } = targetOf(request.originalUrl)
+    const target = targetOf(request.originalUrl)
+    const { path, query } = target
     const generation = upstreams.current()
-    const route = request.ws ? generation.findSocket(path) : generation.find(request.method, path)
+    const route = request.ws ? findSocket(generation, target) : findRoute(generation, request.method, target)
     if (route === undefined) {
       if (request.ws) throw noSocket(generation, path)
       if (request.method === 'GET' && generation.findSocket(path) !== undefined) {

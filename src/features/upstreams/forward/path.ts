@@ -1,20 +1,26 @@
 import { Problem } from '../../../kernel/problems/problems.js'
 import { isDecodable } from '../../../kernel/rest/urls.js'
+import type { EncodedCharacter } from '../manifest/manifest.js'
+
+/** The characters whose encoding a route can allow, by their code in hexadecimal. */
+const OPTIONAL: Readonly<Record<string, EncodedCharacter>> = { '25': '%', '2f': '/', '3b': ';' }
 
 /** The target of a request, byte for byte: the path, and the query with its question mark or an empty text. */
 export interface Target {
   readonly path: string
   readonly query: string
+  /** What the path encodes although servers differ in how they read it. Only a route that allows it accepts the path. */
+  readonly encoded: readonly EncodedCharacter[]
 }
 
 /** `/`, and then the characters that are unambiguous in a segment (RFC 3986 section 3.3): no `;`, no `\`, no `//`. */
 const PLAIN_PATH = /^(?:\/|(?:\/(?:[A-Za-z0-9._~!$&'()*+,=:@-]|%[0-9A-Fa-f]{2})+)+\/?)$/
-const DOT_SEGMENT = /\/\.{1,2}(?:\/|$)/
+export const DOT_SEGMENT = /\/\.{1,2}(?:\/|$)/
 /**
- * Encoded control characters, `%`, `.`, `/`, `;`, `\`, DEL, and encoded letters, digits and marks that need no encoding.
+ * Encoded control characters, `.`, `\`, DEL, and encoded letters, digits and marks that need no encoding.
  * A server that decodes them, once or twice, sees another path than a server that does not.
  */
-const TELLING_ENCODING = /%(?:[01][0-9a-f]|25|2[def]|3[0-9b]|4[1-9a-f]|5[0-9acf]|6[1-9a-f]|7[0-9aef])/i
+const TELLING_ENCODING = /%(?:[01][0-9a-f]|2[de]|3[0-9]|4[1-9a-f]|5[0-9acf]|6[1-9a-f]|7[0-9aef])/i
 const PLAIN_QUERY = /^(?:\?[\x21\x22\x24-\x7e]*)?$/
 
 /**
@@ -36,5 +42,6 @@ export function targetOf(url: string): Target {
     isDecodable(path) &&
     PLAIN_QUERY.test(query)
   if (!is_plain) throw new Problem('ambiguous_path')
-  return { path, query }
+  const encoded = [...path.matchAll(/%(25|2f|3b)/gi)].map(([, code = '']) => OPTIONAL[code.toLowerCase()] ?? '%')
+  return { path, query, encoded }
 }

@@ -46,6 +46,10 @@ export function checkManifest(
     checkOrigins(upstream, here, complain)
     checkTemplates(upstream, here, complain)
     checkHeaders(upstream, here, complain)
+    for (const [number, { path, encoded }] of (upstream.routes ?? []).entries()) {
+      if (encoded === undefined || path.endsWith('*')) continue
+      complain([...here, 'routes', number, 'encoded'], `${path} has no *, and encoded is for what * stands for`)
+    }
     for (const kind of ['routes', 'websockets'] as const) {
       for (const [number, route] of (upstream[kind] ?? []).entries()) {
         for (const [index, scope] of route.scopes.entries()) {

@@ -39,6 +39,7 @@ function completeRoute(upstream: WrittenUpstream, route: WrittenRoute, operation
     method: route.method,
     budget: completeBudget(route.budget),
     body_bytes_max: route.body_bytes_max ?? (BODILESS.has(route.method) ? undefined : DEFAULTS.body_bytes_max),
+    encoded: route.encoded ?? [],
     stream: route.stream === undefined ? undefined : { ...DEFAULTS.stream, ...route.stream },
   }
 }

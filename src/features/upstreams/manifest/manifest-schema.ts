@@ -101,6 +101,14 @@ const Route = section(
     ),
     timeout_ms: Type.Optional(Timeout),
     stream: Type.Optional(Stream),
+    encoded: Type.Optional(
+      Type.Array(Type.Enum(['/', ';', '%']), {
+        minItems: 1,
+        uniqueItems: true,
+        description:
+          'Characters that a path may hold in encoded form (%2F, %3B, %25) below a wildcard. The gateway refuses a path that belongs to another route in one of the ways in which servers decode it.',
+      }),
+    ),
   },
   'A route of the service. The gateway answers 404 for a route that is not declared.',
 )

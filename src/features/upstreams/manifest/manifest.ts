@@ -57,12 +57,17 @@ interface Declared {
   readonly timeout_ms: number
 }
 
+/** A character that a path may hold in its encoded form, if its route allows it. */
+export type EncodedCharacter = '/' | ';' | '%'
+
 export interface DeclaredRoute extends Declared {
   readonly method: Method
   /** What each tenant may spend on this route; undefined: no budget of its own. */
   readonly budget: Size | undefined
   /** Undefined if the route takes no body. */
   readonly body_bytes_max: number | undefined
+  /** What a path may encode below the wildcard of the route. */
+  readonly encoded: readonly EncodedCharacter[]
   /** Undefined if the response does not stay open. */
   readonly stream: StreamLimits | undefined
 }

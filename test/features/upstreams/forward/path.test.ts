@@ -10,8 +10,7 @@ import { startGatewayWith, startService, trainingManifest } from '../services.js
 
 const isRefused = (url: string): boolean => {
   try {
-    targetOf(url)
-    return false
+    return targetOf(url).encoded.length > 0
   } catch (error) {
     return error instanceof Problem && error.code === 'ambiguous_path'
   }

@@ -110,6 +110,8 @@ const BROKEN: readonly (readonly [string, string, string])[] = [
     'stream: { idle_ms_max: 3600001 }',
     '10: upstreams[0].routes[1].stream.idle_ms_max must be <= 3600000',
   ],
+  ['timeout_ms: 500', "encoded: ['/']", '10: /start has no *, and encoded is for what * stands for'],
+  ['timeout_ms: 500', 'encoded: [.]', '10: upstreams[0].routes[1].encoded[0] must be one of /, ;, %'],
   ['budget: 10/60', 'budget: lots', '10: upstreams[0].routes[1].budget is not of the form <requests>/<seconds>'],
   [
     '    routes:',
