@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../kernel/config/config.js'
 import { openSeal } from '../kernel/credentials/seal.js'
+import { checkUndeclaredBody } from '../kernel/rest/undeclared-body.js'
 import { checkParameters } from '../kernel/rest/urls.js'
 import { installWebSockets, socketRefuser } from '../kernel/sockets/web-sockets.js'
 import { systemOrigin } from '../kernel/store/audit-record.js'
@@ -86,10 +87,14 @@ export const LIFECYCLE: readonly Stage[] = [
   {
     name: 'parameters',
     hooks: {
-      preValidation: 'Refuses parameters of the path and of the query with characters that PostgreSQL cannot store.',
+      preValidation:
+        'Refuses parameters with characters that PostgreSQL cannot store, and a body that the route does not take.',
     },
     place: 'Anywhere: no other stage has this hook.',
-    install: (app) => void app.addHook('preValidation', checkParameters),
+    install: (app) => {
+      app.addHook('preValidation', checkParameters)
+      app.addHook('preValidation', checkUndeclaredBody)
+    },
   },
   {
     name: 'observation',

@@ -134,10 +134,20 @@ t.test('200 a lockdown revokes every key and every session of the tenant, and of
   t.equal(await statusOf(globex), 200)
   const events = await gateway.sql(`select changes from audit_events where action = 'tenant.locked_down'`)
   t.same(events, [{ changes: { keys_revoked: 2, sessions_ended: 3, invitations_revoked: 1 } }])
-  t.match(await platform('POST', `${tenant.id}/lockdown`), {
+  t.match(await platform('POST', `${tenant.id}/lockdown`, { reason: 'a leaked backup' }), {
     status: 200,
     body: { keys_revoked: 0, sessions_ended: 0, invitations_revoked: 0 },
   })
+  const [second_event] = await gateway.sql(
+    `select changes from audit_events where action = 'tenant.locked_down' order by seq desc limit 1`,
+  )
+  t.match(second_event?.changes, { keys_revoked: 0, reason: 'a leaked backup' })
+  for (const [body, pointer] of [
+    [{ reason: ' ' }, '/reason'],
+    [{ why: 'x' }, '/why'],
+  ] as const) {
+    t.match(await platform('POST', `${tenant.id}/lockdown`, body), { status: 400, body: { errors: [{ pointer }] } })
+  }
   const again = bearer(await tenant.logIn())
   t.equal((await ask(gateway, `${path}/keys`, { headers: again, body: { name: 'Anew' } })).status, 201)
 })

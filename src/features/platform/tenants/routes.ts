@@ -9,6 +9,7 @@ import { Key, toResponse as toKeyResponse } from '../../keys/schema.js'
 import { checkOrigins } from '../../tenants/origins.js'
 import {
   Lockdown,
+  LockdownReason,
   NewPlatformTenant,
   PlanChange,
   PlatformTenant,
@@ -179,6 +180,7 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
         summary: 'Lock down a tenant: revoke all its keys and invitations, and all sessions of its members',
         tags,
         params: TenantIdParams,
+        body: LockdownReason,
         response: {
           200: Lockdown,
           ...problems('not_found'),
@@ -186,7 +188,9 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
       },
     },
     async (request) =>
-      request.platform_store.write('tenant.locked_down', (store) => store.platform_tenants.lockDown(request.params.id)),
+      request.platform_store.write('tenant.locked_down', (store) =>
+        store.platform_tenants.lockDown(request.params.id, request.body?.reason),
+      ),
   )
 }
 export default platformTenants

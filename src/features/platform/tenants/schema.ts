@@ -33,6 +33,11 @@ export const Suspension = strictObject({
   until: Type.Optional(Instant),
 })
 
+/** Null is a request without a body. */
+export const LockdownReason = Nullable(
+  strictObject({ reason: Type.Optional(Text(500, 'Why the tenant is locked down. The audit keeps it.')) }),
+)
+
 /** How much a lockdown ended. */
 export const Lockdown = Type.Object({
   keys_revoked: Type.Integer(),

@@ -91,7 +91,7 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
    *
    * @throws Problem `not_found`
    */
-  async lockDown(id: string): Promise<Lockdown> {
+  async lockDown(id: string, reason?: string): Promise<Lockdown> {
     await lockOperator(this.scope, ['platform:tenants:manage'])
     // A transaction that creates a key locks the tenant, so this also ends a key that is being created now.
     await lockTenant(this.scope, id)
@@ -117,7 +117,7 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
     const invitations_revoked = (await revokeEveryInvitation(this.scope, id)) + (await this.withdrawOffers(id))
     await this.deleteAnswersOf(id)
     const lockdown = { keys_revoked: revoked.length, sessions_ended: active.length, invitations_revoked }
-    this.recordChange(tenant, { ...lockdown })
+    this.recordChange(tenant, { ...lockdown, reason })
     return lockdown
   }
 
