@@ -103,11 +103,11 @@ const keys: Routes<KeysOptions> = async (app, { clock, key_use }) => {
         operationId: 'updateKey',
         summary: 'Update, disable or enable a key; it applies from its next request',
         description:
-          'A change that widens the key needs its scopes: enabling it, removing or extending a limit of time, networks or requests.',
+          'A change that widens the key needs its scopes: enabling it, removing or extending a limit of time, networks or requests. An expired key gets a new expires_at only together with disabled: false.',
         tags,
         params: KeyParams,
         body: KeyChange,
-        response: { 200: Key, ...problems('not_found', 'privilege_escalation') },
+        response: { 200: Key, ...problems('not_found', 'privilege_escalation', 'invalid_state') },
       },
     },
     async (request) => {

@@ -10,7 +10,7 @@ import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 import { instantOf } from '../../kernel/time/clock.js'
 import { unreachable } from '../../kernel/unreachable.js'
-import { scopesGrantedBy, type UpdateKeyInput } from './widening.js'
+import { checkRevival, scopesGrantedBy, type UpdateKeyInput } from './widening.js'
 
 /** Living keys of a tenant; a hundred integrations are many. */
 const ACTIVE_KEYS_MAX = 200
@@ -78,12 +78,13 @@ export class KeysWriter extends KeysReader {
   /**
    * Updates a key. It applies from the next request of the key. The actor must hold the scopes that the change grants: those
    * that it adds, and all scopes of a key that it widens.
-   * @throws Problem `not_found`, `privilege_escalation`
+   * @throws Problem `not_found`, `privilege_escalation`, `invalid_state`
    */
   async update(id: string, change: UpdateKeyInput): Promise<KeyRecord> {
     const actor = await lockActor(this.scope, this.tenant_id, ['keys:manage'])
     const before = await this.lockUnrevoked(id)
     checkGrantedScopes(actor, scopesGrantedBy(change, before))
+    checkRevival(change, before, this.scope.now)
     const { disabled, ...values } = change
     const [row] = await this.scope.queries
       .update(tenant_keys)

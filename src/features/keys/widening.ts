@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js'
 import type { TenantKeyRow } from '../../kernel/identity/keys-table.js'
+import { Problem } from '../../kernel/problems/problems.js'
 
 export interface UpdateKeyInput {
   readonly name?: string
@@ -39,6 +40,21 @@ const WIDENS: {
 export function scopesGrantedBy(change: UpdateKeyInput, before: TenantKeyRow): readonly string[] {
   const after = change.scopes ?? before.scopes
   return widens(change, before) ? after : after.filter((scope) => !before.scopes.includes(scope))
+}
+
+/**
+ * Refuses a new expiry for an expired key, unless the change says that the key works again. An expired key counts as
+ * retired: its copies were no longer guarded, and a change of its expiry alone can be a mistake.
+ *
+ * @throws Problem `invalid_state`
+ */
+export function checkRevival({ expires_at, disabled }: UpdateKeyInput, before: TenantKeyRow, now: string): void {
+  const is_expired = before.expires_at !== null && before.expires_at <= now
+  if (!is_expired || expires_at === undefined || disabled === false) return
+  throw new Problem('invalid_state', {
+    detail:
+      'The key has expired. To let it work again, send disabled: false with the new expires_at, and better rotate it.',
+  })
 }
 
 function widens(change: UpdateKeyInput, before: TenantKeyRow): boolean {

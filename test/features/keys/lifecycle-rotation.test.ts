@@ -182,7 +182,7 @@ t.test('a refused request does not count as a use of the key', async (t) => {
   await patch({ allowed_cidrs: null, expires_at: new Date(gateway.clock.now() + 1000).toISOString() })
   gateway.clock.advance(1001)
   t.equal((await use(key)).status, 401)
-  await patch({ expires_at: null })
+  await patch({ disabled: false, expires_at: null })
   await gateway.sql(`update tenants set suspended_at = now() where id = '${world.acme.id}'`)
   t.equal((await use(key)).status, 403)
   await gateway.sql(`update tenants set suspended_at = null where id = '${world.acme.id}'`)

@@ -79,8 +79,13 @@ t.test('each change of a key is in force at the next request, and so is its reve
   t.equal(await use(key), 200)
   gateway.clock.advance(60_000)
   t.equal(await use(key), 401, 'expired')
-  await change(id, { expires_at: null })
-  t.equal(await use(key), 200, 'without expiry')
+  for (const body of [{ expires_at: null }, { expires_at: inFuture(60) }, { expires_at: null, name: 'Revived' }]) {
+    t.match(await change(id, body), { status: 409, body: { code: 'invalid_state' } }, 'a new expiry alone')
+  }
+  t.equal((await change(id, { disabled: false })).status, 200)
+  t.equal(await use(key), 401, 'still expired')
+  t.equal((await change(id, { disabled: false, expires_at: null })).status, 200)
+  t.equal(await use(key), 200, 'without expiry, and enabled in words')
 
   await change(id, { requests_per_minute: 1 })
   gateway.clock.advance(60_000)

@@ -84,17 +84,22 @@ t.test('201 403 of two rotations with one secret at the same time, only one retu
 })
 
 // Attack: the client revokes the key with a leaked secret while its owner rotates the key.
-t.test('403 a revocation that waits behind a rotation is refused', async (t) => {
-  const { id, key } = await create()
-  const { secret } = parseTenantKey(key) ?? {}
-  const proof = { session_id: null, key_digest: digestOfSecret(String(secret)) }
-  const thief = gateway.stores.tenant(acme.id, () => ({ ...systemOrigin('test'), actor: { kind: 'key', id }, proof }))
-  const rotated = await asKey(key, '/rotate', { body: { overlap_seconds: 0 } })
-  await t.rejects(
-    thief.write('tenant_key.revoked', (store) => store.keys.revoke(id)),
-    { code: 'superseded_secret' },
-  )
-  t.equal((await asKey(rotated.body.key)).status, 200)
+t.test('401 403 a revocation that waits behind a rotation is refused', async (t) => {
+  for (const [overlap_seconds, code] of [
+    [0, 'invalid_tenant_credentials'],
+    [600, 'superseded_secret'],
+  ] as const) {
+    const { id, key } = await create()
+    const { secret } = parseTenantKey(key) ?? {}
+    const proof = { session_id: null, key_digest: digestOfSecret(String(secret)) }
+    const thief = gateway.stores.tenant(acme.id, () => ({ ...systemOrigin('test'), actor: { kind: 'key', id }, proof }))
+    const rotated = await asKey(key, '/rotate', { body: { overlap_seconds } })
+    await t.rejects(
+      thief.write('tenant_key.revoked', (store) => store.keys.revoke(id)),
+      { code },
+    )
+    t.equal((await asKey(rotated.body.key)).status, 200)
+  }
 })
 
 // Attack: the client repeats the rotation with the old secret and its Idempotency-Key to receive the new secret.
