@@ -54,6 +54,7 @@ export async function openServices(app: FastifyInstance, parts: Parts, rules: Ac
     access_tokens,
     after_response,
     allow_registration: config.allow_registration,
+    allow_tenants: config.allow_tenants,
     bus,
     catalogue: collectRoutes(app, upstreams),
     clock,

@@ -147,6 +147,12 @@ export const CALLER_PROBLEMS = {
     explanation:
       'Log in as the user with the address that the invitation was sent to, or ask for an invitation to your own address.',
   },
+  tenant_creation_disabled: {
+    status: 403,
+    title: 'Users create no tenants',
+    detail: 'Users cannot create tenants at this gateway.',
+    explanation: 'An operator can create the tenant for you, or start the gateway with ALLOW_TENANTS=true.',
+  },
   registration_disabled: {
     status: 403,
     title: 'Registration is off',

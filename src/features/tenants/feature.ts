@@ -1,6 +1,6 @@
 import type { Feature } from '../../kernel/feature/feature.js'
 import { mount } from '../../kernel/feature/mount.js'
-import tenants from './routes.js'
+import tenants, { type TenantsOptions } from './routes.js'
 import { TenantReader, TenantWriter } from './settings-store.js'
 import { TenantsReader, TenantsWriter } from './store.js'
 
@@ -13,7 +13,7 @@ export default {
   unaudited_writers: {},
   expiring: [],
   tags: [{ name: 'tenants', description: 'Management plane: tenants, keys and members' }],
-  routes() {
-    return [mount('/v1/tenants', tenants)]
+  routes({ allow_tenants }: TenantsOptions) {
+    return [mount('/v1/tenants', tenants, { allow_tenants })]
   },
 } satisfies Feature

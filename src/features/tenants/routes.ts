@@ -1,3 +1,4 @@
+import { Problem } from '../../kernel/problems/problems.js'
 import { member, user } from '../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../kernel/rest/pagination.js'
 import { NoContent, problems, type Routes, strictObject, TenantParams } from '../../kernel/rest/schemas.js'
@@ -6,8 +7,13 @@ import { CreatedTenant, NewTenant, Tenant, TenantChange, toResponse } from './sc
 
 const tags = ['tenants']
 
+export interface TenantsOptions {
+  /** Whether users create tenants themselves. */
+  readonly allow_tenants: boolean
+}
+
 /** The tenants of the calling user. */
-const tenants: Routes = async (app) => {
+const tenants: Routes<TenantsOptions> = async (app, { allow_tenants }) => {
   app.get(
     '',
     {
@@ -35,12 +41,14 @@ const tenants: Routes = async (app) => {
       schema: {
         operationId: 'createTenant',
         summary: 'Create a tenant and become its Owner',
+        description: 'The user needs a verified email. With ALLOW_TENANTS=false only operators create tenants.',
         tags,
         body: NewTenant,
-        response: { 201: CreatedTenant, ...problems('limit_reached', 'email_unverified') },
+        response: { 201: CreatedTenant, ...problems('limit_reached', 'email_unverified', 'tenant_creation_disabled') },
       },
     },
     async (request, reply) => {
+      if (!allow_tenants) throw new Problem('tenant_creation_disabled')
       checkOrigins(request.body.allowed_origins)
       const owner_id = request.principal.id
       const { tenant, key } = await request.platform_store.write('tenant.created', async (store) => {

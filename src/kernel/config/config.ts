@@ -29,6 +29,8 @@ export interface Config {
   readonly trusted_proxies: readonly string[]
   readonly cors_origins: readonly string[]
   readonly allow_registration: boolean
+  /** Whether users create tenants themselves. Otherwise only operators do. */
+  readonly allow_tenants: boolean
   /** The path of the manifest of upstreams; undefined without upstreams. */
   readonly upstreams_file: string | undefined
   /** Where the gateway serves metrics to Prometheus; undefined if it serves none. */
@@ -63,6 +65,7 @@ export function configure(environment: Environment): Config {
     trusted_proxies: list(environment.TRUST_PROXY).map(checkedNetwork),
     cors_origins: list(environment.CORS_ORIGINS).map((origin) => checkedOrigin('CORS_ORIGINS', origin)),
     allow_registration: environment.ALLOW_REGISTRATION,
+    allow_tenants: environment.ALLOW_TENANTS,
     upstreams_file: environment.UPSTREAMS_FILE,
     metrics:
       environment.METRICS_PORT === undefined

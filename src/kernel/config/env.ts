@@ -26,6 +26,7 @@ const EnvironmentSchema = Type.Object({
   TRUST_PROXY: Type.Optional(Type.String({ minLength: 1 })),
   CORS_ORIGINS: Type.Optional(Type.String()),
   ALLOW_REGISTRATION: Type.Boolean({ default: false }),
+  ALLOW_TENANTS: Type.Boolean({ default: true }),
   UPSTREAMS_FILE: Type.Optional(Type.String({ minLength: 1 })),
   METRICS_PORT: Type.Optional(Type.Integer({ minimum: 0, maximum: 65535 })),
   METRICS_HOST: Type.String({ minLength: 1, default: '127.0.0.1' }),

@@ -2,7 +2,7 @@ import { startGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
 import { t } from '../../helpers/t.js'
 import { until } from '../../helpers/until.js'
-import { buildWorld } from '../../helpers/world.js'
+import { buildWorld, login as loginAs } from '../../helpers/world.js'
 
 const gateway = await startGateway({ env: { ALLOW_REGISTRATION: 'true' } })
 t.teardown(() => gateway.close())
@@ -47,4 +47,16 @@ t.test('409 an address that nobody verified becomes no Owner, operator or member
 
   await gateway.sql(`update users set email_verified_at = now() where id = '${id}'`)
   t.match(await ask(gateway, '/v1/platform/tenants', { headers: operator, body: tenant }), { status: 201 })
+})
+
+t.test('403 with ALLOW_TENANTS=false users create no tenants, and operators do', async (t) => {
+  const closed = await startGateway({ env: { ALLOW_TENANTS: 'false' }, on: gateway.test_database })
+  t.teardown(() => closed.close())
+  const signedIn = async (person: 'agent' | 'operator') => ({
+    authorization: `Bearer ${(await loginAs(closed, person)).access}`,
+  })
+  const refused = await ask(closed, '/v1/tenants', { headers: await signedIn('agent'), body: { name: 'Mine' } })
+  t.match(refused, { status: 403, body: { code: 'tenant_creation_disabled' } })
+  const made = { headers: await signedIn('operator'), body: { name: 'Ours', owner_id: world.ids.agent } }
+  t.equal((await ask(closed, '/v1/platform/tenants', made)).status, 201)
 })

@@ -51,6 +51,7 @@ const BAD: Record<string, string[]> = {
     `https://a.example,${SECRET}`,
   ],
   ALLOW_REGISTRATION: [SECRET, 'yes', 'TRUE', '2'],
+  ALLOW_TENANTS: [SECRET, 'no', 'FALSE', '2'],
   LOG_LEVEL: [SECRET, 'verbose', 'INFO'],
   ...Object.fromEntries(
     Object.values(BUDGETS).map(({ variable }) => [
@@ -146,6 +147,7 @@ t.test('the configuration has the values of the variables', (t) => {
       TRUST_PROXY: '10.0.0.1, 2001:db8::/32 ,,192.168.0.0/16',
       CORS_ORIGINS: 'https://a.example, http://localhost:5173, capacitor://localhost',
       ALLOW_REGISTRATION: 'true',
+      ALLOW_TENANTS: 'false',
       BUDGET_TENANT: '5/1',
       BUDGET_KEY: '0/60',
     }),
