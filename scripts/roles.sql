@@ -4,29 +4,37 @@
 -- gatehouse_owner    owns the database and its tables; only `npm run migrate` logs in as it
 -- gatehouse_gateway  what the running gateway logs in as; it owns nothing and inherits nothing
 -- gatehouse_tenant, gatehouse_platform  cannot log in; the gateway acts as one of them in each transaction
+--
+-- Roles belong to the whole server. A second installation on the same server sets OWNER_LOGIN and GATEWAY_LOGIN to names of
+-- its own. Otherwise this script would give the logins of the first installation a new password, and let them into both
+-- databases. The two roles without a login hold nothing by themselves, so the installations share them.
 \set ON_ERROR_STOP on
 \getenv owner_password OWNER_PASSWORD
 \getenv gateway_password GATEWAY_PASSWORD
+\set owner_login gatehouse_owner
+\getenv owner_login OWNER_LOGIN
+\set gateway_login gatehouse_gateway
+\getenv gateway_login GATEWAY_LOGIN
 
 select format('create role %I %s', name, attributes)
 from (values
   ('gatehouse_tenant', 'nologin nobypassrls'),
   ('gatehouse_platform', 'nologin nobypassrls'),
-  ('gatehouse_owner', 'login nosuperuser nocreaterole nobypassrls'),
-  ('gatehouse_gateway', 'login nosuperuser nocreaterole nobypassrls noinherit')
+  (:'owner_login', 'login nosuperuser nocreaterole nobypassrls'),
+  (:'gateway_login', 'login nosuperuser nocreaterole nobypassrls noinherit')
 ) as wanted (name, attributes)
 where not exists (select from pg_roles where rolname = name)
 \gexec
 
-alter role gatehouse_owner password :'owner_password';
-alter role gatehouse_gateway password :'gateway_password';
-grant gatehouse_tenant, gatehouse_platform to gatehouse_gateway;
+alter role :"owner_login" password :'owner_password';
+alter role :"gateway_login" password :'gateway_password';
+grant gatehouse_tenant, gatehouse_platform to :"gateway_login";
 
 -- An administrator who is no superuser must hold a role to give something to it.
-grant gatehouse_owner to current_user;
-alter database :"DBNAME" owner to gatehouse_owner;
+grant :"owner_login" to current_user;
+alter database :"DBNAME" owner to :"owner_login";
 revoke all on database :"DBNAME" from public;
-grant connect on database :"DBNAME" to gatehouse_gateway;
+grant connect on database :"DBNAME" to :"gateway_login";
 -- Databases that were made before PostgreSQL 15 let everybody create tables here.
 revoke create on schema public from public;
-alter schema public owner to gatehouse_owner;
+alter schema public owner to :"owner_login";
