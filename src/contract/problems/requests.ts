@@ -136,7 +136,7 @@ export const REQUEST_PROBLEMS = {
     title: 'Upgrade required',
     detail: 'This route is a stream. Open it as a WebSocket, or send Accept: text/event-stream.',
     explanation:
-      'A stream is a WebSocket (RFC 6455, version 13) or a stream of server-sent events. Try it with curl -N -H "Accept: text/event-stream". If neither works on your network, poll GET /v1/conversations/{id}/messages?after=<seq>&wait=25.',
+      'A stream is a WebSocket (RFC 6455, version 13) or a stream of server-sent events. Try it with curl -N -H "Accept: text/event-stream". If neither works on your network, poll GET /v1/conversations/{id}/messages?changed_after=<change>&wait=25.',
   },
   precondition_required: {
     status: 428,

@@ -6,6 +6,7 @@ import { Problem } from '../../../kernel/problems/problems.js'
 import { invalidField } from '../../../kernel/problems/validation.js'
 import { orTicket, tenant } from '../../../kernel/request/access.js'
 import { required } from '../../../kernel/request/findings.js'
+import { acceptedRange } from '../../../kernel/rest/accept.js'
 import { problems, type Routes } from '../../../kernel/rest/schemas.js'
 import { SOCKET_VERSION } from '../../../kernel/sockets/handshake.js'
 import { LOG_NUMBER, logPositionOf } from '../log-position.js'
@@ -76,15 +77,20 @@ const realtime: Routes<StreamOptions> = async (app, options) => {
 }
 export default realtime
 
-/** @throws Problem `upgrade_required`, `not_acceptable` */
+/**
+ * Checks that the client wants a stream of events. A client that takes any type has not asked for a response that never
+ * ends, and may want a WebSocket: it learns about both.
+ *
+ * @throws Problem `upgrade_required`, `not_acceptable`
+ */
 function checkAccept({ headers }: FastifyRequest): void {
-  const accept = (headers.accept ?? '*/*').toLowerCase()
-  if (accept.includes('text/event-stream')) return
-  if (accept.includes('*/*')) {
+  const range = acceptedRange(headers.accept, 'text/event-stream')
+  if (range === '*/*') {
     throw new Problem('upgrade_required', {
-      headers: { upgrade: 'websocket', 'sec-websocket-version': SOCKET_VERSION },
+      headers: { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': SOCKET_VERSION },
     })
   }
+  if (range !== undefined) return
   throw new Problem('not_acceptable', {
     detail: 'This route is a stream. Send Accept: text/event-stream, or open a WebSocket.',
   })

@@ -211,7 +211,24 @@ t.test('426 406 a request that is not a stream learns how to open one', async (t
   const { id } = await open()
   const plain = await call('agent', 'GET', streamOf(id))
   t.match(plain, { status: 426, body: { code: 'upgrade_required', detail: /text\/event-stream/ } })
-  t.match([plain.headers.get('upgrade'), plain.headers.get('sec-websocket-version')], ['websocket', '13'])
+  const offered = ['connection', 'upgrade', 'sec-websocket-version'].map((name) => plain.headers.get(name))
+  // An Upgrade header says nothing to a client if Connection does not name it (RFC 9110 section 7.8).
+  t.same(offered, ['Upgrade', 'websocket', '13'])
+  for (const [accept, status] of [
+    ['*/*', 426],
+    ['application/json, */*;q=0.5', 426],
+    ['text/event-stream;q=0', 406],
+    ['text/event-stream;q=0, */*', 406],
+    ['*/*;q=0', 406],
+    ['application/x-text/event-stream', 406],
+  ] as const) {
+    t.equal((await call('agent', 'GET', streamOf(id), undefined, { accept })).status, status, accept)
+  }
+  for (const accept of ['text/*', 'TEXT/EVENT-STREAM;q=0.1', 'application/json, text/event-stream']) {
+    const stream = await here.events('agent', id, '', { accept })
+    t.equal((await stream.response()).statusCode, 200, accept)
+    stream.close()
+  }
   const json = await call('agent', 'GET', streamOf(id), undefined, { accept: 'application/json' })
   t.match(json, { status: 406, body: { code: 'not_acceptable', detail: /text\/event-stream/ } })
   const head = await call('agent', 'HEAD', streamOf(id), undefined, { accept: 'text/event-stream' })
