@@ -23,7 +23,9 @@ const conversations: Routes = async (app) => {
       config: tenant('conversations:view'),
       schema: {
         operationId: 'listConversations',
-        summary: 'List conversations, newest activity first',
+        summary: 'List conversations, newest first',
+        description:
+          'By default the order is that of the latest activity. A conversation that gets a message while you read the pages moves to the front, so it can be on none of your pages. To read all conversations, use order=created_at: no conversation moves, and new ones come before the first page.',
         tags,
         querystring: strictObject(ConversationQuery),
         response: { 200: pageSchema(Conversation), ...problems('invalid_cursor') },
@@ -33,7 +35,10 @@ const conversations: Routes = async (app) => {
       const page = await request.tenant_store.read((store) =>
         store.conversations.list(request.query, readOrderedPage(request), principalOf(request)),
       )
-      return sendPage(request, reply, page, (each) => positionOf(Date.parse(each.last_activity_at), each.id))
+      const { order = 'last_activity' } = request.query
+      return sendPage(request, reply, page, ({ id, created_at, last_activity_at }) =>
+        positionOf(Date.parse(order === 'created_at' ? created_at : last_activity_at), id),
+      )
     },
   )
 

@@ -19,6 +19,10 @@ import {
 /** The limit of the unread count. A higher count would slow down every list. */
 export const UNREAD_MAX = 1_000
 
+/** The orders of the list. A list by activity can miss a conversation that moves to its front while a client reads it. */
+const ORDERS = ['last_activity', 'created_at'] as const
+export type Order = (typeof ORDERS)[number]
+
 export const ConversationParams = strictObject({ id: Uuid })
 
 const Visibility = Type.Enum([...VISIBILITIES], {
@@ -87,6 +91,9 @@ export const Conversation = Type.Object(
 
 export const ConversationQuery = {
   ...PageQuery,
+  order: Type.Optional(
+    Type.Enum([...ORDERS], { description: 'Newest first by this time. The default is last_activity.' }),
+  ),
   status: Type.Optional(Type.Enum([...CONVERSATION_STATUSES])),
   customer_id: Type.Optional(Uuid),
   assignee_id: Type.Optional(

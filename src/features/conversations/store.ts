@@ -16,7 +16,7 @@ import { customers } from '../customers/table.js'
 import { type Caller, readerOf } from './caller.js'
 import { effectiveRole, requireRole } from './effective-role.js'
 import { messages } from './messages/table.js'
-import { type ConversationResponse, toResponse, UNREAD_MAX } from './schema.js'
+import { type ConversationResponse, type Order, toResponse, UNREAD_MAX } from './schema.js'
 import {
   type Channel,
   type ConversationStatus,
@@ -26,7 +26,10 @@ import {
   type Visibility,
 } from './table.js'
 
+const ORDER_COLUMNS = { last_activity: conversations.last_activity_at, created_at: conversations.created_at } as const
+
 export interface ConversationFilters {
+  readonly order?: Order
   readonly status?: ConversationStatus
   readonly customer_id?: string
   /** A user id, or `none` for conversations without an assignment. */
@@ -59,31 +62,35 @@ export class ConversationsReader {
     protected readonly tenant_id: string,
   ) {}
 
-  /** Lists conversations, newest activity first. */
+  /** Lists conversations, newest first: by their latest activity, or by their creation, which never changes. */
   async list(
     filters: ConversationFilters,
     page: OrderedPage,
     principal: TenantPrincipal,
   ): Promise<Rows<ConversationResponse>> {
-    const end = filters.search === undefined ? undefined : await this.searchEnd(page)
+    const { order = 'last_activity' } = filters
+    const column = ORDER_COLUMNS[order]
+    const end = filters.search === undefined ? undefined : await this.searchEnd(column, page)
     const rows = await this.select(principal)
-      .where(and(this.isVisible(), this.matching(filters, principal), isAfter(page), end && isUpTo(end)))
-      .orderBy(desc(conversations.last_activity_at), desc(conversations.id))
+      .where(
+        and(this.isVisible(), this.matching(filters, principal), isAfter(column, page), end && isUpTo(column, end)),
+      )
+      .orderBy(desc(column), desc(conversations.id))
       .limit(page.limit + 1)
     return pageOf(
       rows.map((row) => toResponse(row, principal)),
       page.limit,
-      end && positionOf(Date.parse(end.last_activity_at), end.id),
+      end && positionOf(Date.parse(end.at), end.id),
     )
   }
 
   /** The conversation up to which one request searches. */
-  private async searchEnd(page: OrderedPage): Promise<SearchEnd | undefined> {
+  private async searchEnd(column: OrderColumn, page: OrderedPage): Promise<SearchEnd | undefined> {
     const [end] = await this.scope.queries
-      .select({ id: conversations.id, last_activity_at: conversations.last_activity_at })
+      .select({ id: conversations.id, at: column })
       .from(conversations)
-      .where(and(eq(conversations.tenant_id, this.tenant_id), isAfter(page)))
-      .orderBy(desc(conversations.last_activity_at), desc(conversations.id))
+      .where(and(eq(conversations.tenant_id, this.tenant_id), isAfter(column, page)))
+      .orderBy(desc(column), desc(conversations.id))
       .limit(1)
       .offset(SEARCHED_ROWS_MAX - 1)
     return end
@@ -332,20 +339,20 @@ function isAssignedTo(user_id: string): SQL {
   return eq(conversations.assignee_id, user_id)
 }
 
+type OrderColumn = (typeof ORDER_COLUMNS)[Order]
+
 interface SearchEnd {
   readonly id: string
-  readonly last_activity_at: string
+  readonly at: string
 }
 
-function isUpTo({ last_activity_at, id }: SearchEnd): SQL {
-  const place = sql`(${last_activity_at}::timestamptz, ${id}::uuid)`
-  return sql`(${conversations.last_activity_at}, ${conversations.id}) >= ${place}`
+function isUpTo(column: OrderColumn, { at, id }: SearchEnd): SQL {
+  return sql`(${column}, ${conversations.id}) >= (${at}::timestamptz, ${id}::uuid)`
 }
 
-function isAfter({ after }: OrderedPage): SQL | undefined {
+function isAfter(column: OrderColumn, { after }: OrderedPage): SQL | undefined {
   if (after === undefined) return undefined
-  const place = sql`(${instantOf(after.order)}::timestamptz, ${after.id}::uuid)`
-  return sql`(${conversations.last_activity_at}, ${conversations.id}) < ${place}`
+  return sql`(${column}, ${conversations.id}) < (${instantOf(after.order)}::timestamptz, ${after.id}::uuid)`
 }
 
 /** The condition of an unread message: after the read marker, of another author, and not deleted. */

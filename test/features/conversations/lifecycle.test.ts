@@ -172,6 +172,43 @@ t.test('pages of conversations with equal activity times contain each conversati
   t.same(seen, whole)
 })
 
+// A list by activity cannot promise this: a conversation that moves to the front is on no later page.
+t.test(
+  'a walk in the order of creation finds every conversation, also one that gets a message meanwhile',
+  async (t) => {
+    const opened: string[] = []
+    for (let count = 0; count < 6; count += 1) {
+      gateway.clock.advance(1000)
+      opened.unshift((await open({ title: `Walked ${count}` })).id)
+    }
+    for (const [order, last] of [
+      ['created_at', opened[5] as string],
+      ['last_activity', opened[4] as string],
+    ] as const) {
+      const seen: string[] = []
+      let cursor = ''
+      do {
+        const path = `/v1/conversations?search=walked&order=${order}&limit=2${cursor}`
+        const { status, body } = await call('lead', 'GET', path)
+        t.equal(status, 200)
+        seen.push(...body.data.map(({ id }: { id: string }) => id))
+        cursor = body.next_cursor === null ? '' : `&cursor=${body.next_cursor}`
+        gateway.clock.advance(1000)
+        // The last conversation gets a message before its page is read.
+        if (seen.length === 2) await say('lead', last, 'meanwhile')
+        if (seen.length === 2) await open({ title: 'Walked, and new' })
+      } while (cursor !== '')
+      if (order === 'created_at') t.same(seen, opened)
+      else t.notOk(seen.includes(last), 'the list by activity misses it')
+      await gateway.sql(`update conversations set title = 'x' where title = 'Walked, and new'`)
+    }
+    const of_created = (await call('lead', 'GET', '/v1/conversations?order=created_at&limit=1')).body.next_cursor
+    const moved = await call('lead', 'GET', `/v1/conversations?order=last_activity&limit=1&cursor=${of_created}`)
+    t.match(moved, { status: 400, body: { code: 'invalid_cursor' } }, 'a cursor of the other order')
+    t.equal((await call('lead', 'GET', '/v1/conversations?order=title')).status, 400)
+  },
+)
+
 // Attack: manipulates the position in a cursor to break the query or to see hidden conversations.
 t.test('400 a manipulated cursor', async (t) => {
   const cursor: string = (await call('lead', 'GET', '/v1/conversations?limit=1')).body.next_cursor
