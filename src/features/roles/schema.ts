@@ -1,11 +1,11 @@
 import { type Static, Type } from 'typebox'
 import { scopesOfRole } from '../../kernel/permissions/roles.js'
 import type { ScopeCatalogue } from '../../kernel/permissions/scope-catalogue.js'
-import { ScopeName, strictObject, TenantParams, Uuid } from '../../kernel/rest/schemas.js'
+import { Line, ScopeName, strictObject, TenantParams, Uuid } from '../../kernel/rest/schemas.js'
 import { HOLDERS_MAX, type RoleRecord } from './store.js'
 
 export const RoleParams = strictObject({ ...TenantParams.properties, role_id: Uuid })
-const RoleName = Type.String({ minLength: 1, maxLength: 60 })
+const RoleName = Line(60)
 const Scopes = Type.Array(ScopeName, { uniqueItems: true, maxItems: 200 })
 
 export const NewRole = strictObject({ name: RoleName, scopes: Scopes })

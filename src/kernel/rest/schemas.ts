@@ -18,8 +18,11 @@ export const KeyId = Type.String({ pattern: KEY_ID.source })
 /** RFC 3339 with a time zone; a point in time is always answered in UTC. */
 export const Instant = Type.String({ format: 'date-time' })
 export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
-/** Text that a person reads: not only spaces, no control characters. */
-export const Name = Type.String({ minLength: 1, maxLength: 200, pattern: '^(?=.*\\S)[^\\u0000-\\u001f\\u007f]*$' })
+/** Text of one line that a person reads: not only white space, no control characters. */
+export function Line(maxLength: number) {
+  return Type.String({ minLength: 1, maxLength, pattern: '^(?=.*\\S)[^\\u0000-\\u001f\\u007f]*$' })
+}
+export const Name = Line(200)
 /** Text that a person reads, with line breaks: not only white space. */
 export function Text(maxLength: number, description: string) {
   return Type.String({ minLength: 1, maxLength, pattern: '\\S', description })
