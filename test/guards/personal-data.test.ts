@@ -6,6 +6,8 @@ import { readEverything } from '../helpers/everywhere.js'
 import { startGateway } from '../helpers/gateway.js'
 import { t } from '../helpers/t.js'
 import { buildWorld } from '../helpers/world.js'
+import { planeOf } from '../matrix/policy.js'
+import { guardedRoutes } from './route-table.js'
 
 const test_database = await openTestDatabase()
 const gateway = await startGateway({
@@ -114,7 +116,38 @@ await call('agent', 'DELETE', `${messages}/${deleted.id}`)
 const given = await openTalk({ title: 'Given', customer_id: created.body.id })
 await say(key, given.id, plant('message elsewhere'), { customer_id: created.body.id })
 await call('lead', 'PATCH', `/v1/conversations/${given.id}`, { customer_id: other.id })
+await call('lead', 'PATCH', `/v1/conversations/${talk.id}`, { title: plant('changed title') })
 await call('lead', 'GET', `${path}/export`)
+
+/** Operations of the data plane with a body that takes no text about a customer, each with the reason. */
+const TAKES_NO_TEXT: Readonly<Record<string, string>> = {
+  handOffConversation: 'it takes the id of a member',
+  addConversationMember: 'it takes the id of a member',
+  updateConversationMember: 'it takes a role',
+  markRead: 'it takes a number',
+  dismissReport: 'it stores the note that reviewReport stores',
+}
+
+t.test('every operation of the data plane that takes a body was sent above, or takes no text', async (t) => {
+  const sent = new Set(
+    gateway.lines
+      .map((line) => JSON.parse(line))
+      .filter(({ msg, status }) => msg === 'request' && status < 300)
+      .map(({ req }) => `${req.method} ${req.route}`),
+  )
+  const taking = guardedRoutes(gateway.routes).filter(
+    ({ access, schema }) => access.kind === 'tenant' && schema.body !== undefined,
+  )
+  t.ok(taking.length >= 10, `${taking.length} operations`)
+  const of_data_plane = taking.filter(({ url }) => planeOf(url) === 'data' && !url.startsWith('/v1/key'))
+  t.same(
+    of_data_plane
+      .filter(({ name, operation_id }) => !sent.has(name) && TAKES_NO_TEXT[operation_id] === undefined)
+      .map(({ name }) => name),
+    [],
+    'send the operation in this file with a word of its own, so that the scan can find what it stores',
+  )
+})
 
 t.test('before the deletion, the scan finds each value of the customer where it is stored', async (t) => {
   t.equal(created.status, 201, created.text)
@@ -128,7 +161,7 @@ t.test('before the deletion, the scan finds each value of the customer where it 
   t.same(places['changed: name'], ['customers'])
   t.same(places['changed: metadata'], ['customers'])
   t.same(places['created: phone'], ['sealed responses'])
-  t.same(places.title, ['conversations'])
+  t.same(places['changed title'], ['conversations'])
   t.same(places['title by a key'], ['conversations', 'sealed responses'])
   t.same(places['message of a member'], ['messages'], 'and no stored response')
   t.same(places['edited message of the customer'], ['message_reports', 'messages'])

@@ -5,6 +5,8 @@ import { idempotency_records } from './idempotency-table.js'
 import type { ReadScope, UnitOfWork } from './unit-of-work.js'
 
 const KEPT_HOURS = 24
+/** The protocol allows 65,535 values in a statement. */
+const IDS_OF_STATEMENT = 1_000
 
 /** Identifies a request: an Idempotency-Key is unique within a tenant, a principal and a route. */
 export interface IdempotencyMark {
@@ -72,9 +74,11 @@ export async function deleteAnswers({ queries }: ReadScope, which: SQL | undefin
 
 /** Deletes the stored responses to the creation of these objects of a tenant, because the objects are erased. */
 export async function forgetAnswers(scope: ReadScope, tenant_id: string, object_ids: readonly string[]): Promise<void> {
-  if (object_ids.length === 0) return
   const { tenant_id: of_tenant, object_id } = idempotency_records
-  await deleteAnswers(scope, and(eq(of_tenant, tenant_id), inArray(object_id, [...object_ids])))
+  for (let start = 0; start < object_ids.length; start += IDS_OF_STATEMENT) {
+    const some = object_ids.slice(start, start + IDS_OF_STATEMENT)
+    await deleteAnswers(scope, and(eq(of_tenant, tenant_id), inArray(object_id, some)))
+  }
 }
 
 /** Returns the 409 for a request whose first request is still running. */
