@@ -1,7 +1,7 @@
 import { and, desc, eq, sql } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import { lockActor } from '../../kernel/authz/actor.js'
-import { createOneTimeToken } from '../../kernel/credentials/one-time-tokens.js'
+import { createOneTimeToken, type OneTimeToken } from '../../kernel/credentials/one-time-tokens.js'
 import { afterId } from '../../kernel/database/search.js'
 import {
   type DeliveryFailure,
@@ -99,8 +99,7 @@ export class InvitationsWriter extends InvitationsReader {
   }
 
   /**
-   * Invites an address and revokes an open invitation to the same address: only the newest link works. The mail is queued in
-   * the same transaction.
+   * Invites an address, queues its mail, and revokes an open invitation to the same address: only the newest link works.
    * @throws Problem `privilege_escalation`, `email_unverified`, `already_exists`, `limit_reached`
    */
   async create(
@@ -118,7 +117,7 @@ export class InvitationsWriter extends InvitationsReader {
     await unqueueMails(this.scope, this.tenant_id, revoked.revoked_invitations ?? [])
     await checkRoom(this.scope, this.tenant_id)
     await checkQueue(this.scope, this.tenant_id)
-    const { token, digest } = createOneTimeToken()
+    const link = createOneTimeToken()
     const id = uuidv7()
     await this.scope.queries.insert(invitations).values({
       tenant_id: this.tenant_id,
@@ -126,14 +125,14 @@ export class InvitationsWriter extends InvitationsReader {
       email,
       invited_by: actingUser(this.scope.actor),
       created_at: this.scope.now,
-      ...this.newLink(digest),
+      ...this.newLink(link.digest),
     })
     if (wanted.length > 0) {
       const rows = wanted.map((role) => ({ tenant_id: this.tenant_id, invitation_id: id, role_id: role.id }))
       await this.scope.queries.insert(invitation_roles).values(rows)
     }
     const record = await this.get(id)
-    await this.queue(record, mail, token, digest)
+    await this.queue(record, mail, link)
     this.recordChange(record, { after: { email, roles: record.roles }, ...revoked })
     return record
   }
@@ -147,17 +146,17 @@ export class InvitationsWriter extends InvitationsReader {
     await checkInviter(this.scope)
     const before = await this.get(id)
     checkGrant(actor, await namedRoles(this.scope, this.tenant_id, before.roles), catalogue)
-    const { token, digest } = createOneTimeToken()
+    const link = createOneTimeToken()
     const renewed = await this.scope.queries
       .update(invitations)
-      .set(this.newLink(digest))
+      .set(this.newLink(link.digest))
       .where(and(this.isThis(id), isOpen))
       .returning({ id: invitations.id })
     if (renewed.length === 0) throw new Problem('invitation_closed')
     await unqueueMails(this.scope, this.tenant_id, [id])
     await checkQueue(this.scope, this.tenant_id)
     const record = await this.get(id)
-    await this.queue(record, mail, token, digest)
+    await this.queue(record, mail, link)
     this.recordChange(before, { after: { expires_at: record.expires_at } })
     return record
   }
@@ -186,18 +185,13 @@ export class InvitationsWriter extends InvitationsReader {
     return { token_digest, expires_at, delivery_state: 'queued', delivery_failure: null, delivery_at: now } as const
   }
 
-  private async queue(
-    { id, email, expires_at }: InvitationRecord,
-    { outbox, write }: LinkMail,
-    token: string,
-    link_digest: Buffer,
-  ): Promise<void> {
-    await queueMail(this.scope, outbox, {
+  private queue(record: InvitationRecord, { outbox, write }: LinkMail, { token, digest }: OneTimeToken): Promise<void> {
+    return queueMail(this.scope, outbox, {
       kind: 'invitation',
-      mail: write(email, token),
-      link_digest,
-      link_expires_at: expires_at,
-      invitation: { tenant_id: this.tenant_id, id },
+      mail: write(record.email, token),
+      link_digest: digest,
+      link_expires_at: record.expires_at,
+      invitation: { tenant_id: this.tenant_id, id: record.id },
     })
   }
 
