@@ -1,5 +1,5 @@
-import { answerSeal } from '../../src/app/http/sealed-answer.js'
 import type { SigningKeys } from '../../src/kernel/config/secrets.js'
+import { openSeal } from '../../src/kernel/credentials/seal.js'
 import type { Row } from '../../src/kernel/database/database.js'
 
 type Sql = (text: string) => Promise<Row[]>
@@ -23,7 +23,7 @@ export async function readEverything(sql: Sql, signing_keys: SigningKeys): Promi
     const rows = await sql(`select whole::text as row from ${name} as whole`)
     written.push([String(name), rows.map(({ row }) => String(row).toLowerCase()).join('\n')])
   }
-  const seal = answerSeal(signing_keys)
+  const seal = openSeal(signing_keys, 'gatehouse idempotent answers')
   const sealed = await sql('select answer from idempotency_records where answer is not null')
   const opened = sealed.map(({ answer }) => seal.open(answer as Uint8Array))
   if (opened.includes(undefined)) throw new Error('a stored response was sealed with another key')

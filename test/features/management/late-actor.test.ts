@@ -3,6 +3,7 @@ import { BUILT_IN_SCOPES } from '../../../src/kernel/permissions/scope-catalogue
 import { makeUser } from '../../guards/examples.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { startHeldReplica } from '../../helpers/held-replica.js'
+import { linkMail } from '../../helpers/link-mails.js'
 import { ask } from '../../helpers/requests.js'
 import { t } from '../../helpers/t.js'
 import { buildWorld, emailOf, PASSWORD } from '../../helpers/world.js'
@@ -88,10 +89,11 @@ const BY_USER: Record<string, (user: { id: string; email: string }) => Promise<S
   createTenant: async () => ['POST', '/v1/tenants', { name: 'Late' }],
   updateMe: async () => ['PATCH', '/v1/me', { name: 'Late' }],
   async acceptInvitation({ email }) {
-    const { token } = await acme.store.write('invitation.created', (store) =>
-      store.invitations.create(email, ['Agent'], BUILT_IN_SCOPES),
+    const mail = linkMail()
+    await acme.store.write('invitation.created', (store) =>
+      store.invitations.create(email, ['Agent'], BUILT_IN_SCOPES, mail),
     )
-    return ['POST', `/v1/invitations/${token}/accept`]
+    return ['POST', `/v1/invitations/${mail.token()}/accept`]
   },
   async acceptMembership({ id }) {
     await acme.store.write('member.added', (store) => store.members.add({ user_id: id }, ['Agent'], BUILT_IN_SCOPES))
