@@ -1,42 +1,18 @@
-import { and, desc, eq, getTableColumns, ilike, inArray, isNull, or, type SQL, sql } from 'drizzle-orm'
+import { and, eq } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import { findHoldings } from '../../kernel/authz/holdings.js'
-import { type TenantPrincipal, userIdOf } from '../../kernel/authz/principal.js'
+import { userIdOf } from '../../kernel/authz/principal.js'
 import { mapConstraint } from '../../kernel/database/errors.js'
-import { anywhere, SEARCHED_ROWS_MAX } from '../../kernel/database/search.js'
-import type { LogEnd } from '../../kernel/live/conversation-log.js'
 import { holds } from '../../kernel/permissions/evaluate.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { invalidField } from '../../kernel/problems/validation.js'
 import { assertIfMatch } from '../../kernel/rest/etag.js'
-import { type OrderedPage, pageOf, positionOf, type Rows } from '../../kernel/rest/pagination.js'
-import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
-import { instantOf } from '../../kernel/time/clock.js'
-import { customers } from '../customers/table.js'
-import { type Caller, readerOf } from './caller.js'
+import type { WriteScope } from '../../kernel/store/unit-of-work.js'
+import type { Caller } from './caller.js'
 import { effectiveRole, requireRole } from './effective-role.js'
-import { messages } from './messages/table.js'
-import { type ConversationResponse, type Order, toResponse, UNREAD_MAX } from './schema.js'
-import {
-  type Channel,
-  type ConversationStatus,
-  conversation_members,
-  conversations,
-  read_markers,
-  type Visibility,
-} from './table.js'
-
-const ORDER_COLUMNS = { last_activity: conversations.last_activity_at, created_at: conversations.created_at } as const
-
-export interface ConversationFilters {
-  readonly order?: Order
-  readonly status?: ConversationStatus
-  readonly customer_id?: string
-  /** A user id, or `none` for conversations without an assignment. */
-  readonly assignee_id?: string
-  readonly mine?: 'true'
-  readonly search?: string
-}
+import { ConversationsReader } from './reader.js'
+import type { ConversationResponse } from './schema.js'
+import { type Channel, type ConversationStatus, conversation_members, conversations, type Visibility } from './table.js'
 
 export interface CreateConversationInput {
   readonly title: string
@@ -48,120 +24,6 @@ export interface CreateConversationInput {
 
 export interface UpdateConversationInput extends Partial<Omit<CreateConversationInput, 'channel'>> {
   readonly status?: ConversationStatus
-}
-
-const { tenant_id: _tenant_id, ...columns } = getTableColumns(conversations)
-
-/**
- * Reads conversations as one caller sees them. A conversation that the caller may not see does not exist for the caller. Only
- * its members see a conversation of members, so a key without a user sees none.
- */
-export class ConversationsReader {
-  constructor(
-    protected readonly scope: ReadScope,
-    protected readonly tenant_id: string,
-  ) {}
-
-  /** Lists conversations, newest first: by their latest activity, or by their creation, which never changes. */
-  async list(
-    filters: ConversationFilters,
-    page: OrderedPage,
-    principal: TenantPrincipal,
-  ): Promise<Rows<ConversationResponse>> {
-    const { order = 'last_activity' } = filters
-    const column = ORDER_COLUMNS[order]
-    const end = filters.search === undefined ? undefined : await this.searchEnd(column, page)
-    const rows = await this.select(principal)
-      .where(
-        and(this.isVisible(), this.matching(filters, principal), isAfter(column, page), end && isUpTo(column, end)),
-      )
-      .orderBy(desc(column), desc(conversations.id))
-      .limit(page.limit + 1)
-    return pageOf(
-      rows.map((row) => toResponse(row, principal)),
-      page.limit,
-      end && positionOf(Date.parse(end.at), end.id),
-    )
-  }
-
-  /** The conversation up to which one request searches. */
-  private async searchEnd(column: OrderColumn, page: OrderedPage): Promise<SearchEnd | undefined> {
-    const [end] = await this.scope.queries
-      .select({ id: conversations.id, at: column })
-      .from(conversations)
-      .where(and(eq(conversations.tenant_id, this.tenant_id), isAfter(column, page)))
-      .orderBy(desc(column), desc(conversations.id))
-      .limit(1)
-      .offset(SEARCHED_ROWS_MAX - 1)
-    return end
-  }
-
-  /** @throws Problem `not_found` for a conversation that this principal cannot see */
-  async visible(id: string, principal: TenantPrincipal): Promise<ConversationResponse> {
-    const [row] = await this.select(principal).where(and(this.isVisible(), eq(conversations.id, id)))
-    if (row === undefined) throw new Problem('not_found')
-    return toResponse(row, principal)
-  }
-
-  /** Returns which of these conversations the principal sees, with the end of the log of each, for open connections. */
-  async seen(ids: readonly string[], principal: TenantPrincipal): Promise<({ id: string } & LogEnd)[]> {
-    const { id, last_seq, last_change } = conversations
-    return this.scope.queries
-      .select({ id, last_seq, last_change })
-      .from(conversations)
-      .leftJoin(conversation_members, isMembership(readerOf(principal)))
-      .where(and(this.isVisible(), inArray(conversations.id, [...ids])))
-  }
-
-  private select(principal: TenantPrincipal) {
-    const reader = readerOf(principal)
-    return this.scope.queries
-      .select({ ...columns, last: messages, my_role: conversation_members.role, unread_count: unreadBy(reader) })
-      .from(conversations)
-      .leftJoin(conversation_members, isMembership(reader))
-      .leftJoin(
-        read_markers,
-        and(
-          eq(read_markers.tenant_id, conversations.tenant_id),
-          eq(read_markers.conversation_id, conversations.id),
-          eq(read_markers.user_id, reader),
-        ),
-      )
-      .leftJoin(
-        messages,
-        and(
-          eq(messages.tenant_id, conversations.tenant_id),
-          eq(messages.conversation_id, conversations.id),
-          eq(messages.seq, conversations.last_seq),
-        ),
-      )
-      .leftJoin(
-        customers,
-        and(eq(customers.tenant_id, conversations.tenant_id), eq(customers.id, conversations.customer_id)),
-      )
-      .$dynamic()
-  }
-
-  /** The rule of visibility. The join above finds whether the reader is a member. */
-  private isVisible(): SQL | undefined {
-    const is_open = or(eq(conversations.visibility, 'tenant'), sql`${conversation_members.user_id} is not null`)
-    return and(eq(conversations.tenant_id, this.tenant_id), is_open)
-  }
-
-  private matching(filters: ConversationFilters, principal: TenantPrincipal): SQL | undefined {
-    const { status, customer_id, assignee_id, mine } = filters
-    const pattern = anywhere(filters.search ?? '')
-    const is_found = or(ilike(conversations.title, pattern), ilike(customers.name, pattern))
-    return and(
-      status === undefined ? undefined : eq(conversations.status, status),
-      customer_id === undefined ? undefined : eq(conversations.customer_id, customer_id),
-      isAssigned(assignee_id),
-      mine === undefined
-        ? undefined
-        : or(sql`${conversation_members.user_id} is not null`, isAssignedTo(readerOf(principal))),
-      filters.search === undefined ? undefined : is_found,
-    )
-  }
 }
 
 export class ConversationsWriter extends ConversationsReader {
@@ -296,73 +158,6 @@ export class ConversationsWriter extends ConversationsReader {
   private recordChange({ id }: ConversationResponse, changes: Record<string, unknown>): void {
     this.scope.recordChange({ kind: 'conversation', conversation_id: id, tenant_id: this.tenant_id, changes })
   }
-}
-
-/**
- * Reads a conversation as its reader sees it. Until the commit it locks out the removal of the reader, a change of visibility
- * and a close, so that the checks still hold when the write is committed.
- *
- * @param strength `key share` lets others write messages at the same time; `no key update` does not, for a writer that takes a
- * number of the conversation
- * @throws Problem `not_found`
- */
-export async function holdVisible(
-  scope: WriteScope,
-  tenant_id: string,
-  id: string,
-  principal: TenantPrincipal,
-  strength: 'key share' | 'no key update' = 'key share',
-): Promise<ConversationResponse> {
-  await scope.queries
-    .select({ id: conversations.id })
-    .from(conversations)
-    .where(and(eq(conversations.tenant_id, tenant_id), eq(conversations.id, id)))
-    .for(strength)
-  return new ConversationsReader(scope, tenant_id).visible(id, principal)
-}
-
-function isAssigned(assignee_id: string | undefined): SQL | undefined {
-  if (assignee_id === undefined) return undefined
-  return assignee_id === 'none' ? isNull(conversations.assignee_id) : isAssignedTo(assignee_id)
-}
-
-/** The membership of a reader in the conversation of the row. */
-function isMembership(reader: string): SQL | undefined {
-  return and(
-    eq(conversation_members.tenant_id, conversations.tenant_id),
-    eq(conversation_members.conversation_id, conversations.id),
-    eq(conversation_members.user_id, reader),
-  )
-}
-
-function isAssignedTo(user_id: string): SQL {
-  return eq(conversations.assignee_id, user_id)
-}
-
-type OrderColumn = (typeof ORDER_COLUMNS)[Order]
-
-interface SearchEnd {
-  readonly id: string
-  readonly at: string
-}
-
-function isUpTo(column: OrderColumn, { at, id }: SearchEnd): SQL {
-  return sql`(${column}, ${conversations.id}) >= (${at}::timestamptz, ${id}::uuid)`
-}
-
-function isAfter(column: OrderColumn, { after }: OrderedPage): SQL | undefined {
-  if (after === undefined) return undefined
-  return sql`(${column}, ${conversations.id}) < (${instantOf(after.order)}::timestamptz, ${after.id}::uuid)`
-}
-
-/** The condition of an unread message: after the read marker, of another author, and not deleted. */
-function unreadBy(reader: string): SQL<number> {
-  return sql<number>`(select count(*)::int from (
-    select from messages u
-    where u.tenant_id = ${conversations.tenant_id} and u.conversation_id = ${conversations.id}
-      and u.seq > coalesce(${read_markers.seq}, 0) and u.deleted_at is null
-      and not (u.author_kind = 'user' and u.author_id = ${reader})
-    limit ${sql.raw(String(UNREAD_MAX))}) unread)`
 }
 
 const unknownCustomer = (cause: unknown) => invalidField('/customer_id', 'must be a customer of this tenant', cause)

@@ -3,7 +3,7 @@ import { Problem } from '../../../kernel/problems/problems.js'
 import { invalidField } from '../../../kernel/problems/validation.js'
 import type { WriteScope } from '../../../kernel/store/unit-of-work.js'
 import { type Caller, userOf } from '../caller.js'
-import { holdVisible } from '../store.js'
+import { holdVisible } from '../hold-visible.js'
 import { type ReadMarkerRow, read_markers } from '../table.js'
 
 export type ReadMarkerRecord = Omit<ReadMarkerRow, 'tenant_id'>

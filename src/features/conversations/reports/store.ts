@@ -7,8 +7,8 @@ import { Problem } from '../../../kernel/problems/problems.js'
 import { type Page, pageOf, type Rows } from '../../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
 import { type Caller, userOf } from '../caller.js'
+import { holdVisible } from '../hold-visible.js'
 import { messages } from '../messages/table.js'
-import { holdVisible } from '../store.js'
 import { message_reports, type ReportRow, type ReportStatus } from './table.js'
 
 export type ReportRecord = Omit<ReportRow, 'tenant_id'>
