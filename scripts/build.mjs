@@ -26,11 +26,17 @@ async function main() {
 /** Waits until no other process compiles. The lock is a file with the id of the process that compiles. */
 async function lock() {
   const until_ms = Date.now() + WAIT_MS_MAX
+  let is_told = false
   while (!created()) {
     if (Date.now() > until_ms) return false
     // A process that was killed has left its lock behind.
-    if (existsSync(LOCK) && !isRunning(ownerOf())) rmSync(LOCK, { force: true })
-    else await sleep(WAIT_MS)
+    if (existsSync(LOCK) && !isRunning(ownerOf())) {
+      rmSync(LOCK, { force: true })
+      continue
+    }
+    if (!is_told) process.stderr.write('another process is compiling in this folder; waiting for it\n')
+    is_told = true
+    await sleep(WAIT_MS)
   }
   return true
 }

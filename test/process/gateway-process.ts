@@ -107,12 +107,12 @@ export function startScript(
   return startProgram(t, process.execPath, [...nodeArguments(path), ...args], env, { input })
 }
 
-/** Starts the gateway with its standard output in a file, and waits until it is ready. */
+/** Starts the gateway with standard output and standard error in a file, and waits until it is ready. */
 export async function startGatewayInto(t: Test, file: string, env: Variables): Promise<GatewayProcess> {
   const port = await freePort()
   const command = [process.execPath, ...nodeArguments('src/main')]
   const variables = { ...WIDE, PORT: port, ...env }
-  const running = startProgram(t, 'sh', ['-c', `exec "$0" "$@" > ${file}`, ...command], variables)
+  const running = startProgram(t, 'sh', ['-c', `exec "$0" "$@" > ${file} 2>&1`, ...command], variables)
   await whenReady(running, port)
   return { ...running, url: `http://127.0.0.1:${port}`, port }
 }

@@ -90,9 +90,7 @@ t.test('a gateway whose log cannot be written responds, and SIGTERM ends it with
   }
   const signalled_at = Date.now()
   gateway.child.kill('SIGTERM')
-  const { code, stderr } = await gateway.exit
-  t.equal(code, 0)
-  t.equal(stderr, '')
+  t.equal((await gateway.exit).code, 0)
   t.ok(Date.now() - signalled_at < STOP_MS_MAX, `${Date.now() - signalled_at} ms`)
 })
 
