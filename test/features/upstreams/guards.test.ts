@@ -89,7 +89,7 @@ t.test('the OpenAPI document describes a declared route as completely as a built
     tags: ['training'],
     'x-required-scopes': ['training:view'],
   })
-  t.match(Object.keys((operation as { responses: object }).responses), ['200', '400', '401', '403', '413'])
+  t.match(Object.keys((operation as { responses: object }).responses), ['200', '400', '401', '403', '408', '413'])
   t.match(JSON.stringify(operation), /upstream_timeout/)
   const socket = document.paths['/training/live']?.get as Record<string, unknown>
   t.match(socket, {
