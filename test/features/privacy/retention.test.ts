@@ -1,8 +1,7 @@
-import { randomUUID } from 'node:crypto'
 import { openStores } from '../../../src/app/composition/stores.js'
 import { applyRetention } from '../../../src/app/retention.js'
-import type { Caller } from '../../../src/features/conversations/caller.js'
 import type { Database } from '../../../src/kernel/database/database.js'
+import { writeDaysAgo } from '../../helpers/aged-rows.js'
 import { conversationCalls } from '../../helpers/conversations.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
@@ -33,34 +32,9 @@ const asRole = (role: 'gatehouse_tenant' | 'gatehouse_platform', text: string) =
   )
 const count = async (from: string) => Number((await sql(`select count(*)::int as rows from ${from}`))[0]?.rows)
 
-/** Writes rows of each kind with the time of so many days ago. */
-async function writeDaysAgo(days: number, store: typeof acme.store, tenant_id: string, user_id: string) {
-  gateway.clock.advance(-days * DAY_MS)
-  const caller: Caller = {
-    principal: { kind: 'user', id: user_id, session_id: randomUUID(), key_id: null },
-    moderates: true,
-  }
-  const customer = await store.write('customer.created', (parts) => parts.customers.create({ name: 'Aged' }))
-  const { id } = await store.write('conversation.created', (parts) =>
-    parts.conversations.create({ title: 'Aged', customer_id: customer.id }, caller),
-  )
-  const messages: { id: string }[] = []
-  for (const content of ['one', 'two', 'three']) {
-    messages.push(await store.write('message.created', (parts) => parts.messages.create(id, { content }, caller)))
-  }
-  await store.write('message_report.created', (parts) =>
-    parts.reports.create(id, messages[0]?.id as string, 'rude', caller),
-  )
-  await store.write('tenant_key.created', (parts) => parts.keys.create({ name: 'Aged', scopes: [] }))
-  gateway.clock.advance(days * DAY_MS)
-  await sql(`insert into usage_hours values ('${tenant_id}', date_trunc('hour', now() - interval '${days} days'),
-    'aged', 'GET /', 200, '', 1, 1, 1)`)
-  return { id, messages, customer }
-}
-
-const old = await writeDaysAgo(40, acme.store, acme.id, ids.owner)
-const of_globex = await writeDaysAgo(40, globex.store, globex.id, ids.other_owner)
-const young = await writeDaysAgo(20, acme.store, acme.id, ids.owner)
+const old = await writeDaysAgo(gateway, 40, acme, ids.owner)
+const of_globex = await writeDaysAgo(gateway, 40, globex, ids.other_owner)
+const young = await writeDaysAgo(gateway, 20, acme, ids.owner)
 const answered = await say('lead', old.id, 'an answer', { reply_to: old.messages[0]?.id })
 /** How many rows of each kind the other tenant has. */
 const ofGlobex = async () => {
