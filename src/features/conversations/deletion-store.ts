@@ -1,9 +1,11 @@
 import { and, eq, gt, lte } from 'drizzle-orm'
 import { Problem } from '../../kernel/problems/problems.js'
 import { assertIfMatch } from '../../kernel/rest/etag.js'
+import { forgetAnswers } from '../../kernel/store/idempotency-records.js'
 import type { WriteScope } from '../../kernel/store/unit-of-work.js'
 import type { Caller } from './caller.js'
 import { messages } from './messages/table.js'
+import { message_reports } from './reports/table.js'
 import { ConversationsWriter } from './store.js'
 import { conversations } from './table.js'
 
@@ -14,7 +16,8 @@ import { conversations } from './table.js'
 const DELETED_AT_ONCE_MAX = 5_000
 
 /**
- * Deletes a conversation for good, with its messages, members, read markers, tickets and reports. After the commit, its open
+ * Deletes a conversation for good, with its messages, members, read markers, tickets, reports and the stored responses that
+ * contain text of them. After the commit, its open
  * connections end with `not_found`. The caller records the change.
  *
  * It locks the conversation until the commit, so that no message is written meanwhile. It asks nobody for a right.
@@ -22,10 +25,11 @@ const DELETED_AT_ONCE_MAX = 5_000
  * @returns whether there was such a conversation
  */
 export async function deleteConversation(
-  { queries, publish }: Pick<WriteScope, 'queries' | 'publish'>,
+  scope: WriteScope,
   tenant_id: string,
   conversation_id: string,
 ): Promise<boolean> {
+  const { queries, publish } = scope
   const isThis = and(eq(conversations.tenant_id, tenant_id), eq(conversations.id, conversation_id))
   const [conversation] = await queries
     .select({ id: conversations.id, last_seq: conversations.last_seq })
@@ -33,6 +37,11 @@ export async function deleteConversation(
     .where(isThis)
     .for('update')
   if (conversation === undefined) return false
+  const reports = await queries
+    .select({ id: message_reports.id })
+    .from(message_reports)
+    .where(and(eq(message_reports.tenant_id, tenant_id), eq(message_reports.conversation_id, conversation_id)))
+  await forgetAnswers(scope, tenant_id, [conversation_id, ...reports.map(({ id }) => id)])
   // Newest first, because a reply refers to an earlier message.
   for (let seq = conversation.last_seq; seq > 0; seq -= DELETED_AT_ONCE_MAX) {
     await queries

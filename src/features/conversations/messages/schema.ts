@@ -32,7 +32,10 @@ export const Message = Type.Object(
   {
     id: Type.String(),
     conversation_id: Type.String(),
-    seq: Type.Integer({ description: 'The number of the message in its conversation: from 1, without gaps.' }),
+    seq: Type.Integer({
+      description:
+        'The number of the message in its conversation: from 1, in the order of writing. Only the retention of the tenant leaves gaps.',
+    }),
     change: Type.Integer({
       description:
         'The number of its latest change in the conversation. Writes, edits and deletions of messages have the numbers 1, 2, 3 ...',

@@ -16,7 +16,7 @@ import { instant, isOneOf, tenantId, withinTenant } from '../../../kernel/databa
 import { conversations } from '../table.js'
 
 /**
- * The messages of a conversation, numbered from 1 without gaps. A deleted message keeps its position and its number, and
+ * The messages of a conversation, numbered from 1. A deleted message keeps its position and its number, and
  * loses its content.
  *
  * Each write, edit and deletion takes the next change number of the conversation. A message keeps the number of its creation
