@@ -27,6 +27,10 @@ export const Name = Line(200)
 export function Text(maxLength: number, description: string) {
   return Type.String({ minLength: 1, maxLength, pattern: '\\S', description })
 }
+/** A body with a reason that the audit keeps. Null is a request without a body. */
+export function OptionalReason(description: string) {
+  return Nullable(strictObject({ reason: Type.Optional(Text(500, description)) }))
+}
 export const Email = Type.String({ format: 'email', maxLength: 254 })
 export const Origin = Type.String({ pattern: '^https?://[^/?#@\\s]+$', maxLength: 300 })
 

@@ -40,7 +40,8 @@ const gateway = await startGateway({
   on: { ...test_database, database },
   env: { DATA_DIR, ALLOW_REGISTRATION: 'true' },
   more: async (app) => {
-    app.post('/test/breaks', { config: open(), schema: { operationId: 'breaks' } }, async () => {
+    const schema = { operationId: 'breaks', body: { type: 'object' } }
+    app.post('/test/breaks', { config: open(), schema }, async () => {
       throw new TypeError('broken')
     })
   },

@@ -39,3 +39,11 @@ t.test('401 403 a caller who may not call gets the same refusal with and without
     t.same(await send(headers, { reason: 'x' }), await send(headers))
   }
 })
+
+t.test('200 the reason of a disabled user is in the audit', async (t) => {
+  const operator = await world.bearer('operator')
+  const path = `/v1/platform/users/${world.ids.stranger}/disable`
+  t.equal((await ask(gateway, path, { headers: operator, body: { reason: 'left the company' } })).status, 200)
+  const [event] = await gateway.sql(`select changes from audit_events where action = 'user.disabled'`)
+  t.match(event?.changes, { reason: 'left the company' })
+})

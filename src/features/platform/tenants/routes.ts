@@ -1,12 +1,12 @@
 import { normaliseEmail } from '../../../kernel/credentials/email.js'
 import { Problem } from '../../../kernel/problems/problems.js'
-import { invalidField } from '../../../kernel/problems/validation.js'
 import { operator } from '../../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../../kernel/rest/pagination.js'
 import { problems, type Routes, strictObject } from '../../../kernel/rest/schemas.js'
 import type { Clock } from '../../../kernel/time/clock.js'
 import { Key, toResponse as toKeyResponse } from '../../keys/schema.js'
 import { checkOrigins } from '../../tenants/origins.js'
+import { checkFuture } from './future.js'
 import {
   Lockdown,
   LockdownReason,
@@ -194,11 +194,3 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
   )
 }
 export default platformTenants
-
-const CENTURY_MS = 100 * 366 * 86_400_000
-
-function checkFuture(instant: string, pointer: string, clock: Clock): void {
-  const at_ms = Date.parse(instant)
-  if (at_ms > clock() && at_ms < clock() + CENTURY_MS) return
-  throw invalidField(pointer, 'must be in the future, and within a century')
-}

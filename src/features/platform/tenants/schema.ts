@@ -1,6 +1,15 @@
 import { type Static, Type } from 'typebox'
 import type { TenantRow } from '../../../kernel/identity/tenants-table.js'
-import { Email, Instant, Name, Nullable, strictObject, Text, Uuid } from '../../../kernel/rest/schemas.js'
+import {
+  Email,
+  Instant,
+  Name,
+  Nullable,
+  OptionalReason,
+  strictObject,
+  Text,
+  Uuid,
+} from '../../../kernel/rest/schemas.js'
 import { NewTenant } from '../../tenants/schema.js'
 
 export const TenantIdParams = strictObject({ id: Uuid })
@@ -33,10 +42,7 @@ export const Suspension = strictObject({
   until: Type.Optional(Instant),
 })
 
-/** Null is a request without a body. */
-export const LockdownReason = Nullable(
-  strictObject({ reason: Type.Optional(Text(500, 'Why the tenant is locked down. The audit keeps it.')) }),
-)
+export const LockdownReason = OptionalReason('Why the tenant is locked down. The audit keeps it.')
 
 /** How much a lockdown ended. */
 export const Lockdown = Type.Object({

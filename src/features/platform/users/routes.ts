@@ -4,7 +4,7 @@ import { Problem } from '../../../kernel/problems/problems.js'
 import { operator } from '../../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../../kernel/rest/pagination.js'
 import { NoContent, problems, type Routes, strictObject } from '../../../kernel/rest/schemas.js'
-import { NewUser, toResponse, User, UserParams, UserWithMemberships } from './schema.js'
+import { DisablingReason, NewUser, toResponse, User, UserParams, UserWithMemberships } from './schema.js'
 
 const tags = ['platform']
 
@@ -64,11 +64,14 @@ const platformUsers: Routes<{ readonly passwords: Passwords }> = async (app, { p
         summary: 'Disable a user and end every session at once',
         tags,
         params: UserParams,
+        body: DisablingReason,
         response: { 200: User, ...problems('not_found', 'last_operator') },
       },
     },
     async (request) =>
-      request.platform_store.write('user.disabled', (store) => store.platform_users.disable(request.params.id)),
+      request.platform_store.write('user.disabled', (store) =>
+        store.platform_users.disable(request.params.id, request.body?.reason),
+      ),
   )
 
   app.get(

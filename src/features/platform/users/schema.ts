@@ -1,9 +1,11 @@
 import { type Static, Type } from 'typebox'
 import type { UserRecord } from '../../../kernel/identity/user-record.js'
 import type { RoleFact } from '../../../kernel/permissions/roles.js'
-import { Email, Name, Nullable, strictObject, Uuid } from '../../../kernel/rest/schemas.js'
+import { Email, Name, Nullable, OptionalReason, strictObject, Uuid } from '../../../kernel/rest/schemas.js'
 
 export const UserParams = strictObject({ id: Uuid })
+
+export const DisablingReason = OptionalReason('Why the user is disabled. The audit keeps it.')
 
 export const NewUser = strictObject({
   email: Email,

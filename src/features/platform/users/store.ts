@@ -35,7 +35,7 @@ export class PlatformUsersWriter extends PlatformUsersReader {
    * Disables a user and ends every session. The next request with a token of the user is refused.
    * @throws Problem `not_found`, `last_operator`
    */
-  async disable(id: string): Promise<UserRecord> {
+  async disable(id: string, reason?: string): Promise<UserRecord> {
     await lockOperators(this.scope, ['platform:users:manage'])
     const before = await getUser(this.scope, id)
     if (before.disabled_at !== null) {
@@ -45,7 +45,7 @@ export class PlatformUsersWriter extends PlatformUsersReader {
     await this.scope.queries.update(users).set({ disabled_at: this.scope.now }).where(eq(users.id, id))
     if ((await this.privilegesOf(id)) !== undefined) await checkOneOperatorStays(this.scope)
     await revokeSessionsOf(this.scope, eq(users.id, id), 'user_disabled')
-    this.recordChange(before, { before: { disabled_at: null }, after: { disabled_at: this.scope.now } })
+    this.recordChange(before, { before: { disabled_at: null }, after: { disabled_at: this.scope.now }, reason })
     return getUser(this.scope, id)
   }
 
