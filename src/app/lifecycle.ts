@@ -91,10 +91,11 @@ export const LIFECYCLE: readonly Stage[] = [
         'Refuses parameters with characters that PostgreSQL cannot store, and a body that the route does not take.',
     },
     place: 'Anywhere: no other stage has this hook.',
-    install: (app) => {
-      app.addHook('preValidation', checkParameters)
-      app.addHook('preValidation', checkUndeclaredBody)
-    },
+    install: (app) =>
+      void app.addHook('preValidation', async (request) => {
+        checkParameters(request)
+        checkUndeclaredBody(request)
+      }),
   },
   {
     name: 'observation',

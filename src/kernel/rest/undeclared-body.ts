@@ -8,7 +8,7 @@ import { assertValid } from '../problems/validation.js'
  *
  * @throws Problem `validation_failed`
  */
-export async function checkUndeclaredBody({ body, params, routeOptions }: FastifyRequest): Promise<void> {
+export function checkUndeclaredBody({ body, params, routeOptions }: FastifyRequest): void {
   if (body === undefined || body === null) return
   if (routeOptions.schema?.body !== undefined || '*' in (params as object)) return
   const fields = typeof body === 'object' && !Array.isArray(body) ? Object.keys(body) : undefined

@@ -30,7 +30,7 @@ export function routable({ url = '/' }: Pick<IncomingMessage, 'url'>): string {
  *
  * @throws Problem `not_found`, `validation_failed`
  */
-export async function checkParameters(request: FastifyRequest): Promise<void> {
+export function checkParameters(request: FastifyRequest): void {
   const { '*': _forwarded, ...parameters } = request.params as Record<string, string>
   if (!Object.values(parameters).every(isStorable)) throw new Problem('not_found')
   const errors = Object.entries(request.query as Record<string, unknown>)

@@ -8,7 +8,7 @@ import { until } from '../../helpers/until.js'
 
 const gateway = await startGateway({
   more: async (app) => {
-    const route = (operationId: string) => ({ config: open(), schema: { operationId }, bodyLimit: 262_144 })
+    const route = (operationId: string) => ({ config: open(), schema: { operationId, body: {} }, bodyLimit: 262_144 })
     app.post('/broken/at-once', route('atOnce'), () => {
       throw new TypeError('ours, at once')
     })

@@ -68,7 +68,7 @@ t.test('the metrics cover requests by route template, refusals by code, budgets,
 t.test('no label holds a value that a caller chose, or a tenant, a key or a user', async (t) => {
   const names = [...(await samples()).keys()].filter((name) => name.startsWith('gatehouse_'))
   const labels = new Set(names.flatMap((name) => [...name.matchAll(/[{,]([a-z_]+)=/g)].map(([, label]) => label)))
-  t.same([...labels].sort(), ['budget', 'code', 'le', 'method', 'route', 'state', 'status'])
+  t.same([...labels].sort(), ['budget', 'code', 'kind', 'le', 'method', 'route', 'state', 'status'])
   const text = names.join('\n')
   for (const secret of [acme.id, acme.key.slice(4, 16), world.ids.agent, 'nowhere', 'of-somebody', 'ACMEMARK', '%']) {
     t.notOk(text.includes(secret), secret)

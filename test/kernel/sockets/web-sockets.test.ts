@@ -19,7 +19,7 @@ const gateway = await startGateway({
       handler,
       wsHandler: (socket) => void socket.on('message', (data) => socket.send(data)),
     })
-    app.post('/echo', { config: open(), schema: { response: { 200: {} } } }, async (request) => request.body)
+    app.post('/echo', { config: open(), schema: { body: {}, response: { 200: {} } } }, async (request) => request.body)
   },
 })
 t.teardown(() => gateway.close())
