@@ -33,6 +33,19 @@ export async function ask(
   return { status: response.status, headers: response.headers, body: parsed(text), text }
 }
 
+/** A request that a loaded machine refuses this many times was not refused because of the load. */
+const TRIES_MAX = 20
+
+/**
+ * Sends a request again while the gateway answers 503: of many concurrent requests, some wait too long for a lock if the
+ * machine is loaded. The gateway has changed nothing then.
+ */
+export async function untilDecided(send: () => Promise<Answer>): Promise<Answer> {
+  let answer = await send()
+  for (let tries = 1; answer.status === 503 && tries < TRIES_MAX; tries += 1) answer = await send()
+  return answer
+}
+
 /** Returns the first chunk of an event stream and cancels it, because the stream itself does not end. */
 async function firstEvents(response: Response): Promise<string> {
   const reader = response.body?.getReader()
