@@ -19,7 +19,7 @@ const WORKERS = 3
 const APART = /\/test\/(browser|foreign)\//
 /** They start processes, load the machine fully, or take long. Only --all runs them. */
 const SECOND_TIER =
-  /\/test\/(process\/|matrix\/next-request|guards\/fuzz|app\/http\/unread|features\/(auth\/(flood|timing|late-login)|management\/late-change|conversations\/stream\/storm|upstreams\/forward\/(hostile|interleaved|streams))\.)/
+  /\/test\/(process\/|matrix\/next-request|guards\/fuzz|app\/http\/unread|features\/(auth\/(flood|timing|late-login)|management\/(late-change|races)|conversations\/stream\/storm|upstreams\/forward\/(hostile|interleaved|streams))\.)/
 /** Their results cannot depend on the engine of the database: forwarding, connections, the text of the project, parts without rows. */
 const ENGINE_FREE =
   /\/test\/(runner|app\/(http|logging|openapi)|features\/(health|upstreams)|guards\/(commits|cors-headers|docs|features|kinds|layers|patterns)|kernel\/(config|credentials|feature|ids|jobs|live|metrics|permissions|problems|request|rest|sockets|time))[/.]/
