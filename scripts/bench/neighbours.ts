@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { Agent, request } from 'node:http'
+import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { Opened } from './opened.js'
@@ -33,7 +35,10 @@ interface Ask {
 interface Burst {
   readonly name: string
   readonly size: number
-  ask(number: number): Ask
+  /** Whether the first burst lasts until the end, so that there is no other one. */
+  readonly stays_open?: boolean
+  /** Sends one request of the burst, or something else that a client does once in each burst. */
+  act(number: number, stop: AbortSignal): Promise<unknown>
 }
 
 /** The p99 of one tenant while another one sends bursts, compared with its p99 without them. */
@@ -52,14 +57,14 @@ export const neighbours: Suite = {
       const other: Ask = { method: 'GET', path: '/v1/customers?limit=1', headers: world.neighbour }
       const send = (ask: Ask) => answer(gateway.url, agent, ask)
       await latencies(send, other, 1_000)
-      for (const burst of burstsOf(world).filter(({ name }) => name.includes(only))) {
+      for (const burst of burstsOf(world, send, gateway.url).filter(({ name }) => name.includes(only))) {
         const idle: number[] = []
         const busy: number[] = []
         for (let round = 0; round < rounds; round += 1) {
           signal.throwIfAborted()
           idle.push(...(await latencies(send, other, seconds * 1_000)))
           const stop = new AbortController()
-          const bursts = repeat(send, burst, stop.signal)
+          const bursts = repeat(burst, stop.signal)
           busy.push(...(await latencies(send, other, seconds * 1_000)))
           stop.abort()
           await bursts
@@ -80,7 +85,39 @@ export const neighbours: Suite = {
   },
 }
 
-function burstsOf({ integration, user, owner, customer_id, tenant_id }: World): readonly Burst[] {
+function burstsOf(world: World, send: (ask: Ask) => Promise<number>, url: string): readonly Burst[] {
+  const requests = requestsOf(world).map(({ ask, ...burst }) => ({
+    ...burst,
+    act: (number: number) => send(ask(number)),
+  }))
+  return [
+    ...requests,
+    {
+      name: '20,000 pipelined requests of 50 connections that read nothing',
+      size: 50,
+      stays_open: true,
+      act: (_number, stop) => pipeline(url, 400, stop),
+    },
+  ]
+}
+
+/** Sends many requests in one packet, and reads nothing until the end. */
+async function pipeline(url: string, requests: number, stop: AbortSignal): Promise<void> {
+  const { hostname, port } = new URL(url)
+  const socket = connect(Number(port), hostname).pause()
+  socket.on('error', () => undefined)
+  socket.write('GET /openapi.json HTTP/1.1\r\nHost: gateway\r\n\r\n'.repeat(requests))
+  if (!stop.aborted) await once(stop, 'abort')
+  socket.destroy()
+}
+
+interface Requests {
+  readonly name: string
+  readonly size: number
+  ask(number: number): Ask
+}
+
+function requestsOf({ integration, user, owner, customer_id, tenant_id }: World): readonly Requests[] {
   const json = { 'content-type': 'application/json' }
   const members = `/v1/tenants/${tenant_id}/members`
   const read = (path: string) => () => ({ method: 'GET', path, headers: integration })
@@ -121,10 +158,11 @@ function burstsOf({ integration, user, owner, customer_id, tenant_id }: World): 
 }
 
 /** Sends bursts until the signal, and waits for their responses. */
-async function repeat(send: (ask: Ask) => Promise<number>, { size, ask }: Burst, stop: AbortSignal): Promise<void> {
+async function repeat({ size, act, stays_open }: Burst, stop: AbortSignal): Promise<void> {
   const running: Promise<unknown>[] = []
-  while (!stop.aborted) {
-    for (let number = 0; number < size; number += 1) running.push(send(ask(number)).catch(() => undefined))
+  for (let burst = 0; !stop.aborted; burst += 1) {
+    if (burst === 0 || !stays_open)
+      for (let number = 0; number < size; number += 1) running.push(act(number, stop).catch(() => undefined))
     await sleep(BURST_MS, undefined, { signal: stop }).catch(() => undefined)
   }
   await Promise.all(running)
