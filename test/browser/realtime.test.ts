@@ -34,7 +34,7 @@ interface Chat {
 }
 
 t.test('the browser client has at most 20 lines', async (t) => {
-  t.match(CLIENT, /^async function listen\(url, headers, on, after = 0\) \{$/m)
+  t.match(CLIENT, /^async function listen\(url, headers, on, changed_after = 0\) \{$/m)
   t.ok(CLIENT.split('\n').length <= 20, `${CLIENT.split('\n').length} lines`)
 })
 
