@@ -61,6 +61,9 @@ const HINTS: Record<string, string> = {
   PUBLIC_URL: 'must be an origin such as https://api.example.com, without a path',
 }
 
+/** A copy, because env-schema changes the schema. One copy for all calls, because a schema is compiled once for each object. */
+const SCHEMA = structuredClone(EnvironmentSchema)
+
 /**
  * Reads and checks the environment.
  *
@@ -77,7 +80,7 @@ export function readEnvironment(variables: NodeJS.ProcessEnv = process.env): Env
     }
   }
   try {
-    return envSchema<Environment>({ schema: structuredClone(EnvironmentSchema), data: given, env: false })
+    return envSchema<Environment>({ schema: SCHEMA, data: given, env: false })
   } catch (error) {
     throw new ConfigurationError(describe(error))
   }
