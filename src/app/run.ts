@@ -37,6 +37,7 @@ export async function runGateway(config: Config, secrets: Secrets | (() => Promi
   const database = await openDatabase(config.storage, (error) =>
     logger.warn({ err: error }, 'database connection lost'),
   )
+  let opened: FastifyInstance | undefined
   try {
     await checkPreconditions(database)
     let is_draining = false
@@ -49,6 +50,7 @@ export async function runGateway(config: Config, secrets: Secrets | (() => Promi
       isDraining: () => is_draining,
       upstreams,
     })
+    opened = app
     if (config.redis_url !== undefined) {
       app.log.warn('REDIS_URL has no effect in this release: each replica counts budgets in its own memory')
     }
@@ -73,6 +75,8 @@ export async function runGateway(config: Config, secrets: Secrets | (() => Promi
     if (upstreams !== undefined) process.on('SIGHUP', () => reloadUpstreams(upstreams, app.log))
     if (demo !== undefined) process.stdout.write(demoCommands(demo, await accessOf(app, demo)))
   } catch (error) {
+    // Its jobs and its metrics would keep the process running.
+    await opened?.close()
     await database.close()
     throw error
   }

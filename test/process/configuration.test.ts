@@ -4,6 +4,7 @@ import {
   demoFolder,
   FILE_MS_MAX,
   type Finished,
+  freePort,
   scratchFolder,
   startGatewayProcess,
   startScript,
@@ -65,8 +66,14 @@ t.test('a system error at the start is one line on stderr', async (t) => {
   t.equal(unreachable.stderr, 'gatehouse: connect ECONNREFUSED 127.0.0.1:1\n')
 
   const gateway = await startGatewayProcess(t, { DATA_DIR: await demoFolder(t) })
-  const taken = await startScript(t, 'src/main', [], { DATA_DIR: await demoFolder(t), PORT: gateway.port }).exit
+  // The server of the metrics and the jobs run already. They must not keep the process running.
+  const taken = await startScript(t, 'src/main', [], {
+    DATA_DIR: await demoFolder(t),
+    PORT: gateway.port,
+    METRICS_PORT: await freePort(),
+  }).exit
   t.equal(taken.code, 1)
+  t.notMatch(taken.stdout, '"level":"error"')
   t.match(
     taken.stderr,
     /^gatehouse: listen EADDRINUSE: [^\n]+:\d+; stop the process that listens there, or set another PORT[^\n]+\n$/,
