@@ -45,7 +45,7 @@ export function userExamples(gateway: TestGateway, world: World, side: Side): Ex
 
   const offered = async (action: Action): Promise<Example> => {
     const { id, headers } = await signedIn(gateway, world)
-    await own.store.write('member.added', (store) => store.members.add({ user_id: id }, ['Agent'], BUILT_IN_SCOPES))
+    await own.store.write('member.added', (store) => store.members.add(id, ['Agent'], BUILT_IN_SCOPES))
     const event = { action, actor_kind: 'user', actor_id: id, target_kind: 'member', target_id: id } as const
     return { headers, params: { tenant_id: own.id }, event: { ...event, tenant_id: own.id } }
   }

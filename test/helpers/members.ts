@@ -17,7 +17,7 @@ export async function acceptMembership({ stores }: Stores, tenant_id: string, us
 export async function addMember(gateway: Stores, tenant_id: string, user_id: string, roles: readonly string[]) {
   await gateway.stores
     .tenant(tenant_id, () => TEST)
-    .write('member.added', (store) => store.members.add({ user_id }, roles, BUILT_IN_SCOPES))
+    .write('member.added', (store) => store.members.add(user_id, roles, BUILT_IN_SCOPES))
   await acceptMembership(gateway, tenant_id, user_id)
 }
 

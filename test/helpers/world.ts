@@ -135,9 +135,7 @@ async function makePeople({ stores, sql }: TestGateway) {
   const globex = await createTenant('Globex GLOBEXMARK', ids.other_owner)
   const acme_store = stores.tenant(acme.id, () => TEST)
   for (const [person, role] of Object.entries(ROLE_OF) as [Person, string][]) {
-    await acme_store.write('member.added', (store) =>
-      store.members.add({ user_id: ids[person] }, [role], BUILT_IN_SCOPES),
-    )
+    await acme_store.write('member.added', (store) => store.members.add(ids[person], [role], BUILT_IN_SCOPES))
     if (person !== 'pending') await acceptMembership({ stores }, acme.id, ids[person])
   }
   await sql(`update memberships set state = 'disabled' where user_id = '${ids.disabled}'`)

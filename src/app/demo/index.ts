@@ -82,7 +82,7 @@ async function seed(stores: Stores, platform: PlatformStore, public_url: string)
     [agent.id, 'Agent'],
     [analyst.id, 'Analyst'],
   ] as const) {
-    await store.write('member.added', (writers) => writers.members.add({ user_id }, [role], BUILT_IN_SCOPES))
+    await store.write('member.added', (writers) => writers.members.add(user_id, [role], BUILT_IN_SCOPES))
     await platform.write('member.accepted', (writers) =>
       writers.own_memberships.accept(acme.id, user_id, BUILT_IN_SCOPES),
     )

@@ -1,4 +1,3 @@
-import { normaliseEmail } from '../../kernel/credentials/email.js'
 import type { ScopesNow } from '../../kernel/permissions/scope-catalogue.js'
 import { member } from '../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../kernel/rest/pagination.js'
@@ -40,7 +39,7 @@ const members: Routes<MembersOptions> = async (app, { scopesNow }) => {
         operationId: 'addMember',
         summary: 'Add an existing user as a member, who must accept it',
         description:
-          'The membership is pending until the user accepts it with POST /v1/me/memberships/{tenant_id}/accept. Until then it gives no right, and the response does not contain the email and the name of the user.',
+          'The membership is pending until the user accepts it with POST /v1/me/memberships/{tenant_id}/accept. Until then it gives no right, and the response does not contain the email and the name of the user. Somebody whose email you know gets an invitation.',
         tags,
         params: TenantParams,
         body: NewMember,
@@ -51,10 +50,9 @@ const members: Routes<MembersOptions> = async (app, { scopesNow }) => {
       },
     },
     async (request, reply) => {
-      const { email, user_id, roles } = request.body
-      const who = user_id === undefined ? { email: normaliseEmail(email ?? '') } : { user_id }
+      const { user_id, roles } = request.body
       const added = await request.tenant_store.write('member.added', (store) =>
-        store.members.add(who, roles, scopesNow()),
+        store.members.add(user_id, roles, scopesNow()),
       )
       return reply.code(201).send(added)
     },

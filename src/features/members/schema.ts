@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import { RoleNames } from '../../kernel/rest/role-names.js'
-import { Email, Nullable, strictObject, TenantParams, Uuid } from '../../kernel/rest/schemas.js'
+import { Nullable, strictObject, TenantParams, Uuid } from '../../kernel/rest/schemas.js'
 
 export const MemberParams = strictObject({ ...TenantParams.properties, user_id: Uuid })
 
@@ -18,13 +18,8 @@ export const Member = Type.Object(
   { $id: 'Member' },
 )
 
-export const NewMember = strictObject(
-  { email: Type.Optional(Email), user_id: Type.Optional(Uuid), roles: RoleNames },
-  {
-    oneOf: [{ required: ['email'] }, { required: ['user_id'] }],
-    description: 'The email or the user_id of an existing user.',
-  },
-)
+/** By id only. The response for an email would tell anybody who may make a tenant whether that email has a user. */
+export const NewMember = strictObject({ user_id: Uuid, roles: RoleNames })
 
 export const MemberChange = strictObject(
   {

@@ -90,13 +90,9 @@ export class MembersWriter extends MembersReader {
    * Adds an existing user as a pending member. The user accepts or declines; see `OwnMembershipsWriter`.
    * @throws Problem `not_found`, `email_unverified`, `already_exists`, `privilege_escalation`, `limit_reached`
    */
-  async add(
-    who: { email?: string; user_id?: string },
-    role_names: readonly string[],
-    catalogue: ScopeCatalogue,
-  ): Promise<MemberRecord> {
+  async add(wanted_id: string, role_names: readonly string[], catalogue: ScopeCatalogue): Promise<MemberRecord> {
     const actor = await lockActor(this.scope, this.tenant_id, ['users:manage'])
-    const user_id = await this.findUser(who)
+    const user_id = await this.findUser(wanted_id)
     const wanted = await namedRoles(this.scope, this.tenant_id, role_names)
     checkGrant(actor, wanted, catalogue)
     const [members] = await this.scope.queries
@@ -120,8 +116,7 @@ export class MembersWriter extends MembersReader {
     if (added.length === 0) throw new Problem('already_exists', { members: { conflicting_field: 'user_id' } })
     await this.giveRoles(user_id, wanted)
     const record = await this.get(user_id)
-    const revoked = await revokeOpenInvitations(this.scope, this.tenant_id, who.email)
-    this.recordChange(record, { after: { state: record.state, roles: record.roles }, ...revoked })
+    this.recordChange(record, { after: { state: record.state, roles: record.roles } })
     return record
   }
 
@@ -189,14 +184,15 @@ export class MembersWriter extends MembersReader {
     this.recordChange(before, { before: { state: before.state, roles: before.roles }, ...revoked })
   }
 
-  private async findUser({ email, user_id }: { email?: string; user_id?: string }): Promise<string> {
+  private async findUser(user_id: string): Promise<string> {
     const rows = await this.scope.queries.execute<{ id: string; is_verified: boolean }>(
-      user_id === undefined
-        ? sql`select * from find_user_by_email(${email ?? ''})`
-        : sql`select * from find_user_by_id(${user_id}::uuid)`,
+      sql`select * from find_user_by_id(${user_id}::uuid)`,
     )
     const [user] = rows as unknown as { id: string; is_verified: boolean }[]
-    if (user === undefined) throw new Problem('not_found', { detail: 'No active user has this email or id.' })
+    if (user === undefined)
+      throw new Problem('not_found', {
+        detail: 'No active user has this id. Send an invitation to somebody whose email you know.',
+      })
     if (!user.is_verified) throw new Problem('email_unverified')
     return user.id
   }

@@ -96,7 +96,7 @@ const BY_USER: Record<string, (user: { id: string; email: string }) => Promise<S
     return ['POST', `/v1/invitations/${mail.token()}/accept`]
   },
   async acceptMembership({ id }) {
-    await acme.store.write('member.added', (store) => store.members.add({ user_id: id }, ['Agent'], BUILT_IN_SCOPES))
+    await acme.store.write('member.added', (store) => store.members.add(id, ['Agent'], BUILT_IN_SCOPES))
     return ['POST', `/v1/me/memberships/${acme.id}/accept`]
   },
 }

@@ -81,7 +81,7 @@ t.test('204 a declined membership is deleted, and the tenant can offer it again'
   t.equal((await respond(tenant_id, 'decline', user)).status, 204)
   t.match(await respond(tenant_id, 'accept', user), missing)
   t.match(await ask(gateway, `${path}/members/${user.id}`, { headers: owner.headers }), missing)
-  const again = { headers: owner.headers, body: { email: user.email, roles: [] } }
+  const again = { headers: owner.headers, body: { user_id: user.id, roles: [] } }
   t.match(await ask(gateway, `${path}/members`, again), { status: 201, body: { state: 'pending', email: null } })
 })
 
