@@ -38,7 +38,7 @@ const TRIES_MAX = 20
 
 /**
  * Sends a request again while the gateway answers 503: of many concurrent requests, some wait too long for a lock if the
- * machine is loaded. The gateway has changed nothing then.
+ * machine is loaded. The gateway has changed nothing then, unless the deadline of the handler has passed.
  */
 export async function untilDecided(send: () => Promise<Answer>): Promise<Answer> {
   let answer = await send()

@@ -75,7 +75,9 @@ const ENDERS: readonly ((user: { id: string }) => Promise<() => Promise<unknown>
   async ({ id }) => {
     const mail = linkMail()
     await world.platform.write('user.password_reset_sent', (store) => store.password_resets.issue(id, mail))
-    await change({}, 'PUT', `/v1/auth/password-resets/${mail.token()}`, { password: NEW })
+    // 404 after a 503 of the deadline, which does not stop the change. If there was no change, the logins stay alive.
+    const reset = await send(oneOf(replicas), {}, 'PUT', `/v1/auth/password-resets/${mail.token()}`, { password: NEW })
+    if (reset.status !== 204 && reset.status !== 404) throw new Error(reset.text)
     return async () => undefined
   },
 ]
@@ -164,7 +166,8 @@ t.test('nothing that a member does or offers is in the audit after the end of th
       ({ action, actor_id }) => actor_id === world.ids.owner && /^member\.(updated|removed)$/.test(String(action)),
     )
     for (const [position, { action, actor_id }] of events.entries()) {
-      if (actor_id === admin.id) seen[position < ended_at ? 'before' : 'after'] += 1
+      // Refusals are in the audit too, some seconds later.
+      if (actor_id === admin.id && action !== 'request.refused') seen[position < ended_at ? 'before' : 'after'] += 1
       if (actor_id === guest.id && action === 'member.accepted' && position > ended_at) seen.accepted_late += 1
     }
   }
