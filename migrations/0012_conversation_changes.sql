@@ -38,5 +38,31 @@ ALTER TABLE "messages" ADD CONSTRAINT "messages_reply_to_fkey" FOREIGN KEY ("ten
 CREATE INDEX "conversations_created_at_index" ON "conversations" USING btree ("tenant_id","created_at","id");--> statement-breakpoint
 ALTER TABLE "messages" ADD CONSTRAINT "messages_change_check" CHECK ("messages"."seq" <= "messages"."created_change" and "messages"."created_change" <= "messages"."change");--> statement-breakpoint
 ALTER TABLE "conversations" ADD CONSTRAINT "conversations_last_change_check" CHECK ("conversations"."last_change" >= "conversations"."last_seq");--> statement-breakpoint
--- A conversation can be deleted for good. The rows that belong to it go with it, by their foreign keys.
-GRANT DELETE ON "conversations", "messages" TO gatehouse_tenant;
+-- Deletes the newest messages of a conversation of the bound tenant, and the conversation itself when it has no message left:
+-- then the rows that belong to it go with it, by their foreign keys. Returns whether the conversation is deleted. The tenant
+-- role cannot delete a message in another way, or change when it was written, so a flaw in the gateway cannot either.
+CREATE FUNCTION delete_conversation(wanted uuid, rows_max integer) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+  tenant uuid := current_tenant_id();
+  deleted integer;
+BEGIN
+  -- Newest first, because a reply refers to an earlier message.
+  DELETE FROM messages m WHERE m.tenant_id = tenant AND m.conversation_id = wanted
+    AND m.seq IN (SELECT n.seq FROM messages n WHERE n.tenant_id = tenant AND n.conversation_id = wanted
+      ORDER BY n.seq DESC LIMIT rows_max);
+  GET DIAGNOSTICS deleted = ROW_COUNT;
+  IF deleted = rows_max THEN
+    RETURN false;
+  END IF;
+  DELETE FROM conversations c WHERE c.tenant_id = tenant AND c.id = wanted;
+  RETURN true;
+END $$;--> statement-breakpoint
+-- With the temporary schema last: a caller's temporary table must not stand in for ours.
+DO $$
+BEGIN
+  EXECUTE format('ALTER FUNCTION delete_conversation(uuid, integer) SET search_path = %I, pg_temp', current_schema());
+END $$;--> statement-breakpoint
+REVOKE EXECUTE ON FUNCTION delete_conversation(uuid, integer) FROM PUBLIC;--> statement-breakpoint
+GRANT EXECUTE ON FUNCTION delete_conversation(uuid, integer) TO gatehouse_tenant;--> statement-breakpoint
+REVOKE UPDATE ON messages FROM gatehouse_tenant;--> statement-breakpoint
+GRANT UPDATE (content, edited_at, deleted_at, change) ON messages TO gatehouse_tenant;

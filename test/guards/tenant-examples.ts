@@ -43,7 +43,7 @@ export function tenantExamples(gateway: TestGateway, world: World, side: Side): 
 
     listMembers: read(here),
     addMember: async () => {
-      const { id, email } = await makeUser(gateway, world)
+      const { id } = await makeUser(gateway, world)
       const event = {
         ...as_user,
         action: 'member.added',
@@ -51,7 +51,7 @@ export function tenantExamples(gateway: TestGateway, world: World, side: Side): 
         target_id: id,
         tenant_id: own.id,
       } as const
-      return { headers: await world.bearer(owner), params: here, body: { email, roles: ['Agent'] }, event }
+      return { headers: await world.bearer(owner), params: here, body: { user_id: id, roles: ['Agent'] }, event }
     },
     updateMember: async () => {
       const user_id = await makeMember(gateway, world, side)

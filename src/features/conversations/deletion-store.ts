@@ -1,10 +1,9 @@
-import { and, eq, gt, lte } from 'drizzle-orm'
+import { and, eq, sql } from 'drizzle-orm'
 import { Problem } from '../../kernel/problems/problems.js'
 import { assertIfMatch } from '../../kernel/rest/etag.js'
 import { forgetAnswers } from '../../kernel/store/idempotency-records.js'
 import type { WriteScope } from '../../kernel/store/unit-of-work.js'
 import type { Caller } from './caller.js'
-import { messages } from './messages/table.js'
 import { message_reports } from './reports/table.js'
 import { ConversationsWriter } from './store.js'
 import { conversations } from './table.js'
@@ -31,31 +30,20 @@ export async function deleteConversation(
 ): Promise<boolean> {
   const { queries, publish } = scope
   const isThis = and(eq(conversations.tenant_id, tenant_id), eq(conversations.id, conversation_id))
-  const [conversation] = await queries
-    .select({ id: conversations.id, last_seq: conversations.last_seq })
-    .from(conversations)
-    .where(isThis)
-    .for('update')
+  const [conversation] = await queries.select({ id: conversations.id }).from(conversations).where(isThis).for('update')
   if (conversation === undefined) return false
   const reports = await queries
     .select({ id: message_reports.id })
     .from(message_reports)
     .where(and(eq(message_reports.tenant_id, tenant_id), eq(message_reports.conversation_id, conversation_id)))
   await forgetAnswers(scope, tenant_id, [conversation_id, ...reports.map(({ id }) => id)])
-  // Newest first, because a reply refers to an earlier message.
-  for (let seq = conversation.last_seq; seq > 0; seq -= DELETED_AT_ONCE_MAX) {
-    await queries
-      .delete(messages)
-      .where(
-        and(
-          eq(messages.tenant_id, tenant_id),
-          eq(messages.conversation_id, conversation_id),
-          lte(messages.seq, seq),
-          gt(messages.seq, seq - DELETED_AT_ONCE_MAX),
-        ),
-      )
+  let is_deleted = false
+  while (!is_deleted) {
+    const rows = await queries.execute<{ is_deleted: boolean }>(
+      sql`select delete_conversation(${conversation_id}::uuid, ${DELETED_AT_ONCE_MAX}) as is_deleted`,
+    )
+    is_deleted = (rows as unknown as { is_deleted: boolean }[])[0]?.is_deleted !== false
   }
-  await queries.delete(conversations).where(isThis)
   publish({ kind: 'rights_changed', tenant_id, user_id: null, conversation_id: conversation.id })
   return true
 }

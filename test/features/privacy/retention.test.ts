@@ -86,6 +86,9 @@ t.test(
   async (t) => {
     for (const text of [
       `update tenants set retention_from = null where id = '${acme.id}'`,
+      'delete from messages',
+      'delete from conversations',
+      `update messages set created_at = '2020-01-01'`,
       'delete from usage_hours',
       'delete from audit_links',
       'update audit_links set digest = hash',
