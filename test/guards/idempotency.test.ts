@@ -115,5 +115,6 @@ function anotherBody(body: unknown): unknown {
   if (typeof given.name === 'string') return { ...given, name: `${given.name} too` }
   if (typeof given.email === 'string') return { ...given, email: `too-${given.email}` }
   if (typeof given.overlap_seconds === 'number') return { ...given, overlap_seconds: given.overlap_seconds + 1 }
+  if (Array.isArray(given.roles)) return { ...given, roles: [] }
   return undefined
 }
