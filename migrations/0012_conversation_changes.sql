@@ -44,12 +44,13 @@ ALTER TABLE "conversations" ADD CONSTRAINT "conversations_last_change_check" CHE
 CREATE FUNCTION delete_conversation(wanted uuid, rows_max integer) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
   tenant uuid := current_tenant_id();
+  first_seq integer := (SELECT min(n.seq) FROM (SELECT m.seq FROM messages m
+    WHERE m.tenant_id = tenant AND m.conversation_id = wanted ORDER BY m.seq DESC LIMIT rows_max) n);
   deleted integer;
 BEGIN
-  -- Newest first, because a reply refers to an earlier message.
-  DELETE FROM messages m WHERE m.tenant_id = tenant AND m.conversation_id = wanted
-    AND m.seq IN (SELECT n.seq FROM messages n WHERE n.tenant_id = tenant AND n.conversation_id = wanted
-      ORDER BY n.seq DESC LIMIT rows_max);
+  -- Newest first, because a reply refers to an earlier message. By a range: a list of numbers would be compared with every
+  -- message of the conversation, if the planner has no statistics.
+  DELETE FROM messages m WHERE m.tenant_id = tenant AND m.conversation_id = wanted AND m.seq >= first_seq;
   GET DIAGNOSTICS deleted = ROW_COUNT;
   IF deleted = rows_max THEN
     RETURN false;

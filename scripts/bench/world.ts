@@ -56,9 +56,7 @@ export async function buildWorld({ gateway_url, owner_url }: Scratch, url: strin
     const acme = await createTenant('Acme', owner_id)
     const globex = await createTenant('Globex', owner_id)
     const store = stores.tenant(acme['x-tenant-id'], () => BENCH)
-    await store.write('member.added', (writers) =>
-      writers.members.add(agent_id, ['Agent'], BUILT_IN_SCOPES),
-    )
+    await store.write('member.added', (writers) => writers.members.add(agent_id, ['Agent'], BUILT_IN_SCOPES))
     await platform.write('member.accepted', (writers) =>
       writers.own_memberships.accept(acme['x-tenant-id'], agent_id, BUILT_IN_SCOPES),
     )

@@ -119,6 +119,9 @@ async function costOf(operation: Operation, body?: string): Promise<number> {
 t.test(`no open operation costs more than ${CPU_MS_MAX} ms of CPU, whatever its body`, async (t) => {
   const operations = await openOperations()
   t.ok(operations.length > 10)
+  // The first requests also pay for the compilation of what all of them run.
+  const first = operations.find(({ method }) => method !== 'GET') as Operation
+  for (const body of BODY_BYTES.flatMap(expensiveBodies)) await costOf(first, body)
   for (const operation of operations) {
     const has_body = operation.method !== 'GET'
     const bodies = has_body ? BODY_BYTES.flatMap(expensiveBodies) : [undefined]
