@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
 import { parseArgs } from 'node:util'
-import { openStores } from '../src/app/composition/stores.js'
+import { openStores, type PlatformStore } from '../src/app/composition/stores.js'
 import { ALL_PRIVILEGES } from '../src/contract/scopes.js'
 import { ConfigurationError, readEnvironment } from '../src/kernel/config/env.js'
 import { generateSigningKeys } from '../src/kernel/config/secrets.js'
@@ -66,18 +66,26 @@ async function create(given_email: string, given_name: string | undefined): Prom
         store.users.create({ email, name, password_hash, is_verified: true }),
       )
       if (made === undefined) throw new ConfigurationError(`another process created ${email} at the same time`)
-      await platform.write('operator.created', (store) => store.operators.appoint(made.id, ALL_PRIVILEGES))
+      await appoint(platform, made.id)
       console.log(`${email} is a user now, and an operator with every privilege`)
       return
     }
     const is_right = await passwords.verify(password, known.password_hash)
     if (!is_right) throw new ConfigurationError(`${email} exists, and this is not their password: nothing was changed`)
     if (known.disabled_at !== null) throw new ConfigurationError(`${email} is disabled: nothing was changed`)
-    await platform.write('operator.created', (store) => store.operators.appoint(known.id, ALL_PRIVILEGES))
+    if (known.is_operator) {
+      await platform.write('operator.updated', (store) => store.operators.update(known.id, ALL_PRIVILEGES))
+    } else await appoint(platform, known.id)
     console.log(`${email} is an operator with every privilege`)
   } finally {
     await database.close()
   }
+}
+
+/** Makes a user an operator. The password of the user, which the command has verified, is the consent. */
+async function appoint(platform: PlatformStore, user_id: string): Promise<void> {
+  await platform.write('operator.offered', (store) => store.operators.offer(user_id, ALL_PRIVILEGES))
+  await platform.write('operator.accepted', (store) => store.own_appointment.accept(user_id))
 }
 
 /** From OPERATOR_PASSWORD, from a person at a terminal, or from standard input: never from the arguments, which `ps` shows. */

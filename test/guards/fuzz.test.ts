@@ -20,6 +20,8 @@ const HASHING = [
     'declineInvitation',
     'acceptMembership',
     'declineMembership',
+    'acceptAppointment',
+    'declineAppointment',
     'endSession',
     'requestEmailVerification',
   ],

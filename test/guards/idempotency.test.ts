@@ -25,6 +25,8 @@ const NOT_CREATING: Readonly<Record<string, string>> = {
   declineInvitation: 'a link works once',
   acceptMembership: 'a pending membership is accepted once',
   declineMembership: 'a pending membership is declined once',
+  acceptAppointment: 'an offer is accepted once',
+  declineAppointment: 'an offer is declined once',
   resendInvitation: 'a newer link revokes the older one',
   explainAccess: 'it changes nothing',
   suspendTenant: 'it sets a state',

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Action } from '../../src/kernel/store/actions.js'
 import type { TestGateway } from '../helpers/gateway.js'
+import { makeOperator } from '../helpers/operators.js'
 import { PASSWORD, type World } from '../helpers/world.js'
 import { ownerOf, type Side } from './example-people.js'
 import { type Example, type Examples, makeUser } from './examples.js'
@@ -43,7 +44,7 @@ export function operatorExamples(gateway: TestGateway, world: World, side: Side)
   const onOperator = async (action: Action, body: unknown, is_one: boolean) => {
     const { id } = await makeUser(gateway, world)
     if (is_one) {
-      await world.platform.write('operator.created', (store) => store.operators.appoint(id, ['platform:users:view']))
+      await makeOperator(gateway, id, ['platform:users:view'])
     }
     return change(action, { kind: 'operator', id, tenant_id: null }, { user_id: id }, body)
   }
@@ -78,7 +79,7 @@ export function operatorExamples(gateway: TestGateway, world: World, side: Side)
       ),
     unlockUser: () => onUser('user.unlocked'),
     listOperators: read(),
-    appointOperator: () => onOperator('operator.created', { privileges: ['platform:users:view'] }, false),
+    appointOperator: () => onOperator('operator.offered', { privileges: ['platform:users:view'] }, false),
     dismissOperator: () => onOperator('operator.removed', undefined, true),
     getOverview: read(),
     getBusiestTenants: read(),

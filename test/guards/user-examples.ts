@@ -50,6 +50,13 @@ export function userExamples(gateway: TestGateway, world: World, side: Side): Ex
     return { headers, params: { tenant_id: own.id }, event: { ...event, tenant_id: own.id } }
   }
 
+  const appointed = async (action: Action): Promise<Example> => {
+    const { id, headers } = await signedIn(gateway, world)
+    await world.platform.write('operator.offered', (store) => store.operators.offer(id, ['platform:users:view']))
+    const event = { action, actor_kind: 'user', actor_id: id, target_kind: 'operator', target_id: id } as const
+    return { headers, event: { ...event, tenant_id: null } }
+  }
+
   return {
     requestPasswordReset: async () => {
       const { id, email } = await makeUser(gateway, world)
@@ -82,6 +89,8 @@ export function userExamples(gateway: TestGateway, world: World, side: Side): Ex
     declineInvitation: () => invited('invitation.declined'),
     acceptMembership: () => offered('member.accepted'),
     declineMembership: () => offered('member.declined'),
+    acceptAppointment: () => appointed('operator.accepted'),
+    declineAppointment: () => appointed('operator.declined'),
     createInvitation: async () => ({
       headers: await world.bearer(person),
       params: { tenant_id: own.id },

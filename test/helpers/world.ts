@@ -1,12 +1,12 @@
 import fastify from 'fastify'
 import { v7 as uuidv7 } from 'uuid'
-import { ALL_PRIVILEGES } from '../../src/contract/scopes.js'
 import { type AccessTokens, accessTokens } from '../../src/kernel/credentials/access-tokens.js'
 import { openPasswords } from '../../src/kernel/credentials/passwords.js'
 import { BUILT_IN_SCOPES } from '../../src/kernel/permissions/scope-catalogue.js'
 import { systemOrigin } from '../../src/kernel/store/audit-record.js'
 import type { TestGateway } from './gateway.js'
 import { acceptMembership } from './members.js'
+import { makeOperator } from './operators.js'
 import { ask } from './requests.js'
 import { isEmpty, snapshotOf } from './snapshot.js'
 
@@ -129,7 +129,7 @@ async function makePeople({ stores, sql }: TestGateway) {
     )
     ids[person] = made?.id as string
   }
-  await platform.write('operator.created', (store) => store.operators.appoint(ids.operator, ALL_PRIVILEGES))
+  await makeOperator({ stores }, ids.operator)
 
   const acme = await createTenant('Acme ACMEMARK', ids.owner)
   const globex = await createTenant('Globex GLOBEXMARK', ids.other_owner)

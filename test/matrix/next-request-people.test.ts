@@ -61,7 +61,10 @@ t.test('the removal and the appointment of an operator hold for the next request
   const { id, email } = await newUser()
   const path = `/v1/platform/operators/${id}`
   const body = { privileges: ['platform:tenants:view'] }
-  const appoint = () => change(operator, 'PUT', path, { body })
+  const appoint = async () => {
+    await change(operator, 'PUT', path, { body })
+    await change(headers, 'POST', '/v1/me/operator/accept')
+  }
   const headers = await logIn(email)
   await appoint()
   await eachInTurn(t, () => outcome('/v1/platform/tenants', headers), [

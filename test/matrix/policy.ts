@@ -55,6 +55,8 @@ export const POLICY: Readonly<Record<string, readonly CallerName[]>> = {
   declineInvitation: SIGNED_IN,
   acceptMembership: SIGNED_IN,
   declineMembership: SIGNED_IN,
+  acceptAppointment: SIGNED_IN,
+  declineAppointment: SIGNED_IN,
 
   listTenants: SIGNED_IN,
   createTenant: SIGNED_IN,

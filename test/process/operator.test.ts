@@ -73,6 +73,6 @@ t.test('200 the operator logs in and lists the users, and the audit holds the ch
   )
   t.same(
     events.map(({ action }) => action),
-    ['user.created', 'operator.created', 'operator.created'],
+    ['user.created', 'operator.offered', 'operator.accepted', 'operator.updated'],
   )
 })

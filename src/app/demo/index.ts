@@ -65,7 +65,8 @@ async function seed(stores: Stores, platform: PlatformStore, public_url: string)
     return { id: user.id, email, password }
   }
   const operator = await createUser('operator@gatehouse.example', 'Olivia Operator')
-  await platform.write('operator.created', (store) => store.operators.appoint(operator.id, ALL_PRIVILEGES))
+  await platform.write('operator.offered', (store) => store.operators.offer(operator.id, ALL_PRIVILEGES))
+  await platform.write('operator.accepted', (store) => store.own_appointment.accept(operator.id))
   const owner = await createUser('owner@acme.example', 'Anna Owner')
   const agent = await createUser('agent@acme.example', 'Arthur Agent')
   const analyst = await createUser('analyst@acme.example', 'Aylin Analyst')

@@ -60,7 +60,7 @@ export const STATE_PROBLEMS = {
     title: 'Invitation closed',
     detail: 'The invitation was already accepted, declined or revoked, or it has expired.',
     explanation:
-      'An invitation works once and for 72 hours. An invitation and an offered membership also end when the member who made them leaves the tenant or can no longer grant their roles. A member with users:manage can make a new one.',
+      'An invitation works once and for 72 hours. An invitation and an offered membership also end when the member who made them leaves the tenant or can no longer grant their roles. An offer to become an operator ends in the same way. A member with users:manage, or an operator with platform:operators:manage, can make a new one.',
   },
   last_owner: {
     status: 409,

@@ -44,7 +44,7 @@ export class LoginsReader {
         disabled_at: users.disabled_at,
         unlocked_at: users.unlocked_at,
         session_revocations: users.session_revocations,
-        is_operator: sql<boolean>`${operators.user_id} is not null`,
+        is_operator: sql<boolean>`${operators.accepted_at} is not null`,
         is_known_address: sql<boolean>`exists ${logins}`,
       })
       .from(users)
@@ -60,7 +60,7 @@ export class LoginsReader {
         id: users.id,
         email: users.email,
         name: users.name,
-        is_operator: sql<boolean>`${operators.user_id} is not null`,
+        is_operator: sql<boolean>`${operators.accepted_at} is not null`,
       })
       .from(users)
       .leftJoin(operators, eq(operators.user_id, users.id))

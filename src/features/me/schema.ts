@@ -18,6 +18,14 @@ const PendingMembership = Type.Object({
   created_at: Type.String(),
 })
 
+const PendingAppointment = Type.Object(
+  { privileges: Type.Array(Type.String()), created_at: Type.String() },
+  {
+    description:
+      'An offer to become an operator of the platform. I accept or decline it with POST /v1/me/operator/accept or /decline.',
+  },
+)
+
 const Invitation = Type.Object({
   id: Type.String(),
   tenant: Type.Object({ id: Type.String(), name: Type.String() }),
@@ -34,6 +42,7 @@ export const Me = Type.Object(
     invitations: Type.Array(Invitation, {
       description: 'Open invitations to my verified address. The link is in the mail.',
     }),
+    pending_appointment: Nullable(PendingAppointment),
     memberships: Type.Array(Membership, { description: 'Each of my tenants, with my roles and scopes in it.' }),
     pending_memberships: Type.Array(PendingMembership, {
       description:
@@ -62,11 +71,16 @@ interface InvitationRecord extends OfTenant {
   readonly expires_at: string
 }
 
-/** A user with the tenants that they belong to and those that invite them. */
+interface Relations {
+  readonly memberships: readonly MembershipRecord[]
+  readonly invitations: readonly InvitationRecord[]
+  readonly appointment: Static<typeof PendingAppointment> | undefined
+}
+
+/** A user with the tenants that they belong to, and what others offer them. */
 export function toResponse(
   user: UserRecord,
-  memberships: readonly MembershipRecord[],
-  invitations: readonly InvitationRecord[],
+  { memberships, invitations, appointment }: Relations,
   scopes: ScopeCatalogue,
 ): Static<typeof Me> {
   const [accepted, pending] = [
@@ -76,6 +90,7 @@ export function toResponse(
   return {
     ...user,
     invitations: invitations.map(({ id, expires_at, ...of }) => ({ id, tenant: tenantOf(of), expires_at })),
+    pending_appointment: appointment ?? null,
     memberships: accepted.map(({ state, roles, overrides, ...of }) => {
       const held = state === 'active' ? effectiveScopes({ kind: 'user', id: user.id, roles, overrides }, scopes) : []
       return {

@@ -151,7 +151,7 @@ async function holdingsOfOperator(scope: WriteScope, user_id: string): Promise<H
     .from(operators)
     .where(eq(operators.user_id, user_id))
     .for('share')
-  if (operator === undefined) throw new Problem('platform_access_denied')
+  if (operator === undefined || operator.privileges === null) throw new Problem('platform_access_denied')
   return { kind: 'operator', id: user_id, privileges: operator.privileges }
 }
 

@@ -42,7 +42,7 @@ export interface KeyFact {
 export interface UserFact {
   readonly id: string
   readonly disabled_at: string | null
-  /** The privileges of an operator. Null for a user who is not an operator, and if the request names a tenant. */
+  /** The privileges of an operator. Null for a user who is no operator or has not accepted yet, and if the request names a tenant. */
   readonly privileges: readonly string[] | null
 }
 

@@ -6,7 +6,7 @@ import { operators } from './operators-table.js'
 import { users } from './users-table.js'
 
 /** An operator who holds this privilege can appoint others, so at least one active operator keeps it. */
-const APPOINTING: Privilege = 'platform:operators:manage'
+export const APPOINTING: Privilege = 'platform:operators:manage'
 
 /** Makes changes of operators wait for each other, so that two changes cannot each count on the other operator to stay. */
 export async function queueOperatorChanges({ queries }: ReadScope): Promise<void> {

@@ -108,8 +108,13 @@ export const ACTIONS = {
   'session.ended': { meaning: 'A session ended', rights: 'session' },
   'sessions.swept': { meaning: 'Sessions that had ended long ago were deleted', rights: 'none' },
   'operator.updated': { meaning: 'The privileges of an operator were changed', rights: 'user' },
-  'operator.removed': { meaning: 'A user is no longer an operator', rights: 'user' },
-  'operator.created': { meaning: 'A user became an operator', rights: 'user' },
+  'operator.removed': {
+    meaning: 'A user is no longer an operator, or an offer to become one was withdrawn',
+    rights: 'user',
+  },
+  'operator.offered': { meaning: 'A user was offered to become an operator, and must accept it', rights: 'none' },
+  'operator.accepted': { meaning: 'A user accepted to be an operator', rights: 'user' },
+  'operator.declined': { meaning: 'A user declined to be an operator', rights: 'none' },
 } as const satisfies Record<string, ActionEntry>
 
 export type Action = keyof typeof ACTIONS

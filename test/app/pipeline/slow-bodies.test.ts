@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { makeUser } from '../../guards/examples.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { joinTenant } from '../../helpers/members.js'
+import { appoint } from '../../helpers/operators.js'
 import { ask } from '../../helpers/requests.js'
 import { t } from '../../helpers/t.js'
 import { buildWorld, keyHeaders, PASSWORD } from '../../helpers/world.js'
@@ -93,7 +94,7 @@ t.test('403 an operator who is removed while the body arrives cannot appoint the
   const operator = await world.bearer('operator')
   const privileges = ['platform:operators:manage']
   const path = `/v1/platform/operators/${user.id}`
-  const appointed = await ask(gateway, path, { method: 'PUT', headers: operator, body: { privileges } })
+  const appointed = await appoint(gateway, operator, user.id, privileges)
   t.ok(appointed.status < 300, appointed.text)
   const { body } = await ask(gateway, '/v1/auth/login', { body: { email: user.email, password: PASSWORD } })
   const finish = await begin('PUT', path, { authorization: `Bearer ${body.access}` }, { privileges })

@@ -4,6 +4,7 @@ import { makeUser } from '../../guards/examples.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { startHeldReplica } from '../../helpers/held-replica.js'
 import { linkMail } from '../../helpers/link-mails.js'
+import { appoint } from '../../helpers/operators.js'
 import { ask } from '../../helpers/requests.js'
 import { t } from '../../helpers/t.js'
 import { buildWorld, emailOf, PASSWORD } from '../../helpers/world.js'
@@ -46,7 +47,8 @@ async function late(headers: Headers, [method, path, body]: Sent, end: () => Pro
 const state = () =>
   gateway.sql(`select (select jsonb_agg(x order by id) from tenants x) as tenants,
     (select jsonb_agg(to_jsonb(x) - 'session_revocations' order by id) from users x) as users,
-    (select jsonb_agg(x order by tenant_id, user_id) from memberships x) as members`)
+    (select jsonb_agg(x order by tenant_id, user_id) from memberships x) as members,
+    (select jsonb_agg(jsonb_build_array(user_id, accepted_at) order by user_id) from operators) as operators`)
 
 const tenant = `/v1/platform/tenants/${globex.id}`
 /** The changes of an operator, apart from those of operators. */
@@ -72,7 +74,7 @@ t.test('403 401 no change of an operator is made after the operator was dismisse
     const acting = await signedIn()
     const path = `/v1/platform/operators/${acting.id}`
     const privileges = ['platform:tenants:manage', 'platform:users:manage']
-    await change(operator, 'PUT', path, { privileges })
+    await appoint(gateway, operator, acting.id, privileges)
     const before = await state()
     const demote = () => change(operator, 'PUT', path, { privileges: ['platform:audit:view'] })
     const demoted = await late(acting.headers, sent(), demote)
@@ -99,16 +101,23 @@ const BY_USER: Record<string, (user: { id: string; email: string }) => Promise<S
     await acme.store.write('member.added', (store) => store.members.add(id, ['Agent'], BUILT_IN_SCOPES))
     return ['POST', `/v1/me/memberships/${acme.id}/accept`]
   },
+  async acceptAppointment({ id }) {
+    await change(operator, 'PUT', `/v1/platform/operators/${id}`, { privileges: ['platform:users:view'] })
+    return ['POST', '/v1/me/operator/accept']
+  },
 }
 
 // Attack: a thief of a session accepts an invitation with a request that waits while the user ends the session.
-t.test('401 no user joins or creates a tenant with a session that ended while the request waited', async (t) => {
-  for (const [name, prepare] of Object.entries(BY_USER)) {
-    const user = await signedIn()
-    const sent = await prepare(user)
-    const before = await state()
-    const answer = await late(user.headers, sent, () => change(user.headers, 'POST', '/v1/auth/logout'))
-    t.match(answer, { status: 401, body: { code: 'invalid_token' } }, name)
-    t.same(await state(), before, name)
-  }
-})
+t.test(
+  '401 no user joins or creates a tenant, or becomes an operator, with a session that ended while the request waited',
+  async (t) => {
+    for (const [name, prepare] of Object.entries(BY_USER)) {
+      const user = await signedIn()
+      const sent = await prepare(user)
+      const before = await state()
+      const answer = await late(user.headers, sent, () => change(user.headers, 'POST', '/v1/auth/logout'))
+      t.match(answer, { status: 401, body: { code: 'invalid_token' } }, name)
+      t.same(await state(), before, name)
+    }
+  },
+)

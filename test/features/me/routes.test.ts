@@ -25,6 +25,7 @@ t.test('200 a user sees their profile and memberships, and no secret', async (t)
     'invitations',
     'memberships',
     'name',
+    'pending_appointment',
     'pending_memberships',
   ])
   t.match(answer.body, { id: world.ids.agent, email: emailOf('agent'), name: 'The agent', email_verified_at: /Z$/ })

@@ -128,7 +128,8 @@ t.test('403 an Owner has no access to the platform, an operator none to a tenant
 t.test('409 the last operator who can appoint others cannot be disabled', async (t) => {
   t.match(await post(`/${ids.operator}/disable`), { status: 409, body: { code: 'last_operator' } })
   const second: Person = 'stranger'
-  await gateway.sql(`insert into operators values ('${ids[second]}', '{platform:users:manage}', now())`)
+  await gateway.sql(`insert into operators (user_id, privileges, created_at, accepted_at)
+    values ('${ids[second]}', '{platform:users:manage}', now(), now())`)
   t.match(
     await post(`/${ids.operator}/disable`),
     { status: 409, body: { code: 'last_operator' } },

@@ -5,7 +5,7 @@ import { Appointment, Operator, OperatorParams } from './schema.js'
 
 const tags = ['platform']
 
-/** The operators of the platform. An operator can grant only own privileges. One operator who can appoint always remains. */
+/** The operators of the platform. A user becomes one by accepting the offer of another operator. An operator can grant only own privileges. One operator who can appoint always remains. */
 const operators: Routes = async (app) => {
   app.get(
     '',
@@ -13,7 +13,7 @@ const operators: Routes = async (app) => {
       config: operator('platform:operators:manage'),
       schema: {
         operationId: 'listOperators',
-        summary: 'List operators and their privileges',
+        summary: 'List operators, also those who have not accepted yet, and their privileges',
         tags,
         querystring: strictObject(PageQuery),
         response: { 200: pageSchema(Operator), ...problems('invalid_cursor') },
@@ -31,13 +31,15 @@ const operators: Routes = async (app) => {
       config: operator('platform:operators:manage'),
       schema: {
         operationId: 'appointOperator',
-        summary: 'Appoint an operator, or change the privileges of an operator',
+        summary: 'Offer a user to become an operator, or change the privileges of an operator',
+        description:
+          'The offer gives no privilege until the user accepts it with POST /v1/me/operator/accept. A change of an operator applies at once.',
         tags,
         params: OperatorParams,
         body: Appointment,
         response: {
           200: Operator,
-          ...problems('not_found', 'privilege_escalation', 'last_operator', 'email_unverified'),
+          ...problems('not_found', 'privilege_escalation', 'last_operator', 'email_unverified', 'invalid_state'),
         },
       },
     },
@@ -45,9 +47,11 @@ const operators: Routes = async (app) => {
       const { user_id } = request.params
       const { privileges } = request.body
       const { is_operator } = await request.platform_store.read((store) => store.logins.signedIn(user_id))
-      await request.platform_store.write(is_operator ? 'operator.updated' : 'operator.created', (store) =>
-        store.operators.appoint(user_id, privileges),
-      )
+      if (is_operator) {
+        await request.platform_store.write('operator.updated', (store) => store.operators.update(user_id, privileges))
+      } else {
+        await request.platform_store.write('operator.offered', (store) => store.operators.offer(user_id, privileges))
+      }
       return request.platform_store.read((store) => store.operators.get(user_id))
     },
   )
@@ -58,7 +62,7 @@ const operators: Routes = async (app) => {
       config: operator('platform:operators:manage'),
       schema: {
         operationId: 'dismissOperator',
-        summary: 'Dismiss an operator; the next request is refused',
+        summary: 'Dismiss an operator, whose next request is refused, or withdraw an offer',
         tags,
         params: OperatorParams,
         response: { 204: NoContent, ...problems('not_found', 'last_operator') },

@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import { ALL_PRIVILEGES } from '../../../contract/scopes.js'
-import { strictObject, Uuid } from '../../../kernel/rest/schemas.js'
+import { Nullable, strictObject, Uuid } from '../../../kernel/rest/schemas.js'
 
 export const OperatorParams = strictObject({ user_id: Uuid })
 
@@ -11,8 +11,11 @@ export const Appointment = strictObject({
 export const Operator = Type.Object(
   {
     user_id: Type.String(),
-    email: Type.String(),
-    name: Type.String(),
+    email: Nullable(Type.String({ description: 'Null until the user accepts.' })),
+    name: Nullable(Type.String({ description: 'Null until the user accepts.' })),
+    state: Type.String({
+      description: 'active, or pending until the user accepts. A pending operator may do nothing.',
+    }),
     privileges: Type.Array(Type.String()),
     created_at: Type.String(),
   },

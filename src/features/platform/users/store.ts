@@ -9,6 +9,7 @@ import { users } from '../../../kernel/identity/users-table.js'
 import { checkGrantedScopes } from '../../../kernel/permissions/escalation.js'
 import { type Page, pageOf, type Rows } from '../../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
+import { type Withdrawn, withdrawUnbackedAppointments } from '../operators/offers.js'
 
 /** Users, for operators. */
 export class PlatformUsersReader {
@@ -43,9 +44,14 @@ export class PlatformUsersWriter extends PlatformUsersReader {
       return before
     }
     await this.scope.queries.update(users).set({ disabled_at: this.scope.now }).where(eq(users.id, id))
-    if ((await this.privilegesOf(id)) !== undefined) await checkOneOperatorStays(this.scope)
+    const withdrawn = await this.stopOperator(id)
     await revokeSessionsOf(this.scope, eq(users.id, id), 'user_disabled')
-    this.recordChange(before, { before: { disabled_at: null }, after: { disabled_at: this.scope.now }, reason })
+    this.recordChange(before, {
+      before: { disabled_at: null },
+      after: { disabled_at: this.scope.now },
+      reason,
+      ...withdrawn,
+    })
     return getUser(this.scope, id)
   }
 
@@ -76,13 +82,20 @@ export class PlatformUsersWriter extends PlatformUsersReader {
     return getUser(this.scope, id)
   }
 
+  /** Checks that another operator stays, and ends the offers of a disabled operator. */
+  private async stopOperator(id: string): Promise<Withdrawn> {
+    if ((await this.privilegesOf(id)) === undefined) return {}
+    await checkOneOperatorStays(this.scope)
+    return withdrawUnbackedAppointments(this.scope)
+  }
+
   /** Reads the privileges of a user; undefined if the user is not an operator. */
   private async privilegesOf(id: string): Promise<string[] | undefined> {
     const [operator] = await this.scope.queries
       .select({ privileges: operators.privileges })
       .from(operators)
       .where(eq(operators.user_id, id))
-    return operator?.privileges
+    return operator?.privileges ?? undefined
   }
 
   private recordChange({ id }: UserRecord, changes: Record<string, unknown>): void {
