@@ -148,7 +148,7 @@ function recordsOf(request: FastifyRequest): IdempotencyRecords {
 function answerOf(seal: Seal, record: IdempotencyRecord): Answer {
   const text = record.answer === null ? undefined : seal.open(record.answer)
   if (text !== undefined) return JSON.parse(text) as Answer
-  if (record.answer === null && record.age_ms < ANSWER_EXPECTED_MS) throw inProgress()
+  if (record.status === null && record.age_ms < ANSWER_EXPECTED_MS) throw inProgress()
   throw new Problem('idempotency_answer_lost')
 }
 

@@ -19,6 +19,9 @@ export interface IdempotencyMark {
 
 export interface IdempotencyRecord {
   readonly request_digest: Buffer
+  /** The status of the response. Null while the first request runs, or if its response could not be stored. */
+  readonly status: number | null
+  /** Null as long as there is no status, and for a response that was deleted. */
   readonly answer: Buffer | null
   /** The age of the first request, in milliseconds. */
   readonly age_ms: number
