@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { stringify } from 'csv-stringify/sync'
+import { asNdjson } from '../../kernel/rest/exports.js'
 import type { AuditLink } from './links.js'
 import type { AuditRecord } from './store.js'
 
@@ -34,14 +35,10 @@ const COLUMNS = [
  * the database fails, it breaks the connection, so that a partial export cannot be mistaken for a complete one.
  */
 export function exportStream(batches: AsyncIterable<readonly ExportedLine[]>, format: ExportFormat): Readable {
-  return Readable.from(format === 'ndjson' ? asLines(batches) : asCsv(batches), {
+  return Readable.from(format === 'ndjson' ? asNdjson(batches) : asCsv(batches), {
     objectMode: false,
     highWaterMark: 65_536,
   })
-}
-
-async function* asLines(batches: AsyncIterable<readonly ExportedLine[]>): AsyncGenerator<string> {
-  for await (const batch of batches) yield batch.map((line) => `${JSON.stringify(line)}\n`).join('')
 }
 
 async function* asCsv(batches: AsyncIterable<readonly ExportedLine[]>): AsyncGenerator<string> {

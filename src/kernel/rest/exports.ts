@@ -45,6 +45,11 @@ export async function begin<T>(batches: AsyncGenerator<T>): Promise<AsyncGenerat
 /** Answers a HEAD request like its GET, without reading the rows. */
 export async function* nothing<T>(): AsyncGenerator<T> {}
 
+/** Writes batches as NDJSON, one object a line. */
+export async function* asNdjson(batches: AsyncIterable<readonly object[]>): AsyncGenerator<string> {
+  for await (const batch of batches) yield batch.map((line) => `${JSON.stringify(line)}\n`).join('')
+}
+
 /**
  * Passes batches on while the caller may still read them. After each batch other requests run, because a fast client would
  * otherwise keep the process busy with one export.

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import { assertValid } from '../problems/validation.js'
+import { assertValid, escapePointer } from '../problems/validation.js'
 
 /**
  * Refuses a body that the route does not take. Without a schema of the body, the handler would drop it, and a client that
@@ -12,11 +12,6 @@ export function checkUndeclaredBody({ body, params, routeOptions }: FastifyReque
   if (body === undefined || body === null) return
   if (routeOptions.schema?.body !== undefined || '*' in (params as object)) return
   const fields = typeof body === 'object' && !Array.isArray(body) ? Object.keys(body) : undefined
-  const pointers = fields === undefined ? [''] : fields.map((field) => `/${pointerPart(field)}`)
+  const pointers = fields === undefined ? [''] : fields.map((field) => `/${escapePointer(field)}`)
   assertValid(pointers.map((pointer) => ({ pointer, message: 'is not part of this request, which takes no body' })))
-}
-
-/** Escapes a name for a JSON pointer (RFC 6901 section 3). */
-function pointerPart(name: string): string {
-  return name.replaceAll('~', '~0').replaceAll('/', '~1')
 }
