@@ -138,7 +138,8 @@ export class CustomerTextsWriter extends CustomerTextsReader implements Customer
   async erase(customer_id: string): Promise<ErasedText> {
     let total = 0
     // Messages may have been added since the last part was erased, so one round is not always enough.
-    for (let erased = ERASED_AT_ONCE; erased === ERASED_AT_ONCE; total += erased) {
+    for (let erased = await this.eraseMessages(customer_id); erased > 0; ) {
+      total += erased
       erased = await this.eraseMessages(customer_id)
     }
     const reports = await this.eraseReports(customer_id)
@@ -152,12 +153,7 @@ export class CustomerTextsWriter extends CustomerTextsReader implements Customer
       .set({ content: '', reason: '', note: sql`case when ${message_reports.note} is not null then '' end` })
       .where(and(eq(message_reports.tenant_id, this.tenant_id), inArray(message_reports.id, all)))
       .returning({ id: message_reports.id })
-    await forgetAnswers(
-      this.scope,
-      this.tenant_id,
-      erased.map(({ id }) => id),
-    )
-    return erased.length
+    return this.forgetCreationOf(erased)
   }
 
   private async eraseTitles(customer_id: string): Promise<number> {
@@ -166,11 +162,13 @@ export class CustomerTextsWriter extends CustomerTextsReader implements Customer
       .set({ title: ERASED_TITLE, version: sql`${conversations.version} + 1`, updated_at: this.scope.now })
       .where(and(eq(conversations.tenant_id, this.tenant_id), eq(conversations.customer_id, customer_id)))
       .returning({ id: conversations.id })
-    await forgetAnswers(
-      this.scope,
-      this.tenant_id,
-      erased.map(({ id }) => id),
-    )
-    return erased.length
+    return this.forgetCreationOf(erased)
+  }
+
+  /** Deletes the stored responses to the creation of erased rows. @returns how many rows there are */
+  private async forgetCreationOf(rows: readonly { readonly id: string }[]): Promise<number> {
+    const ids = rows.map(({ id }) => id)
+    await forgetAnswers(this.scope, this.tenant_id, ids)
+    return ids.length
   }
 }
