@@ -1,7 +1,6 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import nodemailer from 'nodemailer'
-import { v7 as uuidv7 } from 'uuid'
 import type { MailConfig } from '../config/config.js'
 import type { DeliveryFailure } from '../identity/invitations-table.js'
 import type { Mail } from './mail.js'
@@ -67,7 +66,8 @@ function intoFolder(folder: string, from: string, log: Log): Transport {
     async deliver(mail, envelope) {
       const sent = await transport.sendMail(message(mail, envelope, from))
       mkdirSync(folder, { recursive: true, mode: 0o700 })
-      const file = join(folder, `${uuidv7()}.eml`)
+      // A second try writes the same file. The ids are in the order in which the mails were queued.
+      const file = join(folder, `${envelope.id}.eml`)
       // The file gets its final name when it is complete, so that a reader of the folder never sees half of a mail.
       writeFileSync(`${file}.part`, sent.message as Buffer, { mode: 0o600 })
       renameSync(`${file}.part`, file)
