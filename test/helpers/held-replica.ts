@@ -1,10 +1,24 @@
+import type { Test } from 'tap'
+import { generateSigningKeys } from '../../src/kernel/config/secrets.js'
 import { deferred } from './deferred.js'
 import type { TestGateway } from './gateway.js'
 import { startGateway } from './gateway.js'
 import { until } from './until.js'
 
+/** Starts a gateway and a second one on its database, whose transactions a test holds. The teardown closes both. */
+export async function startWithHeldReplica(t: Test) {
+  const signing_keys = generateSigningKeys()
+  const gateway = await startGateway({ signing_keys })
+  const { replica, hold } = await startHeldReplica(gateway, signing_keys)
+  t.teardown(async () => {
+    await replica.close()
+    await gateway.close()
+  })
+  return { gateway, replica, hold }
+}
+
 /** A second gateway on the database of the first one. Its transactions wait while a test holds them. */
-export async function startHeldReplica(gateway: TestGateway, signing_keys: string) {
+async function startHeldReplica(gateway: TestGateway, signing_keys: string) {
   const { database } = gateway
   let released = Promise.resolve()
   let waiting = 0

@@ -1,8 +1,6 @@
-import { generateSigningKeys } from '../../../src/kernel/config/secrets.js'
 import { NIL_UUID } from '../../../src/kernel/ids/uuid.js'
 import { makeUser } from '../../guards/examples.js'
-import { startGateway } from '../../helpers/gateway.js'
-import { startHeldReplica } from '../../helpers/held-replica.js'
+import { startWithHeldReplica } from '../../helpers/held-replica.js'
 import { linkMail } from '../../helpers/link-mails.js'
 import { acceptMembership } from '../../helpers/members.js'
 import { type Answer, ask } from '../../helpers/requests.js'
@@ -13,13 +11,7 @@ const NEW = 'copper-violin-harbour-93'
 /** As many logins at once as one gateway hashes and lets wait. */
 const LOGINS = 18
 
-const signing_keys = generateSigningKeys()
-const gateway = await startGateway({ signing_keys })
-const { replica, hold } = await startHeldReplica(gateway, signing_keys)
-t.teardown(async () => {
-  await replica.close()
-  await gateway.close()
-})
+const { gateway, replica, hold } = await startWithHeldReplica(t)
 const world = await buildWorld(gateway)
 const operator = await world.bearer('operator')
 

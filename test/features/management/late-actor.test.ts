@@ -1,21 +1,13 @@
-import { generateSigningKeys } from '../../../src/kernel/config/secrets.js'
 import { BUILT_IN_SCOPES } from '../../../src/kernel/permissions/scope-catalogue.js'
 import { makeUser } from '../../guards/examples.js'
-import { startGateway } from '../../helpers/gateway.js'
-import { startHeldReplica } from '../../helpers/held-replica.js'
+import { startWithHeldReplica } from '../../helpers/held-replica.js'
 import { linkMail } from '../../helpers/link-mails.js'
 import { appoint } from '../../helpers/operators.js'
 import { ask } from '../../helpers/requests.js'
 import { t } from '../../helpers/t.js'
 import { buildWorld, emailOf, PASSWORD } from '../../helpers/world.js'
 
-const signing_keys = generateSigningKeys()
-const gateway = await startGateway({ signing_keys })
-const { replica, hold } = await startHeldReplica(gateway, signing_keys)
-t.teardown(async () => {
-  await replica.close()
-  await gateway.close()
-})
+const { gateway, replica, hold } = await startWithHeldReplica(t)
 const world = await buildWorld(gateway)
 const { acme, globex, ids } = world
 const operator = await world.bearer('operator')

@@ -1,19 +1,11 @@
-import { generateSigningKeys } from '../../../src/kernel/config/secrets.js'
 import { makeUser } from '../../guards/examples.js'
-import { startGateway } from '../../helpers/gateway.js'
-import { startHeldReplica } from '../../helpers/held-replica.js'
+import { startWithHeldReplica } from '../../helpers/held-replica.js'
 import { acceptMembership, joinTenant } from '../../helpers/members.js'
 import { ask } from '../../helpers/requests.js'
 import { t } from '../../helpers/t.js'
 import { buildWorld, emailOf, keyHeaders, login, PASSWORD } from '../../helpers/world.js'
 
-const signing_keys = generateSigningKeys()
-const gateway = await startGateway({ signing_keys })
-const { replica, hold } = await startHeldReplica(gateway, signing_keys)
-t.teardown(async () => {
-  await replica.close()
-  await gateway.close()
-})
+const { gateway, replica, hold } = await startWithHeldReplica(t)
 const world = await buildWorld(gateway)
 const owner = await world.bearer('owner')
 const operator = await world.bearer('operator')
