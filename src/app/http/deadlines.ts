@@ -41,8 +41,8 @@ declare module 'fastify' {
 }
 
 /**
- * Answers 503 when a handler does not respond in time, answers 408 when the request does not arrive in time, and closes the connection of a client that does not read a large
- * response. One timer checks all requests in flight.
+ * Answers 408 when a request does not arrive in time, and 503 when a handler does not respond in time. Closes the connection
+ * of a client that does not read a large response. One timer checks all requests in flight.
  *
  * Fastify's `handlerTimeout` creates a timer and an AbortController for each request, and aborts the controller at the end of
  * each successful request. The exception for that abort cost a tenth of a short request.

@@ -4,8 +4,8 @@ import type { LogEnd, LogPosition } from './conversation-log.js'
 import type { Live } from './live.js'
 
 /**
- * Waits until a conversation has a message or a change after a position, or until the time is up. The route then answers as without a
- * wait. A waiting poll is a connection: it counts for the limits, and ends when its caller loses access.
+ * Waits until a conversation has a message or a change after a position, or until the time is up. The route then answers as
+ * without a wait. A waiting poll is a connection: it counts for the limits, and ends when its caller loses access.
  *
  * @throws Problem the refusal that the same request would get now; `too_many_connections`, `service_unavailable`
  */
@@ -18,7 +18,8 @@ export async function waitForChange(
 ): Promise<void> {
   const admission = await live.admit(request, conversation_id)
   const { end } = admission
-  // The retention may have deleted what came after the position. A client that got an empty page at once would poll again at once.
+  // The retention may have deleted what came after the position. A client that got an empty page at once would poll again at
+  // once.
   if (isAfter(end, after) && (await live.log.exists(request.tenant.id, conversation_id, after))) return
   const known = later(end, after)
   let settle: (ending?: Ending) => void = () => undefined

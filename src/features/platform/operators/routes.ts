@@ -5,7 +5,10 @@ import { Appointment, Operator, OperatorParams } from './schema.js'
 
 const tags = ['platform']
 
-/** The operators of the platform. A user becomes one by accepting the offer of another operator. An operator can grant only own privileges. One operator who can appoint always remains. */
+/**
+ * The operators of the platform. A user becomes one by accepting the offer of another operator. An operator can grant only
+ * own privileges. One operator who can appoint always remains.
+ */
 const operators: Routes = async (app) => {
   app.get(
     '',

@@ -86,8 +86,9 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
 
   /**
    * Ends every key of a tenant, every session of its members, and every open invitation and pending membership in one
-   * transaction: for when it is not known what leaked. A user who did not accept a membership keeps their sessions. It also deletes the stored responses that contain a key of the tenant.
-   * Members who belong to other tenants too have to log in again there as well: a session is a user's, not a tenant's.
+   * transaction: for when it is not known what leaked. A user who did not accept a membership keeps their sessions. It also
+   * deletes the stored responses that contain a key of the tenant. Members who belong to other tenants too have to log in
+   * again there as well: a session is a user's, not a tenant's.
    *
    * @throws Problem `not_found`
    */
