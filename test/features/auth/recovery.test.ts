@@ -95,14 +95,14 @@ t.test('202 a known, an unknown and a disabled address get the same response in 
   const { id, email: disabled } = await user()
   await gateway.sql(`update users set disabled_at = now() where id = '${id}'`)
   const kinds = { known: emailOf('agent'), unknown: 'nobody@people.example', disabled, odd: "x' or 1=1 --" }
-  const times: Record<string, number[]> = { known: [], unknown: [], disabled: [], odd: [] }
+  const times: Record<keyof typeof kinds, number[]> = { known: [], unknown: [], disabled: [], odd: [] }
   const answers = new Set<string>()
   let mails = (await readMails(DATA_DIR)).length
-  for (let round = 0; round < 40; round += 1) {
-    for (const [kind, email] of Object.entries(kinds)) {
+  const tryEach = async () => {
+    for (const kind of Object.keys(kinds) as (keyof typeof kinds)[]) {
       const before = process.hrtime.bigint()
-      const { status, text, headers } = await asked(email)
-      times[kind]?.push(Number(process.hrtime.bigint() - before))
+      const { status, text, headers } = await asked(kinds[kind])
+      times[kind].push(Number(process.hrtime.bigint() - before))
       const fixed = [...headers].filter(([name]) => !['date', 'x-request-id', 'ratelimit'].includes(name))
       answers.add(JSON.stringify([status, text, fixed]))
       if (kind !== 'known') continue
@@ -110,14 +110,24 @@ t.test('202 a known, an unknown and a disabled address get the same response in 
       await readMails(DATA_DIR, ++mails)
       await until('the queue is empty', async () => (await gateway.sql('select from mails')).length === 0)
       gateway.clock.advance(2 * MINUTE_MS)
+      // Every measured request follows another request, and none follows a mail.
+      await asked(kinds.odd)
     }
   }
-  gateway.clock.advance(-40 * 2 * MINUTE_MS)
+  const median = (all: readonly number[]) => all.toSorted((a, b) => a - b)[all.length >> 1] as number
+  let medians: readonly number[] = []
+  let rounds = 0
+  // A busy machine needs more rounds until the medians are close. Work for a known address only never gets close.
+  const areClose = () => Math.max(...medians) / Math.min(...medians) < 2
+  while (rounds < 40 || (!areClose() && rounds < 300)) {
+    await tryEach()
+    medians = [times.known, times.unknown, times.disabled].map(median)
+    rounds += 1
+  }
+  gateway.clock.advance(-rounds * 2 * MINUTE_MS)
   t.equal(answers.size, 1, [...answers].join('\n'))
-  const median = (all: number[] = []) => all.sort((a, b) => a - b)[all.length >> 1] as number
-  const medians = [times.known, times.unknown, times.disabled].map(median)
-  t.comment(`medians in ms: ${medians.map((each) => (each / 1e6).toFixed(2)).join(', ')}`)
-  t.ok(Math.max(...medians) / Math.min(...medians) < 2, 'below the time to create a link and its audit event')
+  t.comment(`medians in ms: ${medians.map((each) => (each / 1e6).toFixed(2)).join(', ')} after ${rounds} rounds`)
+  t.ok(areClose(), 'below the time to create a link and its audit event')
 })
 
 const register = (email: string) =>
