@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http'
+import { connect } from 'node:net'
 import { generateSigningKeys } from '../../src/kernel/config/secrets.js'
 import { openEvents } from '../helpers/event-streams.js'
 import { openSocket } from '../helpers/sockets.js'
@@ -16,6 +17,8 @@ import {
 } from './gateway-process.js'
 
 const STOP_MS_MAX = 10_000
+/** The gateway closes connections with a request that does not end after so long. */
+const CLOSED_AFTER_MS = 6_000
 const PRODUCTION = {
   NODE_ENV: 'production',
   HOST: '127.0.0.1',
@@ -64,6 +67,19 @@ t.test('on SIGTERM readiness fails first, requests in flight finish, and the exi
   t.equal(stderr, '')
   t.match(stdout, /"msg":"stopped"/)
   t.ok(Date.now() - signalled_at < STOP_MS_MAX)
+})
+
+// Browsers connect before they have a request. Such a connection must not delay the stop.
+t.test('a connection on which the client has sent nothing is closed with the idle ones', async (t) => {
+  const gateway = await startGatewayProcess(t, { DATA_DIR })
+  const silent = connect(Number(new URL(gateway.url).port), '127.0.0.1')
+  await once(silent, 'connect')
+  // The gateway accepts connections in their order, so that it has accepted the first one too.
+  t.equal((await fetch(`${gateway.url}/livez`)).status, 200)
+  const signalled_at = Date.now()
+  gateway.child.kill('SIGTERM')
+  t.equal((await gateway.exit).code, 0)
+  t.ok(Date.now() - signalled_at < CLOSED_AFTER_MS, `${Date.now() - signalled_at} ms`)
 })
 
 // Attack: a client sends its body endlessly, so that the shutdown does not end before the supervisor sends SIGKILL.

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import { Problem } from '../../kernel/problems/problems.js'
 import { keepTurnsOf, type Turn, type Turns, turnsOf } from '../../kernel/sockets/turns.js'
@@ -61,7 +62,25 @@ export function createOrderedServer(handle: Handler, options: FastifyServerOptio
   // refused client does not send its body. Node would answer any other expectation by itself, without the budgets.
   server.on('checkContinue', ordered)
   server.on('checkExpectation', ordered)
+  closeSilentConnections(server)
   return server
+}
+
+/**
+ * Makes `closeIdleConnections` also close connections on which the client has sent nothing. Browsers and undici connect in
+ * advance. Node takes such a connection for a busy one, so that it delays a stop until its time-out.
+ */
+function closeSilentConnections(server: Server): void {
+  const open = new Set<Socket>()
+  server.on('connection', (socket) => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+  })
+  const closeIdle = server.closeIdleConnections.bind(server)
+  server.closeIdleConnections = () => {
+    closeIdle()
+    for (const socket of open) if (socket.bytesRead === 0) socket.destroy()
+  }
 }
 
 /** Refuses the first request that a connection has pipelined beyond the limit, and closes the connection after it. */
