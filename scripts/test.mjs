@@ -12,7 +12,9 @@ const OUTPUT = '.build'
 const CLAIMS = join(OUTPUT, 'claims')
 const COVERAGE = join(OUTPUT, 'coverage')
 const REPORT = join(OUTPUT, 'coverage-report')
-const KEPT = /^template-\w+\.tar$/
+/** What the compiler wrote in an earlier run, and what it knows about it. It compiles again only what changed. */
+const COMPILED = ['src', 'test', 'scripts', 'drizzle.config.js', 'drizzle.config.js.map', '.tsbuildinfo']
+const TEMPLATE = /^template-\w+\.tar$/
 /** One more than the smallest machine has cores, because tests also wait: for timers, sockets and processes. */
 const WORKERS = 3
 
@@ -53,11 +55,23 @@ async function main() {
   return { passed, failed: failed + (options.coverage && !isCovered() ? 1 : 0) }
 }
 
-/** Removes the files of an earlier run. Database templates stay, because their names contain the version of the migrations. */
+/**
+ * Removes the files of an earlier run. Database templates stay, because their names contain the version of the migrations.
+ * Compiled files stay if all of them are there. A file whose source is gone would be run as a test.
+ */
 function clean() {
   if (!existsSync(OUTPUT)) return
+  const is_whole = COMPILED.every((name) => existsSync(join(OUTPUT, name)))
   for (const name of readdirSync(OUTPUT)) {
-    if (!KEPT.test(name)) rmSync(join(OUTPUT, name), { recursive: true, force: true })
+    if (TEMPLATE.test(name) || (is_whole && COMPILED.includes(name))) continue
+    rmSync(join(OUTPUT, name), { recursive: true, force: true })
+  }
+  if (!is_whole) return
+  for (const name of COMPILED.filter((name) => existsSync(name))) {
+    for (const file of readdirSync(join(OUTPUT, name), { recursive: true })) {
+      const source = join(name, file).replace(/\.js(\.map)?$/, '.ts')
+      if (/\.js(\.map)?$/.test(file) && !existsSync(source)) rmSync(join(OUTPUT, name, file))
+    }
   }
 }
 
