@@ -22,9 +22,16 @@ const APART = /\/test\/(browser|foreign)\//
 /** They start processes, load the machine fully, or take long. Only --all runs them. */
 const SECOND_TIER =
   /\/test\/(process\/|matrix\/next-request|guards\/fuzz|app\/http\/unread|features\/(auth\/(flood|timing|late-login)|management\/(late-change|races)|conversations\/stream\/storm|upstreams\/forward\/(hostile|interleaved|streams))\.)/
-/** Their results cannot depend on the engine of the database: forwarding, connections, the text of the project, parts without rows. */
+/**
+ * Their results do not depend on the engine of the database. That is so for forwarding, for connections, for the text of the
+ * project, and for parts without rows. It is also so for most of the features: the guards carry out every operation on both
+ * engines, and what remains are the rules above the statements.
+ */
 const ENGINE_FREE =
-  /\/test\/(runner|app\/(http|logging|openapi)|features\/(health|upstreams)|guards\/(commits|cors-headers|docs|features|kinds|layers|patterns)|kernel\/(config|credentials|feature|ids|jobs|live|metrics|permissions|problems|request|rest|sockets|time))[/.]/
+  /\/test\/(runner|app\/(http|logging|openapi)|features|guards\/(commits|cors-headers|docs|features|kinds|layers|patterns)|kernel\/(config|credentials|feature|ids|jobs|live|metrics|permissions|problems|request|rest|sockets|time))[/.]/
+/** Features whose results depend on the engine: sort orders, locks, functions of the database, and migrated rows. */
+const ENGINE_BOUND =
+  /\/features\/(audit\/|conversations\/(changes|deletion|migration|seq)|customers\/(search|unique)|platform\/analytics|privacy\/|usage\/)/
 /** They measure time, or load the machine fully. No other test runs at the same time. */
 const QUIET = /\/(auth\/(timing|flood)|stream\/storm)\./
 
@@ -92,7 +99,7 @@ function chosenFiles() {
       const apart = APART.exec(file)?.[1]
       return apart === undefined ? !only_apart : options[apart]
     })
-    .filter((file) => !options.engine || !ENGINE_FREE.test(file))
+    .filter((file) => !options.engine || !ENGINE_FREE.test(file) || ENGINE_BOUND.test(file))
     .filter((file) =>
       parts.length > 0
         ? parts.some((part) => file.includes(part))
