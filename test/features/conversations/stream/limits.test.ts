@@ -138,11 +138,18 @@ for (const way of ['WebSocket', 'server-sent events'] as const) {
     const seqs = reader.frames.slice(1).map(({ payload }) => payload.seq)
     t.equal(String(seqs), String(Array.from({ length: 901 }, (_each, index) => index + 1)), 'each seq once, in order')
     await until('the slow connection has released its slot', async () => {
+      // The clock goes faster than the pings of the gateway, which would close a connection that says nothing.
+      for (const each of [reader, ...others]) {
+        const from = each.frames.length
+        each.send({ type: 'ping' })
+        await each.frame('pong', from)
+      }
       gateway.clock.advance(5_000)
       return (await call('agent', 'POST', `/v1/conversations/${id}/tickets`)).status === 201
     })
     t.match(await slow.readOn(), { code: 1013, reason: 'connection_slow' })
     t.ok(slow.heard() < 900, 'the gateway did not buffer the unread messages')
+    for (const each of [reader, ...others]) t.ok(each.isOpen())
     await closeAll(reader, ...others)
   })
 }
