@@ -19,6 +19,7 @@ const NO_DATABASE: Database = {
   readOne: async () => refuse(),
   transaction: async () => refuse(),
   owner: { query: async () => refuse(), exclusively: async () => refuse() },
+  fact_watchers: new Set(),
   load: () => ({ busy: 0, waiting: 0 }),
   close: async () => undefined,
 }

@@ -45,12 +45,36 @@ export interface Database {
    * @throws the error of the driver
    */
   readOne(binding: Binding, statement: Statement): Promise<unknown[]>
-  /** Runs `work` in one bound transaction. If `work` throws, the transaction is rolled back. */
-  transaction<T>(binding: Binding, work: Work<T>): Promise<T>
+  /**
+   * Runs `work` in one bound transaction. If `work` throws, the transaction is rolled back.
+   *
+   * @param onFactsChanged is called after the commit with the number of the transaction, if it changed a fact that
+   *   authorisation reads. Whoever answers for the change waits for the barrier of the replicas first.
+   */
+  transaction<T>(binding: Binding, work: Work<T>, onFactsChanged?: (xid: string) => void): Promise<T>
   /** Unbound statements for migrations and for the checks before the start. */
   readonly owner: OwnerConnection
+  /** Opens a connection that hears notifications. The embedded engine has none, because no other process uses its database. */
+  readonly listen?: Listen
+  /** The replicas of this process. Each function passes on every change of facts that was committed before its call. */
+  readonly fact_watchers: Set<() => Promise<void>>
   /** The number of busy connections and of waiting requests, for readiness and metrics. */
   load(): { readonly busy: number; readonly waiting: number }
+  close(): Promise<void>
+}
+
+/** Opens a connection of its own, as the role of the platform. Names of channels are part of a statement. */
+export type Listen = (channels: readonly string[], events: ListenEvents) => Promise<ListeningConnection>
+
+export interface ListenEvents {
+  onNotification(channel: string, payload: string): void
+  /** The connection has ended, by whichever side. */
+  onEnd(): void
+}
+
+export interface ListeningConnection {
+  /** Runs one statement. @throws the error of the driver, also when the connection is lost */
+  run(text: string, values: readonly unknown[]): Promise<Row[]>
   close(): Promise<void>
 }
 

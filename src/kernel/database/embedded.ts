@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { PGlite, types } from '@electric-sql/pglite'
+import { PGlite, type Transaction, types } from '@electric-sql/pglite'
 import { ConfigurationError } from '../config/env.js'
 import { BIND_STATEMENT } from './bound-query.js'
 import { toInstant } from './columns.js'
@@ -16,6 +16,7 @@ import {
   type Work,
 } from './database.js'
 import { FairShares } from './fair-shares.js'
+import { CHANGED_FACTS } from './final-query.js'
 import { lockFolder } from './folder-lock.js'
 
 /** The default of 128 MB costs memory and start time. The working set of one gateway is far smaller. */
@@ -71,16 +72,21 @@ export function initialise(folder: string): void {
 /** Wraps the engine as a Database. It has one connection: transactions queue, and none may wait for another one. */
 export function asDatabase(client: PGlite, unlock: () => void = () => undefined): Database {
   const shares = new FairShares({ connections_max: 1, share_max: 1, first: FACTS_SHARE })
-  const transaction: Database['transaction'] = (binding, work) =>
-    shares.run(shareOf(binding), () => inTransaction(client, binding, work))
+  const transaction: Database['transaction'] = async (binding, work, onFactsChanged) => {
+    const { result, xid } = await shares.run(shareOf(binding), () => inTransaction(client, binding, work))
+    if (xid !== null) onFactsChanged?.(xid)
+    return result
+  }
 
   const query = async (text: string) => (await client.exec(text)).at(-1)?.rows as Row[]
   return {
     engine: 'embedded',
-    readOne: (binding, statement) => transaction(binding, (run) => run(statement)),
+    readOne: (binding, statement) =>
+      shares.run(shareOf(binding), () => client.transaction((tx) => bound(tx, binding, (run) => run(statement)))),
     transaction,
     // One process locks the folder, so no other process can migrate.
     owner: { query, exclusively: (work) => work(query) },
+    fact_watchers: new Set(),
     load: () => ({ busy: 0, waiting: shares.waiting }),
     close: async () => {
       await client.close()
@@ -89,11 +95,20 @@ export function asDatabase(client: PGlite, unlock: () => void = () => undefined)
   }
 }
 
-function inTransaction<T>(client: PGlite, binding: Binding, work: Work<T>): Promise<T> {
-  return client.transaction(async (tx) => {
-    await tx.query(BIND_STATEMENT.text, [binding.role, boundTenant(binding)])
-    const run: Run = async ({ text, values, row_mode }) =>
-      (await tx.query(text, values as unknown[], { rowMode: row_mode })).rows
-    return work(run, run)
-  })
+/** Runs `work`. @returns its result, and the number of the transaction if it changed a fact */
+function inTransaction<T>(client: PGlite, binding: Binding, work: Work<T>) {
+  return client.transaction((tx) =>
+    bound(tx, binding, async (run) => {
+      const result = await work(run, run)
+      const { rows } = await tx.query<{ xid: string | null }>(CHANGED_FACTS)
+      return { result, xid: rows[0]?.xid ?? null }
+    }),
+  )
+}
+
+async function bound<T>(tx: Transaction, binding: Binding, work: (run: Run) => Promise<T>): Promise<T> {
+  await tx.query(BIND_STATEMENT.text, [binding.role, boundTenant(binding)])
+  return work(
+    async ({ text, values, row_mode }) => (await tx.query(text, values as unknown[], { rowMode: row_mode })).rows,
+  )
 }

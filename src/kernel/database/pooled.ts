@@ -17,7 +17,8 @@ import {
 } from './database.js'
 import { driverError } from './errors.js'
 import { FairShares } from './fair-shares.js'
-import { FinalQuery } from './final-query.js'
+import { CHANGED_FACTS, FinalQuery } from './final-query.js'
+import { listening } from './listening.js'
 import { statementName } from './statement-names.js'
 
 const CONNECT_TIMEOUT_MS = 3_000
@@ -93,8 +94,14 @@ export function openPooled(url: string, connections_max: number, on_error: (erro
       if (share === FACTS_SHARE) return query.sendOn(await facts_pool.connect())
       return shares.run(share, async () => query.sendOn(await pool.connect()))
     },
-    transaction: (binding, work) => shares.run(shareOf(binding), () => inTransaction(pool, binding, work)),
+    async transaction(binding, work, onFactsChanged) {
+      const { result, xid } = await shares.run(shareOf(binding), () => inTransaction(pool, binding, work))
+      if (xid !== null) onFactsChanged?.(xid)
+      return result
+    },
     owner: ownerConnection(settings),
+    listen: listening(settings),
+    fact_watchers: new Set(),
     load: () => ({ busy: pool.totalCount - pool.idleCount, waiting: shares.waiting }),
     close: async () => {
       await Promise.all([pool.end(), facts_pool.end()])
@@ -102,7 +109,13 @@ export function openPooled(url: string, connections_max: number, on_error: (erro
   }
 }
 
-async function inTransaction<T>(pool: pg.Pool, binding: Binding, work: Work<T>): Promise<T> {
+/** What a transaction returned, and its number if it changed a fact. */
+interface Committed<T> {
+  readonly result: T
+  readonly xid: string | null
+}
+
+async function inTransaction<T>(pool: pg.Pool, binding: Binding, work: Work<T>): Promise<Committed<T>> {
   const client = await pool.connect()
   // pg-pool removes its error listener while a client is checked out. A lost connection must not end the process.
   let broken: Error | undefined
@@ -112,18 +125,14 @@ async function inTransaction<T>(pool: pg.Pool, binding: Binding, work: Work<T>):
   client.on('error', onError)
   try {
     await client.query(beginBound(binding))
-    let is_committed = false
+    let committed: { readonly xid: string | null } | undefined
     const run: Run = async (statement) => (await client.query<Row>(queryOf(statement))).rows
     const result = await work(run, async (statement) => {
-      const rows = await new FinalQuery(queryOf(statement)).sendOn(client)
-      is_committed = true
+      const { rows, changed_facts_in } = await new FinalQuery(queryOf(statement)).sendOn(client)
+      committed = { xid: changed_facts_in }
       return rows
     })
-    if (is_committed) return result
-    const { command } = await client.query('commit')
-    // If the work caught an error of a statement, the server answers COMMIT with ROLLBACK.
-    if (command !== 'COMMIT') throw new Error('the transaction was rolled back at its commit')
-    return result
+    return { result, xid: (committed ?? (await commit(client))).xid }
   } catch (error) {
     if (driverError(error)?.code === ONLY_READS) broken = error as Error
     await client.query('rollback').catch((failure: Error) => {
@@ -135,6 +144,17 @@ async function inTransaction<T>(pool: pg.Pool, binding: Binding, work: Work<T>):
     // After a failed rollback the state of the connection is unknown. The argument true destroys it.
     client.release(broken !== undefined)
   }
+}
+
+/** Commits. One round trip also says whether the transaction changed a fact. */
+async function commit(client: pg.PoolClient): Promise<{ readonly xid: string | null }> {
+  const results = (await client.query(`${CHANGED_FACTS}; commit`)) as unknown as pg.QueryResult<{
+    xid: string | null
+  }>[]
+  const [changed, { command } = { command: '' }] = results
+  // If the work caught an error of a statement, the server answers COMMIT with ROLLBACK.
+  if (command !== 'COMMIT') throw new Error('the transaction was rolled back at its commit')
+  return { xid: changed?.rows[0]?.xid ?? null }
 }
 
 function queryOf({ text, values, row_mode }: Statement): pg.QueryConfig {
