@@ -9,6 +9,7 @@ import { normaliseEmail } from '../src/kernel/credentials/email.js'
 import { checkNewPassword, openPasswords } from '../src/kernel/credentials/passwords.js'
 import { openDatabase } from '../src/kernel/database/open.js'
 import { checkPreconditions } from '../src/kernel/database/preconditions.js'
+import { LEASE_BARRIER } from '../src/kernel/replicas/barrier.js'
 import { systemOrigin } from '../src/kernel/store/audit-record.js'
 import { openBus } from '../src/kernel/store/bus.js'
 import { run, storageOf } from './storage.js'
@@ -54,7 +55,7 @@ async function create(given_email: string, given_name: string | undefined): Prom
     await checkPreconditions(database)
     const password = await readPassword(email)
     // The bus of this process has no listener. A running gateway reads rights from the database within seconds.
-    const stores = openStores({ database, clock: Date.now, bus: openBus(console.error) })
+    const stores = openStores({ database, clock: Date.now, bus: openBus(console.error), barrier: LEASE_BARRIER })
     const platform = stores.platform(() => COMMAND)
     const passwords = await openPasswords()
     const known = await platform.read((store) => store.logins.find(email, ''))

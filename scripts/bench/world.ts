@@ -5,6 +5,7 @@ import { ALL_PRIVILEGES } from '../../src/contract/scopes.js'
 import { openPasswords } from '../../src/kernel/credentials/passwords.js'
 import { openPooled } from '../../src/kernel/database/pooled.js'
 import { BUILT_IN_SCOPES } from '../../src/kernel/permissions/scope-catalogue.js'
+import { LEASE_BARRIER } from '../../src/kernel/replicas/barrier.js'
 import { systemOrigin } from '../../src/kernel/store/audit-record.js'
 import { openBus } from '../../src/kernel/store/bus.js'
 import type { Scratch } from './scratch.js'
@@ -34,7 +35,7 @@ export interface World {
 export async function buildWorld({ gateway_url, owner_url }: Scratch, url: string): Promise<World> {
   const database = openPooled(gateway_url, 1, () => undefined)
   try {
-    const stores = openStores({ database, clock: Date.now, bus: openBus(console.error) })
+    const stores = openStores({ database, clock: Date.now, bus: openBus(console.error), barrier: LEASE_BARRIER })
     const platform = stores.platform(() => BENCH)
     const password_hash = await (await openPasswords()).hash(PASSWORD)
     const createUser = async (email: string) => {

@@ -2,7 +2,8 @@ import type { FastifyInstance } from 'fastify'
 import { accessRules } from '../kernel/authz/access-rules.js'
 import { derivedKeys } from '../kernel/credentials/derived-keys.js'
 import { mount } from '../kernel/feature/mount.js'
-import { BUILT_IN_SCOPES } from '../kernel/permissions/scope-catalogue.js'
+import { BUILT_IN_SCOPES, type ScopesNow } from '../kernel/permissions/scope-catalogue.js'
+import type { Replica } from '../kernel/replicas/replica.js'
 import { installCursors } from '../kernel/rest/cursors.js'
 import type { Bus } from '../kernel/store/bus.js'
 import { FEATURES, inContractOrder } from './composition/features.js'
@@ -16,7 +17,7 @@ import type { Parts } from './parts.js'
 import { TABLE } from './pipeline/index.js'
 import { openPipeline } from './pipeline/install.js'
 import { createServer } from './server.js'
-import { openServices } from './services.js'
+import { openServices, type Services } from './services.js'
 
 export type { Parts } from './parts.js'
 
@@ -26,6 +27,8 @@ export interface Gateway {
   /** The stores of the process. Every write through them reaches the connections of this gateway. */
   readonly stores: Stores
   readonly bus: Bus
+  /** This process as one of the replicas of its database. */
+  readonly replica: Replica
 }
 
 /**
@@ -33,12 +36,25 @@ export interface Gateway {
  * @throws Error if a route declares no access, or cannot work
  */
 export async function createGateway(parts: Parts): Promise<Gateway> {
-  const { config, secrets, upstreams } = parts
+  const { upstreams } = parts
   const scopesNow = () => upstreams?.current().scopes ?? BUILT_IN_SCOPES
+  const app = createServer(parts, scopesNow)
+  try {
+    const { stores, bus, replica } = await assemble(app, parts, scopesNow)
+    await app.ready()
+    return { app, stores, bus, replica }
+  } catch (error) {
+    // Its services would go on: they have connections and timers.
+    await app.close()
+    throw error
+  }
+}
+
+/** Gives the server its services, the lifecycle of a request, the contract, and the routes. */
+async function assemble(app: FastifyInstance, parts: Parts, scopesNow: ScopesNow): Promise<Services> {
+  const { config, secrets, upstreams } = parts
   const table = parts.table?.(TABLE) ?? TABLE
   const rules = accessRules(table, scopesNow)
-
-  const app = createServer(parts, scopesNow)
   installCursors(app, derivedKeys(secrets.signing_keys, 'gatehouse cursors'))
   const services = await openServices(app, parts, rules, scopesNow)
   const pipeline = openPipeline(services, table)
@@ -55,7 +71,5 @@ export async function createGateway(parts: Parts): Promise<Gateway> {
   for (const each of inContractOrder([...mounts, own])) each.register(app)
   if (parts.more !== undefined) app.register(parts.more)
   app.register(async (scope) => refuseOtherMethods(scope, methods_of))
-
-  await app.ready()
-  return { app, stores: services.stores, bus: services.bus }
+  return services
 }

@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify'
 import type { AccessRules } from '../kernel/authz/access-rules.js'
-import { openFactsReader } from '../kernel/authz/facts-reader.js'
 import { accessTokens } from '../kernel/credentials/access-tokens.js'
 import { openPasswords } from '../kernel/credentials/passwords.js'
 import { pendingMigrations } from '../kernel/database/migrate.js'
@@ -18,6 +17,7 @@ import { observing } from './http/observe.js'
 import { collectRoutes } from './http/route-catalogue.js'
 import { startMailing } from './mailing.js'
 import type { Parts } from './parts.js'
+import { startReplicating } from './replicating.js'
 import { applyRetention, RETENTION_EVERY_MS } from './retention.js'
 import { SWEEP_EVERY_MS, sweepSessions } from './sweep.js'
 
@@ -32,12 +32,14 @@ export async function openServices(app: FastifyInstance, parts: Parts, rules: Ac
   const access_tokens = await accessTokens(app, secrets.signing_keys, public_url, config.access_token_seconds, clock)
   const passwords = await openPasswords()
   const bus = openBus((error) => app.log.error({ err: error }, 'a listener of the bus failed'))
-  const stores = openStores({ database, clock, bus })
-  const facts = openFactsReader(database)
+  const replicating = await startReplicating(app, database)
+  const { replica, facts, barrier } = replicating
+  const stores = openStores({ database, clock, bus, barrier })
   const counting = startCounting(app, database, stores, clock, parts.openUsage)
   if (config.metrics !== undefined) await serveMetrics(app, counting.metrics, config.metrics.host, config.metrics.port)
   const { mail, budgets } = config
   const { registry } = counting.metrics
+  replicating.register(registry)
   const { signing_keys } = secrets
   const mailing = startMailing(app, { stores, bus, clock, signing_keys, mail, budget: budgets.mailbox, registry })
   const after_response = openAfterResponseQueue(app.log)
@@ -67,6 +69,7 @@ export async function openServices(app: FastifyInstance, parts: Parts, rules: Ac
     passwords,
     pendingMigrations: () => pendingMigrations(database),
     public_url,
+    replica,
     refresh_token_seconds: config.refresh_token_seconds,
     rules,
     scopesNow,

@@ -68,7 +68,7 @@ export async function startGateway(options: GatewayOptions = {}) {
   const observe = (message: unknown) =>
     observeAnswers((message as { fastify: FastifyInstance }).fastify, routes, undeclared)
   subscribe('fastify.initialization', observe)
-  const { app, stores, bus } = await createGateway({
+  const { app, stores, bus, replica } = await createGateway({
     config,
     secrets: { signing_keys },
     database: test_database.database,
@@ -87,6 +87,7 @@ export async function startGateway(options: GatewayOptions = {}) {
     /** Writes through these stores publish events to the connections of this gateway. */
     stores,
     bus,
+    replica,
     url,
     config,
     clock,

@@ -28,10 +28,10 @@ async function startHeldReplica(gateway: TestGateway, signing_keys: string) {
       ...gateway.test_database,
       database: {
         ...database,
-        async transaction(binding, work) {
+        async transaction(binding, work, onFactsChanged) {
           waiting += 1
           await released
-          return database.transaction(binding, work)
+          return database.transaction(binding, work, onFactsChanged)
         },
       },
     },

@@ -1,12 +1,14 @@
 import pLimit from 'p-limit'
 import { type JobLog, type ScheduledJob, schedule } from '../jobs/schedule.js'
 import { Problem, unavailable } from '../problems/problems.js'
+import type { FactChange } from '../replicas/fact-change.js'
 import type { Bus } from '../store/bus.js'
 import type { RightsEvent } from '../store/events.js'
 import type { Clock } from '../time/clock.js'
 import { withJitter } from '../time/jitter.js'
 import type { AccessRules, Standing } from './access-rules.js'
 import type { ClientLocation, Credential } from './caller.js'
+import { concerns } from './fact-memory.js'
 import type { Facts } from './facts.js'
 import type { FactsReader } from './facts-reader.js'
 
@@ -63,14 +65,17 @@ export class AccessRechecker<C extends AuthorisedConnection> {
   readonly #watched = new Map<C, Watched<C>>()
   readonly #due = new Set<Watched<C>>()
   readonly #rounds: ScheduledJob
-  readonly #unsubscribe: () => void
+  readonly #unsubscribe: readonly (() => void)[]
   #is_checking = false
 
   constructor(private readonly parts: RecheckerParts<C>) {
     this.#rounds = schedule({ name: JOB, every_ms: ROUND_EVERY_MS, run: () => this.#tick() }, parts.log)
-    this.#unsubscribe = parts.bus.subscribe((event) => {
-      if (event.kind === 'rights_changed') this.#onRightsChanged(event)
-    })
+    this.#unsubscribe = [
+      parts.facts.onChanges((changes) => this.#onChanges(changes)),
+      parts.bus.subscribe((event) => {
+        if (event.kind === 'rights_changed') this.#onRightsChanged(event)
+      }),
+    ]
   }
 
   /** Watches a connection. The next round checks it, because rights may have changed since its handshake was checked. */
@@ -98,7 +103,15 @@ export class AccessRechecker<C extends AuthorisedConnection> {
   /** Stops all checks. It closes no connection. */
   close(): void {
     void this.#rounds.stop()
-    this.#unsubscribe()
+    for (const unsubscribe of this.#unsubscribe) unsubscribe()
+  }
+
+  /** A change of facts, of any replica. */
+  #onChanges(changes: readonly FactChange[] | 'unknown'): void {
+    for (const watched of this.#watched.values()) {
+      const { credential } = watched.connection
+      if (changes === 'unknown' || changes.some((change) => concerns(change, credential))) this.#due.add(watched)
+    }
   }
 
   #onRightsChanged({ tenant_id, user_id, conversation_id }: RightsEvent): void {

@@ -1,6 +1,7 @@
 import { type Database, FACTS_SHARE } from '../database/database.js'
 import { asUnavailable } from '../database/errors.js'
 import { unavailable } from '../problems/problems.js'
+import type { ChangeListener } from '../replicas/replica.js'
 import type { Claims, Facts } from './facts.js'
 import { type FactsRow, factsOf, factsStatement } from './facts-statement.js'
 
@@ -15,14 +16,19 @@ const UNDER_WAY_MAX = 1
 /** The most requests that wait. The gateway refuses further requests, because the database has stopped answering. */
 const WAITING_MAX = 10_000
 
-/** Reads the facts of callers. Nothing else does, so a cache of facts belongs here. */
+/** Reads the facts of callers. Nothing else does. */
 export interface FactsReader {
   /**
-   * Reads the facts of one request. They are never older than the request.
+   * Reads the facts of one request. Every change that was answered before the request is in them.
    * @throws Problem `service_unavailable` when the database does not answer; authorisation fails closed
    */
   read(claims: Claims): Promise<Facts>
+  /** Tells of changes of facts. A reading that begins in the listener contains them. @returns a function that removes it */
+  onChanges(listener: ChangeListener): () => void
 }
+
+/** Reads facts from the database. */
+export type FactsSource = Pick<FactsReader, 'read'>
 
 interface Waiting {
   readonly claims: Claims
@@ -42,7 +48,7 @@ interface Queue {
  * Reads the facts for every request and keeps none. Requests that arrive at the same time share one statement, so one round
  * trip and one wake-up of PostgreSQL serve all of them. A request never shares a statement that was sent before it arrived.
  */
-export function openFactsReader(database: Database): FactsReader {
+export function openFactsReader(database: Database): FactsSource {
   const queues = new Map<string, Queue>()
 
   const readTogether = async (text: string, batch: readonly Claims[]): Promise<Facts[]> => {

@@ -29,6 +29,12 @@ export function rightsChangedBy(action: Action, subject: Subject): RightsEvent |
   }
 }
 
+/** Whether an action can change a fact of authorisation. Members of conversations are data, and no facts. */
+export function changesFacts(action: Action): boolean {
+  const { rights } = ACTIONS[action]
+  return rights !== 'none' && rights !== 'conversation' && rights !== 'conversation_member'
+}
+
 function concerning(whom: Partial<RightsEvent>): RightsEvent {
   return { kind: 'rights_changed', tenant_id: null, user_id: null, conversation_id: null, ...whom }
 }

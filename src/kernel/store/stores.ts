@@ -1,4 +1,5 @@
 import type { Binding, Database } from '../database/database.js'
+import type { Barrier } from '../replicas/barrier.js'
 import type { Clock } from '../time/clock.js'
 import type { Action } from './actions.js'
 import { type Origin, shareOfOrigin } from './audit-record.js'
@@ -29,6 +30,8 @@ export interface StoreServices {
   readonly clock: Clock
   /** Receives the events of each write after its commit. */
   readonly bus: Bus
+  /** What each write waits for that changed a fact of authorisation. */
+  readonly barrier: Barrier
 }
 
 /** Makes the stores of a process. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { openStores } from '../../../src/app/composition/stores.js'
 import { seedDemo } from '../../../src/app/demo/index.js'
+import { LEASE_BARRIER } from '../../../src/kernel/replicas/barrier.js'
 import { systemOrigin } from '../../../src/kernel/store/audit-record.js'
 import { type Bus, openBus } from '../../../src/kernel/store/bus.js'
 import { conversationCalls } from '../../helpers/conversations.js'
@@ -46,7 +47,7 @@ t.test('the writes of a request and of a job reach the bus of the gateway', asyn
 
 t.test('the writes of a command reach the bus of its own process', async (t) => {
   const bus = openBus((error) => t.fail(String(error)))
-  const stores = openStores({ database: gateway.database, clock: gateway.clock.now, bus })
+  const stores = openStores({ database: gateway.database, clock: gateway.clock.now, bus, barrier: LEASE_BARRIER })
   const write = () =>
     stores
       .platform(() => JOB)

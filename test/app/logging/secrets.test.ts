@@ -185,11 +185,14 @@ t.test(
     )
     await send(400, `/v1/tenants/${acme.id}/audit-events?actor_id=${planted('query')}&other=1`, { headers: owner })
     await raw(500, '/test/breaks', JSON.stringify({ password: planted('body of what breaks') }), headers)
+    // Its facts are in no memory yet.
+    const unused = await send(201, `/v1/tenants/${acme.id}/keys`, { headers: owner, body: { name: 'Unused' } })
+    planted('unused key', unused.body.key)
     failing.is = true
     await send(500, '/v1/auth/login', {
       body: { email: `${planted('email of a failure')}@people.example`, password: planted('password of a failure') },
     })
-    await send(500, '/v1/access', { headers: keyHeaders({ id: acme.id, key: rotated.body.key }) })
+    await send(500, '/v1/access', { headers: keyHeaders({ id: acme.id, key: unused.body.key }) })
     failing.is = false
 
     await until(

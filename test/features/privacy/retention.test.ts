@@ -1,6 +1,7 @@
 import { openStores } from '../../../src/app/composition/stores.js'
 import { applyRetention } from '../../../src/app/retention.js'
 import type { Database } from '../../../src/kernel/database/database.js'
+import { LEASE_BARRIER } from '../../../src/kernel/replicas/barrier.js'
 import { writeDaysAgo } from '../../helpers/aged-rows.js'
 import { conversationCalls } from '../../helpers/conversations.js'
 import { startGateway } from '../../helpers/gateway.js'
@@ -167,7 +168,12 @@ t.test(
           return database.transaction(binding, work)
         },
       }
-      const stores = openStores({ database: breaking, clock: gateway.clock.now, bus: gateway.bus })
+      const stores = openStores({
+        database: breaking,
+        clock: gateway.clock.now,
+        bus: gateway.bus,
+        barrier: LEASE_BARRIER,
+      })
       await t.rejects(applyRetention(stores), { message: 'of this tenant' })
       t.equal(await count(`messages where conversation_id = '${conversation_id}'`), 0, `the tenant ${other}`)
     }

@@ -38,7 +38,7 @@ function openRechecker(read: () => Promise<Facts>) {
   const clock = { now_ms: NOW_MS }
   const errors: unknown[] = []
   const rechecker = new AccessRechecker({
-    facts: { read },
+    facts: { read, onChanges: () => () => undefined },
     rules: accessRules(TABLE, () => BUILT_IN_SCOPES),
     bus,
     clock: () => clock.now_ms,

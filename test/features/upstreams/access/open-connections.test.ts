@@ -33,7 +33,7 @@ function openOne(read: () => Promise<Facts>, clock: () => number) {
   const ended = deferred()
   const bus = openBus((error) => t.fail(String(error)))
   const connections = new OpenConnections({
-    facts: { read },
+    facts: { read, onChanges: () => () => undefined },
     rules: accessRules(TABLE, () => BUILT_IN_SCOPES),
     bus,
     clock,

@@ -1,0 +1,90 @@
+import type { Database } from '../database/database.js'
+import { type ChangeListener, ChangeListeners, type Replica, type ReplicaState } from './replica.js'
+import { changesSince, deleteChangesBefore } from './statements.js'
+
+/** Changes are deleted after this many questions. */
+const SWEEP_AFTER_ASKS = 100
+
+/**
+ * The replica of an embedded database. No other process can change a fact, so its memory is complete whenever the changes of
+ * the writers of this process have been passed on. The barrier is this one question.
+ */
+export class LoneReplica implements Replica {
+  readonly #listeners = new ChangeListeners()
+  readonly #database: Database
+  #fence: string | undefined
+  #asking: Promise<void> = Promise.resolve()
+  #next_asking: Promise<void> | undefined
+  #asks = 0
+  #is_closed = false
+  #swept_to: string | undefined
+
+  private constructor(database: Database) {
+    this.#database = database
+  }
+
+  static async open(database: Database): Promise<LoneReplica> {
+    const replica = new LoneReplica(database)
+    await replica.catchUp()
+    return replica
+  }
+
+  hasLease(): boolean {
+    return this.#fence !== undefined
+  }
+
+  onChanges(listener: ChangeListener): () => void {
+    return this.#listeners.add(listener)
+  }
+
+  catchUp(): Promise<void> {
+    this.#next_asking ??= this.#asking
+      .catch(() => undefined)
+      .then(() => {
+        this.#next_asking = undefined
+        this.#asking = this.#ask()
+        return this.#asking
+      })
+    return this.#next_asking
+  }
+
+  /** All replicas of the database are in this process. */
+  async pass(): Promise<void> {
+    await Promise.all([...this.#database.fact_watchers].map((catchUp) => catchUp()))
+  }
+
+  state(): ReplicaState {
+    return { has_lease: this.hasLease(), replicas: 1 }
+  }
+
+  async close(): Promise<void> {
+    this.#is_closed = true
+    this.#fence = undefined
+    this.#listeners.tell('unknown')
+    await this.#asking.catch(() => undefined)
+  }
+
+  async #ask(): Promise<void> {
+    if (this.#is_closed) return
+    try {
+      const { snapshot, changes } = await changesSince(this.#database, this.#fence)
+      if (this.#fence === undefined) this.#listeners.tell('unknown')
+      else if (changes.length > 0) this.#listeners.tell(changes)
+      this.#fence = snapshot
+    } catch {
+      // The next request reads its facts from the database, and says whether it answers.
+      this.#fence = undefined
+      this.#listeners.tell('unknown')
+      return
+    }
+    this.#asks += 1
+    if (this.#asks % SWEEP_AFTER_ASKS === 0) await this.#sweep()
+  }
+
+  /** Deletes changes that were passed on a hundred questions ago. Gateways on the same database ask at the same times. */
+  async #sweep(): Promise<void> {
+    const old = this.#swept_to
+    this.#swept_to = this.#fence
+    if (old !== undefined) await deleteChangesBefore(this.#database, old).catch(() => undefined)
+  }
+}

@@ -1,0 +1,35 @@
+import { type Database, FACTS_SHARE } from '../database/database.js'
+import { type ChangeRow, changeOf, type FactChange } from './fact-change.js'
+import type { Snapshot } from './snapshot.js'
+
+const FACTS = { role: 'gatehouse_platform', share: FACTS_SHARE } as const
+
+/**
+ * SQL for the changes that the snapshot of the statement contains and an earlier one, `fence`, does not. A number in the order
+ * of the inserts would lose changes, because transactions commit in another order. The first condition lets the index find
+ * the rows.
+ */
+export const changesAfter = (fence: string) => `coalesce((
+  select json_agg(json_build_array(c.about, c.of_tenant, c.of_user, c.id)) from fact_changes c
+  where c.xid >= pg_snapshot_xmin(${fence}) and not pg_visible_in_snapshot(c.xid, ${fence})), '[]')`
+
+const CHANGES = `select pg_current_snapshot()::text as snapshot, ${changesAfter('f.fence')} as changes
+  from (select coalesce($1::text::pg_snapshot, pg_current_snapshot()) as fence) f`
+
+export interface ChangesSince {
+  readonly snapshot: Snapshot
+  readonly changes: readonly FactChange[]
+}
+
+/** Reads the changes after a fence, or only the first fence, in one statement. */
+export async function changesSince(database: Database, fence: Snapshot | undefined): Promise<ChangesSince> {
+  const statement = { text: CHANGES, values: [fence ?? null], row_mode: 'object' } as const
+  const [row] = (await database.readOne(FACTS, statement)) as [{ snapshot: Snapshot; changes: ChangeRow[] }]
+  return { snapshot: row.snapshot, changes: row.changes.map(changeOf) }
+}
+
+/** Deletes the changes of all transactions that had ended before a fence, on the embedded engine. */
+export async function deleteChangesBefore(database: Database, fence: Snapshot): Promise<void> {
+  const text = 'delete from fact_changes where xid < pg_snapshot_xmin($1::text::pg_snapshot)'
+  await database.transaction(FACTS, (run) => run({ text, values: [fence], row_mode: 'object' }))
+}
