@@ -8,7 +8,7 @@ export default {
   ...NO_STORE_PARTS,
   expiring: [],
   tags: [],
-  routes({ pendingMigrations, isDraining }: HealthOptions) {
-    return [mount('', health, { pendingMigrations, isDraining })]
+  routes({ pendingMigrations, isDraining, replica }: HealthOptions) {
+    return [mount('', health, { pendingMigrations, isDraining, replica })]
   },
 } satisfies Feature

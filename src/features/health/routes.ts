@@ -1,5 +1,6 @@
 import { sharedResult } from '../../kernel/jobs/shared-result.js'
 import { Problem, unavailable } from '../../kernel/problems/problems.js'
+import type { Replica } from '../../kernel/replicas/replica.js'
 import { open } from '../../kernel/request/access.js'
 import type { Routes } from '../../kernel/rest/schemas.js'
 import { Liveness, Readiness } from './schema.js'
@@ -12,10 +13,11 @@ export interface HealthOptions {
   /** Returns how many migrations are missing. Rejects when the database does not respond. */
   readonly pendingMigrations: () => Promise<number>
   readonly isDraining: () => boolean
+  readonly replica: Replica
 }
 
 /** Liveness: the process responds. Readiness: a load balancer should send requests. */
-const health: Routes<HealthOptions> = async (app, { pendingMigrations, isDraining }) => {
+const health: Routes<HealthOptions> = async (app, { pendingMigrations, isDraining, replica }) => {
   const check = sharedResult(() => inTime(pendingMigrations()), READINESS_REUSE_MS)
 
   app.get(
@@ -49,6 +51,7 @@ const health: Routes<HealthOptions> = async (app, { pendingMigrations, isDrainin
         database: pending === undefined ? ('failing' as const) : ('ok' as const),
         migrations: pending === undefined ? ('unknown' as const) : pending > 0 ? ('pending' as const) : ('ok' as const),
         draining: isDraining(),
+        lease: replica.hasLease() ? ('valid' as const) : ('none' as const),
       }
       if (pending === 0 && !checks.draining) return { status: 'ready' as const, checks }
       throw new Problem('service_unavailable', {

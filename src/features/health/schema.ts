@@ -7,5 +7,6 @@ export const Readiness = Type.Object({
     database: Type.Enum(['ok', 'failing']),
     migrations: Type.Enum(['ok', 'pending', 'unknown']),
     draining: Type.Boolean(),
+    lease: Type.Enum(['valid', 'none']),
   }),
 })
