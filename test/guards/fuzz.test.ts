@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { brokenChains } from '../helpers/chains.js'
 import { startGateway } from '../helpers/gateway.js'
 import { randomSeed } from '../helpers/random.js'
-import { type Answer, ask, askRaw } from '../helpers/requests.js'
+import { type Answer, ask, askRaw, untilDecided } from '../helpers/requests.js'
 import { t } from '../helpers/t.js'
 import { buildWorld } from '../helpers/world.js'
 import { type Example, examplesOf } from './examples.js'
@@ -133,7 +133,7 @@ t.test('no hostile value for any operation is 500, costs a database session or b
   let next = 0
   const client = async () => {
     for (let request = requests[next++]; request !== undefined; request = requests[next++]) {
-      const { status, text } = await send(request)
+      const { status, text } = await untilDecided(() => send(request))
       statuses.set(status, (statuses.get(status) ?? 0) + 1)
       if (status < 300) succeeded.add(request.operation.operation_id)
       if (status >= 500)
