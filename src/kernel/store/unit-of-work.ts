@@ -87,8 +87,10 @@ export class UnitOfWork {
     } finally {
       this.#is_writing = false
     }
+    const value = await this.#passed(committed)
+    // Afterwards, because whoever hears of a change of rights must not find the rights before it in memory.
     for (const event of events) this.#parts.bus.publish(event)
-    return this.#passed(committed)
+    return value
   }
 
   /** Does the work of an audited transaction. @returns its result, and the number of the transaction if it must be waited for */
