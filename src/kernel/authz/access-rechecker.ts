@@ -15,10 +15,10 @@ import type { FactsReader } from './facts-reader.js'
 const JOB = 'recheck access'
 /** Finds changes that no event announced: those of another replica, and those whose event was lost. */
 const RECHECK_EVERY_MS = 15_000
-/** A revoked right closes its connections within a second, so an event waits for its round no longer than this. */
+/** Connections whose check failed, or whose standing ends by the clock, wait no longer than this for their round. */
 const ROUND_EVERY_MS = 250
-/** Callers that are checked at the same time. The next caller follows when a check ends. */
-const CALLERS_IN_FLIGHT_MAX = 8
+/** Callers that are checked at the same time. One statement reads the facts of as many. The next follows when a check ends. */
+const CALLERS_IN_FLIGHT_MAX = 64
 /** A connection closes when the database has not answered for this long: authorisation fails closed. */
 const UNANSWERED_MS_MAX = 30_000
 
@@ -67,6 +67,8 @@ export class AccessRechecker<C extends AuthorisedConnection> {
   readonly #rounds: ScheduledJob
   readonly #unsubscribe: readonly (() => void)[]
   #is_checking = false
+  /** A change was told that has had no round yet. */
+  #has_news = false
 
   constructor(private readonly parts: RecheckerParts<C>) {
     this.#rounds = schedule({ name: JOB, every_ms: ROUND_EVERY_MS, run: () => this.#tick() }, parts.log)
@@ -112,6 +114,7 @@ export class AccessRechecker<C extends AuthorisedConnection> {
       const { credential } = watched.connection
       if (changes === 'unknown' || changes.some((change) => concerns(change, credential))) this.#due.add(watched)
     }
+    this.#checkSoon()
   }
 
   #onRightsChanged({ tenant_id, user_id, conversation_id }: RightsEvent): void {
@@ -123,6 +126,14 @@ export class AccessRechecker<C extends AuthorisedConnection> {
         (conversation_id === null || conversation_id === followed)
       if (is_concerned) this.#due.add(watched)
     }
+    this.#checkSoon()
+  }
+
+  /** Begins a round after all changes that are told in this turn of the event loop, or after the round that is running. */
+  #checkSoon(): void {
+    if (this.#has_news || this.#due.size === 0) return
+    this.#has_news = true
+    if (!this.#is_checking) setImmediate(() => this.#begin())
   }
 
   #tick(): void {
@@ -132,12 +143,18 @@ export class AccessRechecker<C extends AuthorisedConnection> {
       if (ends !== undefined && ends.at_ms <= now_ms) this.#end(watched, new Problem(ends.code))
       else if (now_ms - watched.checked_at_ms >= RECHECK_EVERY_MS) this.#due.add(watched)
     }
+    this.#begin()
+  }
+
+  #begin(): void {
     if (this.#is_checking || this.#due.size === 0) return
     this.#is_checking = true
+    this.#has_news = false
     this.#round()
       .catch((error: unknown) => this.#logFailure(error))
       .finally(() => {
         this.#is_checking = false
+        if (this.#has_news) this.#begin()
       })
   }
 
