@@ -6,6 +6,7 @@ import { pendingMigrations } from '../kernel/database/migrate.js'
 import { openAfterResponseQueue } from '../kernel/jobs/after-response.js'
 import { scheduleUntilClose } from '../kernel/jobs/schedule.js'
 import { openLimiter } from '../kernel/limits/limiter.js'
+import { connectReplicas } from '../kernel/live/between-replicas.js'
 import { openLive } from '../kernel/live/live.js'
 import { serveMetrics } from '../kernel/metrics/server.js'
 import type { ScopesNow } from '../kernel/permissions/scope-catalogue.js'
@@ -34,6 +35,8 @@ export async function openServices(app: FastifyInstance, parts: Parts, rules: Ac
   const bus = openBus((error) => app.log.error({ err: error }, 'a listener of the bus failed'))
   const replicating = await startReplicating(app, database)
   const { replica, facts, barrier } = replicating
+  const disconnect = connectReplicas(bus, replica)
+  app.addHook('preClose', async () => disconnect())
   const stores = openStores({ database, clock, bus, barrier })
   const counting = startCounting(app, database, stores, clock, parts.openUsage)
   if (config.metrics !== undefined) await serveMetrics(app, counting.metrics, config.metrics.host, config.metrics.port)

@@ -8,9 +8,20 @@ import { type GatewayProcess, startGatewayProcess } from '../process/gateway-pro
 const REPLICAS = 3
 /** So large that no request of the test is refused for a budget. */
 const BUDGETS = Object.fromEntries(
-  ['ADDRESS', 'REFUSED', 'LOGIN_ADDRESS', 'LOGIN_ACCOUNT', 'TENANT', 'USER', 'OPERATOR', 'REFRESH', 'INVITATIONS'].map(
-    (name) => [`BUDGET_${name}`, '1000000/60'],
-  ),
+  [
+    'ADDRESS',
+    'REFUSED',
+    'LOGIN_ADDRESS',
+    'LOGIN_ACCOUNT',
+    'TENANT',
+    'USER',
+    'OPERATOR',
+    'REFRESH',
+    'INVITATIONS',
+    'MESSAGES',
+    'MESSAGES_BURST',
+    'TYPING',
+  ].map((name) => [`BUDGET_${name}`, '1000000/60']),
 )
 
 export type Headers = Record<string, string>

@@ -64,6 +64,11 @@ export class Follower {
     else this.#deliver(event)
   }
 
+  /** Another replica wrote a change. Before the first `reach` there is nothing to do, because that reads the log. */
+  onGrown(change: number): void {
+    if (this.#position !== undefined && this.#position < change) this.catchUp().catch(() => undefined)
+  }
+
   /** Reads what is missing. Each call gets the result of a read that began after the call. */
   catchUp(): Promise<void> {
     this.#next_reading ??= (this.#reading ?? Promise.resolve())

@@ -1,4 +1,4 @@
-import type { ConversationEvent } from '../store/events.js'
+import type { ConversationEvent, LogGrownEvent } from '../store/events.js'
 import type { ConversationLog, LogEnd } from './conversation-log.js'
 import { Follower } from './follower.js'
 
@@ -31,6 +31,11 @@ export class Followers {
   /** Passes an event of the bus to the follower of its conversation. */
   onEvent(event: ConversationEvent): void {
     this.#followers.get(`${event.tenant_id}/${event.conversation_id}`)?.follower.onEvent(event)
+  }
+
+  /** Makes a follower read a change that another replica wrote. */
+  onGrown({ tenant_id, conversation_id, change }: LogGrownEvent): void {
+    this.#followers.get(`${tenant_id}/${conversation_id}`)?.follower.onGrown(change)
   }
 
   /** Makes a follower read the log if it is behind an end of the log that was read from the database. */

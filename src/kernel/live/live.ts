@@ -76,7 +76,8 @@ export function openLive(app: FastifyInstance, { bus, log, facts, rules, clock, 
   })
 
   const unsubscribe = bus.subscribe((event) => {
-    if ('conversation_id' in event && event.kind !== 'rights_changed') followers.onEvent(event)
+    if (event.kind === 'log_grown') followers.onGrown(event)
+    else if ('conversation_id' in event && event.kind !== 'rights_changed') followers.onEvent(event)
   })
   const tick = () => {
     const now = clock()

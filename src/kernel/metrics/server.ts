@@ -28,8 +28,9 @@ export async function serveMetrics(app: FastifyInstance, metrics: Metrics, host:
     server.listen(port, host, resolve)
   })
   app.addHook('onClose', async () => {
-    server.closeAllConnections()
+    // In this order, or a connection that arrives between the two would stay open.
     server.close()
+    server.closeAllConnections()
   })
   app.log.info({ address: server.address() }, 'serving metrics at /metrics')
 }

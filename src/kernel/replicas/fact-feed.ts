@@ -28,6 +28,8 @@ export interface FeedEvents {
   onFence(id: string, fence: Snapshot): void
   /** A replica has stopped. */
   onLeave(id: string): void
+  /** Another replica, or this one, has sent texts. */
+  onAnnounced(from: string, texts: readonly string[]): void
   /** The feed has ended and answers no more. */
   onEnd(): void
 }
@@ -42,6 +44,8 @@ export interface FactFeed {
   registered(): Promise<readonly RegisteredReplica[]>
   /** Deletes changes that every replica has applied, and the rows of replicas that are gone. */
   sweep(): Promise<void>
+  /** Sends texts to every replica. */
+  announce(from: string, texts: readonly string[]): Promise<void>
   /** Removes the row, so that no writer waits for the replica any more. */
   leave(id: string): Promise<void>
   close(): Promise<void>

@@ -6,8 +6,9 @@ import { changesAfter } from './statements.js'
 
 const CHANGES_CHANNEL = 'gatehouse_fact_changes'
 const FENCES_CHANNEL = 'gatehouse_fences'
+const EVENTS_CHANNEL = 'gatehouse_events'
 /** PostgreSQL takes payloads of fewer than 8,000 bytes. A longer fence is found in the table. */
-const PAYLOAD_CHARACTERS_MAX = 7_900
+const PAYLOAD_BYTES_MAX = 7_900
 /** A row is deleted long after its lease has ended, so that a replica which was slow keeps its place. */
 const FORGOTTEN_AFTER_MS = 10 * GONE_AFTER_MS
 const IS_HERE = `seen_at > clock_timestamp() - interval '${GONE_AFTER_MS} milliseconds'`
@@ -20,6 +21,8 @@ const ASK = `with said as (
 select pg_current_snapshot()::text as snapshot, exists (select from said) as is_registered,
   (select count(*)::int from fact_replicas where ${IS_HERE}) as replicas,
   ${changesAfter('$2::text::pg_snapshot')} as changes, case when $3::text <> '' then pg_notify('${FENCES_CHANNEL}', $3) end`
+
+const ANNOUNCE = `select pg_notify('${EVENTS_CHANNEL}', payload) from unnest($1::text[]) as payload`
 
 const LEAVE = `with left_now as (delete from fact_replicas where id = $1::uuid)
   select pg_notify('${FENCES_CHANNEL}', $1 || ' left')`
@@ -39,7 +42,7 @@ interface AskedRow {
 /** Makes the function that connects a replica to PostgreSQL. */
 export function feedOf(listen: Listen): ConnectFeed {
   return async (events) => {
-    const connection = await listen([CHANGES_CHANNEL, FENCES_CHANNEL], {
+    const connection = await listen([CHANGES_CHANNEL, FENCES_CHANNEL, EVENTS_CHANNEL], {
       onNotification: (channel, payload) => onNotification(events, channel, payload),
       onEnd: () => events.onEnd(),
     })
@@ -48,9 +51,13 @@ export function feedOf(listen: Listen): ConnectFeed {
 }
 
 function onNotification(events: FeedEvents, channel: string, payload: string): void {
+  if (channel === CHANGES_CHANNEL) return void events.onChange()
+  if (channel === EVENTS_CHANNEL) {
+    const [from = '', ...texts] = payload.split('\n')
+    return void events.onAnnounced(from, texts)
+  }
   const [id = '', fence = ''] = payload.split(' ')
-  if (channel === CHANGES_CHANNEL) events.onChange()
-  else if (fence === 'left') events.onLeave(id)
+  if (fence === 'left') events.onLeave(id)
   else if (fence !== '') events.onFence(id, fence)
 }
 
@@ -72,7 +79,7 @@ class ListeningFeed implements FactFeed {
 
   async ask(id: string, fence: Snapshot, tells: boolean) {
     const told = `${id} ${fence}`
-    const told_now = tells && told.length <= PAYLOAD_CHARACTERS_MAX ? told : ''
+    const told_now = tells && told.length <= PAYLOAD_BYTES_MAX ? told : ''
     const [row] = (await this.#connection.run(ASK, [id, fence, told_now])) as unknown as [AskedRow]
     const { snapshot, is_registered, replicas, changes } = row
     return { snapshot, is_registered, replicas, changes: changes.map(changeOf) }
@@ -88,6 +95,10 @@ class ListeningFeed implements FactFeed {
     await this.#connection.run(DELETE_OLD, [])
   }
 
+  async announce(from: string, texts: readonly string[]): Promise<void> {
+    await this.#connection.run(ANNOUNCE, [packed(from, texts)])
+  }
+
   async leave(id: string): Promise<void> {
     await this.#connection.run(LEAVE, [id])
   }
@@ -95,4 +106,20 @@ class ListeningFeed implements FactFeed {
   close(): Promise<void> {
     return this.#connection.close()
   }
+}
+
+/** Puts as many texts into one payload as it can hold: the sender, and a line for each text. */
+function packed(from: string, texts: readonly string[]): string[] {
+  const payloads: string[] = []
+  let payload = from
+  for (const text of texts) {
+    // Counted as if each character took three bytes in UTF-8, which is the most for a character of UTF-16.
+    if ((payload.length + text.length + 1) * 3 > PAYLOAD_BYTES_MAX) {
+      payloads.push(payload)
+      payload = from
+    }
+    payload += `\n${text}`
+  }
+  payloads.push(payload)
+  return payloads
 }

@@ -53,6 +53,13 @@ export class LoneReplica implements Replica {
     await Promise.all([...this.#database.fact_watchers].map((catchUp) => catchUp()))
   }
 
+  /** There is no other replica. */
+  announce(): void {}
+
+  onAnnounced(): () => void {
+    return () => undefined
+  }
+
   state(): ReplicaState {
     return { has_lease: this.hasLease(), replicas: 1 }
   }

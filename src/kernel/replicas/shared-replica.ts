@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import type { JobLog } from '../jobs/schedule.js'
 import { type ConnectFeed, type FactFeed, LEASE_MARGIN_MS, LEASE_MS, type RegisteredReplica } from './fact-feed.js'
-import { type ChangeListener, ChangeListeners, type Replica, type ReplicaState } from './replica.js'
+import {
+  ANNOUNCEMENT_CHARACTERS_MAX,
+  type ChangeListener,
+  ChangeListeners,
+  type Replica,
+  type ReplicaState,
+} from './replica.js'
 import { type ReplicaClock, SYSTEM_CLOCK } from './replica-clock.js'
 import { isVisible, type Snapshot } from './snapshot.js'
 
@@ -12,6 +18,9 @@ const RECONNECT_AFTER_MS = 100
 const LOOK_EVERY_MS = 50
 /** Changes are deleted after this many questions, so about every 15 s. */
 const SWEEP_AFTER_ASKS = 60
+
+/** Texts that wait to be sent. Beyond them a text is lost, and its listeners find later what it would have told. */
+const ANNOUNCEMENTS_MAX = 5_000
 
 /** A writer that waits for the fences of replicas. */
 interface Waiting {
@@ -52,6 +61,9 @@ export class SharedReplica implements Replica {
   #is_closed = false
   #asks = 0
   #replicas = 1
+  readonly #on_announced = new Set<(text: string) => void>()
+  #announcements: string[] = []
+  #announcing: Promise<void> | undefined
   #cancelTimer: () => void = () => undefined
 
   constructor(connect: ConnectFeed, log: JobLog, clock: ReplicaClock = SYSTEM_CLOCK) {
@@ -68,6 +80,7 @@ export class SharedReplica implements Replica {
         onChange: () => void this.#askSoon(),
         onFence: (id, fence) => this.#onFence(id, fence),
         onLeave: (id) => this.#onLeave(id),
+        onAnnounced: (from, texts) => this.#onAnnounced(from, texts),
         onEnd: () => this.#onEnd(feed),
       })
       await this.#register(feed)
@@ -111,6 +124,20 @@ export class SharedReplica implements Replica {
     if (missing.size > 0) await this.#fencesOf(life, { xid, missing }, ends_at_ms)
   }
 
+  announce(text: string): void {
+    if (this.#replicas < 2 || this.#life === undefined || text.length > ANNOUNCEMENT_CHARACTERS_MAX) return
+    if (this.#announcements.length >= ANNOUNCEMENTS_MAX) return
+    this.#announcements.push(text)
+    this.#announcing ??= this.#sendAnnouncements().finally(() => {
+      this.#announcing = undefined
+    })
+  }
+
+  onAnnounced(listener: (text: string) => void): () => void {
+    this.#on_announced.add(listener)
+    return () => void this.#on_announced.delete(listener)
+  }
+
   state(): ReplicaState {
     return { has_lease: this.hasLease(), replicas: this.#replicas }
   }
@@ -122,6 +149,23 @@ export class SharedReplica implements Replica {
     if (life === undefined) return
     await life.feed.leave(life.id).catch(() => undefined)
     await life.feed.close()
+  }
+
+  /** Sends together what was announced while the texts before were sent. */
+  async #sendAnnouncements(): Promise<void> {
+    await Promise.resolve()
+    while (this.#announcements.length > 0) {
+      const texts = this.#announcements
+      this.#announcements = []
+      const life = this.#life
+      // If the connection is lost, so are the texts.
+      await life?.feed.announce(life.id, texts).catch(() => undefined)
+    }
+  }
+
+  #onAnnounced(from: string, texts: readonly string[]): void {
+    if (from === this.#life?.id) return
+    for (const text of texts) for (const listener of this.#on_announced) listener(text)
   }
 
   /** Begins a new life. Nothing that was read before may be remembered, because nobody told this replica of its changes. */

@@ -13,6 +13,12 @@ export interface MessageEvent extends InConversation {
   readonly message: StreamMessage
 }
 
+/** The log of a conversation has a new change, which another replica wrote. The listeners read it from the log. */
+export interface LogGrownEvent extends InConversation {
+  readonly kind: 'log_grown'
+  readonly change: number
+}
+
 /** The read marker of a user. */
 export interface ReadEvent extends InConversation {
   readonly kind: 'chat_read'
@@ -47,7 +53,7 @@ export interface MailQueuedEvent {
 export type ConversationEvent = MessageEvent | ReadEvent | TypingEvent
 
 /** An event that is published after its commit. */
-export type LiveEvent = ConversationEvent | RightsEvent | MailQueuedEvent
+export type LiveEvent = ConversationEvent | LogGrownEvent | RightsEvent | MailQueuedEvent
 
 /** Checks whether an event is a change of a message, which has a number in the log of its conversation. */
 export function isMessageEvent(event: ConversationEvent): event is MessageEvent {

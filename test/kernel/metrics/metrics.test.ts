@@ -25,6 +25,13 @@ async function samples(): Promise<Map<string, number>> {
   )
 }
 
+/** Reads the page too. A client that leaves a large body unread does not notice the end of its connection. */
+async function statusOf(url: string): Promise<number> {
+  const response = await fetch(url)
+  await response.text()
+  return response.status
+}
+
 await ask(gateway, '/v1/access', { headers: keyHeaders(acme) })
 await ask(gateway, '/v1/customers', { headers: keyHeaders(acme) })
 await ask(gateway, `/v1/customers/${world.ids.agent}`, { headers: keyHeaders(acme) })
@@ -68,7 +75,7 @@ t.test('the metrics cover requests by route template, refusals by code, budgets,
 t.test('no label holds a value that a caller chose, or a tenant, a key or a user', async (t) => {
   const names = [...(await samples()).keys()].filter((name) => name.startsWith('gatehouse_'))
   const labels = new Set(names.flatMap((name) => [...name.matchAll(/[{,]([a-z_]+)=/g)].map(([, label]) => label)))
-  t.same([...labels].sort(), ['budget', 'code', 'kind', 'le', 'method', 'route', 'state', 'status'])
+  t.same([...labels].sort(), ['budget', 'code', 'kind', 'le', 'method', 'route', 'source', 'state', 'status'])
   const text = names.join('\n')
   for (const secret of [acme.id, acme.key.slice(4, 16), world.ids.agent, 'nowhere', 'of-somebody', 'ACMEMARK', '%']) {
     t.notOk(text.includes(secret), secret)
@@ -90,7 +97,7 @@ t.test('404 for every other path and method on the metrics port, and for /metric
 })
 
 t.test('200 the metrics page with parameters, and with HEAD', async (t) => {
-  t.equal((await fetch(`${metrics_url}/metrics?x=1`)).status, 200)
+  t.equal(await statusOf(`${metrics_url}/metrics?x=1`), 200)
   const head = await fetch(`${metrics_url}/metrics`, { method: 'HEAD' })
   t.equal(head.status, 200)
   t.equal(await head.text(), '')
@@ -127,7 +134,7 @@ t.test('without METRICS_PORT the gateway opens no metrics port, and closing the 
   await without.close()
   const port = await freePort()
   const other = await startGateway({ on: gateway.test_database, env: { METRICS_PORT: port } })
-  t.equal((await fetch(`http://127.0.0.1:${port}/metrics`)).status, 200)
+  t.equal(await statusOf(`http://127.0.0.1:${port}/metrics`), 200)
   await other.close()
   await t.rejects(fetch(`http://127.0.0.1:${port}/metrics`))
 })

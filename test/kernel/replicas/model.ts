@@ -156,6 +156,7 @@ class Model {
             .map(([id, { fence }]) => ({ id, fence })),
         ),
       sweep: async () => undefined,
+      announce: async () => undefined,
       leave: async (id) => void this.rows.delete(id),
       close: async () => void this.#connections.delete(events),
     }
