@@ -125,3 +125,14 @@ BEGIN
     EXECUTE format('CREATE TRIGGER facts_truncated AFTER TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION on_fact_change()', target);
   END LOOP;
 END $$;
+--> statement-breakpoint
+-- Functions that run with the rights of the owner name their tables without a schema. Without a fixed path, a temporary table
+-- of the caller would come first.
+DO $$
+DECLARE
+  target regprocedure;
+BEGIN
+  FOR target IN SELECT oid FROM pg_proc WHERE prosecdef AND pronamespace = current_schema()::regnamespace LOOP
+    EXECUTE format('ALTER FUNCTION %s SET search_path = %I, pg_temp', target, current_schema());
+  END LOOP;
+END $$;

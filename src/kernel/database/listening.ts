@@ -4,6 +4,8 @@ import type { Listen, Row } from './database.js'
 const CONNECT_TIMEOUT_MS = 2_000
 /** A question that takes longer is worth nothing any more: the lease of its answer has ended. */
 const STATEMENT_TIMEOUT_MS = 2_000
+/** A server that is out of reach does not answer the end of a connection. */
+const CLOSE_TIMEOUT_MS = 1_000
 
 /**
  * Makes the function that opens a connection outside of the pool. It hears notifications, and its commits do not wait for
@@ -39,7 +41,15 @@ export function listening(settings: pg.ClientConfig): Listen {
         last = result.catch(() => undefined)
         return result
       },
-      close: () => client.end().catch(() => undefined),
+      close: () => closed(client),
     }
   }
+}
+
+/** Ends a connection. Never rejects, and destroys the connection if the server does not answer in time. */
+async function closed(client: pg.Client): Promise<void> {
+  const { stream } = (client as unknown as { connection: { stream: { destroy(): void } } }).connection
+  const timer = setTimeout(() => stream.destroy(), CLOSE_TIMEOUT_MS)
+  await client.end().catch(() => undefined)
+  clearTimeout(timer)
 }
