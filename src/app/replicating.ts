@@ -21,9 +21,13 @@ export interface Replicating {
 /** Makes this process a replica of its database until the gateway has closed. */
 export async function startReplicating(app: FastifyInstance, database: Database): Promise<Replicating> {
   const replica = await openReplica(database, app.log)
-  database.fact_watchers.add(() => replica.catchUp())
+  const catchUp = () => replica.catchUp()
+  database.fact_watchers.add(catchUp)
   // Fastify runs these hooks from the last one to the first, so the replica ends after everything that can write.
-  app.addHook('onClose', () => replica.close())
+  app.addHook('onClose', async () => {
+    database.fact_watchers.delete(catchUp)
+    await replica.close()
+  })
   const facts = leasedFacts(openFactsReader(database), replica)
   const waits = new Histogram({
     name: 'gatehouse_barrier_seconds',

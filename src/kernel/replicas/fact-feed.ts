@@ -18,6 +18,8 @@ export interface RegisteredReplica {
   readonly id: string
   /** The last fence that it has said. */
   readonly fence: Snapshot
+  /** Differs after each question of the replica. */
+  readonly mark: string
 }
 
 /** What a feed tells without a question. Each may be lost while the connection is. */
@@ -40,7 +42,7 @@ export interface FactFeed {
   register(id: string): Promise<Snapshot>
   /** Says the fence, and asks for the changes after it. `tells` wakes the writers that wait for this fence. */
   ask(id: string, fence: Snapshot, tells: boolean): Promise<FeedAnswer>
-  /** The replicas that were seen within two leases. */
+  /** All replicas with a row, also those that are gone. */
   registered(): Promise<readonly RegisteredReplica[]>
   /** Deletes changes that every replica has applied, and the rows of replicas that are gone. */
   sweep(): Promise<void>

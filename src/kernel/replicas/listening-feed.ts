@@ -1,6 +1,6 @@
 import type { Listen, ListeningConnection } from '../database/database.js'
 import { type ChangeRow, changeOf } from './fact-change.js'
-import { type ConnectFeed, type FactFeed, type FeedEvents, GONE_AFTER_MS } from './fact-feed.js'
+import { type ConnectFeed, type FactFeed, type FeedEvents, GONE_AFTER_MS, type RegisteredReplica } from './fact-feed.js'
 import type { Snapshot } from './snapshot.js'
 import { changesAfter } from './statements.js'
 
@@ -26,11 +26,19 @@ const ANNOUNCE = `select pg_notify('${EVENTS_CHANNEL}', payload) from unnest($1:
 
 const LEAVE = `with left_now as (delete from fact_replicas where id = $1::uuid)
   select pg_notify('${FENCES_CHANNEL}', $1 || ' left')`
-const REGISTERED = `select id::text as id, fence::text as fence from fact_replicas where ${IS_HERE}`
+const REGISTERED = 'select id::text as id, fence::text as fence, seen_at::text as mark from fact_replicas'
 const FORGET = `delete from fact_replicas where seen_at < clock_timestamp() - interval '${FORGOTTEN_AFTER_MS} milliseconds'`
-/** Every fence contains the transactions that had ended before the oldest one, so no replica needs their changes. */
-const DELETE_OLD = `delete from fact_changes
-  where xid < (select pg_snapshot_xmin(fence) as xmin from fact_replicas order by xmin limit 1)`
+/** The most changes that one sweep deletes. More would hold up the questions behind it. */
+const SWEPT_MAX = 5_000
+/**
+ * Every fence contains the transactions that had ended before the oldest one, so no replica needs their changes. A visible
+ * change from beyond the newest transaction was restored from the backup of another server.
+ */
+const DELETE_OLD = `delete from fact_changes where ctid = any (array(
+  select ctid from fact_changes
+  where xid < (select pg_snapshot_xmin(fence) as xmin from fact_replicas order by xmin limit 1)
+    or xid >= pg_snapshot_xmax(pg_current_snapshot())
+  limit ${SWEPT_MAX} for update skip locked))`
 
 interface AskedRow {
   readonly snapshot: Snapshot
@@ -86,7 +94,7 @@ class ListeningFeed implements FactFeed {
   }
 
   async registered() {
-    return (await this.#connection.run(REGISTERED, [])) as unknown as { id: string; fence: Snapshot }[]
+    return (await this.#connection.run(REGISTERED, [])) as unknown as RegisteredReplica[]
   }
 
   async sweep(): Promise<void> {

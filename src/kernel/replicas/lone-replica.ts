@@ -75,6 +75,7 @@ export class LoneReplica implements Replica {
     if (this.#is_closed) return
     try {
       const { snapshot, changes } = await changesSince(this.#database, this.#fence)
+      if (this.#is_closed) return
       if (this.#fence === undefined) this.#listeners.tell('unknown')
       else if (changes.length > 0) this.#listeners.tell(changes)
       this.#fence = snapshot

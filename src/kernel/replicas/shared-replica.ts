@@ -12,6 +12,8 @@ import { type ReplicaClock, SYSTEM_CLOCK } from './replica-clock.js'
 import { isVisible, type Snapshot } from './snapshot.js'
 
 const JOB = 'replica'
+/** Stands for the replicas whose rows are not read yet. It is no id. */
+const UNKNOWN = 'unknown'
 const ASK_EVERY_MS = LEASE_MS / 4
 const RECONNECT_AFTER_MS = 100
 /** A notification can be lost. A writer that waits reads the fences from the table this often. */
@@ -29,16 +31,29 @@ interface Waiting {
   readonly settle: () => void
 }
 
+/** A moment on both clocks of a replica. */
+interface Moment {
+  readonly monotonic_ms: number
+  readonly wall_ms: number
+}
+
+/** A row of another replica, and since when this one has seen it unchanged. */
+interface Noticed {
+  readonly mark: string
+  readonly since_ms: number
+}
+
 /** One registration of this process. */
 interface Life {
   readonly id: string
   readonly feed: FactFeed
   fence: Snapshot
-  /** Whether the fence has changed since it was told to the writers that wait for it. */
+  /** Whether another question must follow at once, and tell the fence to the writers that wait for it. */
   has_news: boolean
-  /** The moment before the last answered question was sent. */
-  asked_at_ms: number
-  asked_wall_ms: number
+  /** The moment before the last answered question was sent, or the registration. */
+  sent: Moment
+  /** The moment from which the lease is counted; undefined without a lease. */
+  leased_from: Moment | undefined
 }
 
 /**
@@ -48,6 +63,9 @@ interface Life {
  * listeners, and only then moves the fence. Its lease ends LEASE_MS after the moment before the question was sent. A writer
  * waits until every registered replica has a fence behind its transaction, or until LEASE_MS after its commit: a lease from
  * before the commit has ended then, and one from after it has the change.
+ *
+ * A writer does not wait for a replica whose row it has seen unchanged for LEASE_MS. So the first question after such a gap
+ * gives no lease: its snapshot can be from before a change whose writer did not wait.
  */
 export class SharedReplica implements Replica {
   readonly #listeners = new ChangeListeners()
@@ -55,6 +73,10 @@ export class SharedReplica implements Replica {
   readonly #log: JobLog
   readonly #clock: ReplicaClock
   readonly #waiting = new Set<Waiting>()
+  readonly #noticed = new Map<string, Noticed>()
+  #reading: Promise<readonly RegisteredReplica[] | undefined> = Promise.resolve(undefined)
+  #next_reading: Promise<readonly RegisteredReplica[] | undefined> | undefined
+  #cancelLook: (() => void) | undefined
   #life: Life | undefined
   #asking: Promise<void> = Promise.resolve()
   #next_asking: Promise<void> | undefined
@@ -86,8 +108,8 @@ export class SharedReplica implements Replica {
       await this.#register(feed)
     } catch (error) {
       this.#log.warn({ job: JOB, err: error }, 'this replica could not register, so it reads facts for every request')
-      await feed?.close()
       this.#restartLater()
+      void feed?.close()
       return
     }
     if (this.#is_closed) await this.close()
@@ -95,11 +117,8 @@ export class SharedReplica implements Replica {
   }
 
   hasLease(): boolean {
-    const life = this.#life
-    if (life === undefined) return false
-    const valid_ms = LEASE_MS - LEASE_MARGIN_MS
-    // The first clock can stand still while the machine sleeps, and the second one can be set.
-    return this.#clock.monotonic() - life.asked_at_ms < valid_ms && this.#clock.wall() - life.asked_wall_ms < valid_ms
+    const from = this.#life?.leased_from
+    return from !== undefined && this.#isWithinLease(from)
   }
 
   onChanges(listener: ChangeListener): () => void {
@@ -116,12 +135,25 @@ export class SharedReplica implements Replica {
     // Without a row of its own this replica does not hear of fences.
     if (life === undefined) return this.#sleepUntil(ends_at_ms)
     void this.#askSoon()
-    const registered = await Promise.race([registeredAt(life), this.#sleepUntil(ends_at_ms)])
-    if (registered === undefined) return this.#sleepUntil(ends_at_ms)
-    const missing = new Set(registered.filter(({ fence }) => !isVisible(xid, fence)).map(({ id }) => id))
-    if (this.#life === life && isVisible(xid, life.fence)) missing.delete(life.id)
-    else missing.add(life.id)
-    if (missing.size > 0) await this.#fencesOf(life, { xid, missing }, ends_at_ms)
+    await new Promise<void>((resolve) => {
+      const settle = () => {
+        cancelEnd()
+        this.#waiting.delete(waiting)
+        resolve()
+      }
+      // Until the rows are read, anybody could be missing.
+      const waiting: Waiting = { xid, missing: new Set([UNKNOWN, life.id]), settle }
+      const cancelEnd = this.#clock.after(LEASE_MS, settle)
+      this.#waiting.add(waiting)
+      void this.#readSoon(life).then((registered) => {
+        if (registered === undefined) return
+        for (const { id, fence } of this.#here(registered)) if (!isVisible(xid, fence)) waiting.missing.add(id)
+        if (this.#life === life && isVisible(xid, life.fence)) waiting.missing.delete(life.id)
+        waiting.missing.delete(UNKNOWN)
+        if (waiting.missing.size === 0) settle()
+        else this.#lookLater(life)
+      })
+    })
   }
 
   announce(text: string): void {
@@ -171,10 +203,10 @@ export class SharedReplica implements Replica {
   /** Begins a new life. Nothing that was read before may be remembered, because nobody told this replica of its changes. */
   async #register(feed: FactFeed): Promise<void> {
     const id = randomUUID()
+    const sent = this.#now()
     const fence = await feed.register(id)
     this.#listeners.tell('unknown')
-    const never = Number.NEGATIVE_INFINITY
-    this.#life = { id, feed, fence, has_news: false, asked_at_ms: never, asked_wall_ms: never }
+    this.#life = { id, feed, fence, has_news: false, sent, leased_from: undefined }
   }
 
   #end(): void {
@@ -195,11 +227,13 @@ export class SharedReplica implements Replica {
 
   /** Asks after the question that is running. Resolves when a question that was sent after this call has its answer. */
   #askSoon(): Promise<void> {
-    this.#next_asking ??= this.#asking.then(() => {
-      this.#next_asking = undefined
-      this.#asking = this.#ask()
-      return this.#asking
-    })
+    this.#next_asking ??= this.#asking
+      .catch(() => undefined)
+      .then(() => {
+        this.#next_asking = undefined
+        this.#asking = this.#ask()
+        return this.#asking
+      })
     return this.#next_asking
   }
 
@@ -212,7 +246,7 @@ export class SharedReplica implements Replica {
     } catch (error) {
       this.#log.warn({ job: JOB, err: error }, 'this replica could not ask for changes of facts')
       this.#onEnd(life.feed)
-      await life.feed.close()
+      void life.feed.close()
       return
     }
     if (this.#life === undefined) return
@@ -222,54 +256,82 @@ export class SharedReplica implements Replica {
 
   async #askOnce(life: Life): Promise<void> {
     const tells = life.has_news
-    const asked_at_ms = this.#clock.monotonic()
-    const asked_wall_ms = this.#clock.wall()
+    const sent = this.#now()
     const { snapshot, changes, is_registered, replicas } = await life.feed.ask(life.id, life.fence, tells)
     if (this.#life !== life) return
     // Another replica took this one for gone. Writers did not wait for it, and changes may have been deleted.
     if (!is_registered) return this.#register(life.feed)
     if (changes.length > 0) this.#listeners.tell(changes)
+    const is_unbroken = this.#isWithinLease(life.sent)
     life.fence = snapshot
-    life.has_news = changes.length > 0
-    life.asked_at_ms = asked_at_ms
-    life.asked_wall_ms = asked_wall_ms
+    life.has_news = changes.length > 0 || !is_unbroken
+    life.sent = sent
+    life.leased_from = is_unbroken ? sent : undefined
     this.#replicas = Math.max(1, replicas)
     this.#onFence(life.id, snapshot)
     this.#asks += 1
-    if (this.#asks % SWEEP_AFTER_ASKS === 0) await life.feed.sweep()
+    if (this.#asks % SWEEP_AFTER_ASKS === 0) {
+      const onError = (error: unknown) => this.#log.warn({ job: JOB, err: error }, 'old changes of facts not deleted')
+      void life.feed.sweep().catch(onError)
+    }
   }
 
-  /** Waits for fences behind a transaction, until the leases from before it have ended. */
-  #fencesOf(life: Life, { xid, missing }: Pick<Waiting, 'xid' | 'missing'>, ends_at_ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const cancel: Record<'end' | 'look', () => void> = { end: () => undefined, look: () => undefined }
-      const settle = () => {
-        cancel.end()
-        cancel.look()
-        this.#waiting.delete(waiting)
-        resolve()
-      }
-      const waiting: Waiting = { xid, missing, settle }
-      const look = async () => {
-        const registered = await registeredAt(life)
-        if (registered !== undefined) this.#onRegistered(life, waiting, registered)
-        if (this.#waiting.has(waiting)) cancel.look = this.#clock.after(LOOK_EVERY_MS, () => void look())
-      }
-      this.#waiting.add(waiting)
-      cancel.end = this.#clock.after(ends_at_ms - this.#clock.monotonic(), settle)
-      cancel.look = this.#clock.after(LOOK_EVERY_MS, () => void look())
+  #now(): Moment {
+    return { monotonic_ms: this.#clock.monotonic(), wall_ms: this.#clock.wall() }
+  }
+
+  /** Whether a lease that began at a moment lasts now. The first clock can stand still while the machine sleeps, and the second one can be set. */
+  #isWithinLease({ monotonic_ms, wall_ms }: Moment): boolean {
+    const valid_ms = LEASE_MS - LEASE_MARGIN_MS
+    return this.#clock.monotonic() - monotonic_ms < valid_ms && this.#clock.wall() - wall_ms < valid_ms
+  }
+
+  /** Reads the rows of all replicas. The result was read after the call, and all callers of a moment share it. */
+  #readSoon(life: Life): Promise<readonly RegisteredReplica[] | undefined> {
+    this.#next_reading ??= this.#reading.then(() => {
+      this.#next_reading = undefined
+      this.#reading = life.feed.registered().catch(() => undefined)
+      return this.#reading
+    })
+    return this.#next_reading
+  }
+
+  /** Leaves out the replicas whose row has not changed for LEASE_MS, by the clock of this process. They have no lease. */
+  #here(registered: readonly RegisteredReplica[]): readonly RegisteredReplica[] {
+    const now_ms = this.#clock.monotonic()
+    const ids = new Set(registered.map(({ id }) => id))
+    for (const id of this.#noticed.keys()) if (!ids.has(id)) this.#noticed.delete(id)
+    return registered.filter(({ id, mark }) => {
+      const known = this.#noticed.get(id)
+      if (known?.mark === mark) return now_ms - known.since_ms < LEASE_MS
+      this.#noticed.set(id, { mark, since_ms: now_ms })
+      return true
     })
   }
 
-  /** Takes off the list of a writer who has a fence behind it, and who is not registered any more. */
-  #onRegistered(life: Life, { xid, missing, settle }: Waiting, registered: readonly RegisteredReplica[]): void {
-    const fences = new Map(registered.map(({ id, fence }) => [id, fence]))
-    for (const id of missing) {
-      const fence = fences.get(id)
-      // Only the listeners of this process know what its own memory has dropped.
-      if (id !== life.id && (fence === undefined || isVisible(xid, fence))) missing.delete(id)
+  /** Reads the fences again while a writer waits, because a notification can be lost. */
+  #lookLater(life: Life): void {
+    this.#cancelLook ??= this.#clock.after(LOOK_EVERY_MS, () => {
+      this.#cancelLook = undefined
+      if (this.#waiting.size > 0 && this.#life === life) void this.#look(life)
+    })
+  }
+
+  async #look(life: Life): Promise<void> {
+    const looked_for = [...this.#waiting].filter(({ missing }) => !missing.has(UNKNOWN))
+    const registered = await this.#readSoon(life)
+    if (registered !== undefined) {
+      const fences = new Map(this.#here(registered).map(({ id, fence }) => [id, fence]))
+      for (const { xid, missing, settle } of looked_for) {
+        for (const id of missing) {
+          const fence = fences.get(id)
+          // Only the listeners of this process know what its own memory has dropped.
+          if (id !== life.id && (fence === undefined || isVisible(xid, fence))) missing.delete(id)
+        }
+        if (missing.size === 0) settle()
+      }
     }
-    if (missing.size === 0) settle()
+    if (this.#waiting.size > 0) this.#lookLater(life)
   }
 
   #onFence(id: string, fence: Snapshot): void {
@@ -291,9 +353,4 @@ export class SharedReplica implements Replica {
     this.#cancelTimer()
     this.#cancelTimer = this.#clock.after(ms, callback)
   }
-}
-
-/** The registered replicas; undefined if they cannot be read. */
-function registeredAt({ feed }: Life): Promise<readonly RegisteredReplica[] | undefined> {
-  return feed.registered().catch(() => undefined)
 }

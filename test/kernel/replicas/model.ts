@@ -1,7 +1,7 @@
 import type { Scheduler } from 'fast-check'
 import type { Claims, Facts } from '../../../src/kernel/authz/facts.js'
 import type { LeasedFacts, leasedFacts } from '../../../src/kernel/authz/leased-facts.js'
-import { type FactFeed, type FeedEvents, GONE_AFTER_MS } from '../../../src/kernel/replicas/fact-feed.js'
+import type { FactFeed, FeedEvents } from '../../../src/kernel/replicas/fact-feed.js'
 import type { ReplicaClock } from '../../../src/kernel/replicas/replica-clock.js'
 import type { SharedReplica } from '../../../src/kernel/replicas/shared-replica.js'
 
@@ -16,9 +16,9 @@ export interface Rules {
 /** What happens in one run, apart from the order in which it happens. */
 export interface Plan {
   readonly replicas: number
-  /** Each is a caller at a replica that changes a fact twice. */
+  /** Each is a caller at a replica that changes a fact three times. */
   readonly writers: readonly { readonly replica: number; readonly tenant: Tenant }[]
-  /** Each is a caller at a replica who is decided about five times. */
+  /** Each is a caller at a replica who is decided about eight times. */
   readonly readers: readonly { readonly replica: number; readonly tenant: Tenant }[]
   /** Connections that end, by the number of the replica. */
   readonly cuts: readonly number[]
@@ -26,6 +26,8 @@ export interface Plan {
   readonly lost: readonly boolean[]
   /** The time passes in steps of this size, in milliseconds. */
   readonly tick_ms: number
+  /** A row of a replica is deleted when it is as old as this, in milliseconds. */
+  readonly forgotten_after_ms: number
 }
 
 export const TENANTS = ['a', 'b'] as const
@@ -33,11 +35,12 @@ export type Tenant = (typeof TENANTS)[number]
 
 /** The time passes in so many steps. */
 const TICKS = 40
-const WRITES = 2
-const READS = 5
+const WRITES = 3
+const READS = 8
 
 interface Row {
   fence: string
+  mark: string
   seen_at_ms: number
 }
 
@@ -55,6 +58,7 @@ class Model {
   #next_xid = 10
   #next_number = 1
   #notified = 0
+  #marks = 0
 
   constructor(
     private readonly scheduler: Scheduler,
@@ -133,28 +137,28 @@ class Model {
       register: async (id) => {
         const fence = await answered('register', () => this.#snapshot())
         return answered('commit of the registration', () => {
-          this.rows.set(id, { fence, seen_at_ms: this.now_ms })
+          this.rows.set(id, { fence, mark: String(this.#marks++), seen_at_ms: this.now_ms })
           return fence
         })
       },
-      ask: (id, fence, tells) =>
-        answered('ask', () => {
+      ask: async (id, fence, tells) => {
+        await this.step('ask')
+        const snapshot = this.#snapshot()
+        // The snapshot is taken before others see the row.
+        const found = this.rules.asks_by_number
+          ? this.#changes.filter(({ number }) => number > numbers.last)
+          : this.#changes.filter(({ xid }) => !isIn(xid, fence))
+        numbers.last = Math.max(numbers.last, ...found.map(({ number }) => number))
+        const changes = found.map(({ tenant }) => ({ about: 'tenant' as const, tenant_id: tenant }))
+        return answered('commit of the question', () => {
           const row = this.rows.get(id)
-          if (row !== undefined) Object.assign(row, { fence, seen_at_ms: this.now_ms })
+          if (row !== undefined) Object.assign(row, { fence, mark: String(this.#marks++), seen_at_ms: this.now_ms })
           if (tells) this.#notify((each) => each.onFence(id, fence))
-          const found = this.rules.asks_by_number
-            ? this.#changes.filter(({ number }) => number > numbers.last)
-            : this.#changes.filter(({ xid }) => !isIn(xid, fence))
-          numbers.last = Math.max(numbers.last, ...found.map(({ number }) => number))
-          const changes = found.map(({ tenant }) => ({ about: 'tenant' as const, tenant_id: tenant }))
-          return { snapshot: this.#snapshot(), changes, is_registered: row !== undefined, replicas: this.rows.size }
-        }),
+          return { snapshot, changes, is_registered: row !== undefined, replicas: this.rows.size }
+        })
+      },
       registered: () =>
-        answered('registered', () =>
-          [...this.rows]
-            .filter(([, { seen_at_ms }]) => seen_at_ms > this.now_ms - GONE_AFTER_MS)
-            .map(([id, { fence }]) => ({ id, fence })),
-        ),
+        answered('registered', () => [...this.rows].map(([id, { fence, mark }]) => ({ id, fence, mark }))),
       sweep: async () => undefined,
       announce: async () => undefined,
       leave: async (id) => void this.rows.delete(id),
@@ -167,7 +171,7 @@ class Model {
     for (let turn = 0; turn < 6; turn += 1) {
       await this.step('sweep')
       for (const [id, { seen_at_ms }] of this.rows) {
-        if (seen_at_ms < this.now_ms - GONE_AFTER_MS) this.rows.delete(id)
+        if (seen_at_ms < this.now_ms - this.plan.forgotten_after_ms) this.rows.delete(id)
       }
       const oldest = Math.min(...[...this.rows.values()].map(({ fence }) => Number(fence.split(':')[0])))
       this.#changes = this.#changes.filter(({ xid }) => xid >= oldest)
