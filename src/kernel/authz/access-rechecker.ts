@@ -147,9 +147,10 @@ export class AccessRechecker<C extends AuthorisedConnection> {
   }
 
   #begin(): void {
-    if (this.#is_checking || this.#due.size === 0) return
-    this.#is_checking = true
+    if (this.#is_checking) return
     this.#has_news = false
+    if (this.#due.size === 0) return
+    this.#is_checking = true
     this.#round()
       .catch((error: unknown) => this.#logFailure(error))
       .finally(() => {

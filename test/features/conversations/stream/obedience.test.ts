@@ -36,9 +36,15 @@ t.test('4401 4403 the loss of a right closes the connection that needs it, and n
   await add('lead', id, ids.owner)
   const bystander = await listen('lead', id)
   type Member = Awaited<ReturnType<typeof newMember>>
-  const cases: readonly [string, number, string, (member: Member) => Promise<unknown>][] = [
+  const cases: readonly [string, number, string | RegExp, (member: Member) => Promise<unknown>][] = [
     ['removed from the conversation', 4403, 'not_found', ({ id: user }) => remove('lead', id, user)],
-    ['removed from the tenant', 4403, 'tenant_access_denied', ({ path }) => call('owner', 'DELETE', path)],
+    // The removal ends the membership in the conversation too. A check that runs during it can find that first.
+    [
+      'removed from the tenant',
+      4403,
+      /^(tenant_access_denied|not_found)$/,
+      ({ path }) => call('owner', 'DELETE', path),
+    ],
     [
       'disabled in the tenant',
       4403,
@@ -79,7 +85,7 @@ t.test('4401 4403 the loss of a right closes the connection that needs it, and n
     await stream.event('ready')
     const answer = (await act(member)) as { status: number; text: string }
     if (answer.status >= 300) throw new Error(`${what}: ${answer.text}`)
-    t.same(await socket.closed(SOON_MS), { code, reason }, what)
+    t.match(await socket.closed(SOON_MS), { code, reason }, what)
     t.match((await stream.event('error')).payload, { code: reason }, `${what}: the event stream`)
     await stream.closed(SOON_MS)
   }
