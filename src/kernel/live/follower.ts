@@ -1,3 +1,4 @@
+import { nextRun } from '../jobs/next-run.js'
 import { type ConversationEvent, isMessageEvent, type MessageEvent } from '../store/events.js'
 import type { ConversationLog, LogEnd, LogEntry } from './conversation-log.js'
 import { type Outgoing, outgoingOf } from './frames.js'
@@ -18,8 +19,8 @@ export class Follower {
   #last_seq = 0
   /** The end of the log, as far as it is known. The log can have no entry at its end, if that message was removed. */
   #known_end = 0
-  #reading: Promise<void> | undefined
-  #next_reading: Promise<void> | undefined
+  /** Reads what is missing. Each call gets the result of a read that began after the call. */
+  readonly catchUp = nextRun(() => this.#read())
 
   constructor(
     private readonly log: ConversationLog,
@@ -67,18 +68,6 @@ export class Follower {
   /** Another replica wrote a change. Before the first `reach` there is nothing to do, because that reads the log. */
   onGrown(change: number): void {
     if (this.#position !== undefined && this.#position < change) this.catchUp().catch(() => undefined)
-  }
-
-  /** Reads what is missing. Each call gets the result of a read that began after the call. */
-  catchUp(): Promise<void> {
-    this.#next_reading ??= (this.#reading ?? Promise.resolve())
-      .catch(() => undefined)
-      .then(() => {
-        this.#next_reading = undefined
-        this.#reading = this.#read()
-        return this.#reading
-      })
-    return this.#next_reading
   }
 
   #onChange(event: MessageEvent): void {

@@ -1,4 +1,5 @@
 import type { Database } from '../database/database.js'
+import { nextRun } from '../jobs/next-run.js'
 import { type ChangeListener, ChangeListeners, type Replica, type ReplicaState } from './replica.js'
 import { changesSince, deleteChangesBefore } from './statements.js'
 
@@ -13,8 +14,7 @@ export class LoneReplica implements Replica {
   readonly #listeners = new ChangeListeners()
   readonly #database: Database
   #fence: string | undefined
-  #asking: Promise<void> = Promise.resolve()
-  #next_asking: Promise<void> | undefined
+  readonly catchUp = nextRun(() => this.#ask())
   #asks = 0
   #is_closed = false
   #swept_to: string | undefined
@@ -37,17 +37,6 @@ export class LoneReplica implements Replica {
     return this.#listeners.add(listener)
   }
 
-  catchUp(): Promise<void> {
-    this.#next_asking ??= this.#asking
-      .catch(() => undefined)
-      .then(() => {
-        this.#next_asking = undefined
-        this.#asking = this.#ask()
-        return this.#asking
-      })
-    return this.#next_asking
-  }
-
   /** All replicas of the database are in this process. */
   async pass(): Promise<void> {
     await Promise.all([...this.#database.fact_watchers].map((catchUp) => catchUp()))
@@ -68,7 +57,8 @@ export class LoneReplica implements Replica {
     this.#is_closed = true
     this.#fence = undefined
     this.#listeners.tell('unknown')
-    await this.#asking.catch(() => undefined)
+    // The question that is running has its answer before the database closes.
+    await this.catchUp()
   }
 
   async #ask(): Promise<void> {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { nextRun } from '../jobs/next-run.js'
 import type { JobLog } from '../jobs/schedule.js'
 import { type ConnectFeed, type FactFeed, LEASE_MARGIN_MS, LEASE_MS, type RegisteredReplica } from './fact-feed.js'
 import {
@@ -74,12 +75,12 @@ export class SharedReplica implements Replica {
   readonly #clock: ReplicaClock
   readonly #waiting = new Set<Waiting>()
   readonly #noticed = new Map<string, Noticed>()
-  #reading: Promise<readonly RegisteredReplica[] | undefined> = Promise.resolve(undefined)
-  #next_reading: Promise<readonly RegisteredReplica[] | undefined> | undefined
+  /** Asks after the question that is running. Resolves when a question that was sent after the call has its answer. */
+  readonly #askSoon = nextRun(() => this.#ask())
+  /** Reads the replicas that can have a lease. The rows are read after the call, and all callers of a moment share them. */
+  readonly #readSoon = nextRun(() => this.#readHere())
   #cancelLook: (() => void) | undefined
   #life: Life | undefined
-  #asking: Promise<void> = Promise.resolve()
-  #next_asking: Promise<void> | undefined
   #is_closed = false
   #asks = 0
   #replicas = 1
@@ -145,9 +146,9 @@ export class SharedReplica implements Replica {
       const waiting: Waiting = { xid, missing: new Set([UNKNOWN, life.id]), settle }
       const cancelEnd = this.#clock.after(LEASE_MS, settle)
       this.#waiting.add(waiting)
-      void this.#readSoon(life).then((registered) => {
+      void this.#readSoon().then((registered) => {
         if (registered === undefined) return
-        for (const { id, fence } of this.#here(registered)) if (!isVisible(xid, fence)) waiting.missing.add(id)
+        for (const { id, fence } of registered) if (!isVisible(xid, fence)) waiting.missing.add(id)
         if (this.#life === life && isVisible(xid, life.fence)) waiting.missing.delete(life.id)
         waiting.missing.delete(UNKNOWN)
         if (waiting.missing.size === 0) settle()
@@ -225,18 +226,6 @@ export class SharedReplica implements Replica {
     if (!this.#is_closed) this.#timer(RECONNECT_AFTER_MS, () => void this.start())
   }
 
-  /** Asks after the question that is running. Resolves when a question that was sent after this call has its answer. */
-  #askSoon(): Promise<void> {
-    this.#next_asking ??= this.#asking
-      .catch(() => undefined)
-      .then(() => {
-        this.#next_asking = undefined
-        this.#asking = this.#ask()
-        return this.#asking
-      })
-    return this.#next_asking
-  }
-
   async #ask(): Promise<void> {
     const life = this.#life
     if (life === undefined) return
@@ -286,24 +275,22 @@ export class SharedReplica implements Replica {
     return this.#clock.monotonic() - monotonic_ms < valid_ms && this.#clock.wall() - wall_ms < valid_ms
   }
 
-  /** Reads the rows of all replicas. The result was read after the call, and all callers of a moment share it. */
-  #readSoon(life: Life): Promise<readonly RegisteredReplica[] | undefined> {
-    this.#next_reading ??= this.#reading.then(() => {
-      this.#next_reading = undefined
-      this.#reading = life.feed.registered().catch(() => undefined)
-      return this.#reading
-    })
-    return this.#next_reading
-  }
-
-  /** Leaves out the replicas whose row has not changed for LEASE_MS, by the clock of this process. They have no lease. */
-  #here(registered: readonly RegisteredReplica[]): readonly RegisteredReplica[] {
+  /**
+   * Reads the rows of all replicas, and leaves out those that have not changed for LEASE_MS by the clock of this process: they
+   * have no lease. Counted until the rows are asked for, because a row can change before its old state arrives here.
+   *
+   * @returns undefined if the rows cannot be read
+   */
+  async #readHere(): Promise<readonly RegisteredReplica[] | undefined> {
+    const asked_at_ms = this.#clock.monotonic()
+    const registered = await this.#life?.feed.registered().catch(() => undefined)
+    if (registered === undefined) return undefined
     const now_ms = this.#clock.monotonic()
     const ids = new Set(registered.map(({ id }) => id))
     for (const id of this.#noticed.keys()) if (!ids.has(id)) this.#noticed.delete(id)
     return registered.filter(({ id, mark }) => {
       const known = this.#noticed.get(id)
-      if (known?.mark === mark) return now_ms - known.since_ms < LEASE_MS
+      if (known?.mark === mark) return asked_at_ms - known.since_ms < LEASE_MS
       this.#noticed.set(id, { mark, since_ms: now_ms })
       return true
     })
@@ -319,9 +306,9 @@ export class SharedReplica implements Replica {
 
   async #look(life: Life): Promise<void> {
     const looked_for = [...this.#waiting].filter(({ missing }) => !missing.has(UNKNOWN))
-    const registered = await this.#readSoon(life)
+    const registered = await this.#readSoon()
     if (registered !== undefined) {
-      const fences = new Map(this.#here(registered).map(({ id, fence }) => [id, fence]))
+      const fences = new Map(registered.map(({ id, fence }) => [id, fence]))
       for (const { xid, missing, settle } of looked_for) {
         for (const id of missing) {
           const fence = fences.get(id)

@@ -2,6 +2,7 @@ import type { FactChange } from '../../../src/kernel/replicas/fact-change.js'
 import type { FactFeed, FeedAnswer, FeedEvents, RegisteredReplica } from '../../../src/kernel/replicas/fact-feed.js'
 import { LEASE_MS } from '../../../src/kernel/replicas/fact-feed.js'
 import { SharedReplica } from '../../../src/kernel/replicas/shared-replica.js'
+import { deferred } from '../../helpers/deferred.js'
 import { t } from '../../helpers/t.js'
 import { until } from '../../helpers/until.js'
 
@@ -14,6 +15,8 @@ async function openReplica() {
     /** The questions that wait for their answer. */
     asked: [] as ((answer: Partial<FeedAnswer>) => void)[],
     rows: [] as RegisteredReplica[],
+    /** When rows that were read arrive. */
+    arrival: Promise.resolve(),
     ids: [] as string[],
     told: [] as unknown[],
     events: undefined as FeedEvents | undefined,
@@ -30,7 +33,11 @@ async function openReplica() {
           resolve({ snapshot: '10:10:', changes: [], is_registered: true, replicas: 2, ...answer }),
         )
       }),
-    registered: async () => state.rows,
+    registered: async () => {
+      const { rows } = state
+      await state.arrival
+      return rows
+    },
     sweep: async () => undefined,
     announce: async () => undefined,
     leave: async () => undefined,
@@ -132,4 +139,34 @@ t.test('a writer waits one lease for a replica that died, and not again for the 
   t.equal(passed, 2, 'it has asked again, so it can have a lease')
   state.events?.onFence('dead', '21:21:')
   await third
+})
+
+// Attack: a slow network shows a writer a row as unchanged for a lease, while its replica has just asked again.
+t.test('a row that was read within a lease is waited for, however late it arrives', async (t) => {
+  const { replica, state, answer, pass } = await openReplica()
+  state.rows = [{ id: 'slow', fence: '10:10:', mark: '1' }]
+  let passed = 0
+  const write = async (xid: string) => {
+    await replica.pass(xid)
+    passed += 1
+  }
+  const first = write('20')
+  await answer({ snapshot: '21:21:' })
+  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve()
+  state.events?.onFence('slow', '21:21:')
+  await first
+
+  const { promise, resolve } = deferred()
+  state.arrival = promise
+  pass(LEASE_MS - 10)
+  const second = write('30')
+  await answer({ snapshot: '31:31:' })
+  await answer({ snapshot: '31:31:' })
+  pass(20)
+  resolve()
+  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve()
+  t.equal(passed, 1)
+  state.events?.onFence('slow', '31:31:')
+  await second
+  t.equal(passed, 2)
 })
