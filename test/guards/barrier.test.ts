@@ -42,7 +42,9 @@ const examples = examplesOf(gateway, world)
 const writes = guardedRoutes(gateway.routes).filter(isWriting)
 const pass = gateway.replica.pass.bind(gateway.replica)
 
+const passes: string[] = []
 gateway.replica.pass = async (xid) => {
+  passes.push(xid)
   await pass(xid)
   // An answer that did not wait would arrive before those of two more requests.
   for (const _more of [1, 2]) await ask(gateway, '/livez')
@@ -67,4 +69,18 @@ t.test('each operation that changes a fact answers after the barrier', async (t)
     OF_RIGHTS.filter((id) => !changing.includes(id)),
     [],
   )
+})
+
+// Attack: repeats a revocation at another replica, and uses what it revokes while the first one waits for its barrier.
+t.test('a change that was already made is answered after the barrier too', async (t) => {
+  const { acme } = world
+  const owner = await world.bearer('owner')
+  const path = `/v1/tenants/${acme.id}/keys`
+  const { body } = await ask(gateway, path, { headers: owner, body: { name: 'Revoked twice' } })
+  for (const turn of [1, 2]) {
+    passes.length = 0
+    const { status, text } = await ask(gateway, `${path}/${body.id}`, { method: 'DELETE', headers: owner })
+    t.equal(status, 204, text)
+    t.equal(passes.length, 1, `revocation ${turn}`)
+  }
 })

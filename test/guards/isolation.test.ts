@@ -88,6 +88,15 @@ t.test('every table has its policy, and the guard and the start refuse a table o
   await sql('drop view leaky')
 })
 
+// Attack: a statement of a tenant makes a temporary table with the name of one that a function of the owner uses.
+t.test('every function that runs with the rights of the owner has a fixed search path', async (t) => {
+  const rows = await sql(
+    `select proname as name, proconfig::text as settings from pg_proc where prosecdef and pronamespace = current_schema()::regnamespace`,
+  )
+  t.ok(rows.length >= 8, `${rows.length} functions`)
+  for (const { name, settings } of rows) t.match(settings, /search_path=\w+, pg_temp/, String(name))
+})
+
 // Attack: a caller tries ids of other tenants. A different status, text or length would reveal that the object exists.
 t.test('404 or 403 an id of another tenant gets the response of an unknown id', async (t) => {
   const [key] = await sql(`select id from tenant_keys where tenant_id = '${globex.id}' limit 1`)
