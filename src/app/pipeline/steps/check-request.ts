@@ -12,11 +12,12 @@ const PATH_PARAMETER_CHARACTERS_MAX = 100
 const SINGLE_HEADERS: ReadonlySet<string> = new Set(['authorization', 'host', 'x-tenant-id', 'x-tenant-api-key'])
 /**
  * A tenant key or a refresh token by its prefix, a JWT by its first characters, or a parameter for a credential by its name.
- * The JWT begins anywhere in a run of characters of base64url. The pattern reads each run once: a pattern that began at each
- * `eyJ` would take seconds for a URL that repeats it.
+ * A prefix counts only at the beginning of a run of characters of base64url, or after an encoded character, because a cursor or the token of a link can
+ * contain it by chance. The JWT begins anywhere in a run. The pattern reads each run once: a pattern that began at each `eyJ`
+ * would take seconds for a URL that repeats it.
  */
-const CREDENTIAL_IN_URL =
-  /gh[kr]_[\w-]{8}|(?<![\w-])(?=[\w-]*eyJ[\w-]{8})[\w-]+\.|[?&](access_token|refresh_token|api_?key|x-tenant-api-key|password)=/i
+export const CREDENTIAL_IN_URL =
+  /(?:(?<![\w-])|(?<=%[0-9a-f]{2}))gh[kr]_[\w-]{8}|(?<![\w-])(?=[\w-]*eyJ[\w-]{8})[\w-]+\.|[?&](access_token|refresh_token|api_?key|x-tenant-api-key|password)=/i
 
 /**
  * Methods whose body has no meaning (RFC 9110 sections 9.3.1, 9.3.2 and 9.3.8). A service that ignores the body reads it as
