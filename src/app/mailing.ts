@@ -80,6 +80,7 @@ function openMetrics(
   new Gauge({
     name: 'gatehouse_mails_queued',
     help: 'Mails that wait in the database, by kind; every replica reports the same number.',
+    aggregator: 'max',
     labelNames: ['kind'],
     registers,
     async collect() {

@@ -58,6 +58,7 @@ function registerState(registry: Registry, replica: Replica, facts: LeasedFacts)
     name: 'gatehouse_lease_valid',
     help: '1 if requests may be decided from memory, 0 if each one reads the database.',
     registers,
+    aggregator: 'min',
     collect() {
       this.set(replica.hasLease() ? 1 : 0)
     },
@@ -66,8 +67,9 @@ function registerState(registry: Registry, replica: Replica, facts: LeasedFacts)
     name: 'gatehouse_replicas',
     help: 'Replicas that share the database, as far as this one knows.',
     registers,
+    aggregator: 'max',
     collect() {
-      this.set(replica.state().replicas)
+      this.set(replica.count())
     },
   })
   new Gauge({

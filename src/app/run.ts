@@ -11,6 +11,7 @@ import { type Demo, demoCommands, seedDemo } from './demo/index.js'
 import { createGateway } from './gateway.js'
 import { logDestination, surviveFullOutputs } from './log-destination.js'
 import { logOptions } from './logging.js'
+import { STOP_MS_MAX } from './stop.js'
 
 /**
  * A stop ends within 10 s, before the supervisor sends SIGKILL. First, readiness fails while the gateway still answers
@@ -19,7 +20,6 @@ import { logOptions } from './logging.js'
  */
 const UNREADY_MS = { production: 2_000, otherwise: 250 }
 const FINISH_MS = 6_000
-const STOP_MS_MAX = 9_500
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
 /**
@@ -51,8 +51,8 @@ export async function runGateway(config: Config, secrets: Secrets | (() => Promi
       upstreams,
     })
     opened = app
-    if (config.redis_url !== undefined) {
-      app.log.warn('REDIS_URL has no effect in this release: each replica counts budgets in its own memory')
+    if (config.workers > 1 && config.storage.engine === 'embedded') {
+      app.log.warn('WORKERS has no effect without DATABASE_URL: one process uses the embedded database')
     }
     const demo =
       config.storage.engine === 'embedded' && !config.production

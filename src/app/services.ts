@@ -8,7 +8,6 @@ import { scheduleUntilClose } from '../kernel/jobs/schedule.js'
 import { openLimiter } from '../kernel/limits/limiter.js'
 import { connectReplicas } from '../kernel/live/between-replicas.js'
 import { openLive } from '../kernel/live/live.js'
-import { serveMetrics } from '../kernel/metrics/server.js'
 import type { ScopesNow } from '../kernel/permissions/scope-catalogue.js'
 import { openBus } from '../kernel/store/bus.js'
 import { openStores } from './composition/stores.js'
@@ -17,9 +16,11 @@ import { startCounting } from './counting.js'
 import { observing } from './http/observe.js'
 import { collectRoutes } from './http/route-catalogue.js'
 import { startMailing } from './mailing.js'
+import { showMetrics } from './metrics.js'
 import type { Parts } from './parts.js'
 import { startReplicating } from './replicating.js'
 import { applyRetention, RETENTION_EVERY_MS } from './retention.js'
+import { startSharing } from './sharing.js'
 import { SWEEP_EVERY_MS, sweepSessions } from './sweep.js'
 
 /** What stages and features can ask for. Each feature names the services that it needs in its `feature.ts`. */
@@ -29,20 +30,22 @@ export type Services = Awaited<ReturnType<typeof openServices>>
 export async function openServices(app: FastifyInstance, parts: Parts, rules: AccessRules, scopesNow: ScopesNow) {
   const { config, secrets, database, clock, upstreams } = parts
   const { public_url } = config
-  const limiter = await openLimiter(app, config.budgets, clock)
   const access_tokens = await accessTokens(app, secrets.signing_keys, public_url, config.access_token_seconds, clock)
   const passwords = await openPasswords()
   const bus = openBus((error) => app.log.error({ err: error }, 'a listener of the bus failed'))
   const replicating = await startReplicating(app, database)
   const { replica, facts, barrier } = replicating
-  const disconnect = connectReplicas(bus, replica)
+  const sharing = await startSharing(app, database, replica, config.redis_url)
+  const limiter = await openLimiter(app, config.budgets, clock, sharing)
+  const disconnect = connectReplicas(bus, sharing.announcements)
   app.addHook('preClose', async () => disconnect())
   const stores = openStores({ database, clock, bus, barrier })
   const counting = startCounting(app, database, stores, clock, parts.openUsage)
-  if (config.metrics !== undefined) await serveMetrics(app, counting.metrics, config.metrics.host, config.metrics.port)
+  if (config.metrics !== undefined) await showMetrics(app, counting.metrics, config.metrics.host, config.metrics.port)
   const { mail, budgets } = config
   const { registry } = counting.metrics
   replicating.register(registry)
+  sharing.register(registry)
   const { signing_keys } = secrets
   const mailing = startMailing(app, { stores, bus, clock, signing_keys, mail, budget: budgets.mailbox, registry })
   const after_response = openAfterResponseQueue(app.log)
@@ -76,6 +79,7 @@ export async function openServices(app: FastifyInstance, parts: Parts, rules: Ac
     refresh_token_seconds: config.refresh_token_seconds,
     rules,
     scopesNow,
+    sharing,
     signing_keys,
     stores,
     upstreams,

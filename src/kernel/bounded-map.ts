@@ -8,6 +8,10 @@ export class BoundedMap<Key, Value> {
     return this.#entries.get(key)
   }
 
+  entries(): IterableIterator<[Key, Value]> {
+    return this.#entries.entries()
+  }
+
   /** Sets an entry, and makes it the newest one. */
   set(key: Key, value: Value): void {
     // Deleted first, because a Map keeps the place of an entry that is set again.

@@ -3,7 +3,7 @@ import { generateSigningKeys } from '../../src/kernel/config/secrets.js'
 import { startGateway } from '../helpers/gateway.js'
 import { type Ask, ask, untilDecided } from '../helpers/requests.js'
 import { buildWorld, keyHeaders } from '../helpers/world.js'
-import { type GatewayProcess, startGatewayProcess } from '../process/gateway-process.js'
+import { type GatewayProcess, startGatewayProcess, type Variables } from '../process/gateway-process.js'
 
 const REPLICAS = 3
 /** So large that no request of the test is refused for a budget. */
@@ -27,7 +27,7 @@ const BUDGETS = Object.fromEntries(
 export type Headers = Record<string, string>
 
 /** Starts three processes on one database of the server, and makes a world in it. */
-export async function startReplicas(t: Test) {
+export async function startReplicas(t: Test, env: Variables = {}) {
   const signing_keys = generateSigningKeys()
   // Makes the world and no request of the test.
   const maker = await startGateway({ signing_keys })
@@ -45,6 +45,7 @@ export async function startReplicas(t: Test) {
       ALLOW_REGISTRATION: 'true',
       LOG_LEVEL: 'warn',
       ...BUDGETS,
+      ...env,
     })
   const processes = await Promise.all(Array.from({ length: REPLICAS }, start))
 

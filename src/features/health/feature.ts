@@ -8,7 +8,7 @@ export default {
   ...NO_STORE_PARTS,
   expiring: [],
   tags: [],
-  routes({ pendingMigrations, isDraining, replica }: HealthOptions) {
-    return [mount('', health, { pendingMigrations, isDraining, replica })]
+  routes({ pendingMigrations, isDraining, replica, sharing }: HealthOptions) {
+    return [mount('', health, { pendingMigrations, isDraining, replica, sharing })]
   },
 } satisfies Feature

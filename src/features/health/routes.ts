@@ -1,4 +1,5 @@
 import { sharedResult } from '../../kernel/jobs/shared-result.js'
+import type { SharingState } from '../../kernel/limits/sharing-state.js'
 import { Problem, unavailable } from '../../kernel/problems/problems.js'
 import type { Replica } from '../../kernel/replicas/replica.js'
 import { open } from '../../kernel/request/access.js'
@@ -14,10 +15,11 @@ export interface HealthOptions {
   readonly pendingMigrations: () => Promise<number>
   readonly isDraining: () => boolean
   readonly replica: Replica
+  readonly sharing: { readonly state: () => SharingState }
 }
 
 /** Liveness: the process responds. Readiness: a load balancer should send requests. */
-const health: Routes<HealthOptions> = async (app, { pendingMigrations, isDraining, replica }) => {
+const health: Routes<HealthOptions> = async (app, { pendingMigrations, isDraining, replica, sharing }) => {
   const check = sharedResult(() => inTime(pendingMigrations()), READINESS_REUSE_MS)
 
   app.get(
@@ -52,6 +54,8 @@ const health: Routes<HealthOptions> = async (app, { pendingMigrations, isDrainin
         migrations: pending === undefined ? ('unknown' as const) : pending > 0 ? ('pending' as const) : ('ok' as const),
         draining: isDraining(),
         lease: replica.hasLease() ? ('valid' as const) : ('none' as const),
+        replicas: replica.count(),
+        ...sharing.state(),
       }
       if (pending === 0 && !checks.draining) return { status: 'ready' as const, checks }
       throw new Problem('service_unavailable', {

@@ -46,12 +46,19 @@ export function openUpstreamMetrics(registry: Registry, upstreams: Upstreams): U
     labelNames: ['upstream', 'origin', 'state'],
     registers,
   })
-  const ofBackends = (name: string, help: string, labels: string[], collect: (gauge: Gauge) => void) =>
+  const ofBackends = (
+    name: string,
+    help: string,
+    labels: string[],
+    aggregator: 'min' | 'max' | 'sum',
+    collect: (gauge: Gauge) => void,
+  ) =>
     new Gauge({
       name,
       help,
       labelNames: ['upstream', 'origin', ...labels],
       registers,
+      aggregator,
       collect() {
         this.reset()
         collect(this)
@@ -65,6 +72,7 @@ export function openUpstreamMetrics(registry: Registry, upstreams: Upstreams): U
     'gatehouse_upstream_breaker_state',
     '1 for the state that the breaker of an origin is in.',
     ['state'],
+    'max',
     (gauge) => {
       for (const { labels, backend } of each()) {
         for (const state of STATES) gauge.set({ ...labels, state }, backend.breaker.state === state ? 1 : 0)
@@ -75,6 +83,7 @@ export function openUpstreamMetrics(registry: Registry, upstreams: Upstreams): U
     'gatehouse_upstream_healthy',
     'Whether the health check of an origin lets requests go there.',
     [],
+    'min',
     (gauge) => {
       for (const { labels, backend } of each()) gauge.set(labels, backend.is_healthy ? 1 : 0)
     },
@@ -83,6 +92,7 @@ export function openUpstreamMetrics(registry: Registry, upstreams: Upstreams): U
     'gatehouse_upstream_in_flight',
     'Requests that are with an origin, or wait for a connection.',
     [],
+    'sum',
     (gauge) => {
       for (const { labels, backend } of each()) gauge.set(labels, backend.in_flight)
     },

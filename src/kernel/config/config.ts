@@ -20,6 +20,8 @@ export interface Config {
   readonly production: boolean
   readonly host: string
   readonly port: number
+  /** Processes that serve the port together. The embedded database has one. */
+  readonly workers: number
   /** The origin at which clients reach the gateway. Problem types and the token issuer are built from it. */
   readonly public_url: string
   readonly storage: StorageConfig
@@ -37,7 +39,7 @@ export interface Config {
   readonly metrics: { readonly host: string; readonly port: number } | undefined
   readonly mail: MailConfig
   readonly log_level: Environment['LOG_LEVEL']
-  /** This release does not use it and logs a warning at boot. A later release shares counters between replicas. */
+  /** Where replicas count budgets together and send each other events; undefined without Redis. */
   readonly redis_url: string | undefined
   readonly budgets: Budgets
   readonly connections: ConnectionLimits
@@ -55,6 +57,7 @@ export function configure(environment: Environment): Config {
     production,
     host: environment.HOST ?? (production ? '0.0.0.0' : '127.0.0.1'),
     port: environment.PORT,
+    workers: environment.WORKERS,
     public_url: environment.PUBLIC_URL ?? `http://localhost:${environment.PORT}`,
     storage:
       environment.DATABASE_URL === undefined

@@ -13,6 +13,7 @@ export const ACCESS_TOKEN_SECONDS_MAX = 86_400
  */
 const EnvironmentSchema = Type.Object({
   NODE_ENV: Type.Optional(Type.Enum(['development', 'production', 'test'])),
+  WORKERS: Type.Integer({ minimum: 1, maximum: 64, default: 1 }),
   HOST: Type.Optional(Type.String({ minLength: 1 })),
   PORT: Type.Integer({ minimum: 0, maximum: 65535, default: 8000 }),
   DATABASE_URL: Type.Optional(Type.String({ pattern: '^postgres(ql)?://' })),

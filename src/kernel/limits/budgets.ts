@@ -10,6 +10,11 @@ export interface BudgetDefault {
   readonly window_seconds: number
   readonly key: string
   readonly reason: string
+  /**
+   * Whether it counts beyond its quota, and each count and each look asks what all replicas have counted. Only for requests
+   * that are rare, or cost far more than a round trip.
+   */
+  readonly counts_all?: true
 }
 
 export const BUDGETS = {
@@ -43,6 +48,7 @@ export const BUDGETS = {
     key: 'user, failed logins',
     reason:
       'NIST SP 800-63B section 5.2.2 limits failed logins. Over the budget, the gateway delays logins. It never locks a user out for good.',
+    counts_all: true,
   },
   login_new_place: {
     variable: 'BUDGET_LOGIN_NEW_PLACE',
@@ -51,6 +57,7 @@ export const BUDGETS = {
     key: 'user, failed logins during a delay from networks without an earlier failure',
     reason:
       'A user on a new network can log in during a delay that an attacker caused. An attacker needs a hundred networks to use this budget up, and NIST SP 800-63B section 5.2.2 allows at most 100 failures.',
+    counts_all: true,
   },
   tenant: {
     variable: 'BUDGET_TENANT',

@@ -2,12 +2,12 @@ import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Problem, unavailable } from '../problems/problems.js'
 import type { Clock } from '../time/clock.js'
-import type { BudgetName, Budgets } from './budgets.js'
-import { memoryCounters } from './counters.js'
+import { BUDGETS, type BudgetDefault, type BudgetName, type Budgets } from './budgets.js'
+import { COUNT_ALL, type Sharing, sharedCounters } from './counters.js'
 
 /** The state of a budget in the current window. */
 export interface BudgetState {
-  /** Requests counted in this window. */
+  /** Requests counted in this window, as far as this replica knows. Beyond the quota it counts no further, unless BUDGETS says so. */
   readonly used: number
   readonly quota: number
   readonly window_seconds: number
@@ -32,12 +32,15 @@ export interface Limiter {
   size(budget: BudgetName): Size
 }
 
-/** The plugin only counts, from here downwards; what a quota means is decided in this file. */
-const COUNT_MAX = Number.MAX_SAFE_INTEGER
+/** The budgets that count every request. */
+const COUNTS_ALL: ReadonlySet<string> = new Set(
+  Object.entries<BudgetDefault>(BUDGETS).flatMap(([name, { counts_all }]) => (counts_all === true ? [name] : [])),
+)
 
 /** What the plugin asks its functions about; it never looks at the rest of a request. */
 interface Question {
   readonly key: string
+  readonly max: number
   readonly window_seconds: number
   readonly routeOptions: { readonly config: Record<string, never> }
 }
@@ -46,23 +49,29 @@ interface Question {
  * The limiter: @fastify/rate-limit's counting inside our own steps. As a hook the plugin would run one limiter a
  * request and skip the second in silence, so several budgets at once would be one.
  */
-export async function openLimiter(app: FastifyInstance, budgets: Budgets, clock: Clock): Promise<Limiter> {
-  await app.register(rateLimit, { global: false, store: memoryCounters(clock) })
+export async function openLimiter(
+  app: FastifyInstance,
+  budgets: Budgets,
+  clock: Clock,
+  sharing: Sharing,
+): Promise<Limiter> {
+  await app.register(rateLimit, { global: false, store: sharedCounters(clock, sharing) })
   const of = (question: unknown) => question as Question
   const check = app.createRateLimit({
     keyGenerator: (question) => of(question).key,
-    max: COUNT_MAX,
+    max: (question) => of(question).max,
     timeWindow: (question) => of(question).window_seconds * 1000,
   })
 
   const ask = async (budget: BudgetName, key: string, size: Size | undefined, increment: boolean) => {
     const { quota, window_seconds } = size ?? budgets[budget]
-    const question: Question = { key: `${budget}:${key}`, window_seconds, routeOptions: { config: {} } }
+    const max = COUNTS_ALL.has(budget) ? COUNT_ALL : quota
+    const question: Question = { key: `${budget}:${key}`, max, window_seconds, routeOptions: { config: {} } }
     const result = await check(question as unknown as FastifyRequest, { increment }).catch((error: unknown) => {
       throw unavailable('the counters are not available', 1, error)
     })
     if (result.isAllowed) throw new Error('nothing is on an allow-list')
-    const used = COUNT_MAX - result.remaining
+    const used = result.isExceeded ? quota + 1 : max - result.remaining
     const state: BudgetState = {
       used,
       quota,

@@ -1,9 +1,12 @@
-import type { Replica } from '../replicas/replica.js'
+import type { Announcements } from '../replicas/announcements.js'
 import type { Bus } from '../store/bus.js'
 import { isMessageEvent, type LiveEvent } from '../store/events.js'
 
 /** The kinds of events that replicas send to each other. */
 const SENT: ReadonlySet<LiveEvent['kind']> = new Set(['log_grown', 'chat_read', 'chat_typing', 'rights_changed'])
+
+/** Concerns every open connection. */
+const ANYTHING: LiveEvent = { kind: 'rights_changed', tenant_id: null, user_id: null, conversation_id: null }
 
 /**
  * Passes the events of conversations on to the other replicas, and theirs to the bus of this one. A message travels by the
@@ -12,19 +15,21 @@ const SENT: ReadonlySet<LiveEvent['kind']> = new Set(['log_grown', 'chat_read', 
  *
  * @returns a function that ends it
  */
-export function connectReplicas(bus: Bus, replica: Replica): () => void {
+export function connectReplicas(bus: Bus, replicas: Announcements): () => void {
   const received = new WeakSet<LiveEvent>()
   const ends = [
     bus.subscribe((event) => {
       const text = received.has(event) ? undefined : textOf(event)
-      if (text !== undefined) replica.announce(text)
+      if (text !== undefined) replicas.announce(text)
     }),
-    replica.onAnnounced((text) => {
+    replicas.onAnnounced((text) => {
       const event = eventOf(text)
       if (event === undefined) return
       received.add(event)
       bus.publish(event)
     }),
+    // Each connection is checked, and that reads the log of its conversation.
+    replicas.onGap(() => bus.publish(ANYTHING)),
   ]
   return () => {
     for (const end of ends) end()

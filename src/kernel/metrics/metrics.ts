@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Database } from '../database/database.js'
+import type { MetricsPage } from './server.js'
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
@@ -13,13 +14,12 @@ export interface Answered {
   readonly violated: readonly string[]
 }
 
-export interface Metrics {
+export interface Metrics extends MetricsPage {
   answered(answer: Answered): void
-  /** The page that Prometheus reads. */
-  page(): Promise<string>
-  readonly content_type: string
   /** Other parts register their own metrics here. */
   readonly registry: Registry
+  /** All registries of the page. */
+  readonly registries: readonly Registry[]
 }
 
 /** Rate, errors and duration by route template; refusals by code; budgets; database connections; the process. */
@@ -83,6 +83,7 @@ export function openMetrics(database: Database, usageDropped: () => number): Met
     page: () => Registry.merge([of_process, registry]).metrics(),
     content_type: registry.contentType,
     registry,
+    registries: [of_process, registry],
   }
 }
 

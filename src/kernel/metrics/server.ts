@@ -1,14 +1,24 @@
 import { createServer } from 'node:http'
-import type { FastifyInstance } from 'fastify'
-import type { Metrics } from './metrics.js'
+import type { AddressInfo } from 'node:net'
 
 const TIMEOUT_MS = 5_000
+
+/** The page that Prometheus reads. */
+export interface MetricsPage {
+  page(): Promise<string>
+  readonly content_type: string
+}
+
+export interface MetricsServer {
+  readonly address: string | AddressInfo | null
+  close(): void
+}
 
 /**
  * Serves the metrics on a port of their own, on loopback by default. They are for the operator of the gateway, so the port
  * of the API never serves them.
  */
-export async function serveMetrics(app: FastifyInstance, metrics: Metrics, host: string, port: number): Promise<void> {
+export async function openMetricsServer(metrics: MetricsPage, host: string, port: number): Promise<MetricsServer> {
   const server = createServer((request, response) => {
     const path = request.url?.split('?', 1)[0]
     // Scrapers add parameters, and monitors ask with HEAD, whose response Node sends without the body.
@@ -27,10 +37,12 @@ export async function serveMetrics(app: FastifyInstance, metrics: Metrics, host:
     server.once('error', reject)
     server.listen(port, host, resolve)
   })
-  app.addHook('onClose', async () => {
-    // In this order, or a connection that arrives between the two would stay open.
-    server.close()
-    server.closeAllConnections()
-  })
-  app.log.info({ address: server.address() }, 'serving metrics at /metrics')
+  return {
+    address: server.address(),
+    close() {
+      // In this order, or a connection that arrives between the two would stay open.
+      server.close()
+      server.closeAllConnections()
+    },
+  }
 }

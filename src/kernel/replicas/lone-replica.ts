@@ -1,6 +1,6 @@
 import type { Database } from '../database/database.js'
 import { nextRun } from '../jobs/next-run.js'
-import { type ChangeListener, ChangeListeners, type Replica, type ReplicaState } from './replica.js'
+import { type ChangeListener, ChangeListeners, type Replica } from './replica.js'
 import { changesSince, deleteChangesBefore } from './statements.js'
 
 /** Changes are deleted after this many questions. */
@@ -49,8 +49,12 @@ export class LoneReplica implements Replica {
     return () => undefined
   }
 
-  state(): ReplicaState {
-    return { has_lease: this.hasLease(), replicas: 1 }
+  onGap(): () => void {
+    return () => undefined
+  }
+
+  count(): number {
+    return 1
   }
 
   async close(): Promise<void> {

@@ -1,14 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { nextRun } from '../jobs/next-run.js'
 import type { JobLog } from '../jobs/schedule.js'
+import { ANNOUNCEMENT_CHARACTERS_MAX } from './announcements.js'
 import { type ConnectFeed, type FactFeed, LEASE_MARGIN_MS, LEASE_MS, type RegisteredReplica } from './fact-feed.js'
-import {
-  ANNOUNCEMENT_CHARACTERS_MAX,
-  type ChangeListener,
-  ChangeListeners,
-  type Replica,
-  type ReplicaState,
-} from './replica.js'
+import { type ChangeListener, ChangeListeners, type Replica } from './replica.js'
 import { type ReplicaClock, SYSTEM_CLOCK } from './replica-clock.js'
 import { isVisible, type Snapshot } from './snapshot.js'
 
@@ -171,8 +166,13 @@ export class SharedReplica implements Replica {
     return () => void this.#on_announced.delete(listener)
   }
 
-  state(): ReplicaState {
-    return { has_lease: this.hasLease(), replicas: this.#replicas }
+  /** Texts are lost only while the connection is. Then each new registration tells the listeners of changes of facts. */
+  onGap(): () => void {
+    return () => undefined
+  }
+
+  count(): number {
+    return this.#replicas
   }
 
   async close(): Promise<void> {

@@ -22,6 +22,7 @@ function refusal(variables: Record<string, string>): string {
 const BAD: Record<string, string[]> = {
   NODE_ENV: [SECRET, 'Production', 'prod'],
   PORT: [SECRET, '-1', '65536', '80.5', '80 81'],
+  WORKERS: [SECRET, '0', '65', '1.5', 'auto'],
   DATABASE_URL: [SECRET, `mysql://user:${SECRET}@db/x`, `https://${SECRET}`],
   DATABASE_POOL_MAX: [SECRET, '0', '201', '1.5'],
   REDIS_URL: [SECRET, `http://user:${SECRET}@redis`],
@@ -116,6 +117,7 @@ t.test('the defaults are: embedded, on loopback, no trusted proxy, no origin, no
     production: false,
     host: '127.0.0.1',
     port: 8000,
+    workers: 1,
     public_url: 'http://localhost:8000',
     storage: { engine: 'embedded', data_dir: '.data' },
     access_token_seconds: 3600,

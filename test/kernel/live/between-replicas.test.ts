@@ -1,5 +1,5 @@
 import { connectReplicas } from '../../../src/kernel/live/between-replicas.js'
-import { ANNOUNCEMENT_CHARACTERS_MAX, type Replica } from '../../../src/kernel/replicas/replica.js'
+import { ANNOUNCEMENT_CHARACTERS_MAX } from '../../../src/kernel/replicas/announcements.js'
 import { openBus } from '../../../src/kernel/store/bus.js'
 import type { LiveEvent } from '../../../src/kernel/store/events.js'
 import { t } from '../../helpers/t.js'
@@ -19,6 +19,7 @@ const MESSAGE: LiveEvent = {
 function openTwo() {
   const texts: string[] = []
   const listeners: ((text: string) => void)[] = []
+  const gaps: (() => void)[] = []
   const sides = [0, 1].map((side) => {
     const events: LiveEvent[] = []
     const bus = openBus((error) => t.fail(String(error)))
@@ -31,12 +32,22 @@ function openTwo() {
         listeners[side] = listener
         return () => undefined
       },
-    } as unknown as Replica
+      onGap(listener: () => void) {
+        gaps.push(listener)
+        return () => undefined
+      },
+    }
     connectReplicas(bus, replica)
     bus.subscribe((event) => events.push(event))
     return { bus, events }
   })
-  return { texts, hear: (text: string) => listeners[1]?.(text), one: sides[0], other: sides[1] }
+  return {
+    texts,
+    hear: (text: string) => listeners[1]?.(text),
+    miss: () => gaps[0]?.(),
+    one: sides[0],
+    other: sides[1],
+  }
 }
 
 t.test('an event reaches the bus of the other replica once, and does not come back', async (t) => {
@@ -70,5 +81,12 @@ t.test('rights in one conversation travel, and rights that are facts do not', as
 t.test('a text that this release does not know is no event', async (t) => {
   const { hear, other } = openTwo()
   for (const text of ['', '{', 'null', '{"kind":"chat_message"}', '{"kind":"later"}', '[]']) hear(text)
+  t.same(other?.events, [])
+})
+
+t.test('after a gap this replica checks all of its connections, and the other one hears nothing of it', async (t) => {
+  const { one, other, miss } = openTwo()
+  miss()
+  t.same(one?.events, [{ kind: 'rights_changed', tenant_id: null, user_id: null, conversation_id: null }])
   t.same(other?.events, [])
 })
