@@ -1,3 +1,4 @@
+import cluster from 'node:cluster'
 import { configure } from './kernel/config/config.js'
 import { ConfigurationError, readEnvironment } from './kernel/config/env.js'
 import { loadSecrets } from './kernel/config/secrets.js'
@@ -10,6 +11,10 @@ async function main(): Promise<void> {
   // Without this variable, the keys are in the folder of the embedded database, which does not exist before its first start.
   const is_given = environment.JWT_SIGNING_KEYS !== undefined || config.storage.engine === 'pooled'
   const secrets = is_given ? await load() : load
+  if (config.workers > 1 && config.storage.engine === 'pooled' && cluster.isPrimary) {
+    const { runWorkers } = await import('./app/workers.js')
+    return runWorkers(config)
+  }
   const { runGateway } = await import('./app/run.js')
   await runGateway(config, secrets)
 }
@@ -17,6 +22,8 @@ async function main(): Promise<void> {
 main().catch((error: unknown) => {
   process.stderr.write(`gatehouse: ${explain(error)}\n`)
   process.exitCode = 1
+  // The connection to the process that started this worker would keep it running.
+  cluster.worker?.disconnect()
 })
 
 /** Errors of the configuration, the system and the database are one line. Any other error is a bug, with its stack. */

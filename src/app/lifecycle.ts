@@ -36,7 +36,7 @@ export type Hook = (typeof HOOKS)[number]
 
 /** What a stage can use. */
 export interface LifecycleContext
-  extends Pick<Services, 'clock' | 'observe' | 'signing_keys' | 'stores' | 'upstreams'> {
+  extends Pick<Services, 'clock' | 'isDraining' | 'observe' | 'signing_keys' | 'stores' | 'upstreams'> {
   readonly config: Config
   readonly pipeline: Pipeline
 }
@@ -58,9 +58,12 @@ export interface Stage {
 export const LIFECYCLE: readonly Stage[] = [
   {
     name: 'headers',
-    hooks: { onRequest: 'Sets `X-Request-ID` and the security headers of every response.' },
+    hooks: {
+      onRequest:
+        'Sets `X-Request-ID` and the security headers of every response, and closes connections while the gateway stops.',
+    },
     place: 'Before any stage that can refuse the request.',
-    install: installHeaders,
+    install: (app, { isDraining }) => installHeaders(app, isDraining),
   },
   {
     name: 'pipelining',

@@ -11,10 +11,12 @@ const HEADERS = {
 const HSTS = 'max-age=31536000; includeSubDomains'
 
 /** Sets the headers of every response, before any hook can refuse the request. */
-export function installHeaders(app: FastifyInstance): void {
+export function installHeaders(app: FastifyInstance, isDraining: () => boolean): void {
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(HEADERS)
     reply.header('x-request-id', request.id)
+    // The client opens its next connection, and the load balancer leads it to another replica.
+    if (isDraining()) reply.header('connection', 'close')
     if (request.protocol === 'https') reply.header('strict-transport-security', HSTS)
     done()
   })

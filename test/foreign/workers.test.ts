@@ -1,0 +1,125 @@
+import { connect } from 'node:net'
+import { generateSigningKeys } from '../../src/kernel/config/secrets.js'
+import { startGateway } from '../helpers/gateway.js'
+import { ask } from '../helpers/requests.js'
+import { t } from '../helpers/t.js'
+import { buildWorld } from '../helpers/world.js'
+import {
+  FILE_MS_MAX,
+  freePort,
+  type GatewayProcess,
+  startGatewayProcess,
+  startScript,
+  until,
+} from '../process/gateway-process.js'
+
+const WORKERS = 3
+const REQUESTS = 60
+
+t.setTimeout(FILE_MS_MAX)
+const signing_keys = generateSigningKeys()
+// Makes the world and no request of the test.
+const maker = await startGateway({ signing_keys })
+t.teardown(() => maker.close())
+const world = await buildWorld(maker)
+const owner = await world.bearer('owner')
+await maker.app.close()
+const { url } = maker.test_database
+if (url === undefined) throw new Error('set TEST_DATABASE_URL: an embedded database has one process')
+const variables = {
+  NODE_ENV: 'production',
+  HOST: '127.0.0.1',
+  PUBLIC_URL: 'http://gateway.test',
+  DATABASE_URL: url,
+  JWT_SIGNING_KEYS: signing_keys,
+  WORKERS: String(WORKERS),
+}
+const metrics_port = await freePort()
+const gateway = await startGatewayProcess(t, { ...variables, METRICS_PORT: metrics_port })
+
+/** The lines of the log that have a text. */
+const linesWith = (text: string) =>
+  gateway
+    .stdout()
+    .split('\n')
+    .filter((line) => line.includes(text))
+const pidsOf = () => linesWith('Server listening').map((line) => (JSON.parse(line) as { pid: number }).pid)
+const metric = async (pattern: RegExp) => {
+  const page = await (await fetch(`http://127.0.0.1:${metrics_port}/metrics`)).text()
+  return Number(pattern.exec(page)?.[1])
+}
+const replicas = () => metric(/^gatehouse_replicas (\d+)$/m)
+const answers = async (on: Pick<GatewayProcess, 'url'>) => (await fetch(`${on.url}/livez`)).status === 200
+
+t.test('the workers serve one port, each is a replica, and the metrics are those of all', async (t) => {
+  await until(async () => (await replicas()) === WORKERS)
+  const pids = pidsOf()
+  t.equal(new Set(pids).size, WORKERS)
+  const served = /^gatehouse_requests_total\{method="GET",route="\/v1\/me",status="200"\} (\d+)$/m
+  for (let request = 0; request < REQUESTS; request += 1) {
+    const { status } = await ask(gateway, '/v1/me', { headers: { ...owner, connection: 'close' } })
+    t.equal(status, 200)
+  }
+  t.equal(await metric(served), REQUESTS)
+  const lines = linesWith('"route":"/v1/me"').map((line) => (JSON.parse(line) as { pid: number }).pid)
+  t.equal(lines.length, REQUESTS, 'each request is one line')
+  t.equal(new Set(lines).size, WORKERS, 'the workers take turns')
+})
+
+t.test('a worker that is killed is started again, and the others serve meanwhile', async (t) => {
+  const [victim] = pidsOf() as [number]
+  process.kill(victim, 'SIGKILL')
+  await until(() => linesWith('a worker has ended').length === 1)
+  t.match(JSON.parse(linesWith('a worker has ended')[0] as string), { worker_pid: victim, signal: 'SIGKILL' })
+  t.ok(await answers(gateway))
+  await until(() => pidsOf().length === WORKERS + 1)
+  await until(async () => (await replicas()) === WORKERS)
+})
+
+t.test('SIGTERM ends all workers, with readiness first, and the exit code is 0', async (t) => {
+  gateway.child.kill('SIGTERM')
+  await until(async () => (await fetch(`${gateway.url}/readyz`)).status === 503)
+  const { headers } = await fetch(`${gateway.url}/livez`)
+  t.equal(headers.get('connection'), 'close', 'a client takes its next request elsewhere')
+  const { code, stdout, stderr } = await gateway.exit
+  t.equal(code, 0)
+  t.equal(stderr, '')
+  t.equal(stdout.split('\n').filter((line) => line.includes('"msg":"stopped"')).length, WORKERS)
+})
+
+t.test('a fault in the start is told once, and ends the whole', async (t) => {
+  const cases = {
+    'a database that does not answer': { DATABASE_URL: 'postgres://u:p@127.0.0.1:1/x' },
+    'a port that is taken': { PORT: metrics_port },
+  }
+  const taken = await startGatewayProcess(t, { ...variables, WORKERS: '1', PORT: metrics_port })
+  for (const [what, wrong] of Object.entries(cases)) {
+    const started = startScript(t, 'src/main', [], { ...variables, PORT: await freePort(), ...wrong })
+    const { code, stderr } = await started.exit
+    t.equal(code, 1, what)
+    t.match(stderr, /^gatehouse: .*\n$/, what)
+  }
+  taken.child.kill('SIGTERM')
+  await taken.exit
+})
+
+// Attack on availability: workers that outlive their process would keep its port.
+t.test('workers end when the process that started them is killed', async (t) => {
+  const doomed = await startGatewayProcess(t, variables)
+  doomed.child.kill('SIGKILL')
+  const isFree = () =>
+    new Promise<boolean>((resolve) => {
+      const socket = connect(Number(doomed.port), '127.0.0.1')
+      socket.once('connect', () => resolve(false)).once('error', () => resolve(true))
+      socket.once('connect', () => socket.destroy())
+    })
+  await until(isFree)
+  t.ok(await isFree())
+})
+
+t.test('the embedded database has one process, and the log says so', async (t) => {
+  const embedded = await startGatewayProcess(t, { WORKERS: '3', DATA_DIR: t.testdir() })
+  t.match(embedded.stdout(), /WORKERS has no effect without DATABASE_URL/)
+  embedded.child.kill('SIGTERM')
+  t.equal((await embedded.exit).code, 0)
+})
