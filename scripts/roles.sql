@@ -30,6 +30,12 @@ alter role :"owner_login" password :'owner_password';
 alter role :"gateway_login" password :'gateway_password';
 grant gatehouse_tenant, gatehouse_platform to :"gateway_login";
 
+-- The gateway sets these for each of its connections. A pooler in transaction mode gives it connections that others opened.
+alter role :"gateway_login" set statement_timeout = '5s';
+alter role :"gateway_login" set lock_timeout = '1s';
+alter role :"gateway_login" set idle_in_transaction_session_timeout = '10s';
+alter role :"gateway_login" set timezone = 'UTC';
+
 -- An administrator who is no superuser must hold a role to give something to it.
 grant :"owner_login" to current_user;
 alter database :"DBNAME" owner to :"owner_login";

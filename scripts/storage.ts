@@ -3,10 +3,20 @@ import { ConfigurationError, type Environment } from '../src/kernel/config/env.j
 import { Problem } from '../src/kernel/problems/problems.js'
 
 /** The database of the environment, for commands that need no other configuration. */
-export function storageOf({ DATABASE_URL, DATA_DIR }: Environment): StorageConfig {
+export function storageOf({
+  DATABASE_URL,
+  DATABASE_POOLER,
+  DATABASE_DIRECT_URL,
+  DATA_DIR,
+}: Environment): StorageConfig {
   return DATABASE_URL === undefined
     ? { engine: 'embedded', data_dir: DATA_DIR }
-    : { engine: 'pooled', url: DATABASE_URL, connections_max: 1 }
+    : {
+        engine: 'pooled',
+        url: DATABASE_URL,
+        connections_max: 1,
+        direct_url: DATABASE_POOLER === 'transaction' ? DATABASE_DIRECT_URL : undefined,
+      }
 }
 
 /** Runs a command. Prints one line for an error that the user can correct, and the stack of any other error. */

@@ -8,7 +8,13 @@ import { pageOriginOf } from './page-origin.js'
 /** Where the gateway keeps its rows: in a folder of this process, or in a PostgreSQL server through a pool. */
 export type StorageConfig =
   | { readonly engine: 'embedded'; readonly data_dir: string }
-  | { readonly engine: 'pooled'; readonly url: string; readonly connections_max: number }
+  | {
+      readonly engine: 'pooled'
+      readonly url: string
+      readonly connections_max: number
+      /** The same database without a pooler, if `url` leads to a pooler in transaction mode. */
+      readonly direct_url?: string | undefined
+    }
 
 /** Where mails go: to an SMTP server, or into a folder where a developer who tries the gateway can read them. */
 export type MailConfig =
@@ -62,7 +68,12 @@ export function configure(environment: Environment): Config {
     storage:
       environment.DATABASE_URL === undefined
         ? { engine: 'embedded', data_dir: environment.DATA_DIR }
-        : { engine: 'pooled', url: environment.DATABASE_URL, connections_max: environment.DATABASE_POOL_MAX },
+        : {
+            engine: 'pooled',
+            url: environment.DATABASE_URL,
+            connections_max: environment.DATABASE_POOL_MAX,
+            direct_url: environment.DATABASE_POOLER === 'transaction' ? environment.DATABASE_DIRECT_URL : undefined,
+          },
     access_token_seconds: environment.ACCESS_TOKEN_SECONDS,
     refresh_token_seconds: environment.REFRESH_TOKEN_SECONDS,
     trusted_proxies: list(environment.TRUST_PROXY).map(checkedNetwork),
@@ -92,6 +103,11 @@ function refuseContradictions(environment: Environment, production: boolean): vo
   if (environment.JWT_SIGNING_KEYS === undefined && (production || environment.DATABASE_URL !== undefined)) {
     throw new ConfigurationError(
       'JWT_SIGNING_KEYS: must be set in production and with DATABASE_URL; make a key with: npm run operator -- signing-key',
+    )
+  }
+  if (environment.DATABASE_POOLER === 'transaction' && environment.DATABASE_DIRECT_URL === undefined) {
+    throw new ConfigurationError(
+      'DATABASE_DIRECT_URL: must be set with DATABASE_POOLER=transaction, because one connection listens',
     )
   }
   if (production && environment.PUBLIC_URL === undefined) {

@@ -17,6 +17,8 @@ const EnvironmentSchema = Type.Object({
   HOST: Type.Optional(Type.String({ minLength: 1 })),
   PORT: Type.Integer({ minimum: 0, maximum: 65535, default: 8000 }),
   DATABASE_URL: Type.Optional(Type.String({ pattern: '^postgres(ql)?://' })),
+  DATABASE_POOLER: Type.Enum(['session', 'transaction'], { default: 'session' }),
+  DATABASE_DIRECT_URL: Type.Optional(Type.String({ pattern: '^postgres(ql)?://' })),
   DATABASE_POOL_MAX: Type.Integer({ minimum: 1, maximum: 200, default: 10 }),
   DATA_DIR: Type.String({ minLength: 1, default: '.data' }),
   REDIS_URL: Type.Optional(Type.String({ pattern: '^rediss?://' })),
@@ -57,6 +59,7 @@ export class ConfigurationError extends Error {
 
 const HINTS: Record<string, string> = {
   DATABASE_URL: 'must be a postgres:// URL',
+  DATABASE_DIRECT_URL: 'must be a postgres:// URL',
   REDIS_URL: 'must be a redis:// or rediss:// URL',
   SMTP_URL: 'must be an smtp:// or smtps:// URL',
   PUBLIC_URL: 'must be an origin such as https://api.example.com, without a path',

@@ -7,6 +7,7 @@ export const BIND_STATEMENT = {
 }
 
 interface Connection {
+  parse(config: { name: string; text: string; types: readonly number[] }): void
   bind(config: { portal: string; statement: string; values: unknown[] }): void
   execute(config: { portal: string; rows?: number }): void
   sync(): void
@@ -53,6 +54,8 @@ function isCausedByValue(error: Error): boolean {
 
 interface BoundQueryConfig {
   readonly name?: string | undefined
+  /** Whether the connection has prepared the binding. Otherwise each batch parses it. */
+  readonly is_prepared: boolean
   readonly text: string
   readonly values: readonly unknown[]
   readonly rowMode?: 'array' | undefined
@@ -71,6 +74,7 @@ const { Result } = pg as unknown as { Result: new (row_mode: string | undefined,
 export class BoundQuery extends Query {
   readonly #role: string
   readonly #tenant_id: string
+  readonly #is_prepared: boolean
   #is_bound = false
 
   constructor(role: string, tenant_id: string, config: BoundQueryConfig) {
@@ -85,6 +89,7 @@ export class BoundQuery extends Query {
     this.queryMode = 'extended'
     this.#role = role
     this.#tenant_id = tenant_id
+    this.#is_prepared = config.is_prepared
   }
 
   /** Sends the batch. Returns the connection to the pool. After an error that a value cannot cause, it destroys the connection. */
@@ -106,7 +111,9 @@ export class BoundQuery extends Query {
   }
 
   override prepare(connection: Connection): void {
-    connection.bind({ portal: '', statement: BIND_STATEMENT.name, values: [this.#role, this.#tenant_id] })
+    const statement = this.#is_prepared ? BIND_STATEMENT.name : ''
+    if (!this.#is_prepared) connection.parse({ name: '', text: BIND_STATEMENT.text, types: [] })
+    connection.bind({ portal: '', statement, values: [this.#role, this.#tenant_id] })
     connection.execute({ portal: '' })
     const columns = this.name === undefined ? undefined : described.get(connection)?.get(this.name)
     if (columns === undefined) {

@@ -1,3 +1,5 @@
+import type { Pooling } from './session-settings.js'
+
 /**
  * The database, as the stores use it: one type for two engines.
  */
@@ -54,6 +56,8 @@ export interface Database {
   transaction<T>(binding: Binding, work: Work<T>, onFactsChanged?: (xid: string) => void): Promise<T>
   /** Unbound statements for migrations and for the checks before the start. */
   readonly owner: OwnerConnection
+  /** Looks at what a pooler does in front of the server. The embedded engine has none. */
+  readonly lookAtPooling?: () => Promise<PoolingOfDatabase>
   /** Opens a connection that hears notifications. The embedded engine has none, because no other process uses its database. */
   readonly listen?: Listen
   /** The replicas of this process. Each function passes on every change of facts that was committed before its call. */
@@ -61,6 +65,13 @@ export interface Database {
   /** The number of busy connections and of waiting requests, for readiness and metrics. */
   load(): { readonly busy: number; readonly waiting: number }
   close(): Promise<void>
+}
+
+/** What poolers do, and what the configuration says of them. */
+export interface PoolingOfDatabase {
+  readonly pool: Pooling
+  /** Of the direct URL, if the configuration says that connections share sessions. */
+  readonly direct: Pooling | undefined
 }
 
 /** Opens a connection of its own, as the role of the platform. Names of channels are part of a statement. */

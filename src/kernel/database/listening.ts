@@ -18,7 +18,6 @@ export function listening(settings: pg.ClientConfig): Listen {
       application_name: 'gatehouse-replica',
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       query_timeout: STATEMENT_TIMEOUT_MS,
-      statement_timeout: STATEMENT_TIMEOUT_MS,
       keepAlive: true,
     })
     // The event 'end' follows. Without this listener the error would end the process.
@@ -27,7 +26,9 @@ export function listening(settings: pg.ClientConfig): Listen {
     await client.connect()
     client.on('end', onEnd)
     try {
-      await client.query(`set role gatehouse_platform; set synchronous_commit = off; set timezone = 'UTC'`)
+      // No start-up parameters, because a pooler can refuse them.
+      await client.query(`set role gatehouse_platform; set synchronous_commit = off; set timezone = 'UTC';
+        set statement_timeout = ${STATEMENT_TIMEOUT_MS}`)
       for (const channel of channels) await client.query(`listen ${channel}`)
     } catch (error) {
       await client.end().catch(() => undefined)

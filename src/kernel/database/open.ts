@@ -7,5 +7,5 @@ import { openPooled } from './pooled.js'
 export async function openDatabase(storage: StorageConfig, on_error: (error: Error) => void): Promise<Database> {
   return storage.engine === 'embedded'
     ? openEmbedded(storage.data_dir)
-    : openPooled(storage.url, storage.connections_max, on_error)
+    : openPooled(storage.url, storage.connections_max, on_error, storage.direct_url)
 }

@@ -19,27 +19,18 @@ import { driverError } from './errors.js'
 import { FairShares } from './fair-shares.js'
 import { CHANGED_FACTS, FinalQuery } from './final-query.js'
 import { listening } from './listening.js'
+import { lookAtPooling, SET_SESSION } from './session-settings.js'
 import { statementName } from './statement-names.js'
 
 const CONNECT_TIMEOUT_MS = 3_000
-const STATEMENT_TIMEOUT_MS = 5_000
-/** Shorter than the timeout of a statement: a wait for a lock is a wait for other writers of the same tenant. */
-const LOCK_TIMEOUT_MS = 1_000
 /** Longer than the timeout of the server. It ends queries on a network that drops packets. */
 const QUERY_TIMEOUT_MS = 8_000
-const IDLE_TRANSACTION_TIMEOUT_MS = 10_000
 /** SQLSTATE of a write on a server that only reads. After a failover the pool must not keep the connection to it. */
 const ONLY_READS = '25006'
 /** Connections that only read facts of callers. Requests of all tenants wait for these, so nothing else may hold them. */
 const FACTS_CONNECTIONS_MAX = 2
 /** One tenant, user or address uses at most this part of the connections at the same time. */
 const SHARE_OF_CONNECTIONS = 1 / 3
-
-/**
- * The statements are look-ups and pages along an index for all values, so one generic plan is right for each. By default,
- * the server plans a page again for every request, because the limit is a parameter. Instants parse fastest in UTC.
- */
-const SESSION_OPTIONS = `-c plan_cache_mode=force_generic_plan -c TimeZone=UTC -c lock_timeout=${LOCK_TIMEOUT_MS}`
 
 /** The parsers of the pooled engine: both engines return the same JavaScript values for a type. */
 export const TYPES: pg.CustomTypesConfig = {
@@ -54,26 +45,31 @@ export const TYPES: pg.CustomTypesConfig = {
  * Opens a pool to a PostgreSQL server. It does not connect before the first query.
  *
  * @param on_error receives errors of idle connections. Without a listener, such an error would end the process.
+ * @param direct_url the same database without a pooler. Given if `url` leads to one in transaction mode: then the pool sends
+ *   no named statements, and sets nothing for a session, because each transaction can have another session.
  */
-export function openPooled(url: string, connections_max: number, on_error: (error: Error) => void): Database {
+export function openPooled(
+  url: string,
+  connections_max: number,
+  on_error: (error: Error) => void,
+  direct_url?: string,
+): Database {
+  const shares_sessions = direct_url !== undefined
   const settings = {
     connectionString: url,
     types: TYPES,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     application_name: 'gatehouse',
   }
+  const direct = { ...settings, connectionString: direct_url ?? url }
   const options = {
     ...settings,
     idleTimeoutMillis: 30_000,
     keepAlive: true,
-    statement_timeout: STATEMENT_TIMEOUT_MS,
     query_timeout: QUERY_TIMEOUT_MS,
-    options: SESSION_OPTIONS,
-    idle_in_transaction_session_timeout: IDLE_TRANSACTION_TIMEOUT_MS,
-    // Prepared once per connection, so that a batch never parses two statements: pg attributes every ParseComplete
-    // message to the running statement.
-    onConnect: (client: pg.ClientBase) => client.query({ ...BIND_STATEMENT, values: ['none', ''] }),
+    ...(!shares_sessions && { onConnect: prepareSession }),
   } as pg.PoolConfig
+  const nameOf = shares_sessions ? () => undefined : statementName
   const pool = new pg.Pool({ ...options, max: connections_max })
   const facts_pool = new pg.Pool({ ...options, max: FACTS_CONNECTIONS_MAX })
   for (const each of [pool, facts_pool]) each.on('error', on_error)
@@ -84,7 +80,8 @@ export function openPooled(url: string, connections_max: number, on_error: (erro
     engine: 'pooled',
     async readOne(binding, statement) {
       const query = new BoundQuery(binding.role, boundTenant(binding), {
-        name: statementName(statement.text),
+        name: nameOf(statement.text),
+        is_prepared: !shares_sessions,
         text: statement.text,
         values: statement.values,
         rowMode: statement.row_mode === 'array' ? 'array' : undefined,
@@ -95,12 +92,16 @@ export function openPooled(url: string, connections_max: number, on_error: (erro
       return shares.run(share, async () => query.sendOn(await pool.connect()))
     },
     async transaction(binding, work, onFactsChanged) {
-      const { result, xid } = await shares.run(shareOf(binding), () => inTransaction(pool, binding, work))
+      const { result, xid } = await shares.run(shareOf(binding), () => inTransaction(pool, binding, work, nameOf))
       if (xid !== null) onFactsChanged?.(xid)
       return result
     },
-    owner: ownerConnection(settings),
-    listen: listening(settings),
+    owner: ownerConnection(direct),
+    listen: listening(direct),
+    lookAtPooling: async () => ({
+      pool: await lookAtPooling(settings),
+      direct: shares_sessions ? await lookAtPooling(direct) : undefined,
+    }),
     fact_watchers: new Set(),
     load: () => ({ busy: pool.totalCount - pool.idleCount, waiting: shares.waiting }),
     close: async () => {
@@ -115,7 +116,15 @@ interface Committed<T> {
   readonly xid: string | null
 }
 
-async function inTransaction<T>(pool: pg.Pool, binding: Binding, work: Work<T>): Promise<Committed<T>> {
+/** Sets the session, and prepares the binding, so that a batch of named statements never parses two. */
+async function prepareSession(client: pg.ClientBase): Promise<void> {
+  await client.query(SET_SESSION)
+  await client.query({ ...BIND_STATEMENT, values: ['none', ''] })
+}
+
+type NameOf = (text: string) => string | undefined
+
+async function inTransaction<T>(pool: pg.Pool, binding: Binding, work: Work<T>, nameOf: NameOf): Promise<Committed<T>> {
   const client = await pool.connect()
   // pg-pool removes its error listener while a client is checked out. A lost connection must not end the process.
   let broken: Error | undefined
@@ -126,9 +135,9 @@ async function inTransaction<T>(pool: pg.Pool, binding: Binding, work: Work<T>):
   try {
     await client.query(beginBound(binding))
     let committed: { readonly xid: string | null } | undefined
-    const run: Run = async (statement) => (await client.query<Row>(queryOf(statement))).rows
+    const run: Run = async (statement) => (await client.query<Row>(queryOf(statement, nameOf))).rows
     const result = await work(run, async (statement) => {
-      const { rows, changed_facts_in } = await new FinalQuery(queryOf(statement)).sendOn(client)
+      const { rows, changed_facts_in } = await new FinalQuery(queryOf(statement, nameOf)).sendOn(client)
       committed = { xid: changed_facts_in }
       return rows
     })
@@ -157,8 +166,8 @@ async function commit(client: pg.PoolClient): Promise<{ readonly xid: string | n
   return { xid: changed?.rows[0]?.xid ?? null }
 }
 
-function queryOf({ text, values, row_mode }: Statement): pg.QueryConfig {
-  const query = { name: statementName(text), text, values: [...values], types: TYPES }
+function queryOf({ text, values, row_mode }: Statement, nameOf: NameOf): pg.QueryConfig {
+  const query = { name: nameOf(text), text, values: [...values], types: TYPES }
   return row_mode === 'object' ? query : ({ ...query, rowMode: 'array' } as pg.QueryConfig)
 }
 

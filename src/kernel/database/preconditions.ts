@@ -13,6 +13,7 @@ const MINIMUM_VERSION = 150_000
  * @throws ConfigurationError for the first check that fails
  */
 export async function checkPreconditions(database: Database): Promise<void> {
+  await checkPooling(database)
   const [server] = await database.owner.query(`select current_setting('server_version_num')::int as version`)
   if (Number(server?.version) < MINIMUM_VERSION)
     throw new ConfigurationError('DATABASE_URL: PostgreSQL 15 or newer is required')
@@ -27,6 +28,30 @@ export async function checkPreconditions(database: Database): Promise<void> {
   const open_tables = await tablesWithoutWall(database)
   if (open_tables.length > 0) {
     throw new ConfigurationError(`DATABASE_URL: row-level security is missing on: ${open_tables.join(', ')}`)
+  }
+}
+
+/**
+ * A pooler in transaction mode gives the sessions of the server to all connections in turn. Named statements and settings of a
+ * session would fail in some requests, and not in others.
+ */
+async function checkPooling(database: Database): Promise<void> {
+  if (database.lookAtPooling === undefined) return
+  const { pool, direct } = await database.lookAtPooling()
+  if (direct?.shares_sessions === true) {
+    throw new ConfigurationError(
+      'DATABASE_DIRECT_URL: must lead to the server itself, or to a pooler in session mode, because one connection listens',
+    )
+  }
+  if (direct === undefined && pool.shares_sessions) {
+    throw new ConfigurationError(
+      'DATABASE_URL: the pooler is in transaction mode; use its session mode, or set DATABASE_POOLER=transaction and DATABASE_DIRECT_URL (docs/operations.md)',
+    )
+  }
+  if (direct !== undefined && pool.missing_settings.length > 0) {
+    throw new ConfigurationError(
+      `DATABASE_POOLER: the login lacks settings; run as an administrator, then reconnect the pooler: ${pool.missing_settings.join('; ')}`,
+    )
   }
 }
 

@@ -24,6 +24,8 @@ const BAD: Record<string, string[]> = {
   PORT: [SECRET, '-1', '65536', '80.5', '80 81'],
   WORKERS: [SECRET, '0', '65', '1.5', 'auto'],
   DATABASE_URL: [SECRET, `mysql://user:${SECRET}@db/x`, `https://${SECRET}`],
+  DATABASE_POOLER: [SECRET, 'none', 'Transaction'],
+  DATABASE_DIRECT_URL: [SECRET, `mysql://user:${SECRET}@db/x`],
   DATABASE_POOL_MAX: [SECRET, '0', '201', '1.5'],
   REDIS_URL: [SECRET, `http://user:${SECRET}@redis`],
   PUBLIC_URL: [
@@ -107,6 +109,7 @@ t.test('variables that contradict each other, or lack another variable, stop the
   contradiction({ ACCESS_TOKEN_SECONDS: '3600', REFRESH_TOKEN_SECONDS: '3600' }, 'REFRESH_TOKEN_SECONDS')
   contradiction({ ACCESS_TOKEN_SECONDS: '7200', REFRESH_TOKEN_SECONDS: '3600' }, 'REFRESH_TOKEN_SECONDS')
   contradiction({ DATABASE_URL: url }, 'JWT_SIGNING_KEYS')
+  contradiction({ DATABASE_POOLER: 'transaction' }, 'DATABASE_DIRECT_URL')
   contradiction({ NODE_ENV: 'production', PUBLIC_URL: 'https://x.example' }, 'JWT_SIGNING_KEYS')
   contradiction({ NODE_ENV: 'production', JWT_SIGNING_KEYS: 'keys.json' }, 'PUBLIC_URL')
   t.end()

@@ -133,7 +133,7 @@ if (url !== undefined) {
     const first = await pool.connect()
     await first.query({ ...BIND_STATEMENT, values: ['none', ''] })
     const { rows: before } = await first.query('select pg_backend_pid() as pid')
-    const batch = new BoundQuery('gatehouse_tenant', ACME, { text: WHO, values: [] })
+    const batch = new BoundQuery('gatehouse_tenant', ACME, { text: WHO, values: [], is_prepared: true })
     t.same(await batch.sendOn(first), [{ role: 'gatehouse_tenant', tenant_id: ACME }])
     const again = await pool.connect()
     t.same((await again.query('select pg_backend_pid() as pid')).rows, before)
