@@ -35,7 +35,7 @@ export async function startReplicas(t: Test, env: Variables = {}) {
   const { url } = maker.test_database
   if (url === undefined) throw new Error('set TEST_DATABASE_URL: an embedded database has one process')
   const world = await buildWorld(maker)
-  const start = () =>
+  const start = (more: Variables = {}) =>
     startGatewayProcess(t, {
       NODE_ENV: 'production',
       HOST: '127.0.0.1',
@@ -46,8 +46,9 @@ export async function startReplicas(t: Test, env: Variables = {}) {
       LOG_LEVEL: 'warn',
       ...BUDGETS,
       ...env,
+      ...more,
     })
-  const processes = await Promise.all(Array.from({ length: REPLICAS }, start))
+  const processes = await Promise.all(Array.from({ length: REPLICAS }, () => start()))
 
   /** Sends a change. @throws if the gateway refuses it */
   async function change(on: GatewayProcess, headers: Headers, method: string, path: string, more: Ask = {}) {

@@ -70,7 +70,7 @@ t.test('secrets: .env has what compose.yaml requires, and only its owner can rea
 
 t.test('Docker: the commands name existing services and scripts', async (t) => {
   const [docker] = BLOCKS.filter(({ text }) => text.startsWith('docker compose up'))
-  t.match(docker?.text, /^docker compose up .* gateway\ndocker compose exec gateway node scripts\/operator\.js create/)
+  t.match(docker?.text, /^docker compose up .* balancer\ndocker compose exec gateway node scripts\/operator\.js create/)
   t.match(readFileSync('compose.yaml', 'utf8'), /^ {2}gateway:$/m)
   t.ok(existsSync('scripts/operator.ts') && existsSync('scripts/roles.sql') && existsSync('Dockerfile'))
 })
