@@ -2,6 +2,7 @@ import pLimit from 'p-limit'
 import { type JobLog, type ScheduledJob, schedule } from '../jobs/schedule.js'
 import { Problem, unavailable } from '../problems/problems.js'
 import type { FactChange } from '../replicas/fact-change.js'
+import { LEASE_MS } from '../replicas/fact-feed.js'
 import type { Bus } from '../store/bus.js'
 import type { RightsEvent } from '../store/events.js'
 import type { Clock } from '../time/clock.js'
@@ -19,8 +20,10 @@ const RECHECK_EVERY_MS = 15_000
 const ROUND_EVERY_MS = 250
 /** Callers that are checked at the same time. One statement reads the facts of as many. The next follows when a check ends. */
 const CALLERS_IN_FLIGHT_MAX = 64
-/** A connection closes when the database has not answered for this long: authorisation fails closed. */
-const UNANSWERED_MS_MAX = 30_000
+/** A connection closes when the database has not answered for this long, as requests are refused then: authorisation fails closed. */
+const UNANSWERED_MS_MAX = LEASE_MS
+/** The clients whose connections close at the same moment return within this time, spread at random. */
+const RETURN_SECONDS_MAX = 5
 
 /** An open connection. Its caller must keep the access that the handshake required. */
 export interface AuthorisedConnection {
@@ -59,7 +62,7 @@ interface Watched<C> {
  * every 15 s without an event. It closes a connection without a check when the standing of its caller expires.
  *
  * Checks are collected and run in rounds. However many events arrive, a round reads the facts of each caller once. If
- * the database does not answer, the next round checks the connection again, for at most 30 s.
+ * the database does not answer, the next round checks the connection again, for at most one lease.
  */
 export class AccessRechecker<C extends AuthorisedConnection> {
   readonly #watched = new Map<C, Watched<C>>()
@@ -202,12 +205,15 @@ export class AccessRechecker<C extends AuthorisedConnection> {
     }
   }
 
-  /** Checks a connection again in the next round, or closes it after 30 s without an answer. */
+  /** Checks a connection again in the next round, or closes it after a lease without an answer. */
   #onNoAnswer(watched: Watched<C>, started_at_ms: number, cause: unknown): void {
     if (!this.#watched.has(watched.connection)) return
     watched.unanswered_since_ms ??= started_at_ms
     if (started_at_ms - watched.unanswered_since_ms < UNANSWERED_MS_MAX) this.#due.add(watched)
-    else this.#end(watched, unavailable('the access of open connections could not be checked', 5, cause))
+    else {
+      const seconds = 1 + Math.floor(Math.random() * RETURN_SECONDS_MAX)
+      this.#end(watched, unavailable('the access of open connections could not be checked', seconds, cause))
+    }
   }
 
   #logFailure(error: unknown): void {
