@@ -2,6 +2,7 @@ import { DrizzleQueryError } from 'drizzle-orm'
 import type { Binding, Database, Run, Work } from '../database/database.js'
 import { asUnavailable } from '../database/errors.js'
 import { type Queries, queriesOn } from '../database/queries.js'
+import { Problem } from '../problems/problems.js'
 import type { Barrier } from '../replicas/barrier.js'
 import { type Clock, instantOf } from '../time/clock.js'
 import type { Action } from './actions.js'
@@ -84,6 +85,9 @@ export class UnitOfWork {
     let committed: Committed<T>
     try {
       committed = await this.#transaction((run, finish) => this.#audited(action, work, run, finish, events))
+    } catch (error) {
+      if (changesFacts(action) && tellsOfAChange(error)) await this.#passEarlier()
+      throw error
     } finally {
       this.#is_writing = false
     }
@@ -107,6 +111,7 @@ export class UnitOfWork {
     const origin = this.#parts.origin()
     const now = instantOf(clock())
     await prelude({ queries, now })
+    const xid = changesFacts(action) ? await numberOf(run) : undefined
     const value = await work({
       queries,
       now,
@@ -118,13 +123,13 @@ export class UnitOfWork {
     })
     const [said] = outcome
     if (said === undefined || outcome.length > 1) throw new Error(`${action}: a write must say once what it changed`)
-    if (said === 'no change') return { value, xid: changesFacts(action) ? await numberOf(run) : undefined }
+    if (said === 'no change') return { value, xid }
     assertNamedByRow(said)
     const rights = rightsChangedBy(action, said)
     if (rights !== undefined) events.push(rights)
     // From here to the commit, the end of the chain is locked, and every write of this tenant waits for it.
     await recordEvent(queriesOn(finish), action, said, origin, now)
-    return { value, xid: undefined }
+    return { value, xid }
   }
 
   /**
@@ -152,6 +157,12 @@ export class UnitOfWork {
     return { value, xid: changed_in ?? xid }
   }
 
+  /** Waits for the changes that were committed before. A refusal can tell of one whose own answer still waits. */
+  async #passEarlier(): Promise<void> {
+    const { database, bindingNow, barrier } = this.#parts
+    await barrier.pass(await answering(() => database.transaction(bindingNow(), (run) => numberOf(run))))
+  }
+
   /** Nobody may tell a caller of a change before it holds at every replica. */
   async #passed<T>({ value, xid }: Committed<T>): Promise<T> {
     if (xid !== undefined) await this.#parts.barrier.pass(xid)
@@ -165,9 +176,16 @@ export class UnitOfWork {
   }
 }
 
+/** The statuses of a refusal by which a caller learns that somebody else has made a change: it is gone, or in the way. */
+const TELLING: ReadonlySet<number> = new Set([404, 409, 412])
+
+function tellsOfAChange(error: unknown): boolean {
+  return error instanceof Problem && TELLING.has(error.status)
+}
+
 /**
- * Gives a transaction that changes nothing a number. Another replica may have made the same change a moment ago, and may
- * still wait for its barrier. This transaction comes after that one, so what waits for this one has waited for both.
+ * Gives a transaction a number, also one that changes no fact. Another replica may have made the same change a moment ago, and
+ * may still wait for its barrier. This transaction comes after that one, so what waits for this one has waited for both.
  */
 async function numberOf(run: Run): Promise<string> {
   const text = `select pg_current_xact_id()::text as xid, pg_notify('gatehouse_fact_changes', '')`
