@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { AccessRechecker } from '../authz/access-rechecker.js'
-import type { AccessRules } from '../authz/access-rules.js'
+import type { AccessRules, Standing } from '../authz/access-rules.js'
 import type { ClientLocation } from '../authz/caller.js'
 import type { FactsReader } from '../authz/facts-reader.js'
 import { tenantPrincipal } from '../authz/principal.js'
@@ -58,6 +58,11 @@ export interface Live {
    * @throws Problem `not_found`, `too_many_connections`, `service_unavailable`
    */
   admit(request: FastifyRequest, conversation_id: string): Promise<Admission>
+  /**
+   * Reads the standing of an open connection at this moment.
+   * @throws Problem if the caller may not have it any more, or `service_unavailable`
+   */
+  standingNow(connection: Connection): Promise<Standing>
   /** Opens a connection. @throws Problem `too_many_connections`, `service_unavailable` */
   open(request: FastifyRequest, admission: Admission, transport: Transport): Opened
 }
@@ -102,6 +107,9 @@ export function openLive(app: FastifyInstance, { bus, log, facts, rules, clock, 
       const end = seen.get(conversation_id)
       if (end === undefined) throw new Problem('not_found')
       return { conversation_id, end }
+    },
+    async standingNow({ credential, location, scopes }) {
+      return rules.standingOf(await facts.read(credential), credential, location, scopes, clock())
     },
     open(request, { conversation_id }, transport) {
       const credential = required(request.findings.credential)

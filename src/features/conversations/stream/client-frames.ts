@@ -1,6 +1,7 @@
 import type { RawData, WebSocket } from 'ws'
 import { CLOSE_CODES } from '../../../contract/close-codes.js'
 import type { ClientFrame } from '../../../contract/stream-frames.js'
+import type { Standing } from '../../../kernel/authz/access-rules.js'
 import { insufficientScope } from '../../../kernel/authz/insufficient-scope.js'
 import { type Limiter, rateLimited } from '../../../kernel/limits/limiter.js'
 import type { Connection } from '../../../kernel/live/connection.js'
@@ -23,6 +24,8 @@ export interface FrameParts {
   readonly bus: Bus
   readonly limiter: Limiter
   readonly clock: Clock
+  /** @throws Problem if the caller may not have the connection any more */
+  readonly standingNow: (connection: Connection) => Promise<Standing>
   readonly public_url: string
 }
 
@@ -74,9 +77,20 @@ export class ClientFrames {
     else await this.type(frame.is_typing)
   }
 
+  /** The standing at this moment. The check after a change can still be under way. @throws Problem, and then ends the connection */
+  private async standingNow(): Promise<Standing> {
+    try {
+      return await this.parts.standingNow(this.connection)
+    } catch (error) {
+      if (error instanceof Problem) this.connection.end({ problem: error })
+      throw error
+    }
+  }
+
   /** Publishes an event to every listener, including this client. @throws Problem */
   private async type(is_typing: boolean): Promise<void> {
-    const { tenant_id, conversation_id, standing } = this.connection
+    const { tenant_id, conversation_id } = this.connection
+    const standing = await this.standingNow()
     const decision = evaluate(['conversations:reply'], standing.holdings, BUILT_IN_SCOPES)
     if (!decision.allowed) throw insufficientScope(decision, [])
     const user_id = userOf(standing.principal)

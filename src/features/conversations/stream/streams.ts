@@ -24,7 +24,8 @@ export function openSocket(options: StreamOptions, request: FastifyRequest, sock
     return
   }
   const { connection } = opened
-  const frames = new ClientFrames({ bus, limiter, clock, public_url }, socket, connection, request.id)
+  const standingNow = (open: typeof connection) => live.standingNow(open)
+  const frames = new ClientFrames({ bus, limiter, clock, standingNow, public_url }, socket, connection, request.id)
   socket.on('message', (data, is_binary) => {
     transport.onReceived(clock())
     void frames.onFrame(data, is_binary)

@@ -1,5 +1,6 @@
 import { ClientFrames } from '../../../../src/features/conversations/stream/client-frames.js'
 import type { Connection, Ending } from '../../../../src/kernel/live/connection.js'
+import { Problem } from '../../../../src/kernel/problems/problems.js'
 import { t } from '../../../helpers/t.js'
 
 // Attack: sends 10,000 pings in one packet. The frames after the one that closed the connection must cost nothing, or
@@ -21,6 +22,7 @@ t.test('frames after the close of a connection are ignored', async (t) => {
       asked += 1
       return 1_800_000_000_000
     },
+    standingNow: undefined as never,
     public_url: 'http://gateway.test',
   }
   const socket = {
@@ -36,4 +38,47 @@ t.test('frames after the close of a connection are ignored', async (t) => {
   for (let count = 0; count < 10_000; count += 1) frames.countControl()
   await frames.onFrame(Buffer.from('no json'), false)
   t.same({ asked, sent }, before)
+})
+
+// Attack: a member whose right has just ended goes on typing, until the check of the open connections has its turn.
+t.test('a frame is decided by the rights of its moment, and their end closes the connection', async (t) => {
+  const endings: Ending[] = []
+  const published: unknown[] = []
+  const connection = {
+    get is_open() {
+      return endings.length === 0
+    },
+    tenant_id: 'tenant',
+    conversation_id: 'talk',
+    end: (ending: Ending) => void endings.push(ending),
+  }
+  let is_member = true
+  const standing = {
+    principal: { kind: 'user', id: 'ann', session_id: 'session', key_id: null },
+    holdings: {
+      kind: 'user',
+      id: 'ann',
+      roles: [{ name: 'Agent', system_role: null, scopes: ['conversations:reply'] }],
+      overrides: [],
+    },
+  }
+  const parts = {
+    bus: { publish: (event: unknown) => void published.push(event) } as never,
+    limiter: { count: async () => ({ is_exceeded: false }) } as never,
+    clock: () => 1_800_000_000_000,
+    standingNow: async () => {
+      if (!is_member) throw new Problem('tenant_access_denied')
+      return standing as never
+    },
+    public_url: 'http://gateway.test',
+  }
+  const socket = { send: () => undefined }
+  const frames = new ClientFrames(parts, socket as never, connection as unknown as Connection, 'request')
+  const types = () => frames.onFrame(Buffer.from('{"type":"typing","is_typing":true}'), false)
+  await types()
+  t.equal(published.length, 1)
+  is_member = false
+  await types()
+  t.equal(published.length, 1, 'nobody hears of it')
+  t.equal(endings[0]?.problem.code, 'tenant_access_denied')
 })
