@@ -1,5 +1,6 @@
 import type { Test } from 'tap'
 import { generateSigningKeys } from '../../src/kernel/config/secrets.js'
+import type { TestDatabase } from '../helpers/database.js'
 import { startGateway } from '../helpers/gateway.js'
 import { type Ask, ask, untilDecided } from '../helpers/requests.js'
 import { buildWorld, keyHeaders } from '../helpers/world.js'
@@ -27,10 +28,10 @@ const BUDGETS = Object.fromEntries(
 export type Headers = Record<string, string>
 
 /** Starts three processes on one database of the server, and makes a world in it. */
-export async function startReplicas(t: Test, env: Variables = {}) {
+export async function startReplicas(t: Test, env: Variables = {}, on?: TestDatabase) {
   const signing_keys = generateSigningKeys()
   // Makes the world and no request of the test.
-  const maker = await startGateway({ signing_keys })
+  const maker = await startGateway({ signing_keys, ...(on !== undefined && { on }) })
   t.teardown(() => maker.close())
   const { url } = maker.test_database
   if (url === undefined) throw new Error('set TEST_DATABASE_URL: an embedded database has one process')

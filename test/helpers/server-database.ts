@@ -21,6 +21,8 @@ export async function openServerTest(server: string): Promise<TestDatabase> {
     await admin.query(`create database ${name} template ${template}`)
   })
   const owner = new pg.Client(databaseUrl(server, name))
+  // A test can stop the server.
+  owner.on('error', () => undefined)
   await owner.connect()
   const url = databaseUrl(server, name, GATEWAY_LOGIN)
   const database = openPooled(url, 10, () => undefined)

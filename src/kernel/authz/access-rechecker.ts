@@ -1,4 +1,5 @@
 import pLimit from 'p-limit'
+import { silentMs } from '../database/pulse.js'
 import { type JobLog, type ScheduledJob, schedule } from '../jobs/schedule.js'
 import { Problem, unavailable } from '../problems/problems.js'
 import type { FactChange } from '../replicas/fact-change.js'
@@ -208,7 +209,7 @@ export class AccessRechecker<C extends AuthorisedConnection> {
   /** Checks a connection again in the next round, or closes it after a lease without an answer. */
   #onNoAnswer(watched: Watched<C>, started_at_ms: number, cause: unknown): void {
     if (!this.#watched.has(watched.connection)) return
-    watched.unanswered_since_ms ??= started_at_ms
+    watched.unanswered_since_ms ??= started_at_ms - silentMs(cause)
     if (started_at_ms - watched.unanswered_since_ms < UNANSWERED_MS_MAX) this.#due.add(watched)
     else {
       const seconds = 1 + Math.floor(Math.random() * RETURN_SECONDS_MAX)

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import type { Listen, Row } from './database.js'
+import type { Pulse } from './pulse.js'
 
 const CONNECT_TIMEOUT_MS = 2_000
 /** A question that takes longer is worth nothing any more: the lease of its answer has ended. */
@@ -11,7 +12,7 @@ const CLOSE_TIMEOUT_MS = 1_000
  * Makes the function that opens a connection outside of the pool. It hears notifications, and its commits do not wait for
  * the disk, unless a transaction asks for that.
  */
-export function listening(settings: pg.ClientConfig): Listen {
+export function listening(settings: pg.ClientConfig, pulse: Pulse): Listen {
   return async (channels, { onNotification, onEnd }) => {
     const client = new pg.Client({
       ...settings,
@@ -38,7 +39,7 @@ export function listening(settings: pg.ClientConfig): Listen {
     let last: Promise<unknown> = Promise.resolve()
     return {
       run(text, values) {
-        const result = last.then(async () => (await client.query<Row>(text, [...values])).rows)
+        const result = last.then(async () => (await pulse.watch(client.query<Row>(text, [...values]))).rows)
         last = result.catch(() => undefined)
         return result
       },

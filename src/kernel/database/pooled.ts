@@ -19,6 +19,7 @@ import { driverError } from './errors.js'
 import { FairShares } from './fair-shares.js'
 import { CHANGED_FACTS, FinalQuery } from './final-query.js'
 import { listening } from './listening.js'
+import { Pulse } from './pulse.js'
 import { lookAtPooling, SET_SESSION } from './session-settings.js'
 import { statementName } from './statement-names.js'
 
@@ -73,6 +74,7 @@ export function openPooled(
   const pool = new pg.Pool({ ...options, max: connections_max })
   const facts_pool = new pg.Pool({ ...options, max: FACTS_CONNECTIONS_MAX })
   for (const each of [pool, facts_pool]) each.on('error', on_error)
+  const pulse = new Pulse()
   const share_max = Math.max(1, Math.floor(connections_max * SHARE_OF_CONNECTIONS))
   const shares = new FairShares({ connections_max, share_max })
 
@@ -88,16 +90,21 @@ export function openPooled(
         types: TYPES,
       })
       const share = shareOf(binding)
-      if (share === FACTS_SHARE) return query.sendOn(await facts_pool.connect())
-      return shares.run(share, async () => query.sendOn(await pool.connect()))
+      return pulse.guard(async () =>
+        share === FACTS_SHARE
+          ? query.sendOn(await facts_pool.connect())
+          : shares.run(share, async () => query.sendOn(await pool.connect())),
+      )
     },
     async transaction(binding, work, onFactsChanged) {
-      const { result, xid } = await shares.run(shareOf(binding), () => inTransaction(pool, binding, work, nameOf))
+      const { result, xid } = await pulse.guard(() =>
+        shares.run(shareOf(binding), () => inTransaction(pool, binding, work, nameOf)),
+      )
       if (xid !== null) onFactsChanged?.(xid)
       return result
     },
     owner: ownerConnection(direct),
-    listen: listening(direct),
+    listen: listening(direct, pulse),
     lookAtPooling: async () => ({
       pool: await lookAtPooling(settings),
       direct: shares_sessions ? await lookAtPooling(direct) : undefined,
