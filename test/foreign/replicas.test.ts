@@ -1,11 +1,12 @@
+import pg from 'pg'
 import { LEASE_MS } from '../../src/kernel/replicas/fact-feed.js'
 import { t } from '../helpers/t.js'
 import { type GatewayProcess, until } from '../process/gateway-process.js'
 import { kindsOfChanges, type Step } from './changes.js'
-import { quantile, startReplicas } from './replicas.js'
+import { barrierBound, quantile, startReplicas } from './replicas.js'
 
 const CHANGES = Number(process.env.REPLICA_CHANGES ?? 400)
-const ROUNDS_AT_ONCE = 6
+const ROUNDS_AT_ONCE = Number(process.env.REPLICA_WRITERS ?? 6)
 /** The time for one request at three processes on a loaded machine. */
 const ANSWER_MS_MAX = 2_000
 
@@ -48,10 +49,15 @@ async function carryOut(changes: number, at: readonly GatewayProcess[], before =
 
 // Attack: an attacker with a revoked right asks the replica that hears of the revocation last.
 t.test('each change of rights holds at three processes for the first request after its answer', async (t) => {
+  const before = await replicas.barriers()
   const { wrong, waits, count, seen } = await carryOut(CHANGES, processes)
   t.same(wrong, [])
   t.ok(count >= CHANGES, `${count} changes`)
   t.ok(seen.size >= 23, `${seen.size} kinds of changes`)
+  const after = await replicas.barriers()
+  t.comment(
+    `barrier: p50 at most ${barrierBound(after, before, 0.5)} ms, p99 at most ${barrierBound(after, before, 0.99)} ms`,
+  )
   t.comment(
     `${count} changes; ms until the answer: p50 ${quantile(waits, 0.5).toFixed(1)}, p99 ${quantile(waits, 0.99).toFixed(1)}`,
   )
@@ -102,6 +108,18 @@ t.test('each change holds while the connections of the replicas are ended again 
   t.ok(ended > 3, `${ended} connections ended`)
 })
 
+t.test('each change holds while another transaction stays open', async (t) => {
+  const { url } = replicas.maker.test_database
+  const client = new pg.Client(url)
+  await client.connect()
+  await client.query('begin')
+  await client.query('select pg_current_xact_id()')
+  const { wrong } = await carryOut(Math.ceil(CHANGES / 10), processes)
+  await client.query('rollback')
+  await client.end()
+  t.same(wrong, [])
+})
+
 t.test('a change by psql holds everywhere within one lease', async (t) => {
   const owner = await replicas.world.bearer('owner')
   const on = processes[0] as GatewayProcess
@@ -114,4 +132,16 @@ t.test('a change by psql holds everywhere within one lease', async (t) => {
   const began = performance.now()
   await until(async () => (await probe()).every((each) => each === '401 invalid_tenant_credentials'))
   t.ok(performance.now() - began < LEASE_MS + ANSWER_MS_MAX, `${(performance.now() - began).toFixed(0)} ms`)
+})
+
+// The last test, because one process is gone after it.
+t.test('while a replica is dead, a change is answered after a lease at most, and holds at the others', async (t) => {
+  const dead = processes.at(-1) as GatewayProcess
+  const others = processes.slice(0, -1)
+  dead.child.kill('SIGKILL')
+  await dead.exit
+  const { wrong, waits } = await carryOut(Math.ceil(CHANGES / 10), others)
+  t.same(wrong, [])
+  const longest = Math.max(...waits)
+  t.ok(longest < LEASE_MS + ANSWER_MS_MAX, `the longest change took ${longest.toFixed(0)} ms`)
 })
