@@ -1,6 +1,10 @@
+import { join } from 'node:path'
+import { startForeignSockets } from '../features/upstreams/sockets/foreign-sockets.js'
 import { makeUser } from '../guards/examples.js'
 import { conversationCalls } from '../helpers/conversations.js'
+import { openEvents } from '../helpers/event-streams.js'
 import { joinTenant } from '../helpers/members.js'
+import { ask } from '../helpers/requests.js'
 import { openSocket } from '../helpers/sockets.js'
 import { t } from '../helpers/t.js'
 import { until } from '../helpers/until.js'
@@ -15,12 +19,22 @@ const SOCKETS_EACH = 2
 const HEARD_MS_MAX = 5_000
 
 t.setTimeout(280_000)
-const replicas = await startReplicas(t)
+const service = await startForeignSockets()
+t.teardown(() => service.close())
+const manifest = `upstreams:
+  - name: talk
+    prefix: /talk
+    origin: ${service.origin}
+    websockets: [{ path: /echo, scopes: [conversations:view] }]
+`
+const UPSTREAMS_FILE = join(t.testdir({ 'upstreams.yaml': manifest }), 'upstreams.yaml')
+const replicas = await startReplicas(t, { UPSTREAMS_FILE })
 const { maker, world, processes, change } = replicas
 const calls = conversationCalls(maker, world)
 const first = processes[0] as GatewayProcess
 const { acme } = world
 const owner = await world.bearer('owner')
+const leadHeaders = await world.as('lead')
 const at = (index: number) => processes[index % processes.length] as GatewayProcess
 
 /** Opens a socket on a conversation at each process. */
@@ -139,4 +153,28 @@ t.test('the end of a membership in a conversation closes its sockets at all proc
     within_ms: HEARD_MS_MAX,
   })
   for (const { refusal } of sockets) t.equal(refusal(), '4403 not_found')
+})
+
+// Attack: a member whose right ended goes on talking to a service behind another process.
+t.test('a right that ends closes the relayed sockets and the long polls of all processes', async (t) => {
+  const { id } = await calls.open()
+  const user = await makeUser(maker, world)
+  await joinTenant(maker, owner, acme.id, { user_id: user.id, roles: ['Agent'] })
+  const body = { email: user.email, password: PASSWORD }
+  const { access } = await change(first, {}, 'POST', '/v1/auth/login', { body })
+  const headers = { authorization: `Bearer ${access}`, ...keyHeaders(acme) }
+  const staying = processes.map((on) => openSocket(on, '/talk/echo', { headers: leadHeaders }))
+  const relayed = processes.map((on) => openSocket(on, '/talk/echo', { headers }))
+  await until('the sockets are relayed', () => [...staying, ...relayed].every((socket) => socket.isOpen()))
+  const polls = processes.map((on) => ask(on, `/v1/conversations/${id}/messages?after=0&wait=25`, { headers }))
+  const events = processes.map((on) => openEvents(on, `/v1/conversations/${id}/stream`, headers))
+  for (const each of events) await each.event('ready')
+  await change(at(1), owner, 'PATCH', `/v1/tenants/${acme.id}/members/${user.id}`, { body: { roles: ['Analyst'] } })
+  await until('the relays are closed', () => relayed.every((socket) => !socket.isOpen()), { within_ms: HEARD_MS_MAX })
+  for (const { refusal } of relayed) t.match(refusal(), /^4403 insufficient_scope/)
+  for (const { status, body } of await Promise.all(polls))
+    t.match({ status, body }, { status: 403, body: { code: 'insufficient_scope' } })
+  for (const each of events) await each.closed()
+  for (const socket of staying) t.ok(socket.isOpen(), 'another caller stays')
+  for (const { socket } of staying) socket.terminate()
 })
