@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import WebSocket from 'ws'
+import { conversationCalls } from '../helpers/conversations.js'
 import { t } from '../helpers/t.js'
 import { until } from '../helpers/until.js'
-import { keyHeaders } from '../helpers/world.js'
 import type { GatewayProcess } from '../process/gateway-process.js'
 import { startHaproxy } from './haproxy.js'
 import { quantile, startReplicas } from './replicas.js'
 
-const REQUESTS = Number(process.env.ROLLING_REQUESTS ?? 6_000)
+const REQUESTS = Number(process.env.ROLLING_REQUESTS ?? 2_000)
 const AT_ONCE = 16
 /** Every fifth request writes. */
 const WRITES_EVERY = 5
@@ -15,8 +17,8 @@ t.setTimeout(1_200_000)
 const replicas = await startReplicas(t)
 const { maker, world, start } = replicas
 const processes: GatewayProcess[] = [...replicas.processes]
-const { acme } = world
-const headers = { ...keyHeaders(acme), ...(await world.as('owner')), 'content-type': 'application/json' }
+const headers = { ...(await world.as('owner')), 'content-type': 'application/json' }
+const conversation = await conversationCalls(maker, world).open()
 await maker.app.close()
 const { url } = await startHaproxy(
   t,
@@ -81,17 +83,87 @@ async function restart(index: number, signal: 'SIGTERM' | 'SIGKILL'): Promise<vo
   })
 }
 
+/** Sends the numbers of new messages to `onSeq`, and returns when the connection ends. */
+type Listen = (after: number, onSeq: (seq: number) => void, signal: AbortSignal) => Promise<void>
+
+const stream = `/v1/conversations/${conversation.id}/stream`
+const messages = `/v1/conversations/${conversation.id}/messages`
+const LISTENS: Record<string, Listen> = {
+  async socket(after, onSeq, signal) {
+    const socket = new WebSocket(`${url.replace('http', 'ws')}${stream}?after=${after}`, { headers })
+    signal.addEventListener('abort', () => socket.terminate())
+    socket.on('error', () => undefined)
+    socket.on('message', (data) => {
+      const { type, payload } = JSON.parse(String(data)) as { type: string; payload: { seq: number } }
+      if (type === 'chat_message') onSeq(payload.seq)
+    })
+    await once(socket, 'close')
+  },
+  async 'event stream'(after, onSeq, signal) {
+    const accept = { accept: 'text/event-stream' }
+    const answer = await fetch(`${url}${stream}?after=${after}`, { headers: { ...headers, ...accept }, signal })
+    let rest = ''
+    for await (const chunk of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      const events = (rest + chunk).split('\n\n')
+      rest = events.pop() ?? ''
+      for (const event of events) {
+        if (!/^event: chat_message$/m.test(event)) continue
+        const frame = JSON.parse(/^data: (.*)$/m.exec(event)?.[1] ?? '') as { payload: { seq: number } }
+        onSeq(frame.payload.seq)
+      }
+    }
+  },
+  async 'long poll'(after, onSeq, signal) {
+    const answer = await fetch(`${url}${messages}?after=${after}&wait=25`, { headers, signal })
+    const { data } = (await answer.json()) as { data?: { seq: number }[] }
+    for (const { seq } of data ?? []) onSeq(seq)
+  },
+}
+
+/** Writes messages until `isDone`, and reads them in each way. A reader that is cut off comes back after what it has. */
+async function follow(isDone: () => boolean) {
+  const ended = new AbortController()
+  const faults: string[] = []
+  const readers = Object.entries(LISTENS).map(([kind, listen]) => ({ kind, listen, seen: 0, returns: -1 }))
+  let written = 0
+  const reading = readers.map(async (reader) => {
+    while (!ended.signal.aborted) {
+      reader.returns += 1
+      const onSeq = (seq: number) => {
+        if (seq !== reader.seen + 1) faults.push(`${reader.kind}: ${seq} after ${reader.seen}`)
+        reader.seen = seq
+      }
+      await reader.listen(reader.seen, onSeq, ended.signal).catch(() => undefined)
+    }
+  })
+  while (!isDone()) {
+    const answer = await fetch(url + messages, { method: 'POST', headers, body: '{"content":"Rolling"}' })
+    const text = await answer.text()
+    if (answer.status === 201) written += 1
+    else faults.push(`${answer.status} ${text}`)
+  }
+  await until('every reader has every message', () => readers.every(({ seen }) => seen === written))
+  ended.abort()
+  await Promise.all(reading)
+  return { faults, written, readers }
+}
+
 t.test(
   'while each replica is restarted in turn, no client sees an error, and no acknowledged write is lost',
   async (t) => {
     let is_done = false
     const loaded = load(REQUESTS, () => is_done)
+    const followed = follow(() => is_done)
     for (const index of processes.keys()) await restart(index, 'SIGTERM')
     is_done = true
     const { failures, created, waits, sent } = await loaded
     t.same(failures.slice(0, 5), [], `${failures.length} of ${sent} requests failed`)
     t.ok(created.length >= REQUESTS / WRITES_EVERY / 2, `${created.length} created`)
     t.same(await missing(created), [])
+    const { faults, written, readers } = await followed
+    t.same(faults, [], 'sockets, event streams and long polls miss nothing, and get nothing twice')
+    t.ok(written > 20, `${written} messages`)
+    for (const { kind, returns } of readers) t.ok(returns > 0, `${kind}: ${returns} returns`)
     t.comment(
       `${sent} requests; ms: p50 ${quantile(waits, 0.5).toFixed(1)}, p99 ${quantile(waits, 0.99).toFixed(1)}, max ${Math.max(...waits).toFixed(0)}`,
     )
