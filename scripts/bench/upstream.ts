@@ -1,10 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { decodeJwt } from 'jose'
 import type { Claims } from '../../src/kernel/authz/facts.js'
 import { parseTenantKey } from '../../src/kernel/credentials/tenant-key.js'
 import { load, type Measured } from './load.js'
+import { writeManifest } from './manifest.js'
 import { Opened } from './opened.js'
 import { EXPRESS_GATEWAY_HEADERS, startExpressGateway } from './proxies/express-gateway.js'
 import { startNginx } from './proxies/nginx.js'
@@ -96,21 +94,4 @@ function claimsOf(headers: Readonly<Record<string, string>>): Claims {
     session_id: String(sid),
     user_id: String(sub),
   }
-}
-
-/** The manifest of the service. The route requires a scope that the role of the caller contains. */
-function writeManifest(origin: string) {
-  const folder = mkdtempSync(join(tmpdir(), 'gatehouse-bench-'))
-  const file = join(folder, 'upstreams.yaml')
-  writeFileSync(
-    file,
-    `upstreams:
-  - name: bench
-    prefix: /bench
-    origin: ${origin}
-    routes:
-      - { method: GET, path: /items, scopes: [conversations:view] }
-`,
-  )
-  return { file, close: async () => rmSync(folder, { recursive: true, force: true }) }
 }
