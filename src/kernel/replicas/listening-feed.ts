@@ -30,15 +30,18 @@ const REGISTERED = 'select id::text as id, fence::text as fence, seen_at::text a
 const FORGET = `delete from fact_replicas where seen_at < clock_timestamp() - interval '${FORGOTTEN_AFTER_MS} milliseconds'`
 /** The most changes that one sweep deletes. More would hold up the questions behind it. */
 const SWEPT_MAX = 5_000
+/** One replica sweeps at a time. The role of the platform may delete changes, and may not lock them, because it may not change them. */
+const SWEEP_LOCK = 727_003
 /**
  * Every fence contains the transactions that had ended before the oldest one, so no replica needs their changes. A visible
  * change from beyond the newest transaction was restored from the backup of another server.
  */
-const DELETE_OLD = `delete from fact_changes where ctid = any (array(
-  select ctid from fact_changes
-  where xid < (select pg_snapshot_xmin(fence) as xmin from fact_replicas order by xmin limit 1)
-    or xid >= pg_snapshot_xmax(pg_current_snapshot())
-  limit ${SWEPT_MAX} for update skip locked))`
+const DELETE_OLD = `with turn as materialized (select pg_try_advisory_xact_lock(${SWEEP_LOCK}) as is_mine)
+  delete from fact_changes using turn where is_mine and ctid = any (array(
+    select ctid from fact_changes
+    where xid < (select pg_snapshot_xmin(fence) as xmin from fact_replicas order by xmin limit 1)
+      or xid >= pg_snapshot_xmax(pg_current_snapshot())
+    limit ${SWEPT_MAX}))`
 
 interface AskedRow {
   readonly snapshot: Snapshot
