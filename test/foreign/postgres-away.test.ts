@@ -17,7 +17,7 @@ const AWAY_MS = Number(process.env.POSTGRES_AWAY_MS ?? 4_000)
 /** The latest refusal, and the latest recovery. The third is for a loaded machine. */
 const REFUSED_MS_MAX = 2_000
 const BACK_MS_MAX = 1_000
-const LOADED_MS = 1_000
+const LOADED_MS = 4_000
 const AT_ONCE = 8
 
 t.setTimeout(280_000)

@@ -37,7 +37,9 @@ export function openRedis(url: string, name: string): Redis {
 export async function inRedisTime<T>(value: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const timeout = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`Redis did not answer within ${REDIS_TIMEOUT_MS} ms`)), REDIS_TIMEOUT_MS)
+    const end = () => reject(new Error(`Redis did not answer within ${REDIS_TIMEOUT_MS} ms`))
+    // A busy process may have the answer and not have read it. It reads before the immediate.
+    timer = setTimeout(() => setImmediate(end), REDIS_TIMEOUT_MS)
   })
   return Promise.race([value, timeout]).finally(() => clearTimeout(timer))
 }
