@@ -133,7 +133,7 @@ t.test('no response of any route holds the marker of the other tenant', async (t
       `?search=%25`,
       `?format=csv`,
       ...['key', 'route', 'status', 'hour', 'day'].map((group) => `?group_by=${group}`),
-      `?cursor=${Buffer.from(`x.${rows_of[other_side].id}`).toString('base64url')}`,
+      `?cursor=c${Buffer.from(`x.${rows_of[other_side].id}`).toString('base64url')}`,
     ]
     for (const route of routes.filter(({ access }) => access.kind !== 'operator')) {
       const example = await examples[route.operation_id]?.()
