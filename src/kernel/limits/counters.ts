@@ -1,7 +1,7 @@
 import type { FastifyRateLimitStore } from '@fastify/rate-limit'
 import { BoundedMap } from '../bounded-map.js'
 import type { Clock } from '../time/clock.js'
-import type { SharedWindows } from './shared-windows.js'
+import type { SeenWindow, SharedWindows } from './shared-windows.js'
 
 /**
  * The maximum number of keys per budget. Beyond it, the oldest key is dropped, so that a flood of addresses cannot use up the
@@ -17,6 +17,8 @@ const SHARE_OF_QUOTA = 1 / 8
 const SHARE_MAX = 250
 /** A smaller share is taken when a request needs it: taken in advance, it would be missing at another replica. */
 const SHARE_IN_ADVANCE_MIN = 8
+/** After a time alone, this many windows are told to the others at once. More would hold up the requests. */
+const TOLD_AT_ONCE = 100
 /** The next share is taken when this part of the last one is left. */
 const LOW_PART = 1 / 4
 
@@ -89,41 +91,51 @@ export function sharedCounters(clock: Clock, { replicas, windows: shared }: Shar
     return window
   }
 
-  /** Takes a share for the requests that wait. Without them it takes one in advance. */
-  const take = async (key: string, window: Window, max: number): Promise<boolean> => {
+  /** Takes a share for requests that wait, and a larger one in advance. @returns whether the shared windows have answered */
+  const take = async (key: string, window: Window, max: number, needed: number): Promise<boolean> => {
     if (shared === undefined) return false
-    const { counted, waiting, ends_at_ms } = window
+    const { counted, ends_at_ms } = window
     const left_ms = Math.max(1, ends_at_ms - clock())
     const share = shareOf(max, replicas())
-    const demand = { counted, needed: waiting, share, quota: max, replicas: replicas(), left_ms }
+    const demand = { counted, needed, share, quota: max, replicas: replicas(), left_ms }
     const seen = await shared.take(key, demand).catch(() => undefined)
-    window.taking = undefined
     if (seen === undefined) return false
-    window.taken = Math.max(window.taken, seen.own)
-    window.others = seen.others
-    window.ends_at_ms = clock() + seen.left_ms
+    learn(window, seen)
     window.used_up = seen.own + seen.others >= max ? max : 0
     return true
   }
 
+  const learn = (window: Window, { own, others, granted, left_ms }: SeenWindow): void => {
+    // This replica has dropped its own window, or has just made one for the same time.
+    if (window.taken === 0) window.counted = Math.max(window.counted, own - granted)
+    window.taken = Math.max(window.taken, own)
+    window.others = others
+    window.ends_at_ms = clock() + left_ms
+  }
+
+  /** Begins to take a share, unless one is being taken. @returns whether the shared windows have answered */
+  const takeOnce = (key: string, window: Window, max: number): Promise<boolean> => {
+    window.taking ??= take(key, window, max, window.waiting).finally(() => {
+      window.taking = undefined
+    })
+    return window.taking
+  }
+
   // The other replicas must not take what this one has counted alone.
-  shared?.onUp(() => {
-    const now = clock()
-    for (const windows of budgets.values()) {
-      for (const [key, window] of windows.entries()) {
+  const tellAll = async (windows: SharedWindows): Promise<void> => {
+    const told = [...budgets.values()].flatMap((each) => [...each.entries()])
+    for (let first = 0; first < told.length && windows.isUp(); first += TOLD_AT_ONCE) {
+      const now = clock()
+      const tells = told.slice(first, first + TOLD_AT_ONCE).map(async ([key, window]) => {
         const { counted, taken, ends_at_ms } = window
-        if (counted <= taken || ends_at_ms <= now) continue
+        if (counted <= taken || ends_at_ms <= now) return
         const demand = { ...NOTHING, counted, replicas: replicas(), left_ms: ends_at_ms - now }
-        shared.take(key, demand).then(
-          ({ own, others }) => {
-            window.taken = Math.max(window.taken, own)
-            window.others = others
-          },
-          () => undefined,
-        )
-      }
+        learn(window, await windows.take(key, demand))
+      })
+      await Promise.allSettled(tells)
     }
-  })
+  }
+  shared?.onUp(() => void tellAll(shared))
 
   /** Counts a request without waiting. @returns the count, or undefined if a share must be taken first */
   const countNow = (key: string, window: Window, max: number): number | undefined => {
@@ -133,7 +145,7 @@ export function sharedCounters(clock: Clock, { replicas, windows: shared }: Shar
       window.counted += 1
       const share = shareOf(max, replicas())
       const is_low = window.taken - window.counted < share * LOW_PART
-      if (share >= SHARE_IN_ADVANCE_MIN && is_low && window.used_up < max) window.taking ??= take(key, window, max)
+      if (share >= SHARE_IN_ADVANCE_MIN && is_low && window.used_up < max) void takeOnce(key, window, max)
       return window.others + window.counted
     }
     return window.used_up >= max ? max + 1 : undefined
@@ -146,8 +158,7 @@ export function sharedCounters(clock: Clock, { replicas, windows: shared }: Shar
       const current = countNow(key, window, max)
       if (current !== undefined) return { current, ttl: window.ends_at_ms - now }
       window.waiting += 1
-      window.taking ??= take(key, window, max)
-      const is_answered = await window.taking
+      const is_answered = await takeOnce(key, window, max)
       window.waiting -= 1
       if (!is_answered) return { current: countAlone(window, max, replicas()), ttl: window.ends_at_ms - clock() }
     }
@@ -177,8 +188,9 @@ export function sharedCounters(clock: Clock, { replicas, windows: shared }: Shar
       const now = clock()
       const window = openWindow(key, now)
       const seen = window ?? { ...NO_WINDOW, ends_at_ms: now + window_ms }
-      take(key, seen, max).then(() => {
-        if (window === undefined && seen.others + seen.taken > 0) Object.assign(startWindow(key, 0), seen)
+      take(key, seen, max, 0).then(() => {
+        const is_new = seen.others + seen.taken > 0 && openWindow(key, clock()) === undefined
+        if (is_new) Object.assign(startWindow(key, 0), seen)
         look()
       }, answer)
     }

@@ -16,13 +16,14 @@ end
 local needed, share, quota, replicas = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local own = math.max(stored, tonumber(ARGV[2]))
 local rest = math.max(0, quota - others - own)
-own = own + math.min(rest, math.max(needed, math.min(share, math.floor(rest / (2 * replicas)))))
+local granted = math.min(rest, math.max(needed, math.min(share, math.floor(rest / (2 * replicas)))))
+own = own + granted
 if own > stored then redis.call('hset', KEYS[1], ARGV[1], own) end
 if left_ms <= 0 and own > 0 then
   left_ms = tonumber(ARGV[7])
   redis.call('pexpire', KEYS[1], left_ms)
 end
-return { own, others, left_ms }
+return { own, others, granted, left_ms }
 `
 
 /** The windows of all replicas in one Redis. `replica_id` is new for each process. */
@@ -33,8 +34,9 @@ export function redisWindows(link: RedisLink, replica_id: string): SharedWindows
     onUp: (listener) => link.onUp(listener),
     async take(key, { counted, needed, share, quota, replicas, left_ms }) {
       const values = [replica_id, counted, needed, share, quota, replicas, Math.ceil(left_ms)]
-      const [own, others, left] = (await take(`${link.prefix}:budget:${key}`, values)) as [number, number, number]
-      return { own, others, left_ms: Math.max(0, left) }
+      const seen = (await take(`${link.prefix}:budget:${key}`, values)) as [number, number, number, number]
+      const [own, others, granted, left] = seen
+      return { own, others, granted, left_ms: Math.max(0, left) }
     },
   }
 }

@@ -16,6 +16,8 @@ export interface Demand {
 export interface SeenWindow {
   /** Requests that all replicas count for this one: those that it has counted, and the shares that it has taken. */
   readonly own: number
+  /** The part of `own` that this call has added. */
+  readonly granted: number
   /** Requests that all replicas count for the others. */
   readonly others: number
   readonly left_ms: number

@@ -28,13 +28,14 @@ export class WindowModel {
     const others = [...window.counts].reduce((sum, [id, count]) => (id === replica ? sum : sum + count), 0)
     const before = Math.max(stored, counted)
     const rest = Math.max(0, quota - others - before)
-    const own = before + Math.min(rest, Math.max(needed, Math.min(share, Math.floor(rest / (2 * replicas)))))
+    const granted = Math.min(rest, Math.max(needed, Math.min(share, Math.floor(rest / (2 * replicas)))))
+    const own = before + granted
     if (own > 0) {
       if (window.ends_at_ms === 0) window.ends_at_ms = this.now() + left_ms
       window.counts.set(replica, own)
       this.#windows.set(key, window)
     }
-    return { own, others, left_ms: window.ends_at_ms === 0 ? left_ms : window.ends_at_ms - this.now() }
+    return { own, others, granted, left_ms: window.ends_at_ms === 0 ? left_ms : window.ends_at_ms - this.now() }
   }
 
   /** All data is lost, as when Redis starts again. */
