@@ -1,5 +1,6 @@
 import pg from 'pg'
 import type { Listen, Row } from './database.js'
+import { destroy } from './destroy.js'
 import type { Pulse } from './pulse.js'
 
 const CONNECT_TIMEOUT_MS = 2_000
@@ -50,8 +51,7 @@ export function listening(settings: pg.ClientConfig, pulse: Pulse): Listen {
 
 /** Ends a connection. Never rejects, and destroys the connection if the server does not answer in time. */
 async function closed(client: pg.Client): Promise<void> {
-  const { stream } = (client as unknown as { connection: { stream: { destroy(): void } } }).connection
-  const timer = setTimeout(() => stream.destroy(), CLOSE_TIMEOUT_MS)
+  const timer = setTimeout(() => destroy(client), CLOSE_TIMEOUT_MS)
   await client.end().catch(() => undefined)
   clearTimeout(timer)
 }

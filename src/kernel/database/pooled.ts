@@ -15,6 +15,7 @@ import {
   shareOf,
   type Work,
 } from './database.js'
+import { destroy } from './destroy.js'
 import { driverError } from './errors.js'
 import { FairShares } from './fair-shares.js'
 import { CHANGED_FACTS, FinalQuery } from './final-query.js'
@@ -74,7 +75,15 @@ export function openPooled(
   const pool = new pg.Pool({ ...options, max: connections_max })
   const facts_pool = new pg.Pool({ ...options, max: FACTS_CONNECTIONS_MAX })
   for (const each of [pool, facts_pool]) each.on('error', on_error)
-  const pulse = new Pulse()
+  const clients = new Set<pg.PoolClient>()
+  for (const each of [pool, facts_pool]) {
+    each.on('connect', (client) => clients.add(client))
+    each.on('remove', (client) => clients.delete(client))
+  }
+  // Otherwise they would be used again, and each would take its own time limit to fail.
+  const pulse = new Pulse(() => {
+    for (const client of clients) destroy(client)
+  })
   const share_max = Math.max(1, Math.floor(connections_max * SHARE_OF_CONNECTIONS))
   const shares = new FairShares({ connections_max, share_max })
 

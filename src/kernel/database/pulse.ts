@@ -36,6 +36,9 @@ export class Pulse {
   #is_silent = false
   #tried_at_ms = 0
 
+  /** @param onSilence is called when the server has become silent: its connections may be dead */
+  constructor(private readonly onSilence: () => void = () => undefined) {}
+
   /** Watches a question: one of the listening connection, or one that is tried while the server is silent. */
   watch<T>(answer: Promise<T>): Promise<T> {
     let is_settled = false
@@ -94,5 +97,6 @@ export class Pulse {
     this.#tried_at_ms = performance.now()
     for (const reject of this.#waiting) reject(new SilentServerError())
     this.#waiting.clear()
+    this.onSilence()
   }
 }
