@@ -46,6 +46,8 @@ interface Life {
   fence: Snapshot
   /** Whether another question must follow at once, and tell the fence to the writers that wait for it. */
   has_news: boolean
+  /** Whether a writer has told of its transaction since the last question. It waits for the fence, also if no fact changed. */
+  is_awaited: boolean
   /** The moment before the last answered question was sent, or the registration. */
   sent: Moment
   /** The moment from which the lease is counted; undefined without a lease. */
@@ -95,7 +97,10 @@ export class SharedReplica implements Replica {
     let feed: FactFeed | undefined
     try {
       feed = await this.#connect({
-        onChange: () => void this.#askSoon(),
+        onChange: () => {
+          if (this.#life !== undefined) this.#life.is_awaited = true
+          void this.#askSoon()
+        },
         onFence: (id, fence) => this.#onFence(id, fence),
         onLeave: (id) => this.#onLeave(id),
         onAnnounced: (from, texts) => this.#onAnnounced(from, texts),
@@ -207,7 +212,7 @@ export class SharedReplica implements Replica {
     const sent = this.#now()
     const fence = await feed.register(id)
     this.#listeners.tell('unknown')
-    this.#life = { id, feed, fence, has_news: false, sent, leased_from: undefined }
+    this.#life = { id, feed, fence, has_news: false, is_awaited: false, sent, leased_from: undefined }
   }
 
   #end(): void {
@@ -245,6 +250,8 @@ export class SharedReplica implements Replica {
 
   async #askOnce(life: Life): Promise<void> {
     const tells = life.has_news
+    const { is_awaited } = life
+    life.is_awaited = false
     const sent = this.#now()
     const { snapshot, changes, is_registered, replicas } = await life.feed.ask(life.id, life.fence, tells)
     if (this.#life !== life) return
@@ -253,7 +260,7 @@ export class SharedReplica implements Replica {
     if (changes.length > 0) this.#listeners.tell(changes)
     const is_unbroken = this.#isWithinLease(life.sent)
     life.fence = snapshot
-    life.has_news = changes.length > 0 || !is_unbroken
+    life.has_news = changes.length > 0 || is_awaited || !is_unbroken
     life.sent = sent
     life.leased_from = is_unbroken ? sent : undefined
     this.#replicas = Math.max(1, replicas)

@@ -2,6 +2,8 @@ import { type Database, FACTS_SHARE } from '../database/database.js'
 import { type ChangeRow, changeOf, type FactChange } from './fact-change.js'
 import type { Snapshot } from './snapshot.js'
 
+const CHANGES_MAX = 2_000
+
 const FACTS = { role: 'gatehouse_platform', share: FACTS_SHARE } as const
 
 /**
@@ -9,14 +11,18 @@ const FACTS = { role: 'gatehouse_platform', share: FACTS_SHARE } as const
  * of the inserts would lose changes, because transactions commit in another order. A fence does not contain the transactions
  * that had not begun, and those that were running. The index finds both, so a transaction that stays open for hours costs one
  * look and not all changes since its beginning. The condition leaves out rows that were restored from the backup of another
- * server.
+ * server. More changes than CHANGES_MAX become the one that anything may have changed, so that a change of many rows takes no
+ * replica longer than its lease.
  */
-export const changesAfter = (fence: string) => `coalesce((
-  select json_agg(json_build_array(c.about, c.of_tenant, c.of_user, c.id)) from (
-    select * from fact_changes where xid >= pg_snapshot_xmax(${fence})
-    union all
-    select fact_changes.* from pg_snapshot_xip(${fence}) as running join fact_changes on xid = running) c
-  where c.xid < pg_snapshot_xmax(pg_current_snapshot())), '[]')`
+export const changesAfter = (fence: string) => `(
+  select case when count(*) > ${CHANGES_MAX} then '[["all", null, null, null]]'
+    else coalesce(json_agg(json_build_array(c.about, c.of_tenant, c.of_user, c.id)), '[]') end
+  from (
+    select * from (
+      select * from fact_changes where xid >= pg_snapshot_xmax(${fence})
+      union all
+      select fact_changes.* from pg_snapshot_xip(${fence}) as running join fact_changes on xid = running) every
+    where xid < pg_snapshot_xmax(pg_current_snapshot()) limit ${CHANGES_MAX + 1}) c)`
 
 const CHANGES = `select pg_current_snapshot()::text as snapshot, ${changesAfter('f.fence')} as changes
   from (select coalesce($1::text::pg_snapshot, pg_current_snapshot()) as fence) f`
