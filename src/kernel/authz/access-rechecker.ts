@@ -1,4 +1,4 @@
-import pLimit from 'p-limit'
+import pLimit, { type LimitFunction } from 'p-limit'
 import { silentMs } from '../database/pulse.js'
 import { type JobLog, type ScheduledJob, schedule } from '../jobs/schedule.js'
 import { Problem, unavailable } from '../problems/problems.js'
@@ -19,6 +19,8 @@ const JOB = 'recheck access'
 const RECHECK_EVERY_MS = 15_000
 /** Connections whose check failed, or whose standing ends by the clock, wait no longer than this for their round. */
 const ROUND_EVERY_MS = 250
+/** Second checks of one tenant at the same time. They read rows of the tenant, and wait when the tenant is busy. */
+const TARGETS_OF_TENANT_MAX = 4
 /** Callers that are checked at the same time. One statement reads the facts of as many. The next follows when a check ends. */
 const CALLERS_IN_FLIGHT_MAX = 64
 /** A connection closes when the database has not answered for this long, as requests are refused then: authorisation fails closed. */
@@ -71,6 +73,8 @@ export class AccessRechecker<C extends AuthorisedConnection> {
   readonly #rounds: ScheduledJob
   readonly #unsubscribe: readonly (() => void)[]
   #is_checking = false
+  /** The second checks of each tenant that are waiting or under way. */
+  readonly #targets = new Map<string, LimitFunction>()
   /** A change was told that has had no round yet. */
   #has_news = false
 
@@ -90,6 +94,7 @@ export class AccessRechecker<C extends AuthorisedConnection> {
     const watched = { connection, caller: callerOf(connection), checked_at_ms, unanswered_since_ms: undefined }
     this.#watched.set(connection, watched)
     this.#due.add(watched)
+    this.#checkSoon()
   }
 
   /** Stops watching a connection. */
@@ -184,12 +189,34 @@ export class AccessRechecker<C extends AuthorisedConnection> {
     try {
       const facts = await this.parts.facts.read(connection.credential)
       const allowed = watched.filter((each) => this.#isAllowed(each, facts))
-      if (allowed.length > 0) await this.parts.checkTargets?.(allowed.map((each) => each.connection))
+      // Not awaited: a tenant whose rows are slow must not hold up the checks of the others.
+      if (allowed.length > 0) void this.#checkTargets(allowed, started_at_ms)
+    } catch (error) {
+      this.#onFailure(watched, started_at_ms, error)
+    }
+  }
+
+  /** Does the second check of what the connections of one caller follow. Never rejects. */
+  async #checkTargets(allowed: readonly Watched<C>[], started_at_ms: number): Promise<void> {
+    const [{ connection }] = allowed as readonly [Watched<C>]
+    const { tenant_id } = connection.credential
+    const limit = this.#targets.get(tenant_id) ?? pLimit(TARGETS_OF_TENANT_MAX)
+    this.#targets.set(tenant_id, limit)
+    try {
+      await limit(async () => {
+        const open = allowed.filter((each) => this.#watched.has(each.connection))
+        if (open.length > 0) await this.parts.checkTargets?.(open.map((each) => each.connection))
+      })
       for (const each of allowed) each.unanswered_since_ms = undefined
     } catch (error) {
-      this.#logFailure(error)
-      for (const each of watched) this.#onNoAnswer(each, started_at_ms, error)
+      this.#onFailure(allowed, started_at_ms, error)
     }
+    if (limit.activeCount === 0 && limit.pendingCount === 0) this.#targets.delete(tenant_id)
+  }
+
+  #onFailure(watched: readonly Watched<C>[], started_at_ms: number, error: unknown): void {
+    this.#logFailure(error)
+    for (const each of watched) this.#onNoAnswer(each, started_at_ms, error)
   }
 
   /** Whether the facts still allow a connection. Closes it if they do not. */
