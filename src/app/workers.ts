@@ -96,7 +96,7 @@ class Fleet {
 
   async #end(): Promise<void> {
     for (const timer of this.#timers) clearTimeout(timer)
-    const ends = [...this.#workers].map((worker) => once(worker, 'exit'))
+    const ends = [...this.#workers].map((worker) => new Promise((resolve) => worker.once('exit', resolve)))
     this.signal('SIGTERM')
     const cut = setTimeout(() => this.signal('SIGKILL'), KILL_AFTER_MS)
     await Promise.all(ends)
