@@ -24,6 +24,8 @@ export class RedisAnnouncements implements Announcements {
   readonly #check: ScheduledJob
   #in_flight = 0
   #is_subscribed = false
+  /** Whether the last check found a connection that was open and not ready. */
+  #was_opening = false
 
   constructor(url: string, link: RedisLink, fallback: Announcements, log: RedisLog) {
     this.#link = link
@@ -101,7 +103,13 @@ export class RedisAnnouncements implements Announcements {
 
   /** A subscriber sends nothing, so it does not notice a connection that is gone. */
   async #checkConnection(): Promise<void> {
-    if (this.#subscriber.status !== 'ready') return
+    if (this.#subscriber.status !== 'ready') {
+      // The client waits without a limit for a server that accepts the connection and does not answer.
+      if (this.#was_opening) this.#subscriber.disconnect(true)
+      this.#was_opening = !this.#was_opening && this.#subscriber.status === 'connect'
+      return
+    }
+    this.#was_opening = false
     const answers = await inRedisTime(this.#subscriber.ping()).then(
       () => true,
       () => false,
