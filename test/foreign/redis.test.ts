@@ -10,21 +10,23 @@ import { WindowModel } from '../kernel/limits/window-model.js'
 import { startRedis } from './redis-server.js'
 
 const redis = await startRedis(t)
+/** For tests of what Redis answers, and not when. */
+const PATIENT_MS = 20_000
 const KEY = fc.constantFrom('a', 'b')
 
-function openLink(prefix: string) {
+function openLink(prefix: string, timeout_ms?: number) {
   const lines: string[] = []
   const log: RedisLog = {
     warn: (_fields, text) => void lines.push(text),
     info: (_fields, text) => void lines.push(text),
   }
-  const link = new RedisLink(redis.url, prefix, log)
+  const link = new RedisLink(redis.url, prefix, log, timeout_ms)
   t.teardown(() => link.close())
   return { link, lines, log }
 }
 
 t.test('the script in Redis gives what the model of shared windows gives', async (t) => {
-  const { link } = openLink('script')
+  const { link } = openLink('script', PATIENT_MS)
   await link.start()
   const demand = fc.record({
     key: KEY,
@@ -56,10 +58,10 @@ t.test('the script in Redis gives what the model of shared windows gives', async
 })
 
 t.test('a window ends in Redis, and the next one begins at zero', async (t) => {
-  const { link } = openLink('ending')
+  const { link } = openLink('ending', PATIENT_MS)
   await link.start()
   const windows = redisWindows(link, 'one')
-  const demand = { counted: 0, needed: 5, share: 0, quota: 10, replicas: 1, left_ms: 60 }
+  const demand = { counted: 0, needed: 5, share: 0, quota: 10, replicas: 1, left_ms: 1_000 }
   t.match(await windows.take('a', demand), { own: 5, others: 0 })
   t.match(await windows.take('a', demand), { own: 10, others: 0 })
   await until('the window has ended', async () => (await windows.take('a', { ...demand, needed: 0 })).own === 0)

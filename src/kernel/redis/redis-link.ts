@@ -33,13 +33,13 @@ export function openRedis(url: string, name: string): Redis {
   return redis
 }
 
-/** The value, or an error after REDIS_TIMEOUT_MS. The client can leave a command unsettled when its connection is lost. */
-export async function inRedisTime<T>(value: Promise<T>): Promise<T> {
+/** The value, or an error after a time. The client can leave a command unsettled when its connection is lost. */
+export async function inRedisTime<T>(value: Promise<T>, timeout_ms = REDIS_TIMEOUT_MS): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const timeout = new Promise<never>((_resolve, reject) => {
-    const end = () => reject(new Error(`Redis did not answer within ${REDIS_TIMEOUT_MS} ms`))
+    const end = () => reject(new Error(`Redis did not answer within ${timeout_ms} ms`))
     // A busy process may have the answer and not have read it. It reads before the immediate.
-    timer = setTimeout(() => setImmediate(end), REDIS_TIMEOUT_MS)
+    timer = setTimeout(() => setImmediate(end), timeout_ms)
   })
   return Promise.race([value, timeout]).finally(() => clearTimeout(timer))
 }
@@ -64,6 +64,7 @@ export class RedisLink {
     url: string,
     readonly prefix: string,
     log: RedisLog,
+    private readonly timeout_ms = REDIS_TIMEOUT_MS,
   ) {
     this.#redis = openRedis(url, 'commands')
     this.#probe_key = `${prefix}:probe`
@@ -108,7 +109,7 @@ export class RedisLink {
   async #run<T>(command: () => Promise<T>): Promise<T> {
     if (!this.#is_up) throw new Error('Redis is away')
     try {
-      return await inRedisTime(command())
+      return await inRedisTime(command(), this.timeout_ms)
     } catch (error) {
       this.#down(error)
       throw error
@@ -130,7 +131,7 @@ export class RedisLink {
     clearTimeout(this.#timer)
     this.#timer = undefined
     try {
-      await inRedisTime(this.#redis.set(this.#probe_key, '1', 'PX', 60_000))
+      await inRedisTime(this.#redis.set(this.#probe_key, '1', 'PX', 60_000), this.timeout_ms)
     } catch (error) {
       this.#probes += 1
       if (this.#probes % RECONNECT_AFTER_PROBES === 0) this.#redis.disconnect(true)
