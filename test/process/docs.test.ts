@@ -1,5 +1,6 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { generateSigningKeys } from '../../src/kernel/config/secrets.js'
 import { BLOCKS, blocksRunAs, DEMO, environmentOf, PAGES } from '../helpers/docs.js'
 import { t } from '../helpers/t.js'
 import { demoFolder, FILE_MS_MAX, freePort, runProgram, until, WIDE, whenReady } from './gateway-process.js'
@@ -49,6 +50,8 @@ t.test('the two commands of the README start the demo, and the commands of each 
 })
 
 t.test('secrets: .env has what compose.yaml requires, and only its owner can read it', async (t) => {
+  // The file in use, as the page of the production set-up makes it.
+  writeFileSync(join(COPY, 'signing-keys.json'), generateSigningKeys(), { mode: 0o600 })
   await runInOneShell(t, blocksRunAs('secrets'))
   t.equal(statSync(join(COPY, '.env')).mode & 0o777, 0o600)
   const written = new Map(
