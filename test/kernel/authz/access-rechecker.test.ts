@@ -28,13 +28,17 @@ function keyFacts(): Facts {
 }
 
 interface Caller {
+  readonly tenant_id?: string
   readonly key_id?: string
   readonly user_id?: string
   readonly conversation_id?: string
 }
 
 /** Opens a rechecker that gets its facts from `read`. Its connections record the codes with which they are closed. */
-function openRechecker(read: () => Promise<Facts>) {
+function openRechecker(
+  read: () => Promise<Facts>,
+  checkTargets: (connections: readonly AuthorisedConnection[]) => Promise<void> = async () => undefined,
+) {
   const bus = openBus((error) => t.fail(String(error)))
   const clock = { now_ms: NOW_MS }
   const errors: unknown[] = []
@@ -44,13 +48,14 @@ function openRechecker(read: () => Promise<Facts>) {
     bus,
     clock: () => clock.now_ms,
     log: { warn: ({ err }) => errors.push(err) },
+    checkTargets,
   })
   t.teardown(() => rechecker.close())
   const endings: string[] = []
-  const connect = ({ key_id = 'key', user_id, conversation_id }: Caller = {}) => {
+  const connect = ({ tenant_id = 'tenant', key_id = 'key', user_id, conversation_id }: Caller = {}) => {
     const connection: AuthorisedConnection = {
       credential: {
-        ...{ tenant_id: 'tenant', key_id, key_digest: DIGEST },
+        ...{ tenant_id, key_id, key_digest: DIGEST },
         ...{ user_id: user_id ?? null, session_id: null, token_expires_at_ms: null },
       },
       location: { address: '127.0.0.1', origin: undefined },
@@ -169,4 +174,26 @@ t.test('the rechecker neither checks nor closes a removed connection', async (t)
   rechecker.recheck(other)
   t.equal(reads, 1)
   t.equal(endings.length, 1)
+})
+
+// Attack: a tenant whose rows are slow keeps the revoked callers of other tenants connected.
+t.test('a check of what a connection follows that does not end delays no check of another tenant', async (t) => {
+  let facts = keyFacts()
+  let began = 0
+  const { bus, endings, connect } = openRechecker(
+    async () => facts,
+    ([connection]) => {
+      if (connection?.credential.tenant_id !== 'slow') return Promise.resolve()
+      began += 1
+      return new Promise(() => undefined)
+    },
+  )
+  connect({ tenant_id: 'slow' })
+  await until('the slow check has begun', () => began > 0)
+  const other = connect()
+  await until('the other connection is checked', () => other.standing !== undefined)
+  facts = NO_FACTS
+  bus.publish(ANY)
+  await until('both are closed', () => endings.length === 2)
+  t.ok(endings.every((code) => code === 'invalid_tenant_credentials'))
 })
