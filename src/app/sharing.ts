@@ -4,10 +4,10 @@ import { Gauge, type Registry } from 'prom-client'
 import type { Database } from '../kernel/database/database.js'
 import { installationId } from '../kernel/database/installation.js'
 import type { Sharing } from '../kernel/limits/counters.js'
-import { redisWindows } from '../kernel/limits/redis-windows.js'
 import type { SharingState } from '../kernel/limits/sharing-state.js'
 import { RedisAnnouncements } from '../kernel/redis/redis-announcements.js'
 import { RedisLink } from '../kernel/redis/redis-link.js'
+import { redisWindows } from '../kernel/redis/redis-windows.js'
 import type { Announcements } from '../kernel/replicas/announcements.js'
 import type { Replica } from '../kernel/replicas/replica.js'
 
@@ -25,8 +25,8 @@ export async function startSharing(
   database: Database,
   replica: Replica,
   redis_url: string | undefined,
+  replicas: () => number = () => replica.count(),
 ): Promise<SharingParts> {
-  const replicas = () => replica.count()
   if (redis_url === undefined) {
     const state = (): SharingState => ({ redis: 'none', budgets: replicas() > 1 ? 'apart' : 'together' })
     return { replicas, announcements: replica, state, register: (registry) => registerState(registry, state) }

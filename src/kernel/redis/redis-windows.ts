@@ -1,5 +1,5 @@
-import type { RedisLink } from '../redis/redis-link.js'
-import type { SharedWindows } from './shared-windows.js'
+import type { SharedWindows } from '../limits/shared-windows.js'
+import type { RedisLink } from './redis-link.js'
 
 /**
  * A hash for each window: the count of each replica under its id. It expires with the window. A key whose time is over can
