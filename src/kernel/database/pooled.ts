@@ -80,9 +80,12 @@ export function openPooled(
     each.on('connect', (client) => clients.add(client))
     each.on('remove', (client) => clients.delete(client))
   }
-  // Otherwise they would be used again, and each would take its own time limit to fail.
-  const pulse = new Pulse(() => {
-    for (const client of clients) destroy(client)
+  const pulse = new Pulse({
+    probe: () => facts_pool.query('select 1'),
+    // Otherwise they would be used again, and each would take its own time limit to fail.
+    onSilence() {
+      for (const client of clients) destroy(client)
+    },
   })
   const share_max = Math.max(1, Math.floor(connections_max * SHARE_OF_CONNECTIONS))
   const shares = new FairShares({ connections_max, share_max })

@@ -7,8 +7,11 @@ const never = () => new Promise<never>(() => undefined)
 
 t.test('when a question stays without an answer, everything that waits is refused, and so is what comes', async (t) => {
   let losses = 0
-  const pulse = new Pulse(() => {
-    losses += 1
+  const pulse = new Pulse({
+    probe: never,
+    onSilence() {
+      losses += 1
+    },
   })
   t.equal(await pulse.guard(async () => 'before'), 'before')
   const waiting = pulse.guard(never).catch((error: unknown) => error)
@@ -29,7 +32,7 @@ t.test('when a question stays without an answer, everything that waits is refuse
 })
 
 t.test('an operation that fails for another reason is no silence', async (t) => {
-  const pulse = new Pulse()
+  const pulse = new Pulse({ probe: never, onSilence: () => t.fail('it is not silent') })
   const refused = Object.assign(new Error('connection refused'), { code: 'ECONNREFUSED' })
   await t.rejects(
     pulse.guard(() => Promise.reject(refused)),
@@ -39,4 +42,19 @@ t.test('an operation that fails for another reason is no silence', async (t) => 
   const failing = pulse.watch(Promise.reject(refused)).catch(() => 'failed')
   t.equal(await failing, 'failed')
   t.equal(await until('it goes on', () => pulse.guard(async () => 'served')), 'served')
+})
+
+// A checkpoint on a slow disk holds up writes for seconds, and reads go on.
+t.test('a question that waits while a read has its answer is no silence', async (t) => {
+  let probes = 0
+  const probe = async () => {
+    probes += 1
+  }
+  const pulse = new Pulse({ probe, onSilence: () => t.fail('it is not silent') })
+  let answer: (value: string) => void = () => undefined
+  const question = pulse.watch(new Promise<string>((resolve) => (answer = resolve)))
+  await until('the read was tried twice', () => probes === 2)
+  t.equal(await pulse.guard(async () => 'served'), 'served')
+  answer('late')
+  t.equal(await question, 'late')
 })
