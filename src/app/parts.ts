@@ -24,6 +24,8 @@ export interface Parts {
   readonly table?: (table: readonly Row[]) => readonly Row[]
   /** Another recorder of usage. For the bench, which measures the cost of counting. */
   readonly openUsage?: typeof openUsageRecorder
+  /** Another number of replicas that divide budgets. For tests, whose gateways share a database. */
+  readonly countReplicas?: () => number
   /** Compilers that another gateway of the process has filled. For tests, which start a gateway for each file. */
   readonly compilers?: SchemaController
 }

@@ -35,7 +35,7 @@ export async function openServices(app: FastifyInstance, parts: Parts, rules: Ac
   const bus = openBus((error) => app.log.error({ err: error }, 'a listener of the bus failed'))
   const replicating = await startReplicating(app, database)
   const { replica, facts, barrier } = replicating
-  const sharing = await startSharing(app, database, replica, config.redis_url)
+  const sharing = await startSharing(app, database, replica, config.redis_url, parts.countReplicas)
   const limiter = await openLimiter(app, config.budgets, clock, sharing)
   const disconnect = connectReplicas(bus, sharing.announcements)
   app.addHook('preClose', async () => disconnect())

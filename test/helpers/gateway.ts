@@ -79,6 +79,8 @@ export async function startGateway(options: GatewayOptions = {}) {
     more: options.more,
     ...(options.table !== undefined && { table: options.table }),
     compilers: COMPILERS,
+    // A budget of a test is for one gateway.
+    countReplicas: () => 1,
   }).finally(() => unsubscribe('fastify.initialization', observe))
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
 
