@@ -32,8 +32,8 @@ const ENGINE_FREE =
 /** Features whose results depend on the engine: sort orders, locks, functions of the database, and migrated rows. */
 const ENGINE_BOUND =
   /\/features\/(audit\/|conversations\/(changes|deletion|migration|seq)|customers\/(search|unique)|platform\/analytics|privacy\/|usage\/)/
-/** They measure time, or load the machine fully. No other test runs at the same time. */
-const QUIET = /\/(auth\/(timing|flood)|stream\/storm)\./
+/** They measure time, load the machine fully, or need several processes that keep their times. No other test runs at the same time. */
+const QUIET = /\/(auth\/(timing|flood)|stream\/storm)\.|\/test\/foreign\/(?!nginx)/
 
 const { values: options, positionals: parts } = parseArgs({
   allowPositionals: true,

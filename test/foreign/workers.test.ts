@@ -60,7 +60,7 @@ t.test('the workers serve one port, each is a replica, and the metrics are those
     const { status } = await ask(gateway, '/v1/me', { headers: { ...owner, connection: 'close' } })
     t.equal(status, 200)
   }
-  t.equal(await metric(served), REQUESTS)
+  await until(async () => (await metric(served)) === REQUESTS)
   const lines = linesWith('"route":"/v1/me"').map((line) => (JSON.parse(line) as { pid: number }).pid)
   t.equal(lines.length, REQUESTS, 'each request is one line')
   t.equal(new Set(lines).size, WORKERS, 'the workers take turns')
