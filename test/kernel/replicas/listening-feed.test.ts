@@ -11,7 +11,7 @@ const TENANT = '01a22b8b-21e3-74bd-9e65-1246a37212ac'
 const opened = await openTestDatabase()
 t.teardown(() => opened.close())
 const { listen } = opened.database
-const changes = async () => Number((await opened.sql('select count(*) as count from fact_changes'))[0]?.count)
+const changes = async () => (await opened.sql(`select from fact_changes where of_tenant = '${TENANT}'`)).length
 
 // The embedded engine has one process, and no such connection.
 if (listen !== undefined) {
@@ -40,17 +40,26 @@ if (listen !== undefined) {
       await until('the fence is told', () => heard.includes(`fence of ${ONE}`))
       await feed.sweep()
       t.equal(await changes(), 1, 'the second replica still needs it')
-      const { snapshot } = await feed.ask(TWO, other, false)
-      await feed.ask(TWO, snapshot, false)
-      await feed.sweep()
-      t.equal(await changes(), 0)
+      const fences = new Map([
+        [ONE, answer.snapshot],
+        [TWO, other],
+      ])
+      // Another gateway of the process can be a replica of this database too, and transactions of other databases run.
+      await until('the change is deleted', async () => {
+        for (const [id, fence] of fences) fences.set(id, (await feed.ask(id, fence, false)).snapshot)
+        await feed.sweep()
+        return (await changes()) === 0
+      })
       await feed.announce(ONE, ['hello'])
       await until('the text has arrived', () => heard.includes(`${ONE} says hello`))
-      t.same((await feed.registered()).map(({ id }) => id).sort(), [ONE, TWO])
+      const registered = (await feed.registered()).map(({ id }) => id)
+      t.ok([ONE, TWO].every((id) => registered.includes(id)))
       await feed.leave(TWO)
       await until('the leave is told', () => heard.includes(`${TWO} left`))
       await feed.leave(ONE)
-      await opened.sql(`delete from tenants where id = '${TENANT}'; delete from fact_changes`)
+      await opened.sql(
+        `delete from tenants where id = '${TENANT}'; delete from fact_changes where of_tenant = '${TENANT}'`,
+      )
     },
   )
 } else {
