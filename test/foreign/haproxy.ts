@@ -1,10 +1,8 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { freePort, until } from '../process/gateway-process.js'
+import { freePort, startProgram, until } from '../process/gateway-process.js'
 
 /**
  * Starts HAProxy of Debian in front of gateways, with the configuration of compose.yaml.
@@ -16,25 +14,12 @@ export async function startHaproxy(t: Test, ports: readonly string[]): Promise<{
   const port = await freePort()
   const file = join(folder, 'haproxy.cfg')
   writeFileSync(file, configurationOf(port, ports))
-  const haproxy = spawn('haproxy', ['-db', '-f', file], { stdio: ['ignore', 'ignore', 'pipe'] })
-  let said = ''
-  haproxy.stderr.setEncoding('utf8').on('data', (text: string) => {
-    said += text
-  })
-  const failed = once(haproxy, 'error').then(([error]) =>
-    Promise.reject(new Error('haproxy is needed', { cause: error })),
-  )
-  const exit = once(haproxy, 'exit')
-  t.teardown(async () => {
-    haproxy.kill('SIGKILL')
-    await exit
-  })
+  const { child, stderr } = startProgram(t, 'haproxy', ['-db', '-f', file], {})
   const url = `http://127.0.0.1:${port}`
-  const answers = until(async () => {
-    if (haproxy.exitCode !== null) throw new Error(`haproxy ended: ${said}`)
+  await until(async () => {
+    if (child.exitCode !== null) throw new Error(`haproxy is needed, and it ended: ${stderr()}`)
     return (await fetch(`${url}/livez`).catch(() => undefined))?.status === 200
   })
-  await Promise.race([answers, failed])
   return { url }
 }
 

@@ -1,11 +1,9 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import type { Test } from 'tap'
-import { freePort, until } from '../process/gateway-process.js'
+import { freePort, startProgram, until } from '../process/gateway-process.js'
 
 /**
  * Starts PgBouncer of Debian in front of a database, as a package leaves it but for the mode.
@@ -38,29 +36,16 @@ max_client_conn = 400
   // It does not run as root, and reads its file as the user that it becomes.
   chmodSync(folder, 0o755)
   const args = process.getuid?.() === 0 ? ['-u', 'postgres', file] : [file]
-  const pgbouncer = spawn('pgbouncer', args, { stdio: ['ignore', 'ignore', 'pipe'] })
-  let said = ''
-  pgbouncer.stderr.setEncoding('utf8').on('data', (text: string) => {
-    said += text
-  })
-  const failed = once(pgbouncer, 'error').then(([error]) =>
-    Promise.reject(new Error('pgbouncer is needed', { cause: error })),
-  )
-  const exit = once(pgbouncer, 'exit')
-  t.teardown(async () => {
-    pgbouncer.kill('SIGKILL')
-    await exit
-  })
+  const { child, stderr } = startProgram(t, 'pgbouncer', args, {})
   const pooled = new URL(url)
   pooled.host = `127.0.0.1:${port}`
-  const answers = until(async () => {
-    if (pgbouncer.exitCode !== null) throw new Error(`pgbouncer ended: ${said}`)
+  await until(async () => {
+    if (child.exitCode !== null) throw new Error(`pgbouncer is needed, and it ended: ${stderr()}`)
     const client = new pg.Client(pooled.href)
     return client.connect().then(
       () => client.end().then(() => true),
       () => false,
     )
   })
-  await Promise.race([answers, failed])
   return pooled.href
 }
