@@ -1,9 +1,7 @@
-import { load } from './load.js'
+import { load, median } from './load.js'
 import { costsOf } from './process-costs.js'
-import type { Side } from './side-by-side.js'
+import { inTurns, type Side } from './side-by-side.js'
 import type { Flags } from './suite.js'
-
-const WARM_UP_SECONDS = 2
 
 /** What the requests of one side have cost its server. */
 export interface Cost {
@@ -27,21 +25,11 @@ export async function cpuSideBySide<Sides extends readonly Side[]>(
     const after = costsOf(side.server.pid)
     return { cpu_us: ((after.cpu_ms - before.cpu_ms) * 1000) / (rate * seconds), rate }
   }
-  const rounds = sides.map((): Cost[] => [])
-  for (const side of sides) await measure(side, WARM_UP_SECONDS)
-  for (let round = 0; round < flags.rounds; round += 1) {
-    for (const [position, side] of sides.entries()) rounds[position]?.push(await measure(side, flags.seconds))
-  }
+  const rounds = await inTurns(sides, flags, measure)
   return rounds.map((costs) => ({
     cpu_us: median(costs.map(({ cpu_us }) => cpu_us)),
     rate: median(costs.map(({ rate }) => rate)),
   })) as { [Each in keyof Sides]: Cost }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((left, right) => left - right)
-  const middle = (sorted.length - 1) / 2
-  return ((sorted[Math.floor(middle)] as number) + (sorted[Math.ceil(middle)] as number)) / 2
 }
 
 export function costInWords({ cpu_us, rate }: Cost): string {

@@ -46,10 +46,12 @@ export async function load(
 
 /** Returns the median of each number over the rounds. */
 export function medianOf(rounds: readonly Measured[]): Measured {
-  const median = (name: keyof Measured) => {
-    const sorted = rounds.map((round) => round[name]).sort((left, right) => left - right)
-    const middle = (sorted.length - 1) / 2
-    return ((sorted[Math.floor(middle)] as number) + (sorted[Math.ceil(middle)] as number)) / 2
-  }
-  return { rate: median('rate'), p50_ms: median('p50_ms'), p99_ms: median('p99_ms') }
+  const of = (name: keyof Measured) => median(rounds.map((round) => round[name]))
+  return { rate: of('rate'), p50_ms: of('p50_ms'), p99_ms: of('p99_ms') }
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((left, right) => left - right)
+  const middle = (sorted.length - 1) / 2
+  return ((sorted[Math.floor(middle)] as number) + (sorted[Math.ceil(middle)] as number)) / 2
 }
