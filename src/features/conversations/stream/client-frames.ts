@@ -77,12 +77,15 @@ export class ClientFrames {
     else await this.type(frame.is_typing)
   }
 
-  /** The standing at this moment. The check after a change can still be under way. @throws Problem, and then ends the connection */
+  /**
+   * The standing at this moment. The check after a change can still be under way.
+   * @throws Problem; it ends the connection, unless the rights cannot be read now, which the rechecker gives a lease
+   */
   private async standingNow(): Promise<Standing> {
     try {
       return await this.parts.standingNow(this.connection)
     } catch (error) {
-      if (error instanceof Problem) this.connection.end({ problem: error })
+      if (error instanceof Problem && error.code !== 'service_unavailable') this.connection.end({ problem: error })
       throw error
     }
   }

@@ -1,6 +1,6 @@
 import { ClientFrames } from '../../../../src/features/conversations/stream/client-frames.js'
 import type { Connection, Ending } from '../../../../src/kernel/live/connection.js'
-import { Problem } from '../../../../src/kernel/problems/problems.js'
+import { Problem, unavailable } from '../../../../src/kernel/problems/problems.js'
 import { t } from '../../../helpers/t.js'
 
 // Attack: sends 10,000 pings in one packet. The frames after the one that closed the connection must cost nothing, or
@@ -53,6 +53,7 @@ t.test('a frame is decided by the rights of its moment, and their end closes the
     end: (ending: Ending) => void endings.push(ending),
   }
   let is_member = true
+  let is_away = false
   const standing = {
     principal: { kind: 'user', id: 'ann', session_id: 'session', key_id: null },
     holdings: {
@@ -67,6 +68,7 @@ t.test('a frame is decided by the rights of its moment, and their end closes the
     limiter: { count: async () => ({ is_exceeded: false }) } as never,
     clock: () => 1_800_000_000_000,
     standingNow: async () => {
+      if (is_away) throw unavailable('the database is away', 1)
       if (!is_member) throw new Problem('tenant_access_denied')
       return standing as never
     },
@@ -77,6 +79,11 @@ t.test('a frame is decided by the rights of its moment, and their end closes the
   const types = () => frames.onFrame(Buffer.from('{"type":"typing","is_typing":true}'), false)
   await types()
   t.equal(published.length, 1)
+  is_away = true
+  await types()
+  t.equal(published.length, 1, 'nobody hears of it while the rights cannot be read')
+  t.same(endings, [], 'and the connection has a lease')
+  is_away = false
   is_member = false
   await types()
   t.equal(published.length, 1, 'nobody hears of it')
