@@ -45,8 +45,10 @@ const { values: options, positionals: parts } = parseArgs({
     coverage: { type: 'boolean' },
   },
 })
-const { passed, failed } = await main()
+const { passed, failed, failures = [] } = await main()
 process.exitCode = failed > 0 ? 1 : 0
+// At the end, because whoever looks at a failed run reads its last lines first.
+for (const failure of failures) process.stdout.write(`failed: ${failure}\n`)
 process.stdout.write(`${passed} passed, ${failed} failed\n`)
 
 async function main() {
@@ -58,8 +60,9 @@ async function main() {
     process.stderr.write(`no test file matches: ${parts.join(' ')}\n`)
     return { passed: 0, failed: 1 }
   }
-  const { passed, failed } = await run(files)
-  return { passed, failed: failed + (options.coverage && !isCovered() ? 1 : 0) }
+  const { passed, failed, failures } = await run(files)
+  if (!options.coverage || isCovered()) return { passed, failed, failures }
+  return { passed, failed: failed + 1, failures: [...failures, 'the coverage that .c8rc.json requires'] }
 }
 
 /**
@@ -130,10 +133,10 @@ async function run(files) {
   const workers = Array.from({ length: Math.min(WORKERS, shared.length) }, (_, index) => `worker ${index + 1}`)
   await Promise.all(workers.map((name) => work(shared, name, { TEST_CLAIMS: CLAIMS })))
   t.end()
-  for (const { fullname, name } of t.lists.fail) process.stdout.write(`failed: ${fullname} > ${name}\n`)
+  const failures = t.lists.fail.map(({ fullname, name }) => `${fullname} > ${name}`)
   const { pass, fail } = t.counts
   // A process can end without a failed test, and a run without a test proves nothing.
-  return { passed: pass, failed: t.passing() && pass > 0 ? fail : Math.max(fail, 1) }
+  return { passed: pass, failed: t.passing() && pass > 0 ? fail : Math.max(fail, 1), failures }
 }
 
 function takesLong(file) {
