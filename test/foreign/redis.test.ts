@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import { RedisAnnouncements } from '../../src/kernel/redis/redis-announcements.js'
@@ -155,4 +156,33 @@ t.test('announcements reach the other side, go another way while Redis is away, 
   await until('the link is up again', () => one.link.isUp(), { within_ms: 20_000 })
   one.announcements.announce('after a pause')
   await until('it has arrived', () => other.heard.includes('after a pause'), { within_ms: 20_000 })
+})
+
+// The network can lose a connection between its start and the first answer. The client would wait for that without a limit.
+t.test('a connection that opens and is not answered is given up', async (t) => {
+  const opened = new Set<Socket>()
+  let connections = 0
+  const silent = createServer((socket) => {
+    connections += 1
+    opened.add(socket.resume())
+    socket.on('error', () => undefined).once('close', () => opened.delete(socket))
+  }).listen(0, '127.0.0.1')
+  t.teardown(() => {
+    silent.close()
+    for (const socket of opened) socket.destroy()
+  })
+  await until('it listens', () => silent.listening)
+  const url = `redis://127.0.0.1:${(silent.address() as AddressInfo).port}`
+  const { link, log } = openLink('silent')
+  const nowhere: Announcements = {
+    announce: () => undefined,
+    onAnnounced: () => () => undefined,
+    onGap: () => () => undefined,
+  }
+  const announcements = new RedisAnnouncements(url, link, nowhere, log)
+  t.teardown(() => announcements.close())
+  await announcements.start()
+  t.notOk(announcements.isListening())
+  await until('it connects again', () => connections === 2)
+  t.equal(opened.size, 1, 'the first connection has ended')
 })

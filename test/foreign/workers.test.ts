@@ -66,6 +66,22 @@ t.test('the workers serve one port, each is a replica, and the metrics are those
   t.equal(new Set(lines).size, WORKERS, 'the workers take turns')
 })
 
+// Attack on availability: one worker that hangs would hide what all the others tell.
+t.test('the metrics of the others are there while one worker does not answer', async (t) => {
+  const [hanging] = pidsOf() as [number]
+  const workers = /^process_start_time_seconds /m
+  process.kill(hanging, 'SIGSTOP')
+  try {
+    const page = await (await fetch(`http://127.0.0.1:${metrics_port}/metrics`)).text()
+    t.match(page, workers)
+    t.match(page, /^gatehouse_replicas \d+$/m)
+  } finally {
+    process.kill(hanging, 'SIGCONT')
+  }
+  // It missed its lease, and comes back by itself.
+  await until(async () => (await replicas()) === WORKERS)
+})
+
 t.test('a worker that is killed is started again, and the others serve meanwhile', async (t) => {
   const [victim] = pidsOf() as [number]
   process.kill(victim, 'SIGKILL')

@@ -5,6 +5,10 @@ import { until } from '../../helpers/until.js'
 
 const never = () => new Promise<never>(() => undefined)
 
+// A question keeps the process running by its connection, and the timers of the pulse do not. Here no question has one.
+const running = setInterval(() => undefined, 60_000)
+t.teardown(() => clearInterval(running))
+
 t.test('when a question stays without an answer, everything that waits is refused, and so is what comes', async (t) => {
   let losses = 0
   const pulse = new Pulse({

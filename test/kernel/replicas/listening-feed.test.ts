@@ -54,6 +54,13 @@ if (listen !== undefined) {
       await until('the text has arrived', () => heard.includes(`${ONE} says hello`))
       const registered = (await feed.registered()).map(({ id }) => id)
       t.ok([ONE, TWO].every((id) => registered.includes(id)))
+
+      // A change of many rows would take every replica longer than its lease.
+      const before = (await feed.ask(ONE, answer.snapshot, false)).snapshot
+      const many = `insert into fact_changes (about, of_tenant) select 'tenant', '${TENANT}' from generate_series(1, 2001)`
+      await opened.sql(many)
+      t.same((await feed.ask(ONE, before, false)).changes, [{ about: 'all' }])
+
       await feed.leave(TWO)
       await until('the leave is told', () => heard.includes(`${TWO} left`))
       await feed.leave(ONE)
