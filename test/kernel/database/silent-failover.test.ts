@@ -38,8 +38,6 @@ async function openTunnel(to: { host: string; port: number }) {
       for (const socket of open) lost.add(socket)
       return open.size
     },
-    /** How many lost connections the gateway still holds. */
-    held: () => [...open].filter((socket) => lost.has(socket)).length,
   }
 }
 
@@ -74,9 +72,9 @@ if (opened.url === undefined) {
     await readAll()
     t.ok(tunnel.lose() > CONNECTIONS, 'the pools have connections')
     const question = first.run('select 1', []).catch((error: unknown) => error)
-    const error = await readAll().catch((error: unknown) => error)
+    // It takes one connection. The others are idle, and nothing says that they are of no use any more.
+    const error = await database.readOne({ ...binding, share: 'one' }, slow).catch((error: unknown) => error)
     t.ok(silentMs(error) > 0, `what waits is refused: ${error}`)
-    await until('the connections of the pools are given up', () => tunnel.held() <= 1)
     t.type(await question, Error)
 
     const second = await hears()
