@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { readEnvironment } from '../src/kernel/config/env.js'
 import type { Database } from '../src/kernel/database/database.js'
-import { migrate } from '../src/kernel/database/migrate.js'
+import { migrate, migrationsFolder } from '../src/kernel/database/migrate.js'
 import { openDatabase } from '../src/kernel/database/open.js'
 import { run, storageOf } from './storage.js'
 
@@ -21,7 +21,7 @@ await run(async () => {
 
 /** The names of the newest migrations, in the order in which they were applied. */
 async function lastApplied(database: Database, count: number): Promise<string[]> {
-  const journal = fileURLToPath(new URL('../migrations/meta/_journal.json', import.meta.url))
+  const journal = join(migrationsFolder(), 'meta', '_journal.json')
   const { entries } = JSON.parse(readFileSync(journal, 'utf8')) as { entries: { when: number; tag: string }[] }
   const rows = await database.owner.query(
     `select created_at from gatehouse_migrations order by applied_at desc, created_at desc limit ${count}`,

@@ -3,7 +3,8 @@
 // Without arguments it runs the tests that start no processes and do not load the machine. --all runs these
 // too. --engine leaves out what no database can change: CI runs the rest on a second engine. --browser and --foreign run
 // the tests in a browser and those with other programs, which not every machine has.
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -54,7 +55,7 @@ process.stdout.write(`${passed} passed, ${failed} failed\n`)
 async function main() {
   clean()
   // If the tests do not compile, the output of the last run must not be run.
-  if (!compile()) return { passed: 0, failed: 1 }
+  if (!(await compile())) return { passed: 0, failed: 1 }
   const files = chosenFiles()
   if (files.length === 0) {
     process.stderr.write(`no test file matches: ${parts.join(' ')}\n`)
@@ -85,8 +86,13 @@ function clean() {
   }
 }
 
-function compile() {
-  if (!succeeds('typescript7/bin/tsc', '-p', 'tsconfig.test.json', '--pretty', 'false')) return false
+/** Compiles the tests, and beside them the gateway and its commands as a user starts them, which some tests do. */
+async function compile() {
+  const building = spawn(process.execPath, ['scripts/build.mjs'], { stdio: 'inherit' })
+  const built = once(building, 'exit')
+  const is_compiled = succeeds('typescript7/bin/tsc', '-p', 'tsconfig.test.json', '--pretty', 'false')
+  const [status] = await built
+  if (!is_compiled || status !== 0) return false
   // Compiled files find the migrations at the same relative path as their sources: two folders up.
   cpSync('migrations', join(OUTPUT, 'migrations'), { recursive: true })
   return true

@@ -37,7 +37,7 @@ const variables = {
   BUDGET_USER: '100000/60',
 }
 const refusal = async (more: Record<string, string>) => {
-  const { code, stderr } = await startScript(t, 'src/main', [], { ...variables, PORT: '0', ...more }).exit
+  const { code, stderr } = await startScript(t, 'main', [], { ...variables, PORT: '0', ...more }).exit
   return `${code} ${stderr}`
 }
 

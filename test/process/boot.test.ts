@@ -74,7 +74,7 @@ t.test('a second start finds the same tenants, passwords and signing keys', asyn
 
   // If two processes used one folder, they would overwrite each other and lose committed rows.
   t.test('a second process on the same folder ends with one line on stderr', async (t) => {
-    const second = await startScript(t, 'src/main', [], { DATA_DIR, PORT: await freePort() }).exit
+    const second = await startScript(t, 'main', [], { DATA_DIR, PORT: await freePort() }).exit
     t.equal(second.code, 1)
     t.equal(
       second.stderr,
@@ -84,7 +84,7 @@ t.test('a second start finds the same tenants, passwords and signing keys', asyn
   })
 
   t.test('a command on the folder of a running gateway ends with one line on stderr', async (t) => {
-    const operator = await startScript(t, 'scripts/operator', ['create', '--email', 'a@b.example'], { DATA_DIR }).exit
+    const operator = await startScript(t, 'operator', ['create', '--email', 'a@b.example'], { DATA_DIR }).exit
     t.equal(operator.code, 1)
     t.match(operator.stderr, /^DATA_DIR: .* is in use by process \d+; stop it.*\n$/)
   })
@@ -124,7 +124,7 @@ t.test('the gateway seeds no demo in production', async (t) => {
 t.test('an unfinished demo stops the start, and the message says what to do', async (t) => {
   writeFileSync(join(DATA_DIR, 'demo.env.unfinished'), '')
   rmSync(join(DATA_DIR, 'demo.env'))
-  const { code, stderr } = await startScript(t, 'src/main', [], { DATA_DIR, PORT: await freePort() }).exit
+  const { code, stderr } = await startScript(t, 'main', [], { DATA_DIR, PORT: await freePort() }).exit
   t.equal(code, 1)
   t.equal(stderr, `gatehouse: DATA_DIR: the demo in ${DATA_DIR} was not finished; remove the folder and start again\n`)
 })

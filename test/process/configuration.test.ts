@@ -45,7 +45,7 @@ t.test(
       MISTAKES.map(
         ([, env]) =>
           () =>
-            startScript(t, 'src/main', [], { DATA_DIR, ...env }).exit,
+            startScript(t, 'main', [], { DATA_DIR, ...env }).exit,
       ),
     )
     for (const [position, [name]] of MISTAKES.entries()) {
@@ -58,7 +58,7 @@ t.test(
 )
 
 t.test('a system error at the start is one line on stderr', async (t) => {
-  const unreachable = await startScript(t, 'src/main', [], {
+  const unreachable = await startScript(t, 'main', [], {
     DATABASE_URL: POSTGRES,
     JWT_SIGNING_KEYS: generateSigningKeys(),
   }).exit
@@ -67,7 +67,7 @@ t.test('a system error at the start is one line on stderr', async (t) => {
 
   const gateway = await startGatewayProcess(t, { DATA_DIR: await demoFolder(t) })
   // The server of the metrics and the jobs run already. They must not keep the process running.
-  const taken = await startScript(t, 'src/main', [], {
+  const taken = await startScript(t, 'main', [], {
     DATA_DIR: await demoFolder(t),
     PORT: gateway.port,
     METRICS_PORT: await freePort(),

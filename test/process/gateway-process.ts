@@ -8,14 +8,13 @@ import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 import { initialise } from '../../src/kernel/database/embedded.js'
 
-/** Whether this file is compiled. Compiled tests start the compiled gateway, and other tests start its source. */
-const COMPILED = import.meta.url.endsWith('.js')
-const here = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
+/** What `npm run build` compiles, which is what a user starts. The runner of the tests has compiled it. */
+const programOf = (name: Program) => fileURLToPath(new URL(`../../../dist/${name}.js`, import.meta.url))
 /** The flag saves a third of the CPU time of a start with the embedded engine: no code runs long enough to be optimised. */
-const nodeArguments = (path: string) => [
-  '--liftoff-only',
-  ...(COMPILED ? [here(`${path}.js`)] : ['--import', 'tsx', here(`${path}.ts`)]),
-]
+const nodeArguments = (name: Program) => ['--enable-source-maps', '--liftoff-only', programOf(name)]
+
+/** The gateway, and the commands of package.json. */
+export type Program = 'main' | 'audit' | 'migrate' | 'operator' | 'upstreams'
 
 const START_MS_MAX = 120_000
 /** The time limit of a test file that starts several processes one after another on a loaded machine. */
@@ -96,21 +95,21 @@ export function runProgram(
   return startProgram(t, command, args, env, options).exit
 }
 
-/** Starts a script of the project, for example `src/main` or `scripts/operator`. */
+/** Starts the gateway or a command. */
 export function startScript(
   t: Test,
-  path: string,
+  name: Program,
   args: readonly string[],
   env: Variables,
   input = '',
 ): RunningProcess {
-  return startProgram(t, process.execPath, [...nodeArguments(path), ...args], env, { input })
+  return startProgram(t, process.execPath, [...nodeArguments(name), ...args], env, { input })
 }
 
 /** Starts the gateway with standard output and standard error in a file, and waits until it is ready. */
 export async function startGatewayInto(t: Test, file: string, env: Variables): Promise<GatewayProcess> {
   const port = await freePort()
-  const command = [process.execPath, ...nodeArguments('src/main')]
+  const command = [process.execPath, ...nodeArguments('main')]
   const variables = { ...WIDE, PORT: port, ...env }
   const running = startProgram(t, 'sh', ['-c', `exec "$0" "$@" > ${file} 2>&1`, ...command], variables)
   await whenReady(running, port)
@@ -125,7 +124,7 @@ export interface GatewayProcess extends RunningProcess {
 /** Starts the gateway and waits until it is ready. */
 export async function startGatewayProcess(t: Test, env: Variables): Promise<GatewayProcess> {
   const port = env.PORT ?? (await freePort())
-  const running = startScript(t, 'src/main', [], { ...WIDE, PORT: port, ...env })
+  const running = startScript(t, 'main', [], { ...WIDE, PORT: port, ...env })
   await whenReady(running, port)
   return { ...running, url: `http://127.0.0.1:${port}`, port }
 }

@@ -15,7 +15,7 @@ t.test('the log holds no secret at level trace', async (t) => {
   const email = 'root@people.example'
   const password = plant('password')
   const signing_keys = generateSigningKeys()
-  const made = startScript(t, 'scripts/operator', ['create', '--email', email], { DATA_DIR }, `${password}\n`)
+  const made = startScript(t, 'operator', ['create', '--email', email], { DATA_DIR }, `${password}\n`)
   t.match(await made.exit, { code: 0 })
   const gateway = await startGatewayProcess(t, {
     DATA_DIR,
@@ -98,8 +98,8 @@ t.test('the output does not hold the password of DATABASE_URL if the server is d
     const password = plant('password')
     const DATABASE_URL = `postgres://nobody:${password}@127.0.0.1:${port}/${database}`
     const env = { DATABASE_URL, JWT_SIGNING_KEYS, LOG_LEVEL: 'trace' }
-    for (const script of ['src/main', 'scripts/migrate']) {
-      const { code, stdout, stderr } = await startScript(t, script, [], env).exit
+    for (const program of ['main', 'migrate'] as const) {
+      const { code, stdout, stderr } = await startScript(t, program, [], env).exit
       t.equal(code, 1)
       t.match(stderr, /^[^\n]+\n$/, 'one line')
       t.notMatch(stdout + stderr, password)

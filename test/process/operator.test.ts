@@ -14,7 +14,7 @@ const DATA_DIR = scratchFolder(t)
 const database: Variables = gateway === undefined ? { DATA_DIR } : { DATABASE_URL: String(gateway.test_database.url) }
 
 const operator = (args: readonly string[], { env = {}, input = '' }: { env?: Variables; input?: string } = {}) =>
-  startScript(t, 'scripts/operator', args, { ...database, ...env }, input).exit
+  startScript(t, 'operator', args, { ...database, ...env }, input).exit
 
 t.test('the command creates the first operator with a password from standard input', async (t) => {
   const made = await operator(['create', '--email', 'First@People.Example', '--name', 'The First'], {

@@ -29,7 +29,7 @@ const MORE = GOOD.replace('routes: [', 'routes: [{ method: GET, path: /two, scop
 
 t.test('an invalid manifest gets the same messages from the command and the start', async (t) => {
   const folder = t.testdir({ 'good.yaml': GOOD, 'bad.yaml': BAD })
-  const check = (file: string) => startScript(t, 'scripts/upstreams', ['check', join(folder, file)], {}).exit
+  const check = (file: string) => startScript(t, 'upstreams', ['check', join(folder, file)], {}).exit
   t.match(await check('good.yaml'), { code: 0, stdout: /good\.yaml is good: 1 upstreams, 1 routes, 0 scopes/ })
   const checked = await check('bad.yaml')
   t.equal(checked.code, 1)
@@ -37,11 +37,11 @@ t.test('an invalid manifest gets the same messages from the command and the star
   t.match(checked.stderr, /bad\.yaml:4: upstreams\[0\]\.orign is not known here\n/)
   const data_dir = scratchFolder(t)
   const variables = { UPSTREAMS_FILE: join(folder, 'bad.yaml'), DATA_DIR: data_dir, PORT: '0' }
-  const started = await startScript(t, 'src/main', [], variables).exit
+  const started = await startScript(t, 'main', [], variables).exit
   t.equal(started.code, 1)
   t.equal(started.stderr, `gatehouse: ${checked.stderr}`)
   t.notOk(existsSync(data_dir), 'no data folder')
-  t.equal((await startScript(t, 'scripts/upstreams', ['chek'], {}).exit).code, 1)
+  t.equal((await startScript(t, 'upstreams', ['chek'], {}).exit).code, 1)
 })
 
 t.test('SIGHUP reloads the manifest, and an invalid one changes nothing', async (t) => {

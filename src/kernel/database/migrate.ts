@@ -1,12 +1,22 @@
-import { fileURLToPath } from 'node:url'
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
 import type { Database } from './database.js'
 
-const MIGRATIONS_FOLDER = fileURLToPath(new URL('../../../migrations', import.meta.url))
 const JOURNAL = 'gatehouse_migrations'
 
-/** The migrations of this release, read once. The relative path holds for `src/` and for `dist/`. */
-const releaseMigrations = lazy(() => readMigrationFiles({ migrationsFolder: MIGRATIONS_FOLDER }))
+/** The migrations of this release, read once. */
+const releaseMigrations = lazy(() => readMigrationFiles({ migrationsFolder: migrationsFolder() }))
+
+/** The folder of the migrations. It is beside the folder of the sources, and beside the folders of what is compiled from them. */
+export function migrationsFolder(): string {
+  let folder = import.meta.dirname
+  while (!existsSync(join(folder, 'migrations', 'meta'))) {
+    if (folder === dirname(folder)) throw new Error(`there is no folder 'migrations' above ${import.meta.dirname}`)
+    folder = dirname(folder)
+  }
+  return join(folder, 'migrations')
+}
 
 function lazy<T>(make: () => T): () => T {
   let made: T | undefined

@@ -134,7 +134,7 @@ t.test('a changed line of an erased event is detected', async (t) => {
 t.test('npm run audit -- verify says how many events are erased, and that their content is not proved', async (t) => {
   const file = join(t.testdir(), 'export.ndjson')
   writeFileSync(file, `${lines.join('\n')}\n`)
-  const { code, stdout } = await startScript(t, 'scripts/audit', ['verify', file], {}).exit
+  const { code, stdout } = await startScript(t, 'audit', ['verify', file], {}).exit
   t.equal(code, 0)
   t.match(stdout, /^4 of them are erased: the retention removed what they said, and recorded that it did\.$/m)
   t.match(stdout, /^- what the erased events said, and that they were old enough to be erased$/m)

@@ -119,7 +119,7 @@ t.test('npm run audit -- verify reports the result, and what the result does not
   const folder = t.testdir()
   const run = async (content: string | undefined, args = ['verify', join(folder, 'export.ndjson')]) => {
     if (content !== undefined) writeFileSync(join(folder, 'export.ndjson'), content)
-    return startScript(t, 'scripts/audit', args, {}).exit
+    return startScript(t, 'audit', args, {}).exit
   }
   const whole = await run(exported)
   t.match(whole, { code: 0, stderr: '' })
@@ -152,5 +152,5 @@ t.test('npm run audit -- verify reports the result, and what the result does not
   t.match(await run(undefined, ['verify']), { code: 1, stderr: /^usage/ })
   t.match(await run(undefined, ['verify', join(folder, 'nothing')]), { code: 1, stderr: /ENOENT/ })
   const { scripts } = JSON.parse(readFileSync('package.json', 'utf8'))
-  t.match(scripts.audit, /scripts\/audit\.ts$/)
+  t.match(scripts.audit, /dist\/audit\.js$/)
 })
