@@ -5,6 +5,7 @@ import { ask } from '../helpers/requests.js'
 import { t } from '../helpers/t.js'
 import { buildWorld } from '../helpers/world.js'
 import {
+  demoFolder,
   FILE_MS_MAX,
   freePort,
   type GatewayProcess,
@@ -132,7 +133,7 @@ t.test('workers end when the process that started them is killed', async (t) => 
 })
 
 t.test('the embedded database has one process, and the log says so', async (t) => {
-  const embedded = await startGatewayProcess(t, { WORKERS: '3', DATA_DIR: t.testdir() })
+  const embedded = await startGatewayProcess(t, { WORKERS: '3', DATA_DIR: await demoFolder(t) })
   t.match(embedded.stdout(), /WORKERS has no effect without DATABASE_URL/)
   embedded.child.kill('SIGTERM')
   t.equal((await embedded.exit).code, 0)
