@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction, RouteOptions } from 'fastify'
 import type { Column } from '../../kernel/authz/access-rules.js'
 import { NO_FACTS } from '../../kernel/authz/facts.js'
 import type { Problem } from '../../kernel/problems/problems.js'
@@ -70,9 +70,9 @@ function install(app: FastifyInstance, gate: Gate, table: readonly Row[], admitt
   })
 
   // Before CORS, which may query the database.
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     request.findings = {}
-    await run(of_every_request, gate, request, reply)
+    settle(() => run(of_every_request, gate, request, reply), done)
   })
   app.addHook('onRoute', (route) => {
     const access = route.config?.access ?? admittedNow()
@@ -88,9 +88,12 @@ function install(app: FastifyInstance, gate: Gate, table: readonly Row[], admitt
       throw new Error(`${route.method} ${route.url} declares an access that the table does not have`)
     const all: readonly Row[] = step === undefined ? rows : [{ columns: [column], step, refuses: [] }, ...rows]
     route.onRequest = [
-      async (request: FastifyRequest, reply: FastifyReply) => {
-        await run(all, gate, request, reply)
-        request.findings.let_in_at_ms = performance.now()
+      (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => {
+        const letIn = (error?: Error) => {
+          request.findings.let_in_at_ms = performance.now()
+          done(error)
+        }
+        settle(() => run(all, gate, request, reply), letIn)
       },
       ...[route.onRequest ?? []].flat(),
     ]
@@ -107,16 +110,59 @@ function isOfEveryColumn({ columns }: Row): boolean {
   return EVERY_COLUMN.every((column) => columns.includes(column))
 }
 
-async function run(rows: readonly Row[], gate: Gate, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  for (const row of rows) {
-    const pending = row.step?.(gate, request, reply)
-    if (pending !== undefined) {
-      const problem = await pending
-      if (problem !== undefined) throw problem
+/**
+ * Runs rows in their order. Most requests are decided from memory, and for these a promise for each row would cost more than
+ * the rows.
+ *
+ * @returns a promise only if a row waits for something
+ * @throws Problem of the first row that refuses the request
+ */
+function run(
+  rows: readonly Row[],
+  gate: Gate,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  first = 0,
+): Promise<void> | undefined {
+  for (let position = first; position < rows.length; position += 1) {
+    const row = rows[position] as Row
+    const found = row.step?.(gate, request, reply)
+    if (found instanceof Promise) {
+      return found.then(async (problem) => {
+        if (problem !== undefined) throw problem
+        await apply(row, gate, request, reply)
+        await run(rows, gate, request, reply, position + 1)
+      })
     }
-    const problem = decide(row, gate, request)
-    if (problem !== undefined) throw (await row.onRefusal?.(gate, request, reply, problem)) ?? problem
+    if (found !== undefined) throw found
+    const refusing = apply(row, gate, request, reply)
+    // It only rejects, so no row follows.
+    if (refusing !== undefined) return refusing
   }
+  return undefined
+}
+
+/** Applies the rule of a row. @returns a promise that rejects if the problem must be completed. @throws Problem of the rule */
+function apply(row: Row, gate: Gate, request: FastifyRequest, reply: FastifyReply): Promise<never> | undefined {
+  const problem = decide(row, gate, request)
+  if (problem === undefined) return undefined
+  if (row.onRefusal === undefined) throw problem
+  return row.onRefusal(gate, request, reply, problem).then((completed) => {
+    throw completed
+  })
+}
+
+/** Does the work of a hook, and tells when it is done, at once if it does not wait. */
+function settle(work: () => Promise<void> | undefined, done: (error?: Error) => void): void {
+  let pending: Promise<void> | undefined
+  try {
+    pending = work()
+  } catch (error) {
+    done(error as Error)
+    return
+  }
+  if (pending === undefined) done()
+  else pending.then(() => done(), done)
 }
 
 /** Applies the rule of a row to what is known of the request. */
@@ -156,8 +202,7 @@ async function decideOnNewFacts(
   const { findings } = request
   if (findings.claims !== undefined) findings.facts = await gate.facts.read(findings.claims)
   for (const row of rows) {
-    const problem = decide(row, gate, request)
-    if (problem !== undefined) throw (await row.onRefusal?.(gate, request, reply, problem)) ?? problem
+    await apply(row, gate, request, reply)
   }
 }
 

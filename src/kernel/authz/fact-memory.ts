@@ -20,7 +20,7 @@ export const MEMORY_BOUNDS: MemoryBounds = { entries_max: 20_000, share_max: 5_0
 interface Entry {
   readonly name: string
   readonly claims: Claims
-  readonly facts: Promise<Facts>
+  readonly facts: Facts
   readonly parts: number
   /** Whether it was asked for since the last search for an entry to remove. */
   is_used: boolean
@@ -48,7 +48,7 @@ export class FactMemory {
     return this.#entries.size
   }
 
-  get(claims: Claims): Promise<Facts> | undefined {
+  get(claims: Claims): Facts | undefined {
     const entry = this.#entries.get(nameOf(claims))
     if (entry === undefined) return undefined
     entry.is_used = true
@@ -69,7 +69,7 @@ export class FactMemory {
     const entry: Entry = {
       name,
       claims: { tenant_id, key_id, session_id, user_id },
-      facts: Promise.resolve(facts),
+      facts,
       parts,
       is_used: false,
     }

@@ -20,15 +20,19 @@ const WAITING_MAX = 10_000
 export interface FactsReader {
   /**
    * Reads the facts of one request. Every change that was answered before the request is in them.
+   * @returns the facts, as a promise only if they are not in memory
    * @throws Problem `service_unavailable` when the database does not answer; authorisation fails closed
    */
-  read(claims: Claims): Promise<Facts>
+  read(claims: Claims): Facts | Promise<Facts>
   /** Tells of changes of facts. A reading that begins in the listener contains them. @returns a function that removes it */
   onChanges(listener: ChangeListener): () => void
 }
 
 /** Reads facts from the database. */
-export type FactsSource = Pick<FactsReader, 'read'>
+export interface FactsSource {
+  /** As `FactsReader.read`, and nothing is in memory. */
+  read(claims: Claims): Promise<Facts>
+}
 
 interface Waiting {
   readonly claims: Claims

@@ -11,8 +11,14 @@ export interface KeyUse {
   readonly key_id: string
   /** Identifies the secret. Between the use and the write, a rotation may have made it the previous one. */
   readonly digest: Uint8Array
+  readonly requests: number
+  readonly last_used_at: string
+}
+
+/** A count in memory. */
+interface Counted extends Omit<KeyUse, 'requests' | 'last_used_at'> {
   requests: number
-  last_used_at: string
+  last_used_at_ms: number
 }
 
 export interface KeyUseRecorder {
@@ -27,7 +33,7 @@ export interface KeyUseRecorder {
  * counted. A request that was refused later, for its budget or its scopes, is counted: its client still uses the secret.
  */
 export function openKeyUseRecorder(clock: Clock, write: (uses: readonly KeyUse[]) => Promise<void>): KeyUseRecorder {
-  let uses = new Map<string, KeyUse>()
+  let uses = new Map<string, Counted>()
   let being_written = 0
   let writing: Promise<number> = Promise.resolve(0)
 
@@ -37,7 +43,7 @@ export function openKeyUseRecorder(clock: Clock, write: (uses: readonly KeyUse[]
     uses = new Map()
     being_written = taken.size
     try {
-      await write([...taken.values()])
+      await write([...taken.values()].map(written))
       return taken.size
     } catch (error) {
       for (const [secret, use] of taken) {
@@ -57,11 +63,11 @@ export function openKeyUseRecorder(clock: Clock, write: (uses: readonly KeyUse[]
       const found = uses.get(secret)
       if (found === undefined) {
         if (uses.size + being_written >= SECRETS_MAX) return
-        uses.set(secret, { tenant_id, key_id, digest, requests: 1, last_used_at: instantOf(clock()) })
+        uses.set(secret, { tenant_id, key_id, digest, requests: 1, last_used_at_ms: clock() })
         return
       }
       found.requests += 1
-      found.last_used_at = instantOf(clock())
+      found.last_used_at_ms = clock()
     },
     flush() {
       // One write at a time. A flush during a write waits for it, and then writes what was counted before the call.
@@ -69,4 +75,8 @@ export function openKeyUseRecorder(clock: Clock, write: (uses: readonly KeyUse[]
       return writing
     },
   }
+}
+
+function written({ last_used_at_ms, ...counted }: Counted): KeyUse {
+  return { ...counted, last_used_at: instantOf(last_used_at_ms) }
 }

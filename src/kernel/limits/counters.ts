@@ -39,14 +39,18 @@ interface Window {
   taking: Promise<boolean> | undefined
 }
 
-interface Count {
+/** The count of a key, and the milliseconds until its window ends. */
+export interface Count {
   readonly current: number
   readonly ttl: number
 }
 type Answer = (error: Error | null, result?: Count) => void
 
-/** The counters of a store of @fastify/rate-limit, with the method that reads without counting. */
+/** The counters of a store of @fastify/rate-limit, with methods of our own. */
 export interface Counters extends FastifyRateLimitStore {
+  /** Counts a request if that needs no round trip, which is nearly always so. @returns undefined if it was not counted */
+  incrNow(key: string, window_ms: number, max: number): Count | undefined
+  /** Reads without counting. */
   read(key: string, answer: Answer, window_ms: number, max: number): void
 }
 
@@ -165,11 +169,16 @@ export function sharedCounters(clock: Clock, { replicas, windows: shared }: Shar
   }
 
   return class SharedCounters implements Counters {
-    incr(key: string, answer: Answer, window_ms: number, max: number): void {
+    incrNow(key: string, window_ms: number, max: number): Count | undefined {
       const now = clock()
       const window = openWindow(key, now) ?? startWindow(key, now + window_ms)
       const current = countNow(key, window, max)
-      if (current !== undefined) answer(null, { current, ttl: window.ends_at_ms - now })
+      return current === undefined ? undefined : { current, ttl: window.ends_at_ms - now }
+    }
+
+    incr(key: string, answer: Answer, window_ms: number, max: number): void {
+      const counted = this.incrNow(key, window_ms, max)
+      if (counted !== undefined) answer(null, counted)
       else count(key, window_ms, max).then((result) => answer(null, result), answer)
     }
 

@@ -24,8 +24,11 @@ export interface Size {
 }
 
 export interface Limiter {
-  /** Counts one request. The gateway must have verified `key`, or a client could use up the budget of another one. */
-  count(budget: BudgetName, key: string, size?: Size): Promise<BudgetState>
+  /**
+   * Counts one request. The gateway must have verified `key`, or a client could use up the budget of another one.
+   * @returns the state, as a promise only if a part of the budget must first be taken from the other replicas
+   */
+  count(budget: BudgetName, key: string, size?: Size): BudgetState | Promise<BudgetState>
   /** Reads the state without counting. */
   look(budget: BudgetName, key: string, size?: Size): Promise<BudgetState>
   /** The configured size of a budget; a quota of 0 means that there is none. */
@@ -48,6 +51,9 @@ interface Question {
 /**
  * The limiter: @fastify/rate-limit's counting inside our own steps. As a hook the plugin would run one limiter a
  * request and skip the second in silence, so several budgets at once would be one.
+ *
+ * What this process can count alone does not go through the plugin, which makes a promise, and a copy of its settings, for
+ * each of the three or four budgets of a request.
  */
 export async function openLimiter(
   app: FastifyInstance,
@@ -55,7 +61,9 @@ export async function openLimiter(
   clock: Clock,
   sharing: Sharing,
 ): Promise<Limiter> {
-  await app.register(rateLimit, { global: false, store: sharedCounters(clock, sharing) })
+  const Store = sharedCounters(clock, sharing)
+  const counters = new Store()
+  await app.register(rateLimit, { global: false, store: Store })
   const of = (question: unknown) => question as Question
   const check = app.createRateLimit({
     keyGenerator: (question) => of(question).key,
@@ -63,42 +71,53 @@ export async function openLimiter(
     timeWindow: (question) => of(question).window_seconds * 1000,
   })
 
-  const ask = async (budget: BudgetName, key: string, size: Size | undefined, increment: boolean) => {
-    const { quota, window_seconds } = size ?? budgets[budget]
-    const max = COUNTS_ALL.has(budget) ? COUNT_ALL : quota
+  const ask = async (budget: BudgetName, key: string, size: Size, increment: boolean) => {
+    const { quota, window_seconds } = size
+    const max = maxOf(budget, quota)
     const question: Question = { key: `${budget}:${key}`, max, window_seconds, routeOptions: { config: {} } }
     const result = await check(question as unknown as FastifyRequest, { increment }).catch((error: unknown) => {
       throw unavailable('the counters are not available', 1, error)
     })
     if (result.isAllowed) throw new Error('nothing is on an allow-list')
-    const used = result.isExceeded ? quota + 1 : max - result.remaining
-    const state: BudgetState = {
-      used,
-      quota,
-      window_seconds,
-      remaining: Math.max(0, quota - used),
-      reset_seconds: result.ttlInSeconds,
-      is_exceeded: used > quota,
-    }
-    return state
+    return stateOf(size, result.isExceeded ? quota + 1 : max - result.remaining, result.ttlInSeconds)
   }
 
   return {
-    count: (budget, key, size) => ask(budget, key, size, true),
-    look: (budget, key, size) => ask(budget, key, size, false),
+    count(budget, key, size = budgets[budget]) {
+      const { quota, window_seconds } = size
+      const max = maxOf(budget, quota)
+      const counted = counters.incrNow(`${budget}:${key}`, window_seconds * 1000, max)
+      if (counted === undefined) return ask(budget, key, size, true)
+      return stateOf(size, counted.current > max ? quota + 1 : counted.current, Math.ceil(counted.ttl / 1000))
+    },
+    look: (budget, key, size = budgets[budget]) => ask(budget, key, size, false),
     size: (budget) => budgets[budget],
   }
 }
 
+/** The `max` of a budget for the counters. */
+function maxOf(budget: BudgetName, quota: number): number {
+  return COUNTS_ALL.has(budget) ? COUNT_ALL : quota
+}
+
+function stateOf({ quota, window_seconds }: Size, used: number, reset_seconds: number): BudgetState {
+  const remaining = Math.max(0, quota - used)
+  return { used, quota, window_seconds, remaining, reset_seconds, is_exceeded: used > quota }
+}
+
 /** Counts one request and sets the rate limit headers. @returns the 429 if the budget is used up */
-export async function tryConsume(
+export function tryConsume(
   limiter: Limiter,
   reply: FastifyReply,
   name: BudgetName,
   key: string,
   size?: Size,
-): Promise<Problem<'rate_limited'> | undefined> {
-  const state = await limiter.count(name, key, size)
+): Problem<'rate_limited'> | undefined | Promise<Problem<'rate_limited'> | undefined> {
+  const state = limiter.count(name, key, size)
+  return state instanceof Promise ? state.then((later) => consumed(reply, name, later)) : consumed(reply, name, state)
+}
+
+function consumed(reply: FastifyReply, name: BudgetName, state: BudgetState): Problem<'rate_limited'> | undefined {
   setRateLimitHeaders(reply, name, state)
   return state.is_exceeded ? rateLimited(name, state.reset_seconds) : undefined
 }

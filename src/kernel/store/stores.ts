@@ -69,14 +69,21 @@ interface Openers<TenantId, Readers, Writers, Unaudited> {
 }
 
 class BoundStore<TenantId, Readers, Writers, Unaudited> implements UnauditedStore<Readers, Writers, Unaudited> {
-  readonly #unit: UnitOfWork
+  readonly #makeUnit: () => UnitOfWork
   readonly #tenant_id: TenantId
   readonly #open: Openers<TenantId, Readers, Writers, Unaudited>
+  #made: UnitOfWork | undefined
 
-  constructor(unit: UnitOfWork, tenant_id: TenantId, open: Openers<TenantId, Readers, Writers, Unaudited>) {
-    this.#unit = unit
+  constructor(makeUnit: () => UnitOfWork, tenant_id: TenantId, open: Openers<TenantId, Readers, Writers, Unaudited>) {
+    this.#makeUnit = makeUnit
     this.#tenant_id = tenant_id
     this.#open = open
+  }
+
+  /** Made when it is used: a forwarded request has a store and never uses it. */
+  get #unit(): UnitOfWork {
+    this.#made ??= this.#makeUnit()
+    return this.#made
   }
 
   get idempotency(): IdempotencyRecords {
@@ -121,8 +128,10 @@ export function composeStores<Features>(
     unaudited: openerOf(features, 'unaudited_writers'),
   }
   return (services) => {
-    const unitOf = (bindingNow: () => Binding, origin: () => Origin, prelude: Prelude = NO_PRELUDE) =>
-      new UnitOfWork({ ...services, bindingNow, origin, prelude })
+    const unitOf =
+      (bindingNow: () => Binding, origin: () => Origin, prelude: Prelude = NO_PRELUDE) =>
+      () =>
+        new UnitOfWork({ ...services, bindingNow, origin, prelude })
     return {
       tenant: (tenant_id, origin, prelude) => {
         const binding: Binding = { role: 'gatehouse_tenant', tenant_id }

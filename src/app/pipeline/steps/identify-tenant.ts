@@ -6,12 +6,13 @@ import type { Bearer } from '../../../kernel/request/findings.js'
 import type { Step } from '../../../kernel/request/gate.js'
 import { expiryOf, readBearer } from './bearer.js'
 import { describeCaller } from './describe-caller.js'
+import { learnFacts } from './learn-facts.js'
 
 /**
  * Reads the credentials of a data plane request, and the facts that they name. The statement for the tenant and the key
  * also reads the facts of the bearer. A later row decides about the bearer.
  */
-export const identifyTenant: Step<'tenant_credentials_required'> = async (gate, request) => {
+export const identifyTenant: Step<'tenant_credentials_required'> = (gate, request) => {
   const { findings } = request
   if (findings.credential === undefined) {
     const { 'x-tenant-id': id, 'x-tenant-api-key': key } = request.headers
@@ -27,9 +28,7 @@ export const identifyTenant: Step<'tenant_credentials_required'> = async (gate, 
     const { key_digest, token_expires_at_ms } = findings.credential
     findings.caller = describeCaller(gate, request, key_digest, token_expires_at_ms)
   }
-  findings.claims = findings.credential
-  findings.facts = await gate.facts.read(findings.credential)
-  return undefined
+  return learnFacts(gate, request, findings.credential)
 }
 
 /**

@@ -13,7 +13,7 @@ declare module 'fastify' {
 }
 
 /** Spends the budget of an IP address. It runs before any step that costs CPU. */
-export const limitAddress: Step<'rate_limited'> = async ({ limiter }, request, reply) => {
+export const limitAddress: Step<'rate_limited'> = ({ limiter }, request, reply) => {
   if (request.routeOptions.config?.is_uncounted === true) return undefined
   return tryConsume(limiter, reply, 'address', addressBucket(request.ip))
 }
