@@ -44,11 +44,11 @@ export const leases: Suite = {
         ] as const
         for (const side of sides) await load(side.server.url, side, { ...flags, seconds: 1 }, signal)
         await pinBackends(scratch.owner_url)
-        const [ours, theirs] = await cpuSideBySide(sides, flags, signal)
+        const { ours, theirs, ratio } = await cpuSideBySide(sides, flags, signal)
         yield {
           name: `GET ${path}, with leases / before`,
           measured: `now ${costInWords(ours)} | before ${costInWords(theirs)}`,
-          figure: theirs.cpu_us / ours.cpu_us,
+          figure: ratio,
           unit: 'ratio',
           target: { at_least },
         }

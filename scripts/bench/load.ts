@@ -12,6 +12,8 @@ export interface Measured {
   readonly rate: number
   readonly p50_ms: number
   readonly p99_ms: number
+  /** Responses in all. */
+  readonly requests: number
 }
 
 /**
@@ -41,13 +43,13 @@ export async function load(
     const statuses = Object.keys(statusCodeStats).join(' ')
     throw new Error(`${path}: ${non2xx} answers were not 2xx (${statuses}), ${errors} never came`)
   }
-  return { rate: requests.total / duration, p50_ms: latency.p50, p99_ms: latency.p99 }
+  return { rate: requests.total / duration, p50_ms: latency.p50, p99_ms: latency.p99, requests: requests.total }
 }
 
 /** Returns the median of each number over the rounds. */
 export function medianOf(rounds: readonly Measured[]): Measured {
   const of = (name: keyof Measured) => median(rounds.map((round) => round[name]))
-  return { rate: of('rate'), p50_ms: of('p50_ms'), p99_ms: of('p99_ms') }
+  return { rate: of('rate'), p50_ms: of('p50_ms'), p99_ms: of('p99_ms'), requests: of('requests') }
 }
 
 export function median(values: readonly number[]): number {

@@ -8,6 +8,8 @@ import { keepTurnsOf, type Turn, type Turns, turnsOf } from '../../kernel/socket
 const WAITING_MAX = 16
 /** Requests beyond these that a connection may send before the gateway destroys it. */
 const DROPPED_MAX = 64
+/** How often a server that closes looks for connections that have become idle. */
+const IDLE_EVERY_MS = 50
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
@@ -63,6 +65,7 @@ export function createOrderedServer(handle: Handler, options: FastifyServerOptio
   server.on('checkContinue', ordered)
   server.on('checkExpectation', ordered)
   closeSilentConnections(server)
+  closeWhatBecomesIdle(server)
   return server
 }
 
@@ -80,6 +83,19 @@ function closeSilentConnections(server: Server): void {
   server.closeIdleConnections = () => {
     closeIdle()
     for (const socket of open) if (socket.bytesRead === 0) socket.destroy()
+  }
+}
+
+/**
+ * Makes `close` also close connections that become idle after it. Node closes those that are idle at that moment. A client that
+ * keeps its connection after the last response would delay a stop by the keep-alive time-out.
+ */
+function closeWhatBecomesIdle(server: Server): void {
+  const close = server.close.bind(server)
+  server.close = (done) => {
+    const timer = setInterval(() => server.closeIdleConnections(), IDLE_EVERY_MS)
+    server.once('close', () => clearInterval(timer))
+    return close(done)
   }
 }
 

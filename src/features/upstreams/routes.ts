@@ -10,7 +10,7 @@ import type { Observe } from '../../kernel/request/observe.js'
 import type { Bus } from '../../kernel/store/bus.js'
 import type { Clock } from '../../kernel/time/clock.js'
 import { OpenConnections } from './access/open-connections.js'
-import { watchingAccess } from './access/watch-access.js'
+import { watchingAccess, watchingExchanges } from './access/watch-access.js'
 import { findRoute, findSocket } from './forward/find-route.js'
 import { openForwarder } from './forward/forward.js'
 import type { Forwarding } from './forward/forwarding.js'
@@ -54,7 +54,8 @@ export async function forwardToUpstreams(app: FastifyInstance, options: Upstream
   upstreams.onReload(() => connections.onManifestChanged())
   app.addHook('preClose', () => connections.close())
   const watchAccess = watchingAccess(connections, upstreams)
-  const forwarder = { signing_keys, public_url, clock, metrics, observe, watchAccess }
+  const watchExchange = watchingExchanges(connections)
+  const forwarder = { signing_keys, public_url, clock, metrics, observe, watchAccess, watchExchange }
   const { forward, headersFor } = await openForwarder(app, forwarder)
   const relaySocket = relaySockets(app, { public_url, observe, watchAccess, headersFor })
   upstreams.reportTo(reportsOf(app, metrics))

@@ -10,10 +10,12 @@ import type { Bus } from '../../../kernel/store/bus.js'
 import type { Clock } from '../../../kernel/time/clock.js'
 import type { DeclaredOperation } from '../manifest/manifest.js'
 
-/** A relay, or a response that stays open. */
+/** A relay, or a request that is being forwarded. */
 export interface Closable {
   /** Closes both sides. A response has no close code: it breaks off. */
   close(code: number, reason: string): void
+  /** The caller has lost access. Without this method the connection is closed with the code of the problem. */
+  loseAccess?(problem: Problem): void
   /** Resolves when both sides are closed. Never rejects. */
   readonly ended: Promise<void>
 }
@@ -24,6 +26,8 @@ export interface ConnectionParts {
   readonly location: ClientLocation
   /** The operation in the current manifest; undefined when the manifest no longer has it. */
   readonly declared: () => Pick<DeclaredOperation, 'access'> | undefined
+  /** Whether the process waits for its end when it stops. Otherwise it closes the connection. */
+  readonly ends_by_itself: boolean
 }
 
 /** A connection to an upstream whose caller must keep the access that the operation requires. */
@@ -47,11 +51,14 @@ class OpenConnection implements AuthorisedConnection {
   }
 
   end({ problem }: { readonly problem: Problem }): void {
-    this.parts.connection.close(closeCodeOf(problem), problem.code)
+    const { connection } = this.parts
+    if (connection.loseAccess === undefined) connection.close(closeCodeOf(problem), problem.code)
+    else connection.loseAccess(problem)
   }
 
-  /** Closes the connection because the process stops. @returns when both sides are closed */
+  /** Closes the connection because the process stops, unless it ends by itself. @returns when both sides are closed */
   async closeForRestart(): Promise<void> {
+    if (this.parts.ends_by_itself) return
     closeForRestart(this.parts.connection)
     await this.parts.connection.ended
   }
@@ -66,7 +73,7 @@ export interface OpenConnectionsParts {
 }
 
 /**
- * The open relays and the responses of this process that stay open. One closes when its caller loses access, when the
+ * The open relays of this process, the responses that stay open, and the forwarded requests that take long. One closes when its caller loses access, when the
  * manifest no longer declares it, and when the process stops.
  */
 export class OpenConnections {

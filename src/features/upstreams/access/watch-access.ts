@@ -17,6 +17,12 @@ export type WatchAccess = (
   find: FindOperation,
 ) => void
 
+/**
+ * Ends a forwarded request that takes long when its caller loses access. It was authorised under the manifest of its
+ * beginning, so a new one does not end it. That its access token expires is no loss of access: a large file can take longer.
+ */
+export type WatchExchange = (request: FastifyRequest, connection: Closable, route: DeclaredOperation) => void
+
 /** Makes the function that watches the access of connections to upstreams. */
 export function watchingAccess(connections: OpenConnections, upstreams: Upstreams): WatchAccess {
   return (request, connection, upstream, find) =>
@@ -25,7 +31,23 @@ export function watchingAccess(connections: OpenConnections, upstreams: Upstream
       credential: required(request.findings.credential),
       location: { address: request.ip, origin: request.headers.origin },
       declared: () => operationNow(upstreams.current(), upstream, find),
+      ends_by_itself: false,
     })
+}
+
+/** Makes the function that watches the access of forwarded requests. */
+export function watchingExchanges(connections: OpenConnections): WatchExchange {
+  return (request, connection, route) => {
+    const credential = required(request.findings.credential)
+    const token_expires_at_ms = credential.token_expires_at_ms === null ? null : Number.MAX_SAFE_INTEGER
+    connections.add({
+      connection,
+      credential: { ...credential, token_expires_at_ms },
+      location: { address: request.ip, origin: request.headers.origin },
+      declared: () => route,
+      ends_by_itself: true,
+    })
+  }
 }
 
 /** The operation in the current manifest; undefined if it is gone, or its upstream has other origins now. */

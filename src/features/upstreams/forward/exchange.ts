@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../../../kernel/problems/problems.js'
+import type { YoungExchanges } from '../access/young-exchanges.js'
 import type { ForwardOutcome } from '../metrics.js'
 import type { Tries } from '../pool/tries.js'
 import { Attempt, type AttemptListener } from './attempt.js'
@@ -13,8 +14,10 @@ import { responseHeaders } from './response-headers.js'
 const NOT_MODIFIED = 304
 
 export interface ExchangeObservers extends RecordParts {
-  /** A response that stays open has begun. */
-  readonly onStream: (exchange: ProxyExchange) => void
+  /** The exchanges that have just begun. */
+  readonly young: YoungExchanges<ProxyExchange>
+  /** From now on, the exchange ends when its caller loses access; a response that stays open also with its manifest. */
+  readonly watch: (exchange: ProxyExchange, is_stream: boolean) => void
 }
 
 /**
@@ -27,6 +30,7 @@ export interface ExchangeObservers extends RecordParts {
 export class ProxyExchange implements AttemptListener {
   /** Resolves when the response has closed: complete, or because the client disconnected. */
   readonly ended: Promise<void>
+  readonly started_ms = performance.now()
   readonly tenant_id: string
   private readonly tries: Tries
   private readonly response: ClientResponse
@@ -46,6 +50,7 @@ export class ProxyExchange implements AttemptListener {
     this.record = new ExchangeRecord(upstream.declared.name, request, reply, observers)
     this.ended = new Promise((resolve) => {
       reply.raw.once('close', () => {
+        observers.young.remove(this)
         this.onClose()
         resolve()
       })
@@ -55,11 +60,30 @@ export class ProxyExchange implements AttemptListener {
   /** Sends the request to a backend that can take it. */
   start(): void {
     if (this.hasClientLeft()) return
+    this.observers.young.add(this)
     if (this.isWithinShare()) this.sendToNext()
     else this.refuse('unavailable', shareUsedUp())
   }
 
-  /** Ends a response that stays open. */
+  /** The exchange takes long. */
+  watch(): void {
+    if (this.state.kind !== 'over') this.observers.watch(this, false)
+  }
+
+  /**
+   * Ends the exchange, because its caller has lost access. A response that has begun breaks off. Before that, the caller gets
+   * the problem, whether or not the service has the whole request: nothing that it answers may reach the caller.
+   */
+  loseAccess(problem: Problem): void {
+    const { state } = this
+    if (state.kind === 'answering') this.close(0, problem.code)
+    else if (state.kind !== 'over') {
+      if (state.kind === 'sent') state.attempt.cancel()
+      this.refuse('refused', problem)
+    }
+  }
+
+  /** Ends a response that has begun. */
   close(_code: number, reason: string): void {
     const { state } = this
     if (state.kind !== 'answering') return
@@ -83,7 +107,7 @@ export class ProxyExchange implements AttemptListener {
     if (status === NOT_MODIFIED) this.finish()
     else if (forward.idle_ms_max !== undefined) {
       this.response.stayOpen(forward.timeout_ms)
-      this.observers.onStream(this)
+      this.observers.watch(this, true)
     }
   }
 

@@ -1,10 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { SigningKeys } from '../../../kernel/config/secrets.js'
+import { scheduleUntilClose } from '../../../kernel/jobs/schedule.js'
 import { hasBody } from '../../../kernel/request/body.js'
 import { required } from '../../../kernel/request/findings.js'
 import type { Clock } from '../../../kernel/time/clock.js'
 import { TenantConnections } from '../access/tenant-connections.js'
-import type { WatchAccess } from '../access/watch-access.js'
+import type { WatchAccess, WatchExchange } from '../access/watch-access.js'
+import { YoungExchanges } from '../access/young-exchanges.js'
 import type { RunningUpstream } from '../pool/running-upstream.js'
 import { ProxyExchange } from './exchange.js'
 import type { RecordParts } from './exchange-record.js'
@@ -17,7 +19,10 @@ export interface ForwarderOptions extends RecordParts {
   readonly public_url: string
   readonly clock: Clock
   readonly watchAccess: WatchAccess
+  readonly watchExchange: WatchExchange
 }
+
+const SWEEP_EVERY_MS = 250
 
 export interface Forwarder {
   /**
@@ -31,8 +36,10 @@ export interface Forwarder {
 
 /** Makes the forwarder of this process. */
 export async function openForwarder(app: FastifyInstance, options: ForwarderOptions): Promise<Forwarder> {
-  const { signing_keys, public_url, clock, metrics, observe, watchAccess } = options
+  const { signing_keys, public_url, clock, metrics, observe, watchAccess, watchExchange } = options
   const streams = new TenantConnections()
+  const young = new YoungExchanges<ProxyExchange>((exchange) => exchange.watch())
+  scheduleUntilClose(app, { name: 'watch forwarded requests', every_ms: SWEEP_EVERY_MS, run: () => young.sweep() })
   const tokens = await identityTokens(app, signing_keys, public_url, clock)
   const { protocol, host } = new URL(public_url)
   const address = { protocol: protocol.slice(0, -1), host }
@@ -60,8 +67,11 @@ export async function openForwarder(app: FastifyInstance, options: ForwarderOpti
         reply,
         { upstream, method, path, headers, body, timeout_ms, idle_ms_max },
         {
-          ...{ metrics, observe },
-          onStream: (exchange) => watchAccess(request, exchange, upstream, (now) => now.find(method, public_path)),
+          ...{ metrics, observe, young },
+          watch(exchange, is_stream) {
+            if (is_stream) watchAccess(request, exchange, upstream, (now) => now.find(method, public_path))
+            else watchExchange(request, exchange, route)
+          },
         },
       ).start()
     },

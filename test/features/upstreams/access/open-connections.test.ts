@@ -54,6 +54,7 @@ function openOne(read: () => Promise<Facts>, clock: () => number) {
     },
     location: { address: '127.0.0.1', origin: undefined },
     declared: () => ({ access: { kind: 'tenant', scopes: [] } }) as never,
+    ends_by_itself: false,
   })
   return { bus, closes }
 }
