@@ -1,3 +1,4 @@
+import { LinkedList } from '../linked-list.js'
 import { driverError } from './errors.js'
 
 /** A question that has no answer for this long makes the server suspect. */
@@ -45,7 +46,7 @@ export interface PulseParts {
  */
 export class Pulse {
   readonly #parts: PulseParts
-  readonly #waiting = new Set<(error: Error) => void>()
+  readonly #waiting = new LinkedList<(error: Error) => void>()
   #is_silent = false
   #tried_at_ms = 0
 
@@ -90,14 +91,14 @@ export class Pulse {
   /** Runs an operation until it ends, or until the server is silent. */
   #rejectable<T>(operation: () => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      this.#waiting.add(reject)
+      const link = this.#waiting.add(reject)
       operation().then(
         (value) => {
-          this.#waiting.delete(reject)
+          this.#waiting.remove(link)
           resolve(value)
         },
         (error: unknown) => {
-          this.#waiting.delete(reject)
+          this.#waiting.remove(link)
           reject(error)
         },
       )
@@ -130,8 +131,9 @@ export class Pulse {
   #onSilence(): void {
     this.#is_silent = true
     this.#tried_at_ms = performance.now()
-    for (const reject of this.#waiting) reject(new SilentServerError())
-    this.#waiting.clear()
+    for (let reject = this.#waiting.shift(); reject !== undefined; reject = this.#waiting.shift()) {
+      reject(new SilentServerError())
+    }
     this.#parts.onSilence()
   }
 }

@@ -1,3 +1,5 @@
+import { LinkedList } from '../../../kernel/linked-list.js'
+
 /** For this long an exchange is carried out on the rights with which it began, as the body of an own route is. */
 const YOUNG_MS = 250
 
@@ -13,26 +15,23 @@ export interface Exchange {
  * caller may lose access meanwhile.
  */
 export class YoungExchanges<E extends Exchange> {
-  /** The oldest is first. */
-  readonly #young = new Set<E>()
+  readonly #young = new LinkedList<E>()
 
   /** @param onGrown called for each exchange that is no longer young */
   constructor(private readonly onGrown: (exchange: E) => void) {}
 
-  add(exchange: E): void {
-    this.#young.add(exchange)
-  }
-
-  remove(exchange: E): void {
-    this.#young.delete(exchange)
+  /** @returns a function to call when the exchange has ended */
+  add(exchange: E): () => void {
+    const link = this.#young.add(exchange)
+    return () => this.#young.remove(link)
   }
 
   /** Passes on those that have grown. */
   sweep(): void {
     const now_ms = performance.now()
-    for (const exchange of this.#young) {
+    for (let exchange = this.#young.first(); exchange !== undefined; exchange = this.#young.first()) {
       if (now_ms - exchange.started_ms < YOUNG_MS) return
-      this.#young.delete(exchange)
+      this.#young.shift()
       this.onGrown(exchange)
     }
   }

@@ -36,6 +36,8 @@ export class ProxyExchange implements AttemptListener {
   private readonly response: ClientResponse
   private readonly record: ExchangeRecord
   private state: ExchangeState = CHOOSING
+  /** The exchange is young no longer. */
+  private grow: () => void = () => undefined
 
   constructor(
     request: FastifyRequest,
@@ -50,7 +52,7 @@ export class ProxyExchange implements AttemptListener {
     this.record = new ExchangeRecord(upstream.declared.name, request, reply, observers)
     this.ended = new Promise((resolve) => {
       reply.raw.once('close', () => {
-        observers.young.remove(this)
+        this.grow()
         this.onClose()
         resolve()
       })
@@ -60,7 +62,7 @@ export class ProxyExchange implements AttemptListener {
   /** Sends the request to a backend that can take it. */
   start(): void {
     if (this.hasClientLeft()) return
-    this.observers.young.add(this)
+    this.grow = this.observers.young.add(this)
     if (this.isWithinShare()) this.sendToNext()
     else this.refuse('unavailable', shareUsedUp())
   }
