@@ -127,11 +127,11 @@ export function composeStores<Features>(
     writers: openerOf(features, 'platform_writers'),
     unaudited: openerOf(features, 'unaudited_writers'),
   }
-  return (services) => {
+  return ({ database, clock, bus, barrier }) => {
     const unitOf =
       (bindingNow: () => Binding, origin: () => Origin, prelude: Prelude = NO_PRELUDE) =>
       () =>
-        new UnitOfWork({ ...services, bindingNow, origin, prelude })
+        new UnitOfWork({ database, clock, bus, barrier, bindingNow, origin, prelude })
     return {
       tenant: (tenant_id, origin, prelude) => {
         const binding: Binding = { role: 'gatehouse_tenant', tenant_id }
