@@ -15,7 +15,7 @@ import { t } from '../helpers/t.js'
 const ENVIRONMENTS: Readonly<Record<string, { readonly language: string; readonly test: string }>> = {
   demo: { language: 'sh', test: 'test/process/docs.test.ts' },
   start: { language: 'sh', test: 'test/process/docs.test.ts' },
-  test: { language: 'sh', test: 'test/process/docs.test.ts' },
+  test: { language: 'sh', test: 'test/process/npm-test.test.ts' },
   secrets: { language: 'sh', test: 'test/process/docs.test.ts' },
   recipe: { language: 'sh', test: 'test/process/docs.test.ts' },
   production: { language: 'sh', test: 'test/process/production.test.ts' },
