@@ -1,4 +1,4 @@
-// Compiles the gateway and its commands to dist: each is one file with the packages that it uses, because loading 2,300
+// Compiles the gateway and its commands to dist: a few files, with the packages that they use, because loading 2,300
 // files takes longer than everything else that a start does. Types are checked by `npm run typecheck` and by the tests.
 // Only one process compiles at a time: a second `npm start` in the same clone would otherwise write the files that the first
 // one is loading.
@@ -66,7 +66,10 @@ async function compile() {
     sourcesContent: false,
     write: false,
     logLevel: 'error',
-  }).catch(() => undefined)
+  }).catch((error) => {
+    // The compiler has told of mistakes in the sources, and of nothing else.
+    if (error.errors === undefined) process.stderr.write(`the compiler does not run: ${error.message}\n`)
+  })
   if (compiled === undefined) return false
   mkdirSync(OUTPUT, { recursive: true })
   for (const { path, contents } of compiled.outputFiles) {

@@ -12,7 +12,7 @@ export interface Link<T> {
  * collector has moved one of these tables to the old generation, everything that was ever in a later table counts as reachable,
  * and is moved there too, with the whole request that it belongs to. A link refers to nothing after its removal.
  */
-export class LinkedList<T> implements Iterable<T> {
+export class LinkedList<T> {
   #first: Link<T> | undefined
   #last: Link<T> | undefined
 
@@ -47,14 +47,5 @@ export class LinkedList<T> implements Iterable<T> {
     const value = link?.value
     if (link !== undefined) this.remove(link)
     return value
-  }
-
-  /** From the oldest on. The value that is being visited may be removed meanwhile. */
-  *[Symbol.iterator](): Iterator<T> {
-    for (let link = this.#first; link !== undefined; ) {
-      const { value, after } = link
-      if (value !== undefined) yield value
-      link = after
-    }
   }
 }

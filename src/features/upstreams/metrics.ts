@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
-import { addTallies, DurationHistogram, type Durations, type Tally } from '../../kernel/metrics/places.js'
+import { DurationHistogram, TallyCounter } from '../../kernel/metrics/places.js'
 import type { BreakerState } from './pool/breaker.js'
 import type { Upstreams } from './pool/upstreams.js'
 
@@ -22,17 +22,12 @@ const STATES: readonly BreakerState[] = ['closed', 'open', 'half_open']
 /** Metrics of upstreams, by names of the manifest alone, so there are as many of them as it has. */
 export function openUpstreamMetrics(registry: Registry, upstreams: Upstreams): UpstreamMetrics {
   const registers = [registry]
-  const requests = new Map<string, Tally>()
-  const durations_of = new Map<string, Durations>()
-  new Counter({
-    name: 'gatehouse_upstream_requests_total',
-    help: 'Requests that were to be forwarded, by upstream and outcome.',
-    labelNames: ['upstream', 'outcome'],
-    registers,
-    collect() {
-      addTallies(this, requests.values())
-    },
-  })
+  const requests = new TallyCounter(
+    'gatehouse_upstream_requests_total',
+    'Requests that were to be forwarded, by upstream and outcome.',
+    ['upstream', 'outcome'],
+    registry,
+  )
   const durations = new DurationHistogram(
     'gatehouse_upstream_duration_seconds',
     'Time until an upstream began its answer, or failed.',
@@ -105,15 +100,8 @@ export function openUpstreamMetrics(registry: Registry, upstreams: Upstreams): U
 
   return {
     forwarded(upstream, outcome, duration_ms, tries) {
-      const counted = requests.get(`${upstream} ${outcome}`)
-      if (counted !== undefined) counted.count += 1
-      else requests.set(`${upstream} ${outcome}`, { labels: { upstream, outcome }, count: 1 })
-      let place = durations_of.get(upstream)
-      if (place === undefined) {
-        place = durations.place({ upstream })
-        durations_of.set(upstream, place)
-      }
-      place.observe(duration_ms / 1000)
+      requests.inc(`${upstream} ${outcome}`, { upstream, outcome })
+      durations.observe(upstream, { upstream }, duration_ms / 1000)
       if (tries > 1) retries.inc({ upstream }, tries - 1)
     },
     breakerChanged: (upstream, origin, state) => changes.inc({ upstream, origin, state }),

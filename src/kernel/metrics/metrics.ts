@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { Database } from '../database/database.js'
-import { addTallies, DurationHistogram, type Durations, type Tally } from './places.js'
+import { DurationHistogram, TallyCounter } from './places.js'
 import type { MetricsPage } from './server.js'
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
@@ -28,18 +28,12 @@ export function openMetrics(database: Database, usageDropped: () => number): Met
   const of_process = processMetrics()
   const registry = new Registry()
   const registers = [registry]
-  // By method and route, and then by status. There are as many as the routes have.
-  const requests = new Map<string, Tally>()
-  const durations_of = new Map<string, Durations>()
-  new Counter({
-    name: 'gatehouse_requests_total',
-    help: 'Requests answered, by method, route template and status.',
-    labelNames: ['method', 'route', 'status'],
-    registers,
-    collect() {
-      addTallies(this, requests.values())
-    },
-  })
+  const requests = new TallyCounter(
+    'gatehouse_requests_total',
+    'Requests answered, by method, route template and status.',
+    ['method', 'route', 'status'],
+    registry,
+  )
   const durations = new DurationHistogram(
     'gatehouse_request_duration_seconds',
     'Time from the first byte of a request to the end of its response.',
@@ -82,15 +76,8 @@ export function openMetrics(database: Database, usageDropped: () => number): Met
   return {
     answered({ method, route, status, code, duration_ms, violated }) {
       const name = `${method} ${route}`
-      const counted = requests.get(`${name} ${status}`)
-      if (counted !== undefined) counted.count += 1
-      else requests.set(`${name} ${status}`, { labels: { method, route, status: String(status) }, count: 1 })
-      let place = durations_of.get(name)
-      if (place === undefined) {
-        place = durations.place({ method, route })
-        durations_of.set(name, place)
-      }
-      place.observe(duration_ms / 1000)
+      requests.inc(`${name} ${status}`, { method, route, status: String(status) })
+      durations.observe(name, { method, route }, duration_ms / 1000)
       if (code !== undefined) refusals.inc({ code })
       for (const budget of violated) budgets.inc({ budget })
     },

@@ -1,24 +1,40 @@
-import type { Counter, Metric, Registry } from 'prom-client'
+import { Counter, type Metric, type Registry } from 'prom-client'
 
 type Labels = Readonly<Record<string, string>>
 
-/** A counter with certain labels: what was counted since prom-client last asked. */
-export interface Tally {
+/** What was counted under certain labels since prom-client last asked. */
+interface Tally {
   readonly labels: Labels
   count: number
 }
 
-/** Adds what was counted to a counter of prom-client, which finds each place by sorting, checking and joining its labels. */
-export function addTallies(counter: Counter, tallies: Iterable<Tally>): void {
-  for (const tally of tallies) {
-    if (tally.count === 0) continue
-    counter.inc(tally.labels, tally.count)
-    tally.count = 0
+/** A counter of prom-client whose places are found by one text. prom-client sorts, checks and joins the labels each time. */
+export class TallyCounter {
+  readonly #tallies = new Map<string, Tally>()
+
+  constructor(name: string, help: string, labelNames: string[], registry: Registry) {
+    const tallies = this.#tallies
+    new Counter({
+      ...{ name, help, labelNames, registers: [registry] },
+      collect() {
+        for (const tally of tallies.values()) {
+          this.inc(tally.labels, tally.count)
+          tally.count = 0
+        }
+      },
+    })
+  }
+
+  /** @param place a text that is different for different labels */
+  inc(place: string, labels: Labels): void {
+    const tally = this.#tallies.get(place)
+    if (tally === undefined) this.#tallies.set(place, { labels, count: 1 })
+    else tally.count += 1
   }
 }
 
 /** A histogram with certain labels. */
-export class Durations {
+class Durations {
   readonly counts: number[]
   sum = 0
   count = 0
@@ -40,13 +56,13 @@ export class Durations {
 }
 
 /**
- * A histogram for prom-client's page whose places the code keeps. Each observation of prom-client's own histogram sorts, checks
- * and joins the labels, which took more of a forwarded request than all its budgets.
+ * A histogram for prom-client's page whose places are found by one text. The counters and histograms of prom-client took 2 % of
+ * the CPU time of a forwarded request.
  */
 export class DurationHistogram {
   readonly type = 'histogram'
   readonly aggregator = 'sum'
-  readonly #places: Durations[] = []
+  readonly #places = new Map<string, Durations>()
 
   constructor(
     readonly name: string,
@@ -57,17 +73,20 @@ export class DurationHistogram {
     registry.registerMetric(this as unknown as Metric)
   }
 
-  /** Makes a place. The caller keeps it, and makes one for each combination of labels. */
-  place(labels: Labels): Durations {
-    const place = new Durations(labels, this.bounds)
-    this.#places.push(place)
-    return place
+  /** @param place a text that is different for different labels */
+  observe(place: string, labels: Labels, seconds: number): void {
+    let durations = this.#places.get(place)
+    if (durations === undefined) {
+      durations = new Durations(labels, this.bounds)
+      this.#places.set(place, durations)
+    }
+    durations.observe(seconds)
   }
 
   /** The samples, as prom-client asks every metric for them. */
   async get() {
     const { name, help, type, aggregator, bounds } = this
-    const values = this.#places.flatMap(({ labels, counts, sum, count }) => {
+    const values = [...this.#places.values()].flatMap(({ labels, counts, sum, count }) => {
       let below = 0
       const buckets = bounds.map((le, position) => {
         below += counts[position] as number

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { Counter, Histogram, Registry } from 'prom-client'
-import { addTallies, DurationHistogram, type Tally } from '../../../src/kernel/metrics/places.js'
+import { DurationHistogram, TallyCounter } from '../../../src/kernel/metrics/places.js'
 import { t } from '../../helpers/t.js'
 
 const BOUNDS = [0.001, 0.01, 0.1, 1]
@@ -26,25 +26,12 @@ t.test('for any observations, the page is that of a histogram and a counter of p
       const counter = new Counter({ name: 'all', help, labelNames: ['route'], registers: [theirs] })
       const ours = new Registry()
       const durations = new DurationHistogram(name, help, BOUNDS, ours)
-      const made = new Map<string, ReturnType<DurationHistogram['place']>>()
-      const tallies = new Map<string, Tally>()
-      new Counter({
-        name: 'all',
-        help,
-        labelNames: ['route'],
-        registers: [ours],
-        collect() {
-          addTallies(this, tallies.values())
-        },
-      })
+      const tallies = new TallyCounter('all', help, ['route'], ours)
       for (const [position, { route, seconds }] of observations.entries()) {
         histogram.observe({ route }, seconds)
         counter.inc({ route })
-        if (!made.has(route)) made.set(route, durations.place({ route }))
-        made.get(route)?.observe(seconds)
-        const tally = tallies.get(route) ?? { labels: { route }, count: 0 }
-        tally.count += 1
-        tallies.set(route, tally)
+        durations.observe(route, { route }, seconds)
+        tallies.inc(route, { route })
         // A page in the middle must not count anything twice.
         if (position === asked_after) await ours.metrics()
       }

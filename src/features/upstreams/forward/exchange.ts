@@ -109,6 +109,7 @@ export class ProxyExchange implements AttemptListener {
     if (status === NOT_MODIFIED) this.finish()
     else if (forward.idle_ms_max !== undefined) {
       this.response.stayOpen(forward.timeout_ms)
+      this.grow()
       this.observers.watch(this, true)
     }
   }
