@@ -1,6 +1,6 @@
 import { tenant } from '../../kernel/request/access.js'
 import { etagOf, ifMatchVersions } from '../../kernel/rest/etag.js'
-import { pageSchema, readPage, sendPage } from '../../kernel/rest/pagination.js'
+import { pageSchema, readPage, sendDocuments } from '../../kernel/rest/pagination.js'
 import { NoContent, problems, type Routes, strictObject } from '../../kernel/rest/schemas.js'
 import { checkCustomer } from './checks.js'
 import { Customer, CustomerChange, CustomerParams, CustomerQuery, NewCustomer } from './schema.js'
@@ -23,7 +23,7 @@ const customers: Routes = async (app) => {
     },
     async (request, reply) => {
       const page = await request.tenant_store.read((store) => store.customers.list(request.query, readPage(request)))
-      return sendPage(request, reply, page, (customer) => customer.id)
+      return sendDocuments(request, reply, page)
     },
   )
 

@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { PageQuery } from '../../kernel/rest/pagination.js'
 import { Email, Name, Nullable, strictObject, Uuid } from '../../kernel/rest/schemas.js'
-import type { CustomerRecord } from './store.js'
+import type { CustomerRecord } from './table.js'
 
 export const CustomerParams = strictObject({ id: Uuid })
 

@@ -1,7 +1,9 @@
 import { and, arrayContains, desc, eq, gte, lt, or, sql } from 'drizzle-orm'
 import { QueryBuilder } from 'drizzle-orm/pg-core'
+import { type DocumentsRow, documentOf, pageOfDocuments } from '../../kernel/database/documents.js'
 import { compiled } from '../../kernel/database/queries.js'
 import { SEARCHED_ROWS_MAX } from '../../kernel/database/search.js'
+import { Customer } from './schema.js'
 import { type CustomerRow, customers } from './table.js'
 
 const builder = new QueryBuilder()
@@ -10,6 +12,8 @@ const SEARCHED = [customers.name, customers.email, customers.phone, customers.ex
 interface ListValues {
   readonly tenant_id: string
   readonly limit: number
+  /** One more than `limit`: the last row says that there is another page. */
+  readonly rows_max: number
   readonly after_id: string | undefined
   readonly tags: readonly string[] | undefined
   readonly pattern: string | undefined
@@ -17,22 +21,26 @@ interface ListValues {
   readonly last_id: string | undefined
 }
 
-/** A page of customers, newest first. */
-export const LIST = compiled<ListValues, CustomerRow>(({ tenant_id, limit, after_id, tags, pattern, last_id }) =>
-  builder
-    .select()
-    .from(customers)
-    .where(
-      and(
-        eq(customers.tenant_id, tenant_id),
-        after_id && lt(customers.id, after_id),
-        last_id && gte(customers.id, last_id),
-        tags && arrayContains(customers.tags, tags),
-        pattern && or(...SEARCHED.map((field) => sql`${field} ilike ${pattern}`)),
-      ),
-    )
-    .orderBy(desc(customers.id))
-    .limit(limit),
+/** A page of customers as JSON, newest first. */
+export const LIST = compiled<ListValues, DocumentsRow>(
+  ({ tenant_id, limit, rows_max, after_id, tags, pattern, last_id }) =>
+    pageOfDocuments(
+      builder
+        .select({ id: customers.id, document: documentOf(Customer, customers).as('document') })
+        .from(customers)
+        .where(
+          and(
+            eq(customers.tenant_id, tenant_id),
+            after_id && lt(customers.id, after_id),
+            last_id && gte(customers.id, last_id),
+            tags && arrayContains(customers.tags, tags),
+            pattern && or(...SEARCHED.map((field) => sql`${field} ilike ${pattern}`)),
+          ),
+        )
+        .orderBy(desc(customers.id))
+        .limit(rows_max),
+      limit,
+    ),
 )
 
 /** The id up to which one request searches. */

@@ -1,17 +1,16 @@
 import { and, eq, type SQL } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
+import { type Documents, documentsOf } from '../../kernel/database/documents.js'
 import { mapConstraint } from '../../kernel/database/errors.js'
 import { anywhere } from '../../kernel/database/search.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { assertIfMatch } from '../../kernel/rest/etag.js'
-import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
+import type { Page } from '../../kernel/rest/pagination.js'
 import { forgetAnswers } from '../../kernel/store/idempotency-records.js'
 import type { ErasedText } from '../../kernel/store/subject.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 import { LIST, ONE, SEARCH_END } from './statements.js'
-import { type CustomerRow, customers } from './table.js'
-
-export type CustomerRecord = Omit<CustomerRow, 'tenant_id'>
+import { type CustomerRecord, type CustomerRow, customers } from './table.js'
 
 export interface CreateCustomerInput {
   readonly name: string
@@ -60,21 +59,22 @@ export class CustomersReader {
   ) {}
 
   /** Lists customers, newest first: an id starts with the time of its creation. */
-  async list(filters: CustomerFilters, page: Page): Promise<Rows<CustomerRecord>> {
+  async list(filters: CustomerFilters, page: Page): Promise<Documents> {
     const { tenant_id } = this
     const { limit, after_id } = page
     const last_id = filters.search === undefined ? undefined : await this.searchEnd(after_id)
     const rows = await this.scope.queries.run(
       LIST({
         tenant_id,
-        limit: limit + 1,
+        limit,
+        rows_max: limit + 1,
         after_id,
         tags: filters.tag === undefined ? undefined : [filters.tag],
         pattern: filters.search === undefined ? undefined : anywhere(filters.search),
         last_id,
       }),
     )
-    return pageOf(rows, limit, last_id)
+    return documentsOf(rows, last_id)
   }
 
   private async searchEnd(after_id: string | undefined): Promise<string | undefined> {

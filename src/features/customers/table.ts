@@ -33,3 +33,6 @@ export const customers = pgTable(
 )
 
 export type CustomerRow = typeof customers.$inferSelect
+
+/** A customer as a response contains it. */
+export type CustomerRecord = Omit<CustomerRow, 'tenant_id'>

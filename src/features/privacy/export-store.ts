@@ -11,7 +11,7 @@ import { toResponse as toReport } from '../conversations/reports/schema.js'
 import { message_reports } from '../conversations/reports/table.js'
 import { conversations } from '../conversations/table.js'
 import { toResponse as toCustomer } from '../customers/schema.js'
-import type { CustomerRecord } from '../customers/store.js'
+import type { CustomerRecord } from '../customers/table.js'
 import type { ExportEnd, ExportedObject } from './schema.js'
 
 /** Messages of one read. Each can have 4,000 characters, so a batch has at most a few megabytes. */

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { KEY_ID } from '../credentials/tenant-key.js'
+import type { Documents } from '../database/documents.js'
 import { LOWER_CASE_UUID } from '../ids/uuid.js'
 import { Problem } from '../problems/problems.js'
 import { addLink } from './link.js'
@@ -111,10 +112,28 @@ export function sendPage<T extends object>(
 ): { data: T[]; next_cursor: string | null } {
   const last = rows.at(-1)
   const position = has_more && last !== undefined ? position_of(last) : continues_at
-  if (position === undefined) return { data: [...rows], next_cursor: null }
+  return { data: [...rows], next_cursor: linkNext(request, reply, position) }
+}
+
+/** Sends a page as `sendPage` does, with the objects as the database has written them. */
+export function sendDocuments<Reply extends FastifyReply>(
+  request: FastifyRequest,
+  reply: Reply,
+  { text, continues_at }: Documents,
+): Reply {
+  const next_cursor = linkNext(request, reply, continues_at)
+  reply.header('content-type', 'application/json; charset=utf-8')
+  // A cursor has no character that JSON escapes.
+  reply.send(`{"data":[${text}],"next_cursor":${next_cursor === null ? 'null' : `"${next_cursor}"`}}`)
+  return reply
+}
+
+/** Adds a link to the page after this position. @returns its cursor */
+function linkNext(request: FastifyRequest, reply: FastifyReply, position: string | undefined): string | null {
+  if (position === undefined) return null
   const next_cursor = request.server.cursors.seal(listOf(request), position)
   addLink(reply, nextUrl(request, next_cursor), 'next')
-  return { data: [...rows], next_cursor }
+  return next_cursor
 }
 
 /**
