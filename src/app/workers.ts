@@ -110,5 +110,33 @@ function fork(): Worker {
   const worker = cluster.fork()
   // A signal to a worker that is ending fails. Its exit tells the rest.
   worker.on('error', () => undefined)
+  closeUntaken(worker)
   return worker
+}
+
+/** A message of node:cluster: a connection for a worker, or the worker's acknowledgement. */
+interface ClusterMessage {
+  readonly act?: string
+  readonly seq?: number
+  readonly ack?: number
+}
+
+/**
+ * Closes the connection that a worker was given and has not taken when it ends. node:cluster forgets it and leaves it open, so
+ * its client would wait until its own time limit. It gives a worker one connection at a time, so this is about one client.
+ *
+ * The messages of node:cluster are internal to Node. If a release changes them, this does nothing, and a test fails.
+ */
+function closeUntaken({ process: child }: Worker): void {
+  const given = new Map<number, { close(): void }>()
+  const send = child.send.bind(child) as (...parameters: unknown[]) => boolean
+  child.send = (...parameters: unknown[]) => {
+    const [message, handle] = parameters as [ClusterMessage | undefined, { close(): void } | undefined]
+    if (message?.act === 'newconn' && message.seq !== undefined && handle !== undefined) given.set(message.seq, handle)
+    return send(...parameters)
+  }
+  child.on('internalMessage', ({ ack }: ClusterMessage) => ack !== undefined && given.delete(ack))
+  child.once('exit', () => {
+    for (const handle of given.values()) handle.close()
+  })
 }

@@ -91,6 +91,30 @@ t.test('a worker that is killed is started again, and the others serve meanwhile
   await until(async () => (await replicas()) === WORKERS)
 })
 
+// Attack on availability: node:cluster gives a connection to a worker, and forgets it if the worker dies before it takes it.
+t.test('a connection that a worker has not taken when it dies is closed', async (t) => {
+  const victim = pidsOf().at(-1) as number
+  process.kill(victim, 'SIGSTOP')
+  const clients = Array.from({ length: WORKERS + 1 }, () => {
+    const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1')
+    socket.write('GET /livez HTTP/1.1\r\nhost: gateway.test\r\nconnection: close\r\n\r\n')
+    let text = ''
+    socket.on('data', (bytes) => {
+      text += bytes
+    })
+    socket.on('error', () => undefined)
+    const ended = new Promise<string>((resolve) => socket.on('close', () => resolve(text)))
+    return { socket, ended, answer: () => text }
+  })
+  t.teardown(() => clients.map(({ socket }) => socket.destroy()))
+  await until(() => clients.filter(({ answer }) => answer() !== '').length === WORKERS)
+  process.kill(victim, 'SIGKILL')
+  const answers = await Promise.all(clients.map(({ ended }) => ended))
+  t.equal(answers.filter((text) => text.startsWith('HTTP/1.1 200')).length, WORKERS)
+  t.equal(answers.filter((text) => text === '').length, 1, 'the client knows, and can ask again')
+  await until(async () => pidsOf().length === WORKERS + 2 && (await replicas()) === WORKERS)
+})
+
 t.test('SIGTERM ends all workers, with readiness first, and the exit code is 0', async (t) => {
   gateway.child.kill('SIGTERM')
   await until(async () => (await fetch(`${gateway.url}/readyz`)).status === 503)
