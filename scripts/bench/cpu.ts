@@ -17,6 +17,8 @@ export interface Compared {
   readonly theirs: Cost
   /** How often the cost of our side fits into that of the other one: the median over pairs of slices. */
   readonly ratio: number
+  /** The rate of our side divided by that of the other one: the median over pairs of slices. */
+  readonly rate_ratio: number
 }
 
 /** Short, because what else runs on the machine changes within seconds: the two slices of a pair then see the same of it. */
@@ -51,6 +53,7 @@ export async function cpuSideBySide(
     ours: costOf(pairs.map((pair) => pair.ours)),
     theirs: costOf(pairs.map((pair) => pair.theirs)),
     ratio: median(pairs.map((pair) => pair.theirs.cpu_us / pair.ours.cpu_us)),
+    rate_ratio: median(pairs.map((pair) => pair.ours.rate / pair.theirs.rate)),
   }
 }
 

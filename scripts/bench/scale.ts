@@ -2,12 +2,12 @@ import pg from 'pg'
 import { FactMemory } from '../../src/kernel/authz/fact-memory.js'
 import { type Facts, NO_FACTS } from '../../src/kernel/authz/facts.js'
 import { generateSigningKeys } from '../../src/kernel/config/secrets.js'
+import { costInWords, cpuSideBySide } from './cpu.js'
 import { load } from './load.js'
 import { writeManifest } from './manifest.js'
 import { Opened } from './opened.js'
 import { openScratch, pinBackends, settle } from './scratch.js'
 import { startBehind, startGateway } from './servers.js'
-import { inWords, sideBySide } from './side-by-side.js'
 import type { Row, Suite } from './suite.js'
 import { buildWorld } from './world.js'
 
@@ -45,11 +45,11 @@ export const scale: Suite = {
         ] as const
         for (const side of sides) await load(side.server.url, side, { ...flags, seconds: 1 }, signal)
         for (const { scratch } of [small, large]) await pinBackends(scratch.owner_url)
-        const [of_large, of_small] = await sideBySide(sides, flags, signal)
+        const { ours, theirs, rate_ratio } = await cpuSideBySide(sides, flags, signal)
         yield {
           name: `GET ${path}, ${LARGE.tenants} tenants / ${SMALL.tenants}`,
-          measured: `large ${inWords(of_large)} | small ${inWords(of_small)}`,
-          figure: of_large.rate / of_small.rate,
+          measured: `large ${costInWords(ours)} | small ${costInWords(theirs)}`,
+          figure: rate_ratio,
           unit: 'ratio',
           target: { at_least: 0.95 },
         }
