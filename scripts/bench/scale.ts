@@ -1,3 +1,4 @@
+import { setTimeout as rest } from 'node:timers/promises'
 import pg from 'pg'
 import { FactMemory } from '../../src/kernel/authz/fact-memory.js'
 import { type Facts, NO_FACTS } from '../../src/kernel/authz/facts.js'
@@ -15,6 +16,8 @@ const SMALL = { tenants: 10, keys: 100, customers: 20_000 }
 const LARGE = { tenants: 100_000, keys: 1_000_000, customers: 2_000_000 }
 const CALLERS = 1_000_000
 const MIB = 1_048_576
+/** The system writes the new rows to the disk meanwhile. Without this pause, the large side had 0.82 to 0.90 of the rate of the small one. */
+const AFTER_FILLING_MS = 45_000
 
 /** What grows with the number of tenants, keys, customers and callers, and should not. */
 export const scale: Suite = {
@@ -37,6 +40,7 @@ export const scale: Suite = {
       }
       const small = await open(SMALL)
       const large = await open(LARGE)
+      await rest(AFTER_FILLING_MS, undefined, { signal })
       for (const path of ['/v1/customers?limit=20', '/bench/items']) {
         if (!`GET ${path}`.includes(flags.only)) continue
         const sides = [
