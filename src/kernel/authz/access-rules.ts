@@ -33,13 +33,23 @@ export interface End {
   readonly code: ProblemCode
 }
 
+/** What the rules decide about a caller who sends no request. */
+export interface Verdict {
+  /** The problem of the first rule that refuses the caller. */
+  readonly problem: Problem | undefined
+  /** Why that rule refuses, for a reader who may know the facts. */
+  readonly reason: string | undefined
+  /** What a request must have, where rules let the caller pass only because this is unknown. */
+  readonly conditions: readonly string[]
+}
+
 /**
  * The rules of the table, for everything that is not a request in the pipeline: open connections, the contract, and
  * explanations.
  */
 export interface AccessRules {
-  /** Returns the problem of the first rule that refuses a caller; undefined if no rule does. Budgets are not checked. */
-  refusalOf(facts: Facts, caller: Caller, now_ms: number): Problem | undefined
+  /** Decides about a caller who sends no request, and says why. Budgets are not checked. */
+  verdictOf(facts: Facts, caller: Caller, now_ms: number): Verdict
   /**
    * Checks an open connection of the data plane. It spends no budget.
    * @throws Problem that a request with the same credential would get now
@@ -67,12 +77,15 @@ export function accessRules(table: readonly RuleRow[], scopesNow: ScopesNow): Ac
     operator: rulesOf('operator'),
   }
   return {
-    refusalOf(facts, caller, now_ms) {
+    verdictOf(facts, caller, now_ms) {
+      const conditions: string[] = []
       for (const rule of rules[caller.demand.kind]) {
         const problem = rule.check(facts, caller, now_ms)
-        if (problem !== undefined) return problem
+        if (problem !== undefined) return { problem, reason: rule.reasonOf?.(facts, caller, now_ms), conditions }
+        const condition = rule.conditionOf?.(facts, caller)
+        if (condition !== undefined) conditions.push(condition)
       }
-      return undefined
+      return { problem: undefined, reason: undefined, conditions }
     },
     standingOf(facts, credential, location, scopes, now_ms) {
       const caller = callerOf(credential, location, { kind: 'tenant', scopes }, scopesNow())

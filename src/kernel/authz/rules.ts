@@ -10,6 +10,7 @@ import { type Caller, UNKNOWN } from './caller.js'
 import { type Facts, isKeyUsable, isSessionActive, type KeyFact, type TenantFact } from './facts.js'
 import { insufficientPrivilege, insufficientScope } from './insufficient-scope.js'
 import type { Principal, TenantPrincipal } from './principal.js'
+import { networksOf, originsOf, reasonOfKey, reasonOfMembership, reasonOfSuspension, reasonOfToken } from './reasons.js'
 import { isSuspended } from './suspension.js'
 
 /** What the rules have established about a caller so far. */
@@ -32,6 +33,10 @@ export interface Rule<Code extends ProblemCode = ProblemCode> {
    * none. Milliseconds since 1970.
    */
   endsAt?(facts: Facts, caller: Caller, now_ms: number): number | undefined
+  /** Why `check` refuses this caller, for a reader who may know the facts. Without it, the problem says everything. */
+  reasonOf?(facts: Facts, caller: Caller, now_ms: number): string
+  /** What the request must have, if `check` lets the caller pass only because this is unknown. */
+  conditionOf?(facts: Facts, caller: Caller): string | undefined
   /** Notes what is established once the rule has let the caller pass. */
   establish?(established: Established, facts: Facts, caller: Caller): void
 }
@@ -54,6 +59,11 @@ export const keyIsValid: Rule<'invalid_tenant_credentials'> = {
       key_digest !== UNKNOWN && key_digest !== null && matchingSecret(key, key_digest, now_ms) === 'previous'
     return earliest(instantMs(key.expires_at), is_previous ? instantMs(key.previous_expires_at) : undefined)
   },
+  reasonOf: ({ key }) => reasonOfKey(key),
+  conditionOf({ key }, { key_digest }) {
+    if (key_digest !== UNKNOWN || key !== null) return undefined
+    return 'The request must send a key of the tenant that works, from a network that this key allows.'
+  },
   establish(established, { tenant, key }) {
     if (tenant !== null) established.tenant = tenant
     if (key !== null) established.key = key
@@ -63,7 +73,8 @@ export const keyIsValid: Rule<'invalid_tenant_credentials'> = {
 /** The tenant is not suspended, and its trial is not over. */
 export const tenantIsActive: Rule<'tenant_suspended'> = {
   check({ tenant }, _caller, now_ms) {
-    return tenant !== null && isSuspended(tenant, now_ms) ? new Problem('tenant_suspended') : undefined
+    if (tenant === null || !isSuspended(tenant, now_ms)) return undefined
+    return new Problem('tenant_suspended', { detail: reasonOfSuspension(tenant, now_ms) })
   },
   endsAt: ({ tenant }) => instantMs(tenant?.trial_ends_at),
   establish(established, { tenant }) {
@@ -77,6 +88,8 @@ export const addressIsAllowed: Rule<'address_not_allowed'> = {
     if (key === null || key.allowed_cidrs === null || address === UNKNOWN) return undefined
     return isInNetworks(address, key.allowed_cidrs) ? undefined : new Problem('address_not_allowed')
   },
+  reasonOf: ({ key }) => networksOf(required(key)) ?? '',
+  conditionOf: ({ key }, { address }) => (key === null || address !== UNKNOWN ? undefined : networksOf(key)),
 }
 
 /** The tenant lists the origin of the page. Clients that are not browsers send no origin. */
@@ -85,6 +98,8 @@ export const originIsListed: Rule<'origin_not_allowed'> = {
     if (tenant === null || origin === undefined || origin === UNKNOWN) return undefined
     return tenant.allowed_origins.includes(origin) ? undefined : new Problem('origin_not_allowed')
   },
+  reasonOf: ({ tenant }) => originsOf(required(tenant)),
+  conditionOf: ({ tenant }, { origin }) => (tenant === null || origin !== UNKNOWN ? undefined : originsOf(tenant)),
 }
 
 /** The caller sends an access token. Only the data plane takes a tenant key alone. */
@@ -110,6 +125,7 @@ export const tokenIsValid: Rule<'invalid_token'> = {
     if (typeof token_expires_at_ms !== 'number') return undefined
     return earliest(token_expires_at_ms, instantMs(session?.expires_at))
   },
+  reasonOf: reasonOfToken,
   establish(established, facts, caller) {
     established.principal = principalOf(facts, caller)
   },
@@ -131,6 +147,7 @@ export const membershipIsActive: Rule<'tenant_access_denied'> = {
         return unreachable(kind)
     }
   },
+  reasonOf: ({ membership }) => reasonOfMembership(membership),
   establish(established, facts, caller) {
     established.holdings = holdingsInTenant(facts, caller)
   },

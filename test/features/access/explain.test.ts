@@ -107,6 +107,81 @@ t.test('the explanation for a disabled user, and for a path of another tenant, i
   await gateway.sql(`update users set disabled_at = null where id = '${ids.admin}'`)
 })
 
+t.test(
+  '200 the explanation says why a request is refused before its scopes, which the refusal does not say',
+  async (t) => {
+    const headers = await world.bearer('owner')
+    const path = '/v1/customers'
+    const detailOf = async (who: Record<string, unknown>) =>
+      (await explain({ ...who, method: 'GET', path })).body.detail as string
+    const key = async (change: string) => {
+      const { body } = await ask(gateway, `${tenant}/keys`, {
+        headers,
+        body: { name: 'Why', scopes: ['conversations:view'] },
+      })
+      await gateway.sql(`update tenant_keys set ${change} where id = '${body.id}'`)
+      return { key_id: body.id as string }
+    }
+    const reasons = [
+      [{ user_id: ids.pending }, 'tenant_access_denied. The membership is pending: the user has not accepted it yet.'],
+      [{ user_id: ids.disabled }, 'tenant_access_denied. The membership is disabled. It can be enabled again.'],
+      [await key('revoked_at = now()'), 'A revoked key never works again.'],
+      [await key('disabled_at = now()'), 'It can be enabled again.'],
+      [await key(`expires_at = now() - interval '1 second'`), 'invalid_tenant_credentials. The key expired at 20'],
+    ] as const
+    for (const [who, reason] of reasons) t.match(await detailOf(who), reason)
+    // A user who is disabled everywhere.
+    await gateway.sql(`update users set disabled_at = now() where id = '${ids.lead}'`)
+    t.match(await detailOf({ user_id: ids.lead }), 'invalid_token. An operator has disabled the user.')
+    await gateway.sql(`update users set disabled_at = null where id = '${ids.lead}'`)
+    const without_user = await explain({ ...(await key('disabled_at = null')), method: 'GET', path: '/v1/me' })
+    t.match(without_user.body.detail, 'authentication_required. This route requires a signed-in user.')
+  },
+)
+
+// An explanation that says `allowed` without the conditions would mislead its reader.
+t.test(
+  '200 the explanation names the networks and the origins, and decides when the question names an address',
+  async (t) => {
+    const headers = await world.bearer('owner')
+    const made = await ask(gateway, `${tenant}/keys`, {
+      headers,
+      body: { name: 'Office', scopes: ['conversations:view'], allowed_cidrs: ['203.0.113.0/24'] },
+    })
+    const about = { key_id: made.body.id as string, method: 'GET', path: '/v1/customers' }
+    const networks = 'The key works only from these networks: 203.0.113.0/24.'
+    const origins = 'A page in a browser cannot send the request, because the tenant lists no allowed_origins.'
+    await gateway.sql(`update tenants set allowed_origins = '{}' where id = '${acme.id}'`)
+    t.match((await explain(about)).body, {
+      allowed: true,
+      detail: 'Allowed, if the request meets the conditions.',
+      conditions: [networks, origins],
+    })
+    t.match((await explain({ ...about, address: '203.0.113.7' })).body, { allowed: true, conditions: [origins] })
+    for (const address of ['203.0.114.7', '2001:db8::1', '::ffff:198.51.100.1']) {
+      t.match((await explain({ ...about, address })).body, {
+        allowed: false,
+        refused_before: 'address_not_allowed',
+        detail: `Refused before the check of scopes: address_not_allowed. ${networks}`,
+      })
+    }
+    await gateway.sql(`update tenants set allowed_origins = '{https://app.example}' where id = '${acme.id}'`)
+    const from = { ...about, address: '203.0.113.7' }
+    t.match((await explain({ ...from, origin: 'https://app.example' })).body, { allowed: true, detail: 'Allowed.' })
+    t.match((await explain({ ...from, origin: 'https://evil.example' })).body, {
+      allowed: false,
+      refused_before: 'origin_not_allowed',
+      detail: /must have one of these origins: https:\/\/app\.example\.$/,
+    })
+    const [condition] = (await explain({ user_id: ids.agent, method: 'GET', path: '/v1/customers' })).body.conditions
+    t.match(condition, 'The request must send a key of the tenant that works')
+    t.match(await explain({ ...about, address: 'office' }), {
+      status: 400,
+      body: { errors: [{ pointer: '/address', message: 'must be an IP address such as 203.0.113.7 or 2001:db8::1' }] },
+    })
+  },
+)
+
 /** The recorder can flush refusals of earlier tests at any time, so they are not counted. */
 const CHANGES_MADE = `select count(*)::int as count from audit_events where action <> 'request.refused'`
 
@@ -235,4 +310,26 @@ t.test('200 every member may ask about themselves, with and without their id', a
     }
   }
   t.match(await explain({ method: 'GET', path: '/v1/customers' }, 'pending'), { status: 403 })
+})
+
+t.test('403 a suspended tenant learns until when', async (t) => {
+  const headers = keyHeaders({ id: acme.id, key: acme.integration_key })
+  const detail = async (change: string) => {
+    await gateway.sql(`update tenants set ${change} where id = '${acme.id}'`)
+    const { status, body } = await ask(gateway, '/v1/customers', { headers })
+    t.match({ status, code: body.code }, { status: 403, code: 'tenant_suspended' })
+    return body.detail as string
+  }
+  t.match(
+    await detail(`suspended_at = '2026-01-02', suspended_until = null`),
+    /at 2026-01-02T00:00:00.000Z, until an operator activates it\.$/,
+  )
+  t.match(await detail(`suspended_until = '2100-01-02'`), /until 2100-01-02T00:00:00.000Z\.$/)
+  t.equal(
+    await detail(`suspended_at = null, suspended_until = null, trial_ends_at = '2026-01-02'`),
+    'The trial ended at 2026-01-02T00:00:00.000Z.',
+  )
+  await gateway.sql(
+    `update tenants set suspended_at = null, suspended_until = null, trial_ends_at = null where id = '${acme.id}'`,
+  )
 })

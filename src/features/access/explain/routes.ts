@@ -1,10 +1,12 @@
 import type { FastifyRequest } from 'fastify'
-import type { AccessRules } from '../../../kernel/authz/access-rules.js'
+import type { Static } from 'typebox'
+import type { AccessRules, Verdict } from '../../../kernel/authz/access-rules.js'
 import { type Caller, UNKNOWN } from '../../../kernel/authz/caller.js'
 import type { Facts } from '../../../kernel/authz/facts.js'
 import type { FactsReader } from '../../../kernel/authz/facts-reader.js'
 import { explainInWords, insufficientScope } from '../../../kernel/authz/insufficient-scope.js'
 import { holdingsInTenant } from '../../../kernel/authz/rules.js'
+import { parseAddress } from '../../../kernel/limits/address.js'
 import { evaluate } from '../../../kernel/permissions/evaluate.js'
 import { rolesThatGrant } from '../../../kernel/permissions/roles.js'
 import type { ScopeCatalogue, ScopesNow } from '../../../kernel/permissions/scope-catalogue.js'
@@ -43,7 +45,9 @@ const explain: Routes<ExplainOptions> = async (app, { catalogue, facts, rules, s
       },
     },
     async (request) => {
-      const { user_id, key_id, method, path } = request.body
+      const { user_id, key_id, method, path, address } = request.body
+      if (address !== undefined && parseAddress(address) === undefined)
+        throw invalidField('/address', 'must be an IP address such as 203.0.113.7 or 2001:db8::1')
       if (user_id !== undefined && key_id !== undefined) throw invalidField('/key_id', 'must not be sent with user_id')
       const is_about_caller = key_id === undefined && (user_id ?? request.principal.id) === request.principal.id
       if (!is_about_caller) await checkMayAskAboutOthers(request, scopesNow())
@@ -59,10 +63,8 @@ const explain: Routes<ExplainOptions> = async (app, { catalogue, facts, rules, s
         throw new Problem('not_found', { detail: 'This tenant has no such member or key.' })
       }
       const visible = withinTenant(request.tenant.id, route, path, asked)
-      const caller = hypothetical(route, asked, scopesNow())
-      const refusal = rules.refusalOf(visible, caller, clock())
-      const refused_before = refusal === undefined || refusal.code === 'insufficient_scope' ? null : refusal.code
-      return explanation(request, route, asked, caller, refused_before)
+      const caller = hypothetical(route, asked, request.body, scopesNow())
+      return explanation(request, route, asked, caller, rules.verdictOf(visible, caller, clock()))
     },
   )
 }
@@ -81,24 +83,26 @@ async function explanation(
   route: CataloguedRoute,
   facts: Facts,
   caller: Caller,
-  refused_before: string | null,
+  { problem, reason, conditions }: Verdict,
 ) {
+  const refused_before = problem === undefined || problem.code === 'insufficient_scope' ? null : problem.code
   const { scope_catalogue } = caller
   const decision = evaluate(route.access.scopes, holdingsInTenant(facts, caller), scope_catalogue)
   const roles = decision.allowed ? [] : await request.tenant_store.read((store) => store.roles.all())
   const granted_by_roles = rolesThatGrant(roles, decision.missing, scope_catalogue)
-  const words =
-    refused_before !== null
-      ? `Refused before the check of scopes: ${refused_before}.`
-      : decision.allowed
-        ? 'Allowed.'
-        : explainInWords(decision, granted_by_roles)
+  const inWords = () => {
+    if (refused_before !== null)
+      return `Refused before the check of scopes: ${refused_before}. ${reason ?? problem?.detail}`
+    if (!decision.allowed) return explainInWords(decision, granted_by_roles)
+    return conditions.length === 0 ? 'Allowed.' : 'Allowed, if the request meets the conditions.'
+  }
   return {
     ...decision,
     allowed: decision.allowed && refused_before === null,
-    detail: words,
+    detail: inWords(),
     route: { method: route.method, url: route.url, access: route.access.kind },
     refused_before,
+    conditions: [...conditions],
     required: [...decision.required],
     missing: [...decision.missing],
     denied_by_override: [...decision.denied_by_override],
@@ -107,12 +111,17 @@ async function explanation(
 }
 
 /** Describes the caller of a request that does not exist: a member who is signed in, or a key without a user. */
-function hypothetical({ access }: CataloguedRoute, { key }: Facts, scope_catalogue: ScopeCatalogue): Caller {
+function hypothetical(
+  { access }: CataloguedRoute,
+  { key }: Facts,
+  { address, origin }: Static<typeof Question>,
+  scope_catalogue: ScopeCatalogue,
+): Caller {
   return {
     demand: access,
     scope_catalogue,
-    address: UNKNOWN,
-    origin: UNKNOWN,
+    address: address ?? UNKNOWN,
+    origin: origin ?? UNKNOWN,
     key_digest: UNKNOWN,
     token_expires_at_ms: key === null ? UNKNOWN : null,
   }

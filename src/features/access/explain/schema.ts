@@ -7,6 +7,12 @@ export const Question = strictObject(
     key_id: Type.Optional(KeyId),
     method: Type.Enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']),
     path: Type.String({ pattern: '^/', maxLength: 500 }),
+    address: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 50, description: 'The IP address from which the request would come.' }),
+    ),
+    origin: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 300, description: 'The origin of the page that would send the request.' }),
+    ),
   },
   {
     description: 'The user or the key whose request is explained. Without both, it is the caller.',
@@ -21,6 +27,9 @@ export const Explanation = Type.Object(
     refused_before: Nullable(
       Type.String({ description: 'The code of a refusal that comes before the check of scopes.' }),
     ),
+    conditions: Type.Array(Type.String(), {
+      description: 'What the request must have besides, as far as the question does not say it.',
+    }),
     required: Type.Array(Type.String()),
     missing: Type.Array(Type.String()),
     principal: Type.Object({ kind: Type.String(), id: Type.String() }),
