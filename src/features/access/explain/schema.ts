@@ -8,10 +8,18 @@ export const Question = strictObject(
     method: Type.Enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']),
     path: Type.String({ pattern: '^/', maxLength: 500 }),
     address: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 50, description: 'The IP address from which the request would come.' }),
+      Type.String({
+        pattern: '^[0-9A-Fa-f.:]+$',
+        maxLength: 50,
+        description: 'The IP address from which the request would come.',
+      }),
     ),
     origin: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 300, description: 'The origin of the page that would send the request.' }),
+      Type.String({
+        pattern: '^[a-z][a-z0-9+.-]*://[!-~]+$',
+        maxLength: 300,
+        description: 'The origin of the page that would send the request.',
+      }),
     ),
   },
   {
