@@ -21,6 +21,7 @@ interface MailingParts {
   readonly clock: Clock
   readonly signing_keys: SigningKeys
   readonly mail: MailConfig
+  readonly is_production: boolean
   readonly budget: Budget
   readonly registry: Registry
 }
@@ -34,7 +35,12 @@ export interface Mailing {
 
 /** Opens the outbox for writers, and starts the sender. */
 export function startMailing(app: FastifyInstance, parts: MailingParts): Mailing {
-  const { stores, bus, clock, budget } = parts
+  const { stores, bus, clock, budget, mail } = parts
+  if (mail.kind === 'folder' && parts.is_production)
+    app.log.warn(
+      { folder: mail.folder },
+      'SMTP_URL is not set: mails are written to files, and their recipients get none',
+    )
   const seal = openSeal(parts.signing_keys, 'gatehouse mails')
   const store = stores.platform(() => MAIL)
   const onOutcome = openMetrics(parts.registry, () => store.read((readers) => readers.waiting_mails.count()))
@@ -44,7 +50,7 @@ export function startMailing(app: FastifyInstance, parts: MailingParts): Mailing
       claim: (request) => store.writeUnaudited((writers) => writers.mail_queue.claim(request)),
       settle: (mail, outcome) => store.writeUnaudited((writers) => writers.mail_queue.settle(mail, outcome)),
     },
-    transport: openTransport(parts.mail, app.log),
+    transport: openTransport(parts.mail),
     seal,
     budget,
     clock,

@@ -47,7 +47,16 @@ export async function openServices(app: FastifyInstance, parts: Parts, rules: Ac
   replicating.register(registry)
   sharing.register(registry)
   const { signing_keys } = secrets
-  const mailing = startMailing(app, { stores, bus, clock, signing_keys, mail, budget: budgets.mailbox, registry })
+  const mailing = startMailing(app, {
+    stores,
+    bus,
+    clock,
+    signing_keys,
+    mail,
+    is_production: config.production,
+    budget: budgets.mailbox,
+    registry,
+  })
   const after_response = openAfterResponseQueue(app.log)
   app.addHook('onClose', async () => {
     // In this order, because a task of the queue can send a mail.

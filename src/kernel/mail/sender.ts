@@ -153,8 +153,8 @@ export class MailSender {
       return { kind: 'failed', reason: mail.fate }
     }
     try {
-      await transport.deliver(readMail(seal.open(mail.content)), mail, this.#stop.signal)
-      log.info(fields, 'mail accepted by the mail server')
+      const { text, file } = await transport.deliver(readMail(seal.open(mail.content)), mail, this.#stop.signal)
+      log.info({ ...fields, file }, text)
       return { kind: 'sent' }
     } catch (error) {
       const reason = refusalOf(error)

@@ -19,19 +19,22 @@ export interface Envelope {
 /** A transport for mails. */
 export interface Transport {
   /**
-   * Delivers a mail once. Resolves when the server has accepted it.
+   * Delivers a mail once. Resolves when the server has accepted it, or when its file is written.
    * @throws Error; `refusalOf` says whether another try can help
    */
-  deliver(mail: Mail, envelope: Envelope, signal: AbortSignal): Promise<void>
+  deliver(mail: Mail, envelope: Envelope, signal: AbortSignal): Promise<Delivery>
 }
 
-interface Log {
-  info(fields: object, text: string): void
+/** What became of a mail, for the log. */
+export interface Delivery {
+  readonly text: string
+  /** Without a server: the file of the mail. */
+  readonly file?: string
 }
 
 /** Opens the transport for mails. */
-export function openTransport(config: MailConfig, log: Log): Transport {
-  return config.kind === 'smtp' ? bySmtp(config.url, config.from) : intoFolder(config.folder, config.from, log)
+export function openTransport(config: MailConfig): Transport {
+  return config.kind === 'smtp' ? bySmtp(config.url, config.from) : intoFolder(config.folder, config.from)
 }
 
 /** Each mail has a connection of its own, so that aborting a try closes nothing else. */
@@ -49,6 +52,7 @@ function bySmtp(url: string, from: string): Transport {
     async deliver(mail, envelope, signal) {
       const bounded = AbortSignal.any([signal, AbortSignal.timeout(TRY_MS_MAX)])
       await transport.sendMail({ ...message(mail, envelope, from), signal: bounded })
+      return { text: 'mail accepted by the mail server' }
     },
   }
 }
@@ -60,7 +64,7 @@ function message({ to, subject, text }: Mail, { id, created_at }: Envelope, from
   return { from, to: { name: '', address: to }, subject, text, date, messageId: `<${id}@${domain}>` }
 }
 
-function intoFolder(folder: string, from: string, log: Log): Transport {
+function intoFolder(folder: string, from: string): Transport {
   const transport = nodemailer.createTransport({ streamTransport: true, buffer: true, newline: 'unix' })
   return {
     async deliver(mail, envelope) {
@@ -71,7 +75,7 @@ function intoFolder(folder: string, from: string, log: Log): Transport {
       // The file gets its final name when it is complete, so that a reader of the folder never sees half of a mail.
       writeFileSync(`${file}.part`, sent.message as Buffer, { mode: 0o600 })
       renameSync(`${file}.part`, file)
-      log.info({ file }, 'mail written to a file')
+      return { text: 'mail written to a file', file }
     },
   }
 }

@@ -16,14 +16,13 @@ const gateway = await startGateway({ env: { DATA_DIR } })
 t.teardown(() => gateway.close())
 const world = await buildWorld(gateway)
 
-const SILENT = { info: () => undefined }
 const envelope = () => ({ id: uuidv7(), created_at: '2026-11-30T08:00:00.000Z' })
 const { signal } = new AbortController()
 
 // Attack: a tenant puts line breaks into its name or an address, to add headers, recipients or another mail.
 t.test('a name or an address cannot add a header to a mail', async (t) => {
   const { taken, url } = await startMailServer(t)
-  const transport = openTransport({ kind: 'smtp', url, from: 'a@b.example' }, SILENT)
+  const transport = openTransport({ kind: 'smtp', url, from: 'a@b.example' })
   const names = [
     'Acme\r\nBcc: x@evil.example',
     'A\nSubject: other',
@@ -63,7 +62,7 @@ t.test('a name or an address cannot add a header to a mail', async (t) => {
 
 t.test('each try of a mail has the same Message-ID and date', async (t) => {
   const { taken, url } = await startMailServer(t)
-  const transport = openTransport({ kind: 'smtp', url, from: 'Gate <gate@keys.example>' }, SILENT)
+  const transport = openTransport({ kind: 'smtp', url, from: 'Gate <gate@keys.example>' })
   const of_one = envelope()
   const mail = { to: 'twice@people.example', subject: 'x', text: 'x' }
   for (const _try of [1, 2]) await transport.deliver(mail, of_one, signal)
@@ -93,7 +92,7 @@ t.test('only a 5xx reply to the commands of a mail is a refusal', async (t) => {
   }
   t.equal(refusalOf(smtp({ code: 'EENVELOPE', command: 'API' })), 'address_refused', 'an address without an envelope')
   const { url } = await startMailServer(t, { answer: (address) => (address.startsWith('no') ? 550 : 451) })
-  const transport = openTransport({ kind: 'smtp', url, from: 'a@b.example' }, SILENT)
+  const transport = openTransport({ kind: 'smtp', url, from: 'a@b.example' })
   const failure = async (to: string, at = transport) => {
     const result = await at.deliver({ to, subject: 'x', text: 'x' }, envelope(), signal).catch((error: Error) => error)
     t.type(result, Error)
@@ -101,7 +100,7 @@ t.test('only a 5xx reply to the commands of a mail is a refusal', async (t) => {
   }
   t.equal(await failure('no@people.example'), 'address_refused')
   t.equal(await failure('later@people.example'), undefined)
-  const wrong_login = openTransport({ kind: 'smtp', url: url.replace('PLANTED', 'x'), from: 'a@b.example' }, SILENT)
+  const wrong_login = openTransport({ kind: 'smtp', url: url.replace('PLANTED', 'x'), from: 'a@b.example' })
   t.equal(await failure('later@people.example', wrong_login), undefined)
 })
 
