@@ -1,5 +1,6 @@
 import type { StorageConfig } from '../src/kernel/config/config.js'
-import { ConfigurationError, type Environment } from '../src/kernel/config/env.js'
+import type { Environment } from '../src/kernel/config/env.js'
+import { explainFailure } from '../src/kernel/config/explain-failure.js'
 import { Problem } from '../src/kernel/problems/problems.js'
 
 /** The database of the environment, for commands that need no other configuration. */
@@ -30,13 +31,9 @@ export async function run(command: () => Promise<void>): Promise<void> {
 }
 
 function explain(error: unknown): string {
-  if (error instanceof ConfigurationError) return error.message
   if (error instanceof Problem) {
     const { errors } = error.members as { errors?: { pointer: string; message: string }[] }
     return errors?.map(({ pointer, message }) => `${pointer.slice(1)} ${message}`).join('; ') ?? error.detail
   }
-  const { code, message } = error as NodeJS.ErrnoException
-  // An error of the server or of the network. The stack would not help.
-  if (code !== undefined) return `${code}: ${message}`
-  return error instanceof Error ? String(error.stack) : String(error)
+  return explainFailure(error) ?? String((error as Error).stack)
 }

@@ -1,6 +1,7 @@
 import cluster from 'node:cluster'
 import { configure } from './kernel/config/config.js'
-import { ConfigurationError, readEnvironment } from './kernel/config/env.js'
+import { readEnvironment } from './kernel/config/env.js'
+import { explainFailure } from './kernel/config/explain-failure.js'
 import { loadSecrets } from './kernel/config/secrets.js'
 
 /** Starts the process. The gateway is imported after the checks, so that a mistake is reported at once. */
@@ -20,19 +21,8 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  process.stderr.write(`gatehouse: ${explain(error)}\n`)
+  process.stderr.write(`gatehouse: ${explainFailure(error) ?? (error as Error).stack}\n`)
   process.exitCode = 1
   // The connection to the process that started this worker would keep it running.
   cluster.worker?.disconnect()
 })
-
-/** Errors of the configuration, the system and the database are one line. Any other error is a bug, with its stack. */
-function explain(error: unknown): string {
-  if (error instanceof ConfigurationError || !(error instanceof Error)) return String(error)
-  const { code, message } = error as NodeJS.ErrnoException
-  const is_from_outside = code !== undefined && /^(E[A-Z]+|[0-9A-Z]{5})$/.test(code)
-  if (!is_from_outside) return String(error.stack)
-  if (code === 'EADDRINUSE')
-    return `${message}; stop the process that listens there, or set another PORT or METRICS_PORT`
-  return message.includes(code) ? message : `${code}${message === '' ? '' : `: ${message}`}`
-}

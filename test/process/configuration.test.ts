@@ -63,7 +63,10 @@ t.test('a system error at the start is one line on stderr', async (t) => {
     JWT_SIGNING_KEYS: generateSigningKeys(),
   }).exit
   t.equal(unreachable.code, 1)
-  t.equal(unreachable.stderr, 'gatehouse: connect ECONNREFUSED 127.0.0.1:1\n')
+  t.equal(
+    unreachable.stderr,
+    'gatehouse: connect ECONNREFUSED 127.0.0.1:1; no server listens at the address in DATABASE_URL\n',
+  )
 
   const gateway = await startGatewayProcess(t, { DATA_DIR: await demoFolder(t) })
   // The server of the metrics and the jobs run already. They must not keep the process running.
