@@ -55,7 +55,9 @@ export function observing({ metrics, usage, refusals }: Observers): Observe {
 
 function log(request: FastifyRequest, status: number, duration_ms: number): void {
   const { tenant, principal, problem_code, upstream } = request.findings ?? {}
-  request.log.info(
+  // Probes come every second from each load balancer. The log has a line when readiness changes.
+  const level = request.routeOptions.config?.is_uncounted === true ? 'debug' : 'info'
+  request.log[level](
     {
       req: request,
       status,

@@ -1,3 +1,4 @@
+import { inTime } from '../../kernel/jobs/in-time.js'
 import { sharedResult } from '../../kernel/jobs/shared-result.js'
 import type { SharingState } from '../../kernel/limits/sharing-state.js'
 import { Problem, unavailable } from '../../kernel/problems/problems.js'
@@ -20,7 +21,8 @@ export interface HealthOptions {
 
 /** Liveness: the process responds. Readiness: a load balancer should send requests. */
 const health: Routes<HealthOptions> = async (app, { pendingMigrations, isDraining, replica, sharing }) => {
-  const check = sharedResult(() => inTime(pendingMigrations()), READINESS_REUSE_MS)
+  const check = sharedResult(() => inTime(pendingMigrations(), READINESS_TIMEOUT_MS), READINESS_REUSE_MS)
+  let was_ready = true
 
   app.get(
     '/livez',
@@ -57,9 +59,13 @@ const health: Routes<HealthOptions> = async (app, { pendingMigrations, isDrainin
         replicas: replica.count(),
         ...sharing.state(),
       }
-      if (pending === 0 && !checks.draining) return { status: 'ready' as const, checks }
+      const is_ready = pending === 0 && !checks.draining
+      if (is_ready !== was_ready)
+        app.log[is_ready ? 'info' : 'warn']({ checks }, is_ready ? 'ready again' : 'not ready')
+      was_ready = is_ready
+      if (is_ready) return { status: 'ready' as const, checks }
       throw new Problem('service_unavailable', {
-        detail: 'The gateway is not ready. See checks.',
+        detail: `The gateway is not ready: ${reasonOf(pending)}. See checks.`,
         members: { checks },
         headers: unavailable('', 1).headers,
       })
@@ -68,11 +74,8 @@ const health: Routes<HealthOptions> = async (app, { pendingMigrations, isDrainin
 }
 export default health
 
-/** Returns the value, or undefined when it fails or takes too long. */
-async function inTime<T>(value: Promise<T>): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined
-  const timeout = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), READINESS_TIMEOUT_MS)
-  })
-  return Promise.race([value.catch(() => undefined), timeout]).finally(() => clearTimeout(timer))
+/** Why the gateway is not ready. @param pending the number of missing migrations; undefined if the database does not answer */
+function reasonOf(pending: number | undefined): string {
+  if (pending === undefined) return 'the database does not answer'
+  return pending > 0 ? `${pending} migrations are missing` : 'it is shutting down'
 }

@@ -1,9 +1,16 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { answers } from '../database/answers.js'
 import type { Database } from '../database/database.js'
+import { sharedResult } from '../jobs/shared-result.js'
 import { DurationHistogram, TallyCounter } from './places.js'
 import type { MetricsPage } from './server.js'
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
+/** A database that has not answered in this time is not up. A page of metrics waits for it. */
+const ANSWER_MS_MAX = 1_000
+/** Pages within this time share one question. */
+const ANSWER_REUSE_MS = 500
 
 /** One response, as metrics count it. Tenant ids are not labels: there are too many, and they are confidential. */
 export interface Answered {
@@ -61,6 +68,16 @@ export function openMetrics(database: Database, usageDropped: () => number): Met
       const { busy, waiting } = database.load()
       this.set({ state: 'busy' }, busy)
       this.set({ state: 'waiting' }, waiting)
+    },
+  })
+  const isUp = sharedResult(() => answers(database, ANSWER_MS_MAX), ANSWER_REUSE_MS)
+  new Gauge({
+    name: 'gatehouse_database_up',
+    help: '1 if the database answers a question of this process, 0 if not.',
+    aggregator: 'min',
+    registers,
+    async collect() {
+      this.set((await isUp()) ? 1 : 0)
     },
   })
   new Counter({

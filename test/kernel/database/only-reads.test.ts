@@ -42,5 +42,9 @@ t.test(
     await onlyReads('off')
     await until('the gateway writes again', async () => (await write()).status === 201)
     await until('the gateway is ready again', async () => (await ready()) === 200)
+    const told = gateway.lines
+      .map((line) => (JSON.parse(line) as { msg: string }).msg)
+      .filter((msg) => / ready|ready /.test(msg))
+    t.strictSame(told, ['not ready', 'ready again'], 'one line for each change, and none for a probe')
   },
 )

@@ -42,6 +42,7 @@ t.test('503 at once on every route that needs facts, while the database is down'
   t.equal((await ask(gateway, '/livez')).status, 200, 'the process is running')
   const ready = await ask(gateway, '/readyz')
   t.match(ready, { status: 503, body: { checks: { database: 'failing', migrations: 'unknown' } } })
+  t.match(ready.body.detail, 'The gateway is not ready: the database does not answer.')
   t.equal((await ask(gateway, '/v1/customers')).status, 401, 'a refusal that needs no query')
   await dead.close()
   isUnavailable(t, await ask(gateway, '/v1/customers', { headers }))

@@ -60,6 +60,7 @@ t.test('the metrics cover requests by route template, refusals by code, budgets,
   t.ok([...page.keys()].some((name) => name === `${duration}_bucket{le="0.1",${of_access}}`))
   t.ok((page.get('gatehouse_database_connections{state="busy"}') ?? -1) >= 0)
   t.ok((page.get('gatehouse_database_connections{state="waiting"}') ?? -1) >= 0)
+  t.equal(page.get('gatehouse_database_up'), 1)
   t.equal(page.get('gatehouse_usage_dropped_total'), 0)
   for (const name of [
     'nodejs_eventloop_lag_seconds',
