@@ -13,6 +13,7 @@ import { answerExpectations } from './http/expectations.js'
 import { installHeaders } from './http/headers.js'
 import { installIdempotency } from './http/idempotency.js'
 import { refuseUnrouted } from './http/methods.js'
+import { lookingForProxy } from './http/observe.js'
 import { refuseExcess } from './http/one-at-a-time.js'
 import type { Pipeline } from './pipeline/install.js'
 import type { Services } from './services.js'
@@ -104,11 +105,14 @@ export const LIFECYCLE: readonly Stage[] = [
     name: 'observation',
     hooks: { onResponse: 'Writes one log line, the metrics, the usage, and the sampled audit of refusals.' },
     place: 'After the deadline: both are at the end of the response.',
-    install: (app, { observe }) =>
-      void app.addHook('onResponse', (request, reply, done) => {
+    install: (app, { observe, config }) => {
+      const lookForProxy = config.trusted_proxies.length === 0 ? lookingForProxy() : undefined
+      app.addHook('onResponse', (request, reply, done) => {
         observe(request, reply.statusCode, reply.elapsedTime)
+        lookForProxy?.(request)
         done()
-      }),
+      })
+    },
   },
   {
     name: 'sockets',

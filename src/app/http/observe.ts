@@ -72,3 +72,19 @@ function log(request: FastifyRequest, status: number, duration_ms: number): void
     'request',
   )
 }
+
+/**
+ * Returns a function that warns once when a request has come through a proxy that `TRUST_PROXY` does not name: all clients
+ * of the proxy then share the budget of one address. A client can send the header itself, so there is one warning at most.
+ */
+export function lookingForProxy(): (request: FastifyRequest) => void {
+  let has_warned = false
+  return (request) => {
+    if (has_warned || request.headers['x-forwarded-for'] === undefined) return
+    has_warned = true
+    request.log.warn(
+      { peer: request.ip },
+      'a request has X-Forwarded-For, and TRUST_PROXY is not set; if a proxy sent it, all its clients count as one address',
+    )
+  }
+}
