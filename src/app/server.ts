@@ -48,7 +48,9 @@ export function createServer(parts: Parts, scopesNow: ScopesNow): FastifyInstanc
         useDefaults: false,
         allErrors: false,
         allowUnionTypes: true,
-        keywords: ['x-documented-as'],
+        keywords: ['x-documented-as', 'x-message'],
+        // The error then names the schema, which says in words what it takes.
+        verbose: true,
         formats: { scope: upstreams === undefined ? BUILT_IN_SCOPES.has : (text: string) => scopesNow().has(text) },
       },
       onCreate: (ajv) => ajv.addFormat('date-time', isInstant).addFormat('uuid', LOWER_CASE_UUID),

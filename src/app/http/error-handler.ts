@@ -46,19 +46,41 @@ interface SchemaError {
   readonly keyword: string
   readonly message?: string
   readonly params: Record<string, unknown>
+  readonly schemaPath: string
+  readonly parentSchema?: SchemaInWords
+}
+
+/** What a schema says about itself. */
+interface SchemaInWords {
+  readonly 'x-message'?: string
+  readonly 'x-documented-as'?: { readonly minimum: number; readonly maximum?: number }
+  readonly oneOf?: readonly { readonly required?: readonly string[] }[]
 }
 
 /** Converts schema errors to validation_failed. A malformed path parameter is 404, like an unknown id. */
 function validationProblem(error: FastifyError): Problem {
   if (error.validationContext === 'params') return new Problem('not_found')
-  const errors = (error.validation as unknown as SchemaError[]).map(describe)
-  return validationFailed(errors)
+  return validationFailed(withoutContradictions(error.validation as unknown as SchemaError[]).map(describe))
+}
+
+/**
+ * Removes what the alternatives of a schema contradict each other in. Alternatives of required fields are one mistake: the
+ * choice. Of a value that can be null, the mistakes of the value are left.
+ */
+function withoutContradictions(errors: readonly SchemaError[]): readonly SchemaError[] {
+  if (errors.some(({ keyword }) => keyword === 'oneOf')) {
+    return errors.filter(({ schemaPath }) => !/\/oneOf\/\d/.test(schemaPath))
+  }
+  const isNull = ({ keyword, params }: SchemaError) => keyword === 'type' && params.type === 'null'
+  const of_value = errors.filter((each) => each.keyword !== 'anyOf' && !isNull(each))
+  if (of_value.length === 0 || !errors.some(isNull)) return errors
+  return of_value.map((each) => (each.keyword === 'type' ? { ...each, message: `${each.message} or null` } : each))
 }
 
 const NOT_AN_EMAIL =
   'must be an email address in ASCII; write an international domain in its ASCII form, such as xn--bcher-kva.example'
 
-function describe({ instancePath, keyword, message, params }: SchemaError): FieldError {
+function describe({ instancePath, keyword, message, params, parentSchema = {} }: SchemaError): FieldError {
   const name = params.additionalProperty ?? params.unevaluatedProperty ?? params.missingProperty
   const pointer = name === undefined ? instancePath : `${instancePath}/${escapePointer(String(name))}`
   if (keyword === 'additionalProperties') return { pointer, message: 'is not a known field' }
@@ -70,7 +92,21 @@ function describe({ instancePath, keyword, message, params }: SchemaError): Fiel
   }
   if (keyword === 'format' && params.format === 'email') return { pointer, message: NOT_AN_EMAIL }
   if (keyword === 'format' && params.format === 'uuid') return { pointer, message: 'must be a UUID in lower case' }
+  if (keyword === 'pattern') return { pointer, message: inWords(parentSchema) ?? 'is not valid' }
+  if (keyword === 'oneOf') {
+    const names = parentSchema.oneOf?.flatMap(({ required = [] }) => required) ?? []
+    return { pointer, message: `must have exactly one of ${names.join(' and ')}` }
+  }
   return { pointer, message: message ?? 'is not valid' }
+}
+
+/** What the schema of a text takes. A pattern itself is for programs. */
+function inWords({ 'x-message': message, 'x-documented-as': number }: SchemaInWords): string | undefined {
+  if (number === undefined) return message
+  const { minimum, maximum } = number
+  return maximum === undefined
+    ? `must be an integer of at least ${minimum}`
+    : `must be an integer from ${minimum} to ${maximum}`
 }
 
 function logProblem(problem: Problem, error: FastifyError, request: FastifyRequest): void {

@@ -117,7 +117,7 @@ const CREATING_HEADERS = {
 
 /** Documents a limit as an integer. In the URL it is text. */
 function documented(schema: FastifySchema | undefined, route: RouteOptions): FastifySchema {
-  const described = structuredClone(schema ?? {}) as FastifySchema & {
+  const described = withoutMessages(schema ?? {}) as FastifySchema & {
     querystring?: { properties?: Record<string, Content> }
   }
   const properties = described.querystring?.properties ?? {}
@@ -131,6 +131,14 @@ function documented(schema: FastifySchema | undefined, route: RouteOptions): Fas
   if (isCreating(route)) described.headers = CREATING_HEADERS
   // Routes that only answer 405 are not part of the contract.
   return route.url === '*' ? ({ ...described, hide: true } as FastifySchema) : described
+}
+
+/** Copies a schema without what is for refusals only. */
+function withoutMessages(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(withoutMessages)
+  if (typeof schema !== 'object' || schema === null) return schema
+  const kept = Object.entries(schema).filter(([name]) => name !== 'x-message')
+  return Object.fromEntries(kept.map(([name, value]) => [name, withoutMessages(value)]))
 }
 
 /** Renders the page of a code under /problems. */

@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { UUID_PATTERN } from '../../kernel/ids/uuid.js'
 import { PageQuery } from '../../kernel/rest/pagination.js'
-import { Instant, Nullable, strictObject } from '../../kernel/rest/schemas.js'
+import { Instant, matching, Nullable, strictObject } from '../../kernel/rest/schemas.js'
 import { ACTIONS } from '../../kernel/store/actions.js'
 import { EXPORT_TYPES } from './export.js'
 import type { AuditFilters } from './store.js'
@@ -15,8 +15,15 @@ const TARGET_ID = `^(${KEY_ID}|${UUID_PATTERN}(/(${UUID_PATTERN}|${SCOPE}))?)$`
 
 const filters = {
   action: Type.Optional(Type.Enum(Object.keys(ACTIONS) as (keyof typeof ACTIONS)[])),
-  actor_id: Type.Optional(Type.String({ pattern: ACTOR_ID, maxLength: 64 })),
-  target_id: Type.Optional(Type.String({ pattern: TARGET_ID, maxLength: 128 })),
+  actor_id: Type.Optional(
+    Type.String({
+      ...matching(ACTOR_ID, 'must be the id of a user or a key, or a part of the gateway such as sweep'),
+      maxLength: 64,
+    }),
+  ),
+  target_id: Type.Optional(
+    Type.String({ ...matching(TARGET_ID, 'must be an id, or two ids with a slash between them'), maxLength: 128 }),
+  ),
   from: Type.Optional(Instant),
   to: Type.Optional(Instant),
 }

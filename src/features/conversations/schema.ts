@@ -4,7 +4,7 @@ import { type TenantPrincipal, userIdOf } from '../../kernel/authz/principal.js'
 import { UUID_PATTERN } from '../../kernel/ids/uuid.js'
 import { holds } from '../../kernel/permissions/evaluate.js'
 import { PageQuery } from '../../kernel/rest/pagination.js'
-import { Name, Nullable, strictObject, Uuid } from '../../kernel/rest/schemas.js'
+import { matching, Name, Nullable, strictObject, Uuid } from '../../kernel/rest/schemas.js'
 import { Message, toResponse as toMessageResponse } from './messages/schema.js'
 import type { MessageRow } from './messages/table.js'
 import {
@@ -98,7 +98,7 @@ export const ConversationQuery = {
   customer_id: Type.Optional(Uuid),
   assignee_id: Type.Optional(
     Type.String({
-      pattern: `^(none|${UUID_PATTERN})$`,
+      ...matching(`^(none|${UUID_PATTERN})$`, 'must be none or a UUID in lower case'),
       description: 'A user id, or none for conversations without an assignment.',
     }),
   ),

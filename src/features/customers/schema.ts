@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { PageQuery } from '../../kernel/rest/pagination.js'
-import { Email, Name, Nullable, strictObject, Uuid } from '../../kernel/rest/schemas.js'
+import { Email, Line, Name, Nullable, strictObject, Uuid } from '../../kernel/rest/schemas.js'
 import type { CustomerRecord } from './table.js'
 
 export const CustomerParams = strictObject({ id: Uuid })
@@ -8,8 +8,8 @@ export const CustomerParams = strictObject({ id: Uuid })
 const METADATA_PROPERTIES_MAX = 50
 
 const Phone = Type.String({ maxLength: 20, description: 'E.164: + and up to 15 digits, such as +4915112345678.' })
-const ExternalId = Type.String({ minLength: 1, maxLength: 200, pattern: '^(?=.*\\S)[^\\u0000-\\u001f\\u007f]+$' })
-const Tag = Type.String({ minLength: 1, maxLength: 50, pattern: '^(?=.*\\S)[^\\u0000-\\u001f\\u007f]+$' })
+const ExternalId = Line(200)
+const Tag = Line(50)
 const Metadata = Type.Unsafe<Record<string, unknown>>(
   Type.Object(
     {},

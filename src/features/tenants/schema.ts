@@ -1,9 +1,15 @@
 import { type Static, Type } from 'typebox'
 import type { TenantRow } from '../../kernel/identity/tenants-table.js'
-import { Name, Nullable, Origin, strictObject } from '../../kernel/rest/schemas.js'
+import { matching, Name, Nullable, strictObject } from '../../kernel/rest/schemas.js'
 
 /** An origin of any scheme: apps have origins such as `capacitor://localhost`. `checkOrigins` checks the rest. */
-const PageOrigin = Type.String({ ...Origin, pattern: '^[a-z][a-z0-9+.-]*://[^/?#@*\\s]+$' })
+const PageOrigin = Type.String({
+  ...matching(
+    '^[a-z][a-z0-9+.-]*://[^/?#@*\\s]+$',
+    'must be an origin such as https://app.example.com, without a path and without *',
+  ),
+  maxLength: 300,
+})
 
 export const NewTenant = strictObject({
   name: Name,

@@ -11,28 +11,38 @@ export function strictObject<T extends Record<string, TSchema>>(properties: T, o
   return Type.Object(properties, { ...options, additionalProperties: false })
 }
 
+/** A pattern, and what a refusal says about a text that does not match it, without a subject. */
+export function matching(pattern: string, message: string) {
+  return { pattern, 'x-message': message }
+}
+
 /** An id in its one spelling: the server replaces the format `uuid`, which would also take capitals and `urn:uuid:`. */
 export const Uuid = Type.String({ format: 'uuid' })
 /** The public id of a tenant key. */
-export const KeyId = Type.String({ pattern: KEY_ID.source })
+export const KeyId = Type.String(matching(KEY_ID.source, 'must be the id of a key: 12 letters and digits'))
 /** RFC 3339 with a time zone; a point in time is always answered in UTC. */
 export const Instant = Type.String({ format: 'date-time' })
 export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+const NOT_BLANK = matching('\\S', 'must not be white space alone')
+/** One line of text that is not white space alone. */
+export const ONE_LINE = matching(
+  '^(?=.*\\S)[^\\u0000-\\u001f\\u007f]*$',
+  'must be one line of text, with more than white space and without control characters',
+)
 /** Text of one line that a person reads: not only white space, no control characters. */
 export function Line(maxLength: number) {
-  return Type.String({ minLength: 1, maxLength, pattern: '^(?=.*\\S)[^\\u0000-\\u001f\\u007f]*$' })
+  return Type.String({ minLength: 1, maxLength, ...ONE_LINE })
 }
 export const Name = Line(200)
 /** Text that a person reads, with line breaks: not only white space. */
 export function Text(maxLength: number, description: string) {
-  return Type.String({ minLength: 1, maxLength, pattern: '\\S', description })
+  return Type.String({ minLength: 1, maxLength, ...NOT_BLANK, description })
 }
 /** A body with a reason that the audit keeps. Null is a request without a body. */
 export function OptionalReason(description: string) {
   return Nullable(strictObject({ reason: Type.Optional(Text(500, description)) }))
 }
 export const Email = Type.String({ format: 'email', maxLength: 254 })
-export const Origin = Type.String({ pattern: '^https?://[^/?#@\\s]+$', maxLength: 300 })
 
 /** A scope of the manifest that is in force when the gateway validates the request. */
 export const ScopeName = Type.String({ format: 'scope' })

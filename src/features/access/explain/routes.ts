@@ -16,7 +16,7 @@ import { member } from '../../../kernel/request/access.js'
 import type { CataloguedRoute, RouteCatalogue } from '../../../kernel/request/route-catalogue.js'
 import { problems, type Routes, TenantParams } from '../../../kernel/rest/schemas.js'
 import type { Clock } from '../../../kernel/time/clock.js'
-import { Explanation, Question } from './schema.js'
+import { ADDRESS, Explanation, Question } from './schema.js'
 
 const tags = ['access']
 
@@ -46,8 +46,7 @@ const explain: Routes<ExplainOptions> = async (app, { catalogue, facts, rules, s
     },
     async (request) => {
       const { user_id, key_id, method, path, address } = request.body
-      if (address !== undefined && isIP(address) === 0)
-        throw invalidField('/address', 'must be an IP address such as 203.0.113.7 or 2001:db8::1')
+      if (address !== undefined && isIP(address) === 0) throw invalidField('/address', ADDRESS)
       if (user_id !== undefined && key_id !== undefined) throw invalidField('/key_id', 'must not be sent with user_id')
       const is_about_caller = key_id === undefined && (user_id ?? request.principal.id) === request.principal.id
       if (!is_about_caller) await checkMayAskAboutOthers(request, scopesNow())

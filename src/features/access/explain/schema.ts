@@ -1,22 +1,24 @@
 import { Type } from 'typebox'
-import { KeyId, Nullable, strictObject, Uuid } from '../../../kernel/rest/schemas.js'
+import { KeyId, matching, Nullable, strictObject, Uuid } from '../../../kernel/rest/schemas.js'
+
+export const ADDRESS = 'must be an IP address such as 203.0.113.7 or 2001:db8::1'
 
 export const Question = strictObject(
   {
     user_id: Type.Optional(Uuid),
     key_id: Type.Optional(KeyId),
     method: Type.Enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']),
-    path: Type.String({ pattern: '^/', maxLength: 500 }),
+    path: Type.String({ ...matching('^/', 'must begin with /'), maxLength: 500 }),
     address: Type.Optional(
       Type.String({
-        pattern: '^[0-9A-Fa-f.:]+$',
+        ...matching('^[0-9A-Fa-f.:]+$', ADDRESS),
         maxLength: 50,
         description: 'The IP address from which the request would come.',
       }),
     ),
     origin: Type.Optional(
       Type.String({
-        pattern: '^[a-z][a-z0-9+.-]*://[!-~]+$',
+        ...matching('^[a-z][a-z0-9+.-]*://[!-~]+$', 'must be an origin such as https://app.example.com'),
         maxLength: 300,
         description: 'The origin of the page that would send the request.',
       }),

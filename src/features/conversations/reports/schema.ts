@@ -2,12 +2,12 @@ import { type Static, Type } from 'typebox'
 import { AUTHOR_KINDS, TENANT_PRINCIPAL_KINDS } from '../../../contract/kinds.js'
 import { type TenantPrincipal, userIdOf } from '../../../kernel/authz/principal.js'
 import { PageQuery } from '../../../kernel/rest/pagination.js'
-import { Nullable, strictObject, Uuid } from '../../../kernel/rest/schemas.js'
+import { Nullable, strictObject, Text, Uuid } from '../../../kernel/rest/schemas.js'
 import type { ReportRecord } from './store.js'
 import { REPORT_STATUSES } from './table.js'
 
 const REASON_CHARACTERS_MAX = 1_000
-const Reason = Type.String({ minLength: 1, maxLength: REASON_CHARACTERS_MAX, pattern: '\\S' })
+const Reason = Text(REASON_CHARACTERS_MAX, 'Text that the people who decide read.')
 
 export const NewReport = strictObject({ reason: Reason })
 export const Decision = strictObject({ note: Reason })
