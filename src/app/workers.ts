@@ -119,24 +119,55 @@ interface ClusterMessage {
   readonly act?: string
   readonly seq?: number
   readonly ack?: number
+  readonly accepted?: boolean
 }
 
+interface Handle {
+  close(): void
+}
+
+/** A worker that is closing returns a connection. Another one gets it as soon as it is free. */
+const RETURNED_MS_MAX = 1_000
+/** The last worker that was given a connection, until that worker or another one has taken it. */
+const holders = new Map<Handle, Worker>()
+/** The connections that a worker has returned and no other one has been given yet. */
+const returned = new Map<Handle, NodeJS.Timeout>()
+
 /**
- * Closes the connection that a worker was given and has not taken when it ends. node:cluster forgets it and leaves it open, so
- * its client would wait until its own time limit. It gives a worker one connection at a time, so this is about one client.
+ * Closes a connection that no worker takes. node:cluster forgets the one that a worker was given and has not taken when it ends,
+ * and the one that the last worker returns while it closes. It leaves them open, so that their clients would wait until their
+ * own time limit. It gives a worker one connection at a time, so this is about one client.
  *
  * The messages of node:cluster are internal to Node. If a release changes them, this does nothing, and a test fails.
  */
-function closeUntaken({ process: child }: Worker): void {
-  const given = new Map<number, { close(): void }>()
+function closeUntaken(worker: Worker): void {
+  const child = worker.process
+  const given = new Map<number, Handle>()
   const send = child.send.bind(child) as (...parameters: unknown[]) => boolean
+  const close = (handle: Handle) => {
+    holders.delete(handle)
+    returned.delete(handle)
+    handle.close()
+  }
   child.send = (...parameters: unknown[]) => {
-    const [message, handle] = parameters as [ClusterMessage | undefined, { close(): void } | undefined]
-    if (message?.act === 'newconn' && message.seq !== undefined && handle !== undefined) given.set(message.seq, handle)
+    const [message, handle] = parameters as [ClusterMessage | undefined, Handle | undefined]
+    if (message?.act === 'newconn' && message.seq !== undefined && handle !== undefined) {
+      clearTimeout(returned.get(handle))
+      returned.delete(handle)
+      holders.set(handle, worker)
+      given.set(message.seq, handle)
+    }
     return send(...parameters)
   }
-  child.on('internalMessage', ({ ack }: ClusterMessage) => ack !== undefined && given.delete(ack))
+  child.on('internalMessage', ({ ack = -1, accepted }: ClusterMessage) => {
+    const handle = given.get(ack)
+    given.delete(ack)
+    // node:cluster hears of a return before this function, and may have given the connection to another worker already.
+    if (handle === undefined || holders.get(handle) !== worker) return
+    if (accepted === true) holders.delete(handle)
+    else returned.set(handle, setTimeout(close, RETURNED_MS_MAX, handle).unref())
+  })
   child.once('exit', () => {
-    for (const handle of given.values()) handle.close()
+    for (const handle of given.values()) close(handle)
   })
 }
