@@ -58,6 +58,11 @@ export interface Database {
   readonly owner: OwnerConnection
   /** Looks at what a pooler does in front of the server. The embedded engine has none. */
   readonly lookAtPooling?: () => Promise<PoolingOfDatabase>
+  /**
+   * Replaces the idle connections, at most once in some seconds. After a failover they can be to a server that only reads, and
+   * nothing else would end them while no request writes. The embedded engine has none.
+   */
+  readonly replaceIdle?: () => Promise<void>
   /** Opens a connection that hears notifications. The embedded engine has none, because no other process uses its database. */
   readonly listen?: Listen
   /** The replicas of this process. Each function passes on every change of facts that was committed before its call. */

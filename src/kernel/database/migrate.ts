@@ -77,7 +77,10 @@ export async function pendingMigrations(database: Database): Promise<number> {
   const [journal] = (await ask(
     `select to_regclass('${JOURNAL}')::text as name, current_setting('transaction_read_only') = 'on' as only_reads`,
   )) as { name: string | null; only_reads: boolean }[]
-  if (journal?.only_reads) throw new Error('the database only reads')
+  if (journal?.only_reads) {
+    await database.replaceIdle?.()
+    throw new Error('the database only reads')
+  }
   if (journal?.name === null) return releaseMigrations().length
   const rows = await ask(`select hash from ${JOURNAL}`)
   const applied = new Set((rows as { hash: string }[]).map((row) => row.hash))

@@ -29,6 +29,8 @@ const CONNECT_TIMEOUT_MS = 3_000
 const QUERY_TIMEOUT_MS = 8_000
 /** SQLSTATE of a write on a server that only reads. After a failover the pool must not keep the connection to it. */
 const ONLY_READS = '25006'
+/** Idle connections to a server that only reads are replaced as often. A server can stay like this for hours. */
+const REPLACE_EVERY_MS = 3_000
 /** Connections that only read facts of callers. Requests of all tenants wait for these, so nothing else may hold them. */
 const FACTS_CONNECTIONS_MAX = 2
 /** One tenant, user or address uses at most this part of the connections at the same time. */
@@ -87,6 +89,7 @@ export function openPooled(
       for (const client of clients) destroy(client)
     },
   })
+  let replaced_at_ms = Number.NEGATIVE_INFINITY
   const share_max = Math.max(1, Math.floor(connections_max * SHARE_OF_CONNECTIONS))
   const shares = new FairShares({ connections_max, share_max })
 
@@ -114,6 +117,13 @@ export function openPooled(
       )
       if (xid !== null) onFactsChanged?.(xid)
       return result
+    },
+    async replaceIdle() {
+      const now_ms = performance.now()
+      if (now_ms - replaced_at_ms < REPLACE_EVERY_MS) return
+      replaced_at_ms = now_ms
+      // The pool hands out idle connections first.
+      for (let left = pool.idleCount; left > 0; left -= 1) (await pool.connect()).release(true)
     },
     owner: ownerConnection(direct),
     listen: listening(direct, pulse),

@@ -40,8 +40,9 @@ t.test(
     t.match(refused, { status: 503, body: { code: 'service_unavailable' } })
     t.ok(refused.headers.get('retry-after'))
     await onlyReads('off')
-    await until('the gateway writes again', async () => (await write()).status === 201)
+    // No request writes meanwhile: a balancer sends none to a replica that is not ready.
     await until('the gateway is ready again', async () => (await ready()) === 200)
+    await until('the gateway writes again', async () => (await write()).status === 201)
     const told = gateway.lines
       .map((line) => (JSON.parse(line) as { msg: string }).msg)
       .filter((msg) => / ready|ready /.test(msg))
