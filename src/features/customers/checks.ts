@@ -20,8 +20,25 @@ export function checkCustomer({ phone, metadata }: CheckedFields): void {
   if (typeof phone === 'string' && !(E164.test(phone) && isValidPhoneNumber(phone))) {
     errors.push({ pointer: '/phone', message: 'must be a possible number in E.164, such as +4915112345678' })
   }
-  if (metadata !== undefined && Buffer.byteLength(JSON.stringify(metadata)) > METADATA_BYTES_MAX) {
+  if (metadata !== undefined && storedBytes(metadata) > METADATA_BYTES_MAX) {
     errors.push({ pointer: '/metadata', message: `must be at most ${METADATA_BYTES_MAX} bytes of JSON` })
   }
   assertValid(errors)
+}
+
+/** A small number as JavaScript writes it, such as `1.5e-7`. */
+const SMALL = /^-?(\d)(?:\.(\d+))?e-(\d+)$/
+
+/**
+ * The bytes of JSON as PostgreSQL stores and returns it. It writes each digit of a small number: `5e-324` has 326 characters
+ * there, so that 16 KiB of such numbers would be a megabyte for each reader.
+ */
+function storedBytes(value: unknown): number {
+  let more = 0
+  const json = JSON.stringify(value, (_name, each: unknown) => {
+    const [text, , decimals = '', exponent] = (typeof each === 'number' && SMALL.exec(String(each))) || []
+    if (text !== undefined) more += '0.'.length + Number(exponent) + decimals.length - text.length
+    return each
+  })
+  return Buffer.byteLength(json) + more
 }

@@ -81,3 +81,28 @@ t.test('200 a page without customers is an empty list', async (t) => {
   const page = await ask(gateway, '/v1/customers?tag=nobody', { headers })
   t.equal(page.text, '{"data":[],"next_cursor":null}')
 })
+
+// Attack on memory: PostgreSQL writes each digit of a small number, so 16 KiB of them were a megabyte for each reader.
+t.test('400 metadata count as the database writes them', async (t) => {
+  const create = (numbers: number[]) =>
+    ask(gateway, '/v1/customers', { headers, body: { name: 'Small', metadata: { numbers } } })
+  const fits = (bytes: number) => Math.floor(16_000 / (bytes + 1))
+  for (const [value, bytes] of [
+    [5e-324, 326],
+    [-1.5e-7, 11],
+    [0.25, 4],
+  ] as const) {
+    t.equal((await create(new Array(fits(bytes)).fill(value))).status, 201, String(value))
+    t.match(await create(new Array(fits(bytes) + 400).fill(value)), {
+      status: 400,
+      body: { errors: [{ pointer: '/metadata', message: 'must be at most 16384 bytes of JSON' }] },
+    })
+  }
+})
+
+t.test('200 a time that JSON cannot hold is null, and its customer is in the list', async (t) => {
+  const { id } = await world.createCustomer('acme', { tags: ['far'] })
+  await gateway.sql(`update customers set created_at = 'infinity' where id = '${id}'`)
+  const list = await ask(gateway, '/v1/customers?tag=far', { headers })
+  t.match(list.body.data, [{ id, created_at: null }])
+})
