@@ -112,7 +112,8 @@ function inWords({ 'x-message': message, 'x-documented-as': number }: SchemaInWo
 function logProblem(problem: Problem, error: FastifyError, request: FastifyRequest): void {
   const fields = { code: problem.code, status: problem.status }
   if (problem.status === 500) request.log.error({ ...fields, err: causeOf(error) }, 'request failed')
-  else if (problem.status > 500)
+  // A probe asks whether there is a problem. The line of its route says when the answer changes.
+  else if (problem.status > 500 && request.routeOptions.config?.is_uncounted !== true)
     request.log.warn({ ...fields, reason: problem.message, err: causeOf(problem.cause) }, 'unavailable')
   else request.log.debug(fields, 'request refused')
 }
