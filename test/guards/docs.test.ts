@@ -20,6 +20,7 @@ const ENVIRONMENTS: Readonly<Record<string, { readonly language: string; readonl
   recipe: { language: 'sh', test: 'test/process/docs.test.ts' },
   production: { language: 'sh', test: 'test/process/production.test.ts' },
   backup: { language: 'sh', test: 'test/process/production.test.ts' },
+  'first-tenant': { language: 'sh', test: 'test/process/production.test.ts' },
   training: { language: 'sh', test: 'test/process/upstream-demo.test.ts' },
   browser: { language: 'js', test: 'test/browser/realtime.test.ts' },
   verifier: { language: 'js', test: 'test/features/upstreams/manifest/docs.test.ts' },

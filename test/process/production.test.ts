@@ -58,6 +58,13 @@ if (SERVER !== undefined) {
       await runInOneShell(t, blocksRunAs('backup'), { ...roles, DATABASE: database, NEW_DATABASE: second.database })
       t.equal(await second.count('users'), 1)
     })
+
+    await t.test('the documented commands lead from the operator to the first response of a tenant', async (t) => {
+      const blocks = blocksRunAs('first-tenant')
+      const environment = { GATEWAY: `http://127.0.0.1:${port}`, OPERATOR_PASSWORD: password }
+      const [printed] = (await runInOneShell(t, blocks, environment)).values()
+      t.match(printed, /\{"data":\[\],"next_cursor":null\}$/)
+    })
     process.kill(gateway.child.pid as number, 'SIGTERM')
     t.equal((await gateway.exit).code, 0)
   })
