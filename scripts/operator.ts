@@ -27,7 +27,8 @@ const COMMAND = systemOrigin('operator-command')
 
 await run(async () => {
   const { command, email, name } = readArguments()
-  if (command === 'signing-key') console.log(generateSigningKeys())
+  if (command === 'help') console.log(USAGE)
+  else if (command === 'signing-key') console.log(generateSigningKeys())
   else if (command === 'create') await create(email, name)
   else throw new ConfigurationError(USAGE)
 })
@@ -36,9 +37,14 @@ function readArguments(): { command: string | undefined; email: string; name: st
   try {
     const { positionals, values } = parseArgs({
       allowPositionals: true,
-      options: { email: { type: 'string', default: '' }, name: { type: 'string' } },
+      options: {
+        email: { type: 'string', default: '' },
+        name: { type: 'string' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
     })
-    return { command: positionals.length === 1 ? positionals[0] : undefined, email: values.email, name: values.name }
+    const command = values.help ? 'help' : positionals.length === 1 ? positionals[0] : undefined
+    return { command, email: values.email, name: values.name }
   } catch (error) {
     throw new ConfigurationError(`${(error as Error).message}\n${USAGE}`)
   }

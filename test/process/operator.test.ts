@@ -48,6 +48,12 @@ t.test('the command refuses invalid input with a message and creates nothing', a
   }
 })
 
+t.test('--help prints the usage', async (t) => {
+  const { code, stdout, stderr } = await operator(['--help'])
+  t.same({ code, stderr }, { code: 0, stderr: '' })
+  t.match(stdout, /^usage: npm run operator -- create/)
+})
+
 t.test('signing-key prints a new private key each time, and nothing else', async (t) => {
   const [one, other] = await Promise.all([operator(['signing-key']), operator(['signing-key'])])
   const key = JSON.parse(one.stdout).keys[0]
