@@ -11,6 +11,12 @@
 \set ON_ERROR_STOP on
 \getenv owner_password OWNER_PASSWORD
 \getenv gateway_password GATEWAY_PASSWORD
+\if :{?owner_password} \else
+  do 'begin raise exception ''OWNER_PASSWORD is not set''; end';
+\endif
+\if :{?gateway_password} \else
+  do 'begin raise exception ''GATEWAY_PASSWORD is not set''; end';
+\endif
 \set owner_login gatehouse_owner
 \getenv owner_login OWNER_LOGIN
 \set gateway_login gatehouse_gateway

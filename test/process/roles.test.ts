@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import pg from 'pg'
 import { t } from '../helpers/t.js'
@@ -48,6 +48,23 @@ if (SERVER !== undefined) {
       await client.end()
     }
   }
+
+  t.test('roles.sql without a password says which one, and makes no login', async (t) => {
+    const { database, owner, gateway } = names[0] as (typeof names)[number]
+    for (const [missing, given] of [
+      ['OWNER_PASSWORD', 'GATEWAY_PASSWORD'],
+      ['GATEWAY_PASSWORD', 'OWNER_PASSWORD'],
+    ] as const) {
+      const env = { PATH: process.env.PATH, OWNER_LOGIN: owner, GATEWAY_LOGIN: gateway, [given]: 'x' }
+      const { status, stderr } = spawnSync('psql', [urlOf(database), '-q', '-f', 'scripts/roles.sql'], {
+        env,
+        encoding: 'utf8',
+      })
+      t.equal(status, 3)
+      t.match(stderr, `${missing} is not set`)
+    }
+    t.same(await query(urlOf(database), `select from pg_roles where rolname in ('${owner}', '${gateway}')`), [])
+  })
 
   // The second installation used to give the logins of the first one a new password, and let them into both databases.
   t.test('two installations on one server have their own logins, databases and passwords', async (t) => {
