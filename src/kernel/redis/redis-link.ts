@@ -69,7 +69,15 @@ export class RedisLink {
     this.#redis = openRedis(url, 'commands')
     this.#probe_key = `${prefix}:probe`
     this.#log = log
-    this.#redis.on('close', () => this.#down(new Error('the connection to Redis has ended')))
+    // The client tells why it could not connect, and then that there is no connection.
+    let reason: Error | undefined
+    this.#redis.on('error', (error) => {
+      reason = error
+    })
+    this.#redis.on('close', () => {
+      this.#down(reason ?? new Error('the connection to Redis has ended'))
+      reason = undefined
+    })
   }
 
   /** Connects. Does not wait for a Redis that is away. */
