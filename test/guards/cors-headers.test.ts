@@ -6,7 +6,7 @@ import { t } from '../helpers/t.js'
 /** Headers that the gateway reads although no page can set them, or that the browser sets itself. */
 const NOT_OF_PAGES = new Set([
   ...['connection', 'content-encoding', 'content-length', 'expect', 'host', 'origin', 'transfer-encoding', 'upgrade'],
-  ...['sec-websocket-key', 'sec-websocket-protocol', 'sec-websocket-version', 'user-agent', 'via'],
+  ...['sec-websocket-key', 'sec-websocket-protocol', 'sec-websocket-version', 'user-agent', 'via', 'x-forwarded-for'],
 ])
 /** Headers for the browser, for caches and for proxies. Browsers let every page read those of the safelist. */
 const NOT_FOR_PAGES = new Set([

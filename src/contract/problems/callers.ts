@@ -76,7 +76,7 @@ export const CALLER_PROBLEMS = {
     title: 'No access to this tenant',
     detail: 'The user is not an active member of this tenant.',
     explanation:
-      'The user is signed in but has no membership in this tenant, or the membership is pending or disabled. A member with users:manage can change that.',
+      'The user is signed in but has no membership in this tenant, or the membership is pending or disabled. If GET /v1/me lists the tenant in pending_memberships, accept it with POST /v1/me/memberships/{tenant_id}/accept. Otherwise a member with users:manage can change that.',
   },
   insufficient_scope: {
     status: 403,
