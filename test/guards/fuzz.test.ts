@@ -65,15 +65,21 @@ function exampleOf({ operation_id }: FuzzedOperation): Promise<Example> {
   const make = examples[operation_id]
   if (make === undefined) throw new Error(operation_id)
   // One after another, because the examples share a store, and a store runs one transaction at a time.
-  const example = making.then(deleteRoles).then(make)
+  const example = making.then(makeRoom).then(make)
   making = example.catch(() => undefined)
   made.set(operation_id, { example, uses: 1 })
   return example
 }
 
-/** A tenant can have 100 roles, and the examples make more. */
-async function deleteRoles(): Promise<void> {
+/** A tenant can have so many roles, keys and open invitations, and the examples make more. The newest are in use. */
+async function makeRoom(): Promise<void> {
   await gateway.sql('delete from roles where system_role is null')
+  await gateway.sql(`update tenant_keys set revoked_at = now() where (tenant_id, id) in (
+    select tenant_id, id from (
+      select tenant_id, id, row_number() over (partition by tenant_id order by created_at desc) as newest,
+        row_number() over (partition by tenant_id order by created_at) as oldest
+      from tenant_keys where revoked_at is null
+    ) as living where newest > 100 and oldest > 10)`)
 }
 
 async function send({ operation, path, query, headers, body }: HostileRequest): Promise<Answer> {
