@@ -126,12 +126,13 @@ interface Handle {
   close(): void
 }
 
-/** A worker that is closing returns a connection. Another one gets it as soon as it is free. */
-const RETURNED_MS_MAX = 1_000
 /** The last worker that was given a connection, until that worker or another one has taken it. */
 const holders = new Map<Handle, Worker>()
-/** The connections that a worker has returned and no other one has been given yet. */
-const returned = new Map<Handle, NodeJS.Timeout>()
+/**
+ * The connections that a closing worker has returned and no other one has been given yet, with the workers that can still get
+ * them. When these have ended, node:cluster has a new queue for the workers that took their place.
+ */
+const returned = new Map<Handle, Set<Worker>>()
 
 /**
  * Closes a connection that no worker takes. node:cluster forgets the one that a worker was given and has not taken when it ends,
@@ -152,7 +153,6 @@ function closeUntaken(worker: Worker): void {
   child.send = (...parameters: unknown[]) => {
     const [message, handle] = parameters as [ClusterMessage | undefined, Handle | undefined]
     if (message?.act === 'newconn' && message.seq !== undefined && handle !== undefined) {
-      clearTimeout(returned.get(handle))
       returned.delete(handle)
       holders.set(handle, worker)
       given.set(message.seq, handle)
@@ -164,10 +164,21 @@ function closeUntaken(worker: Worker): void {
     given.delete(ack)
     // node:cluster hears of a return before this function, and may have given the connection to another worker already.
     if (handle === undefined || holders.get(handle) !== worker) return
-    if (accepted === true) holders.delete(handle)
-    else returned.set(handle, setTimeout(close, RETURNED_MS_MAX, handle).unref())
+    if (accepted === true) {
+      holders.delete(handle)
+      return
+    }
+    const able = new Set(
+      Object.values(cluster.workers ?? {}).filter((each): each is Worker => each?.isDead() === false),
+    )
+    if (able.size === 0) close(handle)
+    else returned.set(handle, able)
   })
   child.once('exit', () => {
     for (const handle of given.values()) close(handle)
+    for (const [handle, able] of returned) {
+      able.delete(worker)
+      if (able.size === 0) close(handle)
+    }
   })
 }
