@@ -5,8 +5,8 @@ import { problems, type Routes, TenantParams } from '../../kernel/rest/schemas.j
 import { EXPORT_TYPES, type ExportedLine, exportStream } from './export.js'
 import { AuditEvent, AuditQuery, ExportQuery, ExportResponse, filtersOf } from './schema.js'
 
-/** The batch size of an export. */
-const EXPORT_BATCH = 500
+/** The batch size of an export. Other requests run between two batches: with 500 events a batch, their median was 6 ms in place of 2 ms. */
+const EXPORT_BATCH = 100
 
 /** The audit of a tenant, for its members. */
 const tenantAudit: Routes = async (app) => {

@@ -10,8 +10,8 @@ import { until } from '../../helpers/until.js'
 import { buildWorld } from '../../helpers/world.js'
 
 /** The number of events that an export reads in one query. */
-const BATCH = 500
-const MANY = 12 * BATCH + 1
+const BATCH = 100
+const MANY = 60 * BATCH + 1
 const test_database = await openTestDatabase()
 const signing_keys = generateSigningKeys()
 /** Counts the reads of events, and fails the read with the number `fail_at`. */
