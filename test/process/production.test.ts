@@ -32,6 +32,7 @@ if (SERVER !== undefined) {
     )
     await whenReady(gateway, port)
     t.match(gateway.stdout(), /applied 0000_roles_and_isolation\n/)
+    t.match(gateway.stdout(), 'SMTP_URL is not set: mails are written to files, and their recipients get none')
     t.match(gateway.stdout(), 'you@example.com is a user now, and an operator with every privilege')
     const login = await fetch(`http://127.0.0.1:${port}/v1/auth/login`, {
       method: 'POST',

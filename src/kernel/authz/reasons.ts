@@ -48,9 +48,9 @@ export function reasonOfMembership(membership: MembershipFact | null): string {
   }
 }
 
-/** From where a key may be used. Undefined if it may be used from everywhere. */
-export function networksOf({ allowed_cidrs }: KeyFact): string | undefined {
-  return allowed_cidrs === null ? undefined : `The key works only from these networks: ${allowed_cidrs.join(', ')}.`
+/** From where a key with a list of networks may be used. */
+export function networksOf({ allowed_cidrs }: KeyFact): string {
+  return `The key works only from these networks: ${(allowed_cidrs ?? []).join(', ')}.`
 }
 
 /** Which pages in a browser may call. */

@@ -88,8 +88,11 @@ export const addressIsAllowed: Rule<'address_not_allowed'> = {
     if (key === null || key.allowed_cidrs === null || address === UNKNOWN) return undefined
     return isInNetworks(address, key.allowed_cidrs) ? undefined : new Problem('address_not_allowed')
   },
-  reasonOf: ({ key }) => networksOf(required(key)) ?? '',
-  conditionOf: ({ key }, { address }) => (key === null || address !== UNKNOWN ? undefined : networksOf(key)),
+  reasonOf: ({ key }) => networksOf(required(key)),
+  conditionOf({ key }, { address }) {
+    if (key === null || key.allowed_cidrs === null || address !== UNKNOWN) return undefined
+    return networksOf(key)
+  },
 }
 
 /** The tenant lists the origin of the page. Clients that are not browsers send no origin. */

@@ -1,5 +1,6 @@
 import { sql as query } from 'drizzle-orm'
 import type { Test } from 'tap'
+import { answers } from '../../../src/kernel/database/answers.js'
 import type { Statement } from '../../../src/kernel/database/database.js'
 import { openPooled } from '../../../src/kernel/database/pooled.js'
 import { tenant } from '../../../src/kernel/request/access.js'
@@ -42,6 +43,7 @@ t.test('503 at once on every route that needs facts, while the database is down'
   t.equal((await ask(gateway, '/livez')).status, 200, 'the process is running')
   const ready = await ask(gateway, '/readyz')
   t.match(ready, { status: 503, body: { checks: { database: 'failing', migrations: 'unknown' } } })
+  t.equal(await answers(dead, 1_000), false, 'the gauge of the metrics')
   t.match(ready.body.detail, 'The gateway is not ready: the database does not answer.')
   t.equal((await ask(gateway, '/v1/customers')).status, 401, 'a refusal that needs no query')
   await dead.close()

@@ -129,6 +129,10 @@ t.test('201 a tenant with any allowed name sends one mail for an invitation', as
   t.ok(mail?.text.includes(`You are invited to join ${name}.`))
   const line = gateway.lines.find((each) => each.includes('mail written to a file'))
   const { file } = JSON.parse(line ?? '{}')
+  t.notOk(
+    gateway.lines.some((each) => each.includes('accepted by the mail server')),
+    'there is no mail server',
+  )
   t.ok(file.startsWith(join(DATA_DIR, 'mail')), 'the path in the log')
   t.equal(statSync(file).mode & 0o777, 0o600, 'only the owner of the process can read the mail')
   t.equal(statSync(join(DATA_DIR, 'mail')).mode & 0o777, 0o700)
