@@ -9,7 +9,7 @@ import { GatewayRequest } from '../kernel/sockets/handshake.js'
 import { isInstant } from '../kernel/time/instants.js'
 import { sharingCompilers } from './http/compilers.js'
 import { REQUEST_MS_MAX } from './http/deadlines.js'
-import { createOrderedServer } from './http/one-at-a-time.js'
+import { createOrderedServer, inItsTurn } from './http/one-at-a-time.js'
 import type { Parts } from './parts.js'
 
 const BODY_BYTES_MAX = 262_144
@@ -37,7 +37,7 @@ export function createServer(parts: Parts, scopesNow: ScopesNow): FastifyInstanc
     routerOptions: { maxParamLength: ROUTER_PARAMETER_CHARACTERS_MAX },
     // Node would refuse a request without Host with an empty response. The first row of the table refuses it with a problem.
     http: { requireHostHeader: false, IncomingMessage: GatewayRequest },
-    clientErrorHandler: clientErrorHandler(config.public_url),
+    clientErrorHandler: inItsTurn(clientErrorHandler(config.public_url)),
     serverFactory: createOrderedServer as FastifyServerFactory,
     schemaController: parts.compilers ?? sharingCompilers(),
     // A schema accepts input unchanged or refuses it: it removes no field, converts no type and fills in no default.

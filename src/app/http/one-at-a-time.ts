@@ -6,8 +6,8 @@ import { keepTurnsOf, type Turn, type Turns, turnsOf } from '../../kernel/socket
 
 /** Pipelined requests of one connection that wait for their turn. */
 const WAITING_MAX = 16
-/** Requests beyond these that a connection may send before the gateway destroys it. */
-const DROPPED_MAX = 64
+/** What a listener returns so that the parser skips the body of a request and stops after it. Node uses it for upgrades. */
+const STOP_AFTER_THIS = 2
 /** How often a server that closes looks for connections that have become idle. */
 const IDLE_EVERY_MS = 50
 
@@ -22,26 +22,63 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void
  * response, and nothing runs for a response that is not the first in line.
  */
 export function oneAtATime(handle: Handler): Handler {
-  const begin = (turns: Turns, { request, response }: Turn) => {
-    turns.is_taken = true
-    response.once('close', () => {
-      turns.is_taken = false
-      const next = turns.waiting.shift()
-      if (next !== undefined && !request.socket.destroyed) begin(turns, next)
+  const begin = (turns: Turns, turn: Turn) => {
+    turns.running = turn
+    turn.response.once('close', () => {
+      turns.running = undefined
+      beginNext(turns)
     })
-    handle(request, response)
+    handle(turn.request, turn.response)
+  }
+  const beginNext = (turns: Turns) => {
+    const [next] = turns.waiting
+    if (next?.request.complete !== true && turns.broken !== undefined) return turns.broken()
+    turns.waiting.shift()
+    if (next !== undefined && !next.request.socket.destroyed) begin(turns, next)
   }
   return (request, response) => {
     const connection = request.socket
     const turns = keepTurnsOf(connection)
-    if (turns.refused !== undefined) {
-      turns.dropped += 1
-      if (turns.dropped > DROPPED_MAX) connection.destroy()
-      return
+    if (turns.running === undefined) return begin(turns, { request, response })
+    if (turns.waiting.length >= WAITING_MAX) {
+      turns.refused = request
+      dropWhatFollows(connection)
     }
-    if (!turns.is_taken) return begin(turns, { request, response })
-    if (turns.waiting.length >= WAITING_MAX) turns.refused = request
     turns.waiting.push({ request, response })
+  }
+}
+
+/** The parser that Node keeps at a connection. The types of Node do not have it. */
+interface Parsed {
+  readonly parser?: { onIncoming?: (request: { upgrade: boolean }) => number } | null
+}
+
+/**
+ * Makes the parser drop what the connection sends after this request. Node parses a packet to its end, also when the
+ * connection is paused or destroyed. A packet can hold hundreds of requests, and each of them costs as much as an empty
+ * handler, so a few packets would keep all other connections waiting.
+ */
+function dropWhatFollows(connection: Socket & Parsed): void {
+  if (connection.parser?.onIncoming === undefined) return void connection.destroy()
+  connection.parser.onIncoming = (request) => {
+    request.upgrade = false
+    return STOP_AFTER_THIS
+  }
+}
+
+type AnswerBroken = (error: Error, connection: Socket) => void
+
+/**
+ * Answers what the parser cannot read when its turn comes. The requests before it get their responses first. Otherwise the
+ * client would take the problem for the response to the request that runs, or for a part of it.
+ */
+export function inItsTurn(answer: AnswerBroken): AnswerBroken {
+  return (error, connection) => {
+    const turns = turnsOf(connection)
+    if (turns?.refused !== undefined && connection.writable) return
+    // The error is within the request that runs, or the connection is gone.
+    if (turns?.running?.request.complete !== true || !connection.writable) return answer(error, connection)
+    turns.broken = () => answer(error, connection)
   }
 }
 

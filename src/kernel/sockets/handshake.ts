@@ -26,7 +26,7 @@ export class GatewayRequest extends IncomingMessage {
   declare wants_upgrade: boolean
 
   get upgrade(): boolean {
-    return this.wants_upgrade && isHandshake(this) && turnsOf(this.socket)?.is_taken !== true
+    return this.wants_upgrade && isHandshake(this) && turnsOf(this.socket)?.running === undefined
   }
 
   set upgrade(wanted: boolean | null) {

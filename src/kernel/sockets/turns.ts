@@ -9,12 +9,13 @@ export interface Turn {
 
 /** The requests of one connection. */
 export interface Turns {
-  /** Whether a request runs, so that its response has the socket. */
-  is_taken: boolean
+  /** The request that runs. Its response has the socket. */
+  running?: Turn
   readonly waiting: Turn[]
-  /** The first request beyond the limit. It is refused, and all later requests are dropped. */
+  /** The first request beyond the limit. It is refused, and what follows it is dropped. */
   refused?: IncomingMessage
-  dropped: number
+  /** Answers what the parser could not read, after the requests before it. */
+  broken?: () => void
 }
 
 const TURNS = Symbol('turns')
@@ -29,6 +30,6 @@ export function turnsOf(connection: ConnectionWithTurns): Turns | undefined {
 
 /** Returns the turns of a connection, and begins to keep them with its first request. */
 export function keepTurnsOf(connection: ConnectionWithTurns): Turns {
-  connection[TURNS] ??= { is_taken: false, waiting: [], dropped: 0 }
+  connection[TURNS] ??= { waiting: [] }
   return connection[TURNS]
 }

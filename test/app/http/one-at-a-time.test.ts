@@ -104,13 +104,43 @@ t.test('503 the request beyond 16 that wait is refused, and its connection close
   t.match(JSON.parse(body), { code: 'service_unavailable', detail: /more than 16 requests/ })
 })
 
-t.test('the gateway destroys a connection that goes on sending', async (t) => {
-  const before = behind
+// Attack: the client sends hundreds of requests in each packet. Node creates a request and a response for each of them before
+// anything else runs, so that 50 such packets keep every other client waiting.
+t.test('the gateway creates nothing for the requests of a packet after the refused one', async (t) => {
+  const created: unknown[] = []
+  const count = (request: unknown) => created.push(request)
+  gateway.app.server.on('request', count)
   const { state, statuses } = send(line('/v1/slow') + line('/v1/behind').repeat(400))
-  await until('the connection closes', () => state.is_closed)
+  await until('the first handler runs', () => slow === 4)
   answer()
-  t.same(statuses(), [])
-  t.equal(behind, before)
+  await until('the connection closes', () => state.is_closed)
+  gateway.app.server.off('request', count)
+  t.equal(created.length, 18)
+  t.same(statuses(), [...Array.from({ length: 17 }, () => '200'), '503'])
+})
+
+// Attack: behind a proxy that shares the connection, another client gets the 400 as the response to its own request.
+t.test('400 a broken request behind another one is answered after it', async (t) => {
+  const { state, statuses } = send(`${line('/v1/slow')}${line('/v1/behind')}BROKEN\r\n\r\n`)
+  await until('the first handler runs', () => slow === 5)
+  const other = send('BROKEN\r\n\r\n')
+  await until('the other connection has its response', () => other.state.is_closed)
+  t.same(statuses(), [], 'the slow request has no response yet')
+  answer()
+  await until('the connection closes', () => state.is_closed)
+  t.same(statuses(), ['200', '200', '400'])
+})
+
+t.test('400 a request with a broken body is answered at once, also behind another one', async (t) => {
+  const broken = 'POST /v1/behind HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nno size\r\n'
+  const first = send(broken)
+  await until('the connection closes', () => first.state.is_closed)
+  t.same(first.statuses(), ['400'])
+  const second = send(line('/v1/slow') + broken)
+  await until('the first handler runs', () => slow === 6)
+  answer()
+  await until('the connection closes', () => second.state.is_closed)
+  t.same(second.statuses(), ['200', '400'])
 })
 
 t.test('200 a keep-alive connection takes any number of requests one after another', async (t) => {
