@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import { Problem } from '../../kernel/problems/problems.js'
 import { keepTurnsOf, type Turn, type Turns, turnsOf } from '../../kernel/sockets/turns.js'
+import { claimedCaller, LoopTurns } from './loop-turns.js'
 
 /** Pipelined requests of one connection that wait for their turn. */
 const WAITING_MAX = 16
@@ -22,13 +23,17 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void
  * response, and nothing runs for a response that is not the first in line.
  */
 export function oneAtATime(handle: Handler): Handler {
+  const loop = new LoopTurns()
   const begin = (turns: Turns, turn: Turn) => {
+    const { request, response } = turn
     turns.running = turn
-    turn.response.once('close', () => {
+    response.once('close', () => {
       turns.running = undefined
       beginNext(turns)
     })
-    handle(turn.request, turn.response)
+    loop.run(claimedCaller(request), () => {
+      if (!request.socket.destroyed) handle(request, response)
+    })
   }
   const beginNext = (turns: Turns) => {
     const [next] = turns.waiting

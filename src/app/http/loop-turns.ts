@@ -1,0 +1,70 @@
+import type { IncomingMessage } from 'node:http'
+
+/** Requests of one caller that begin in one turn of the event loop. */
+const CALLER_MAX = 4
+/** Requests of all callers that begin in one turn of the event loop. */
+const TURN_MAX = 8
+
+type Begin = () => void
+
+/**
+ * Divides the event loop among callers. Requests that arrive together, such as 60 of one tenant, would run one after another
+ * before anything else, and a request of another tenant would wait for all of them. Here a few begin in each turn of the
+ * loop, callers that wait take turns, and what has arrived meanwhile is read between two turns.
+ *
+ * A caller is what the request claims to be, because the credentials are checked later. Nobody gains from a false claim: a
+ * client that claims to be many callers gets what it would get without this class, and the budgets hold afterwards.
+ */
+export class LoopTurns {
+  /** In the order of their turns. */
+  readonly #waiting = new Map<string, Begin[]>()
+  /** The callers of the requests that have begun in this turn. An array, because a Map would grow with each request. */
+  readonly #begun: string[] = []
+  #next_turn: NodeJS.Immediate | undefined
+
+  /** Begins a request now or in one of the next turns. What waits is bounded by the number of connections. */
+  run(caller: string, begin: Begin): void {
+    this.#next_turn ??= setImmediate(this.#turn)
+    const queue = this.#waiting.get(caller)
+    if (queue !== undefined) queue.push(begin)
+    else if (this.#isFull() || !this.#hasRoom(caller)) this.#waiting.set(caller, [begin])
+    else this.#begin(caller, begin)
+  }
+
+  #isFull(): boolean {
+    return this.#begun.length >= TURN_MAX
+  }
+
+  #hasRoom(caller: string): boolean {
+    let begun = 0
+    for (const other of this.#begun) if (other === caller) begun += 1
+    return begun < CALLER_MAX
+  }
+
+  #begin(caller: string, begin: Begin): void {
+    this.#begun.push(caller)
+    begin()
+  }
+
+  /** Begins one request of each caller, again and again, until the turn is full. A caller that still waits goes to the end. */
+  readonly #turn = (): void => {
+    this.#begun.length = 0
+    this.#next_turn = this.#waiting.size > 0 ? setImmediate(this.#turn) : undefined
+    for (const [caller, queue] of this.#waiting) {
+      if (this.#isFull()) return
+      if (!this.#hasRoom(caller)) continue
+      // Set again, it comes behind the others, and this loop reaches it once more.
+      this.#waiting.delete(caller)
+      const begin = queue.shift()
+      if (queue.length > 0) this.#waiting.set(caller, queue)
+      if (begin !== undefined) this.#begin(caller, begin)
+    }
+  }
+}
+
+/** Returns what a request claims to be: its tenant, otherwise its access token, otherwise its address. */
+export function claimedCaller({ headers, socket }: IncomingMessage): string {
+  const tenant = headers['x-tenant-id']
+  if (typeof tenant === 'string') return tenant
+  return headers.authorization ?? socket.remoteAddress ?? ''
+}
