@@ -18,7 +18,7 @@ const TYPES: Readonly<Record<string, string>> = {
   '.png': 'image/png',
 }
 
-type Handler = (request: FastifyRequest, reply: FastifyReply) => FastifyReply
+type Handler = (request: FastifyRequest, reply: FastifyReply) => FastifyReply | Promise<FastifyReply>
 
 interface Asset {
   readonly type: string
@@ -35,7 +35,8 @@ export async function serveDocsPage(app: FastifyInstance, contract: OpenApi, pub
   const assets = readAssets()
   const handlers: Readonly<Record<string, Handler>> = {
     [`${PREFIX}/json`]: (_request, reply) => reply.type('application/json; charset=utf-8').send(contract.json()),
-    [`${PREFIX}/yaml`]: (_request, reply) => reply.type('application/yaml; charset=utf-8').send(contract.yaml()),
+    [`${PREFIX}/yaml`]: async (_request, reply) =>
+      reply.type('application/yaml; charset=utf-8').send(await contract.yaml()),
     [`${PREFIX}/static/*`]: (request, reply) => sendAsset(assets, request, reply),
   }
   app.addHook('onRoute', (route: RouteOptions) => {

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { stringify } from 'yaml'
 import type { DeclaredOperation } from '../../features/upstreams/manifest/manifest.js'
@@ -16,8 +17,11 @@ export interface OpenApi {
   document(): OpenApiDocument
   /** The document as JSON. Like the YAML it is built once for each manifest, so that a request for it costs little. */
   json(): Buffer
-  /** The document as YAML. Without PUBLIC_URL it is equal to openapi.yaml for the same routes. */
-  yaml(): Buffer
+  /**
+   * The document as YAML. Without PUBLIC_URL it is equal to openapi.yaml for the same routes. To write it takes hundreds of
+   * milliseconds. Other requests run in between.
+   */
+  yaml(): Promise<Buffer>
 }
 
 /** What a manifest adds to the contract. */
@@ -29,10 +33,11 @@ interface Declared {
 interface Built {
   readonly declared: Declared
   readonly document: OpenApiDocument
-  readonly json: Buffer
-  readonly yaml: Buffer
+  readonly json: () => Buffer
+  readonly yaml: () => Promise<Buffer>
 }
 
+const YAML = { strict: false }
 const NONE: Declared = { operations: [], scopes: BUILT_IN_SCOPES }
 
 /** Describes the routes of a gateway. The document is built once for each manifest. */
@@ -48,7 +53,7 @@ export function describeRoutes(
     if (built?.declared !== declared) built = build(app, rules, declared, public_url)
     return built
   }
-  return { document: () => current().document, json: () => current().json, yaml: () => current().yaml }
+  return { document: () => current().document, json: () => current().json(), yaml: () => current().yaml() }
 }
 
 /**
@@ -76,8 +81,35 @@ function build(app: FastifyInstance, rules: AccessRules, declared: Declared, pub
           tags: [...(own.tags ?? []), ...declaredTags(operations)],
           paths: { ...own.paths, ...declaredPaths(operations, rules) },
         }
-  const json = Buffer.from(JSON.stringify(document))
-  return { declared, document, json, yaml: Buffer.from(stringify(document, { strict: false })) }
+  const json = once(() => Buffer.from(JSON.stringify(document)))
+  const yaml = once(async () => Buffer.from(await writeYaml(document)))
+  return { declared, document, json, yaml }
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined
+  return () => {
+    made ??= { value: make() }
+    return made.value
+  }
+}
+
+/** Writes each member of each part by itself, so that no piece takes long, and the text is that of the whole document. */
+export async function writeYaml(document: OpenApiDocument): Promise<string> {
+  const texts: string[] = []
+  for (const [name, part] of Object.entries(document)) {
+    if (typeof part !== 'object' || part === null || Array.isArray(part) || Object.keys(part).length === 0) {
+      texts.push(stringify({ [name]: part }, YAML))
+      continue
+    }
+    texts.push(`${name}:\n`)
+    for (const [member, value] of Object.entries(part)) {
+      const text = stringify({ [name]: { [member]: value } }, YAML)
+      texts.push(text.slice(text.indexOf('\n') + 1))
+      await turn()
+    }
+  }
+  return texts.join('')
 }
 
 /** Adds the enumeration of scopes to every schema of a scope. */

@@ -71,7 +71,7 @@ const service: Routes<ServiceOptions> = async (app, { public_jwks, contract }) =
       reply
         .header('cache-control', PUBLIC_CACHE)
         .type('application/yaml; charset=utf-8')
-        .send(contract.yaml() as never),
+        .send((await contract.yaml()) as never),
   )
 
   app.get(
