@@ -6,9 +6,12 @@ import { isStorable, UNSTORABLE } from './json-body.js'
 
 /** Checks that the path of a URL can be decoded: valid percent-encoding (RFC 3986 section 2.1) of valid UTF-8. */
 export function isDecodable(url: string): boolean {
-  if (!url.includes('%')) return true
+  return !url.includes('%') || decodes(url.split(/[?#]/, 1)[0] as string, decodeURI)
+}
+
+function decodes(text: string, decode: (text: string) => string): boolean {
   try {
-    decodeURI(url.split(/[?#]/, 1)[0] as string)
+    decode(text)
     return true
   } catch {
     return false
@@ -28,13 +31,28 @@ export function routable({ url = '/' }: Pick<IncomingMessage, 'url'>): string {
  * parameter. No object has an id with such text, so a path with it gets the answer of an unknown id. `*` is the path of an
  * upstream, which the gateway forwards and does not store.
  *
+ * It also refuses a query that cannot be decoded: the parser would take the percent signs for text, so that a search for
+ * them finds nothing. The query of an upstream is forwarded as it is.
+ *
  * @throws Problem `not_found`, `validation_failed`
  */
 export function checkParameters(request: FastifyRequest): void {
-  const { '*': _forwarded, ...parameters } = request.params as Record<string, string>
+  const { '*': forwarded, ...parameters } = request.params as Record<string, string>
   if (!Object.values(parameters).every(isStorable)) throw new Problem('not_found')
   const errors = Object.entries(request.query as Record<string, unknown>)
     .filter(([, value]) => typeof value === 'string' && !isStorable(value))
     .map(([name]) => ({ pointer: `/${name}`, message: UNSTORABLE }))
-  assertValid(errors)
+  assertValid(forwarded === undefined ? [...errors, ...undecodable(request.url)] : errors)
+}
+
+const UNDECODABLE = 'must be percent-encoded UTF-8'
+
+function undecodable(url: string): { readonly pointer: string; readonly message: string }[] {
+  const query = url.slice(url.indexOf('?') + 1)
+  if (query === url || !query.includes('%')) return []
+  const names = query
+    .split('&')
+    .filter((pair) => !decodes(pair, decodeURIComponent))
+    .map((pair) => pair.split('=', 1)[0] as string)
+  return names.map((name) => ({ pointer: decodes(name, decodeURIComponent) ? `/${name}` : '', message: UNDECODABLE }))
 }

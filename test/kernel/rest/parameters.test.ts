@@ -59,3 +59,20 @@ t.test('200 400 the first and the last times of the calendar in any query', asyn
   }
   t.ok(asked >= 24, `${asked} requests`)
 })
+
+// Attack: the client sends bytes that are no UTF-8. The parser takes the percent signs for text, so a search finds nothing.
+t.test('400 a query that is not percent-encoded UTF-8 names the parameter', async (t) => {
+  const headers = await world.as('owner')
+  for (const [query, pointer] of [
+    ['search=%ED%A0%80', '/search'],
+    ['search=100%', '/search'],
+    ['limit=1&search=a%zz', '/search'],
+    ['%C3%28=1', ''],
+  ] as const) {
+    const answer = await ask(gateway, `/v1/customers?${query}`, { headers })
+    expectProblem(t, answer, 400, 'validation_failed', query)
+    t.match(answer.body.errors, [{ pointer, message: 'must be percent-encoded UTF-8' }], query)
+  }
+  const good = await ask(gateway, '/v1/customers?search=100%25%20%C3%A4&tag=a%2Bb', { headers })
+  t.equal(good.status, 200)
+})
