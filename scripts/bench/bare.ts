@@ -28,7 +28,7 @@ interface Row {
 }
 
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: POOL_MAX, types: TYPES })
-const app = fastify().withTypeProvider<TypeBoxTypeProvider>()
+const app = fastify({ ajv: { customOptions: { keywords: ['x-message'] } } }).withTypeProvider<TypeBoxTypeProvider>()
 const tenantOf = (headers: Record<string, unknown>) => headers['x-tenant-id']
 
 app.get('/', async () => 'here')
@@ -52,6 +52,19 @@ app.post('/v1/customers', { schema: { body: NewCustomer, response: { 201: Custom
   const { rows } = await pool.query<Row>({ ...CREATE, values })
   return reply.code(201).send(rows[0] as never)
 })
+
+const Access = { type: 'object', additionalProperties: true } as const
+
+/** A response as large as that of the gateway, which `cost` sends in advance. */
+let access: Record<string, unknown> = {}
+app.put('/access', async (request) => {
+  access = request.body as Record<string, unknown>
+  return {}
+})
+app.get('/v1/access', { schema: { response: { 200: Access } } }, async () => access)
+
+/** A refusal as large as that of the gateway. */
+app.get('/refused', async (_request, reply) => reply.code(403).type('application/problem+json').send(access))
 
 process.once('SIGTERM', async () => {
   await app.close()

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import type { Flags, Suite } from './suite.js'
 import { SUITES } from './suites.js'
 
-export const USAGE = `usage: npm run bench -- [all | ${SUITES.map(({ name }) => name).join(' | ')}]... [--seconds N] [--rounds N] [--connections N] [--only TEXT]`
+export const USAGE = `usage: npm run bench -- [all | ${SUITES.map(({ name }) => name).join(' | ')}]... [--seconds N] [--rounds N] [--connections N] [--only TEXT] [--against COMMIT] [--profile]`
 
 export interface Wish {
   readonly suites: readonly Suite[]
@@ -15,11 +15,19 @@ export function readArguments(): Wish {
   const text = { type: 'string' } as const
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { seconds: text, rounds: text, connections: text, only: text },
+    options: {
+      seconds: text,
+      rounds: text,
+      connections: text,
+      only: text,
+      against: text,
+      profile: { type: 'boolean' },
+    },
   })
-  const { only, ...numbers } = values
+  const { only, against, profile, ...numbers } = values
   const flags = Object.entries(numbers).map(([name, value]) => [name, wholeNumber(name, value)])
-  return { suites: suitesOf(positionals), flags: { ...Object.fromEntries(flags), ...(only !== undefined && { only }) } }
+  const others = Object.entries({ only, against, profile }).filter(([, value]) => value !== undefined)
+  return { suites: suitesOf(positionals), flags: Object.fromEntries([...flags, ...others]) }
 }
 
 function wholeNumber(name: string, value: string | undefined): number {

@@ -1,8 +1,5 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { generateSigningKeys } from '../../src/kernel/config/secrets.js'
+import { buildCommit } from './builds.js'
 import { costInWords, cpuSideBySide } from './cpu.js'
 import { load } from './load.js'
 import { writeManifest } from './manifest.js'
@@ -28,7 +25,7 @@ export const leases: Suite = {
       const scratch = opened.add(await openScratch())
       const origin = opened.add(await startBehind('proxies/origin.ts', {}))
       const manifest = opened.add(writeManifest(origin.url))
-      const before_folder = opened.add(buildBefore())
+      const before_folder = opened.add(buildCommit(BEFORE))
       const env = { PUBLIC_URL, JWT_SIGNING_KEYS: generateSigningKeys(), UPSTREAMS_FILE: manifest.file }
       const now = opened.add(await startGateway(scratch.gateway_url, env))
       const before = opened.add(await startGateway(scratch.gateway_url, env, [before_folder.program]))
@@ -57,20 +54,4 @@ export const leases: Suite = {
       await opened.close()
     }
   },
-}
-
-/** Builds the commit into a folder of its own, with the packages of this one, which include those of that commit. */
-function buildBefore() {
-  const folder = mkdtempSync(join(tmpdir(), 'gatehouse-bench-'))
-  const close = async () => rmSync(folder, { recursive: true, force: true })
-  try {
-    const archive = execFileSync('git', ['archive', BEFORE], { maxBuffer: 256 * 1024 * 1024 })
-    execFileSync('tar', ['-x', '-C', folder], { input: archive })
-    symlinkSync(join(process.cwd(), 'node_modules'), join(folder, 'node_modules'))
-    execFileSync('npm', ['run', '--silent', 'build'], { cwd: folder })
-    return { program: join(folder, 'dist', 'main.js'), close }
-  } catch (error) {
-    rmSync(folder, { recursive: true, force: true })
-    throw error
-  }
 }

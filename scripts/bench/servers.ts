@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { openSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
@@ -83,7 +84,8 @@ export async function start(
   const { PATH } = process.env
   const child = spawn(command, args, {
     env: { ...(PATH !== undefined && { PATH }), NODE_ENV: 'production', ...env },
-    stdio: ['ignore', 'inherit', 'inherit'],
+    // At the level of production there is a line for each request. To write them is a part of the work, to read them is not.
+    stdio: ['ignore', env.LOG_LEVEL === 'info' ? openSync('/dev/null', 'w') : 'inherit', 'inherit'],
     // In a process group of its own: Ctrl-C at the terminal ends this process, which then stops the server after the load.
     detached: true,
   })

@@ -5,9 +5,13 @@ export interface Flags {
   readonly connections: number
   /** Only rows whose name contains this text. */
   readonly only: string
+  /** A commit that the suite `cost` measures beside this one. */
+  readonly against?: string
+  /** Whether the suite `cost` prints where the CPU time goes. */
+  readonly profile: boolean
 }
 
-export const DEFAULTS: Flags = { seconds: 5, rounds: 5, connections: 16, only: '' }
+export const DEFAULTS: Flags = { seconds: 5, rounds: 5, connections: 16, only: '', profile: false }
 
 /** One row of the result. */
 export interface Row {

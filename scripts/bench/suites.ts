@@ -1,4 +1,5 @@
 import { audit } from './audit.js'
+import { cost } from './cost.js'
 import { customers } from './customers.js'
 import { leases } from './leases.js'
 import { neighbours } from './neighbours.js'
@@ -11,6 +12,7 @@ import { usage } from './usage.js'
 /** Every suite, in the order of `npm run bench -- all`. Without a name, the first one runs. */
 export const SUITES: readonly [Suite, ...Suite[]] = [
   customers,
+  cost,
   audit,
   usage,
   realtime,
