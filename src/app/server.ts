@@ -39,7 +39,8 @@ export function createServer(parts: Parts, scopesNow: ScopesNow): FastifyInstanc
     http: { requireHostHeader: false, IncomingMessage: GatewayRequest },
     clientErrorHandler: inItsTurn(clientErrorHandler(config.public_url)),
     serverFactory: createOrderedServer as FastifyServerFactory,
-    schemaController: parts.compilers ?? sharingCompilers(),
+    // In production the first requests are those of users, and no schema may fail one of them.
+    schemaController: parts.compilers ?? sharingCompilers({ lazily: !config.production }),
     // A schema accepts input unchanged or refuses it: it removes no field, converts no type and fills in no default.
     ajv: {
       customOptions: {
