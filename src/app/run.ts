@@ -7,7 +7,8 @@ import type { Config } from '../kernel/config/config.js'
 import type { Secrets } from '../kernel/config/secrets.js'
 import { openDatabase } from '../kernel/database/open.js'
 import { checkPreconditions } from '../kernel/database/preconditions.js'
-import { type Demo, demoCommands, seedDemo } from './demo/index.js'
+import { banner, tellSteps } from './banner.js'
+import { seedDemo } from './demo/index.js'
 import { createGateway } from './gateway.js'
 import { logDestination, surviveFullOutputs } from './log-destination.js'
 import { logOptions } from './logging.js'
@@ -20,6 +21,12 @@ import { STOP_MS_MAX } from './stop.js'
  */
 const UNREADY_MS = { production: 2_000, otherwise: 250 }
 const FINISH_MS = 6_000
+/** The pages that the banner names, if this process has them. */
+const PAGES = [
+  ['Console', '/console'],
+  ['API reference', '/docs'],
+  ['Problems', '/problems'],
+] as const
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
 /**
@@ -34,8 +41,11 @@ export async function runGateway(config: Config, secrets: Secrets | (() => Promi
   const logger = pino(logOptions(config.log_level), destination)
   // The manifest is read first, so that an error in it does not leave a new database behind.
   const upstreams = config.upstreams_file === undefined ? undefined : openUpstreams(config.upstreams_file, Date.now)
-  const database = await openDatabase(config.storage, (error) =>
-    logger.warn({ err: error }, 'database connection lost'),
+  const tell = tellSteps(process.stderr, config.production)
+  const database = await openDatabase(
+    config.storage,
+    (error) => logger.warn({ err: error }, 'database connection lost'),
+    tell,
   )
   let opened: FastifyInstance | undefined
   try {
@@ -56,7 +66,7 @@ export async function runGateway(config: Config, secrets: Secrets | (() => Promi
     }
     const demo =
       config.storage.engine === 'embedded' && !config.production
-        ? await seedDemo(stores, config.storage.data_dir, config.public_url)
+        ? await seedDemo(stores, config.storage.data_dir, config.public_url, tell)
         : undefined
     await app.listen({ host: config.host, port: config.port })
     // With upstreams, SIGHUP reloads the manifest. Without, it stops the process like other signals.
@@ -73,7 +83,10 @@ export async function runGateway(config: Config, secrets: Secrets | (() => Promi
     // A terminal sends Ctrl-C to npm and to this process, and npm forwards its own. The second one must not shorten the stop.
     for (const signal of SIGNALS) process.on(signal, () => void (is_draining || close()))
     if (upstreams !== undefined) process.on('SIGHUP', () => reloadUpstreams(upstreams, app.log))
-    if (demo !== undefined) process.stdout.write(demoCommands(demo, await accessOf(app, demo)))
+    if (!config.production) {
+      const pages = PAGES.filter(([, url]) => app.hasRoute({ method: 'GET', url }))
+      process.stderr.write(banner({ public_url: config.public_url, pages, demo }, process.stderr))
+    }
   } catch (error) {
     // Its jobs and its metrics would keep the process running.
     await opened?.close()
@@ -87,11 +100,4 @@ async function finish(app: FastifyInstance): Promise<void> {
   const cut = setTimeout(() => app.server.closeAllConnections(), FINISH_MS)
   await app.close()
   clearTimeout(cut)
-}
-
-/** Logs in for the access token in the printed demo commands. */
-async function accessOf(app: FastifyInstance, { variables }: Demo): Promise<string> {
-  const payload = { email: variables.AGENT_EMAIL, password: variables.AGENT_PASSWORD }
-  const answer = await app.inject({ method: 'POST', url: '/v1/auth/login', payload })
-  return String(answer.json<{ access?: string }>().access)
 }

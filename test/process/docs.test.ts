@@ -24,7 +24,7 @@ t.test('the two commands of the README start the demo, and the commands of each 
   const [PORT, METRICS_PORT] = [await freePort(), await freePort()]
   const gateway = run(t, 'npm start', { ...WIDE, PORT, METRICS_PORT })
   await whenReady(gateway, PORT)
-  await until(() => gateway.stdout().includes('# log in'))
+  await until(() => gateway.stderr().includes('curl '))
 
   const pages = PAGES.filter(({ blocks }) => blocks.some((block) => environmentOf(block) === DEMO))
   t.ok(pages.length >= 4, `${pages.length} pages`)

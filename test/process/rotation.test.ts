@@ -26,7 +26,7 @@ t.test('after a rotation the new signing key signs, and the old one verifies unt
         return keys.map((key) => key.kid)
       },
       async login() {
-        await until(() => gateway.stdout().includes('# log in'))
+        await until(() => gateway.stderr().includes('curl '))
         const { AGENT_EMAIL: email, AGENT_PASSWORD: password } = readDemo(DATA_DIR)
         const answer = await fetch(`${gateway.url}/v1/auth/login`, {
           method: 'POST',

@@ -28,15 +28,22 @@ export interface Demo {
  * Seeds an empty embedded database with two tenants. Passwords and keys are random. They are in `demo.env` next to the
  * database, with mode 0600, for the scripts in `scripts/curl`.
  *
+ * @param tell is called when there is something to seed
  * @returns the demo of this folder; undefined when the database holds other data
  * @throws ConfigurationError when an earlier process exited before the demo was complete
  */
-export async function seedDemo(stores: Stores, data_dir: string, public_url: string): Promise<Demo | undefined> {
+export async function seedDemo(
+  stores: Stores,
+  data_dir: string,
+  public_url: string,
+  tell: (step: string) => void = () => undefined,
+): Promise<Demo | undefined> {
   const file = join(data_dir, FILE)
   const unfinished = `${file}.unfinished`
   const platform = stores.platform(() => DEMO)
   const { rows } = await platform.read((store) => store.platform_users.list({ limit: 1, after_id: undefined }))
   if (rows.length === 0) {
+    tell('seeding the demo')
     writeFileSync(unfinished, '', { mode: 0o600 })
     writeFileSync(unfinished, writeVariables(await seed(stores, platform, public_url)))
     renameSync(unfinished, file)
@@ -148,27 +155,4 @@ function writeVariables(variables: Variables): string {
 function readVariables(text: string): Variables {
   const lines = text.split('\n').filter((line) => line.includes('='))
   return Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]))
-}
-
-/** Returns the first commands to try. They work as printed, so one of them contains an access token of the agent. */
-export function demoCommands({ variables: demo, file }: Demo, access: string): string {
-  const url = demo.GATEWAY_URL
-  const tenant = `-H 'X-TENANT-ID: ${demo.TENANT_ID}'`
-  return `
-Gatehouse is at ${url}  (contract: ${url}/docs)
-Two tenants to try it with were made. All passwords and keys are in ${file}.
-
-# log in: access, refresh
-curl -X POST ${url}/v1/auth/login -H 'Content-Type: application/json' -d '{"email":"${demo.AGENT_EMAIL}","password":"${demo.AGENT_PASSWORD}"}'
-
-# user and key: 200, customers
-curl ${url}/v1/customers -H 'Authorization: Bearer ${access}' ${tenant} -H 'X-TENANT-API-KEY: ${demo.TENANT_API_KEY}'
-
-# the key alone: 403, and why
-curl ${url}/v1/customers ${tenant} -H 'X-TENANT-API-KEY: ${demo.TENANT_API_KEY}'
-
-# an integration key holds the scope itself: 200
-curl ${url}/v1/customers ${tenant} -H 'X-TENANT-API-KEY: ${demo.INTEGRATION_API_KEY}'
-
-`
 }
