@@ -10,7 +10,26 @@ const WEIGHT = /^q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)$/
  * is no media range.
  */
 export function acceptedRange(accept: string | undefined, media_type: string): string | undefined {
-  if (accept === undefined) return '*/*'
+  const match = matchOf(accept, media_type)
+  return match === undefined || match.weight === 0 ? undefined : match.range
+}
+
+/**
+ * Returns the media type that an Accept header prefers among those that a route can produce; undefined if it accepts none
+ * of them. Of two with the same weight it returns the one that is earlier in the list.
+ */
+export function preferredType<Type extends string>(
+  accept: string | undefined,
+  media_types: readonly Type[],
+): Type | undefined {
+  const weightOfType = (type: string) => matchOf(accept, type)?.weight ?? 0
+  const [best] = media_types.toSorted((left, right) => weightOfType(right) - weightOfType(left))
+  return best === undefined || weightOfType(best) === 0 ? undefined : best
+}
+
+/** Returns the most specific range that matches a media type, and its weight. */
+function matchOf(accept: string | undefined, media_type: string): { range: string; weight: number } | undefined {
+  if (accept === undefined) return { range: '*/*', weight: 1 }
   const [type] = media_type.split('/')
   const weights = new Map<string, number>()
   for (const part of accept.toLowerCase().split(',')) {
@@ -19,7 +38,7 @@ export function acceptedRange(accept: string | undefined, media_type: string): s
     if (weight !== undefined) weights.set(range, Math.max(weight, weights.get(range) ?? 0))
   }
   const range = [media_type, `${type}/*`, '*/*'].find((each) => weights.has(each))
-  return range === undefined || weights.get(range) === 0 ? undefined : range
+  return range === undefined ? undefined : { range, weight: weights.get(range) ?? 0 }
 }
 
 /** Returns the weight of a range; undefined for parameters that the media type does not have. */

@@ -1,4 +1,4 @@
-import { acceptedRange } from '../../../src/kernel/rest/accept.js'
+import { acceptedRange, preferredType } from '../../../src/kernel/rest/accept.js'
 import { t } from '../../helpers/t.js'
 
 t.test('the most specific range of Accept decides, and a weight of 0 refuses', async (t) => {
@@ -30,5 +30,28 @@ t.test('the most specific range of Accept decides, and a weight of 0 refuses', a
     ['text/event-stream;q=0;x=text/event-stream', undefined],
   ] as const) {
     t.equal(acceptedRange(accept, 'text/event-stream'), expected, String(accept))
+  }
+})
+
+t.test('the type with the greatest weight is preferred, and of equal ones the first of the route', async (t) => {
+  const [JSON_TYPE, HTML_TYPE] = ['application/json', 'text/html'] as const
+  for (const [accept, expected] of [
+    [undefined, JSON_TYPE],
+    ['*/*', JSON_TYPE],
+    // What Chromium and Firefox send.
+    ['text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8', HTML_TYPE],
+    ['text/html', HTML_TYPE],
+    ['application/json', JSON_TYPE],
+    ['text/html, application/json', JSON_TYPE],
+    ['text/html;q=0.5, application/json;q=0.4', HTML_TYPE],
+    ['text/html;q=0.4, application/json;q=0.5', JSON_TYPE],
+    ['text/*, */*;q=0.5', HTML_TYPE],
+    ['text/html;q=0, */*', JSON_TYPE],
+    ['application/json;q=0, */*;q=0.1', HTML_TYPE],
+    ['text/html;q=0, application/json;q=0, */*', undefined],
+    ['image/png', undefined],
+    ['', undefined],
+  ] as const) {
+    t.equal(preferredType(accept, [JSON_TYPE, HTML_TYPE]), expected, String(accept))
   }
 })
