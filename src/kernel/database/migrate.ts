@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
+import { lazy } from '../lazy.js'
 import type { Database } from './database.js'
 
 const JOURNAL = 'gatehouse_migrations'
@@ -16,14 +17,6 @@ export function migrationsFolder(): string {
     folder = dirname(folder)
   }
   return join(folder, 'migrations')
-}
-
-function lazy<T>(make: () => T): () => T {
-  let made: T | undefined
-  return () => {
-    made ??= make()
-    return made
-  }
 }
 
 /**
