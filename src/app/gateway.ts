@@ -13,6 +13,7 @@ import { installLifecycle, LIFECYCLE } from './lifecycle.js'
 import { completeSchemas, installOpenApi } from './openapi/openapi.js'
 import { describeRoutes } from './openapi/openapi-document.js'
 import service from './openapi/service-routes.js'
+import pages from './pages/routes.js'
 import type { Parts } from './parts.js'
 import { TABLE } from './pipeline/index.js'
 import { openPipeline } from './pipeline/install.js'
@@ -63,12 +64,13 @@ async function assemble(app: FastifyInstance, parts: Parts, scopesNow: ScopesNow
 
   completeSchemas(app, rules)
   const contract = describeRoutes(app, rules, () => upstreams?.current(), config.public_url)
-  await installOpenApi(app, pipeline, contract, config.public_url)
+  await installOpenApi(app, pipeline)
 
   const mounts = Object.values(FEATURES).flatMap((feature) => feature.routes(services))
   const public_jwks = secrets.signing_keys.map((key) => key.public_jwk)
   const own = mount('', service, { public_jwks, contract })
-  for (const each of inContractOrder([...mounts, own])) each.register(app)
+  const own_pages = mount('', pages, { contract, public_url: config.public_url, demoNow: parts.demoNow })
+  for (const each of inContractOrder([...mounts, own, own_pages])) each.register(app)
   if (parts.more !== undefined) app.register(parts.more)
   app.register(async (scope) => refuseOtherMethods(scope, methods_of))
   return services

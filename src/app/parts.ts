@@ -5,6 +5,7 @@ import type { Config } from '../kernel/config/config.js'
 import type { Secrets } from '../kernel/config/secrets.js'
 import type { Database } from '../kernel/database/database.js'
 import type { Clock } from '../kernel/time/clock.js'
+import type { Demo } from './demo/index.js'
 import type { SchemaController } from './http/compilers.js'
 import type { Row } from './pipeline/row.js'
 
@@ -18,6 +19,8 @@ export interface Parts {
   readonly isDraining: () => boolean
   /** The services behind the gateway. Undefined if the gateway has no manifest. */
   readonly upstreams?: Upstreams | undefined
+  /** Returns the demo, or undefined before it is seeded. A process in production has no demo, and no route for it. */
+  readonly demoNow?: () => Demo | undefined
   /** More routes under the same pipeline, registered last. For tests of the pipeline. */
   readonly more?: (app: FastifyInstance) => Promise<void>
   /** Another table. For tests that add a row to the table of the gateway. */

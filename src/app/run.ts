@@ -8,7 +8,7 @@ import type { Secrets } from '../kernel/config/secrets.js'
 import { openDatabase } from '../kernel/database/open.js'
 import { checkPreconditions } from '../kernel/database/preconditions.js'
 import { banner, tellSteps } from './banner.js'
-import { seedDemo } from './demo/index.js'
+import { type Demo, seedDemo } from './demo/index.js'
 import { createGateway } from './gateway.js'
 import { logDestination, surviveFullOutputs } from './log-destination.js'
 import { logOptions } from './logging.js'
@@ -51,6 +51,8 @@ export async function runGateway(config: Config, secrets: Secrets | (() => Promi
   try {
     await checkPreconditions(database)
     let is_draining = false
+    const has_demo = config.storage.engine === 'embedded' && !config.production
+    let demo: Demo | undefined
     const { app, stores } = await createGateway({
       config,
       secrets: typeof secrets === 'function' ? await secrets() : secrets,
@@ -59,15 +61,13 @@ export async function runGateway(config: Config, secrets: Secrets | (() => Promi
       logger: { ...logOptions(config.log_level), stream: destination },
       isDraining: () => is_draining,
       upstreams,
+      ...(has_demo && { demoNow: () => demo }),
     })
     opened = app
     if (config.workers > 1 && config.storage.engine === 'embedded') {
       app.log.warn('WORKERS has no effect without DATABASE_URL: one process uses the embedded database')
     }
-    const demo =
-      config.storage.engine === 'embedded' && !config.production
-        ? await seedDemo(stores, config.storage.data_dir, config.public_url, tell)
-        : undefined
+    if (has_demo) demo = await seedDemo(stores, config.storage.data_dir, config.public_url, tell)
     await app.listen({ host: config.host, port: config.port })
     // With upstreams, SIGHUP reloads the manifest. Without, it stops the process like other signals.
     const skip = upstreams === undefined ? [...SIGNALS] : [...SIGNALS, 'SIGHUP' as const]

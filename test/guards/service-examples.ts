@@ -16,6 +16,8 @@ export function serviceExamples(gateway: TestGateway, world: World, side: Side):
     getKeySet: open,
     getOpenApiJson: open,
     getOpenApiYaml: open,
+    getIndex: open,
+    getProblemIndex: open,
     getProblemPage: async () => ({ headers: {}, params: { code: 'not_found' } }),
 
     login: async () => ({

@@ -34,6 +34,7 @@ export interface GatewayOptions {
   readonly env?: Record<string, string>
   readonly more?: Parts['more']
   readonly table?: Parts['table']
+  readonly demoNow?: Parts['demoNow']
   readonly signing_keys?: string
   /** Shares a database that another gateway of the test opened. */
   readonly on?: TestDatabase
@@ -78,6 +79,7 @@ export async function startGateway(options: GatewayOptions = {}) {
     upstreams,
     more: options.more,
     ...(options.table !== undefined && { table: options.table }),
+    ...(options.demoNow !== undefined && { demoNow: options.demoNow }),
     compilers: COMPILERS,
     // A budget of a test is for one gateway.
     countReplicas: () => 1,

@@ -35,6 +35,8 @@ export const POLICY: Readonly<Record<string, readonly CallerName[]>> = {
   getKeySet: ANYBODY,
   getOpenApiJson: ANYBODY,
   getOpenApiYaml: ANYBODY,
+  getIndex: ANYBODY,
+  getProblemIndex: ANYBODY,
   getProblemPage: ANYBODY,
 
   login: ANYBODY,

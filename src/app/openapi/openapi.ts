@@ -1,7 +1,7 @@
 import swagger from '@fastify/swagger'
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
 import type { TSchema } from 'typebox'
-import { PROBLEMS, type ProblemCode } from '../../contract/problems/catalogue.js'
+import type { ProblemCode } from '../../contract/problems/catalogue.js'
 import { SCOPES } from '../../contract/scopes.js'
 import type { AccessRules } from '../../kernel/authz/access-rules.js'
 import { type Access, open } from '../../kernel/request/access.js'
@@ -9,8 +9,6 @@ import { codesOfAccess, securityOf } from '../../kernel/request/access-contract.
 import { isCreating } from '../../kernel/request/creating.js'
 import { PROBLEM_SCHEMA, problems } from '../../kernel/rest/schemas.js'
 import type { Pipeline } from '../pipeline/install.js'
-import { serveDocsPage } from './docs-page.js'
-import type { OpenApi } from './openapi-document.js'
 import { checkTags, TAGS } from './tags.js'
 
 const DESCRIPTION = `Gatehouse is a multi-tenant API gateway. Data plane routes take \`X-TENANT-ID\` and \`X-TENANT-API-KEY\`, and the access token of a user unless the key itself holds the scopes. Management routes take an access token and a tenant id in the path. Every refusal is a problem (RFC 9457) whose \`type\` is a page that explains it.`
@@ -56,13 +54,8 @@ export function completeSchemas(app: FastifyInstance, rules: AccessRules): void 
   })
 }
 
-/** Generates the OpenAPI document from the routes that are registered after it, and serves it with a page. */
-export async function installOpenApi(
-  app: FastifyInstance,
-  pipeline: Pipeline,
-  contract: OpenApi,
-  public_url: string,
-): Promise<void> {
+/** Generates the OpenAPI document from the routes that are registered after it. */
+export async function installOpenApi(app: FastifyInstance, pipeline: Pipeline): Promise<void> {
   checkTags(app)
   await pipeline.admit(open().access, () =>
     app.register(swagger, {
@@ -82,7 +75,6 @@ export async function installOpenApi(
       transform: ({ schema, url, route }) => ({ schema: documented(schema, route as unknown as RouteOptions), url }),
     }),
   )
-  await pipeline.admit(open().access, () => serveDocsPage(app, contract, public_url))
 }
 
 const SECURITY_SCHEMES = {
@@ -139,13 +131,4 @@ function withoutMessages(schema: unknown): unknown {
   if (typeof schema !== 'object' || schema === null) return schema
   const kept = Object.entries(schema).filter(([name]) => name !== 'x-message')
   return Object.fromEntries(kept.map(([name, value]) => [name, withoutMessages(value)]))
-}
-
-/** Renders the page of a code under /problems. */
-export function problemPage(code: ProblemCode): string {
-  const { status, title, explanation } = PROBLEMS[code]
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>${title} (${code})</title></head>
-<body><h1>${title}</h1><p>Status ${status}, code <code>${code}</code></p><p>${explanation}</p></body></html>
-`
 }

@@ -1,10 +1,7 @@
 import type { JWK } from 'jose'
 import { Type } from 'typebox'
-import { PROBLEMS, type ProblemCode } from '../../contract/problems/catalogue.js'
-import { Problem } from '../../kernel/problems/problems.js'
 import { open } from '../../kernel/request/access.js'
-import { problems, type Routes, strictObject } from '../../kernel/rest/schemas.js'
-import { problemPage } from './openapi.js'
+import type { Routes } from '../../kernel/rest/schemas.js'
 import type { OpenApi } from './openapi-document.js'
 
 export interface ServiceOptions {
@@ -15,7 +12,7 @@ export interface ServiceOptions {
 const PUBLIC_CACHE = 'public, max-age=300'
 const tags = ['service']
 
-/** The key set, the contract, and the pages that explain problems. */
+/** The key set and the contract. */
 const service: Routes<ServiceOptions> = async (app, { public_jwks, contract }) => {
   const KeySet = Type.Object({ keys: Type.Array(Type.Object({}, { additionalProperties: true })) })
   const Document = Type.Object({}, { additionalProperties: true })
@@ -72,31 +69,6 @@ const service: Routes<ServiceOptions> = async (app, { public_jwks, contract }) =
         .header('cache-control', PUBLIC_CACHE)
         .type('application/yaml; charset=utf-8')
         .send((await contract.yaml()) as never),
-  )
-
-  app.get(
-    '/problems/:code',
-    {
-      config: open(),
-      schema: {
-        operationId: 'getProblemPage',
-        summary: 'Get the explanation of a problem',
-        tags,
-        params: strictObject({ code: Type.String({ description: 'The code of a problem' }) }),
-        response: {
-          200: { description: 'A page', content: { 'text/html': { schema: Type.String() } } },
-          ...problems('not_found'),
-        },
-      },
-    },
-    async (request, reply) => {
-      const { code } = request.params as { code: string }
-      if (!Object.hasOwn(PROBLEMS, code)) throw new Problem('not_found')
-      return reply
-        .header('cache-control', PUBLIC_CACHE)
-        .type('text/html; charset=utf-8')
-        .send(problemPage(code as ProblemCode))
-    },
   )
 }
 export default service
