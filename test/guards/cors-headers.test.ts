@@ -5,14 +5,15 @@ import { t } from '../helpers/t.js'
 
 /** Headers that the gateway reads although no page can set them, or that the browser sets itself. */
 const NOT_OF_PAGES = new Set([
-  ...['connection', 'content-encoding', 'content-length', 'expect', 'host', 'origin', 'transfer-encoding', 'upgrade'],
-  ...['sec-websocket-key', 'sec-websocket-protocol', 'sec-websocket-version', 'user-agent', 'via', 'x-forwarded-for'],
+  ...['accept-encoding', 'connection', 'content-encoding', 'content-length', 'expect', 'host', 'origin'],
+  ...['sec-fetch-site', 'sec-websocket-key', 'sec-websocket-protocol', 'sec-websocket-version', 'transfer-encoding'],
+  ...['upgrade', 'user-agent', 'via', 'x-forwarded-for'],
 ])
 /** Headers for the browser, for caches and for proxies. Browsers let every page read those of the safelist. */
 const NOT_FOR_PAGES = new Set([
   ...['cache-control', 'content-length', 'content-type', 'content-security-policy', 'referrer-policy', 'vary'],
   ...['strict-transport-security', 'x-accel-buffering', 'x-content-type-options', 'connection', 'upgrade'],
-  ...['sec-websocket-version'],
+  ...['content-encoding', 'sec-websocket-version'],
 ])
 const READ = /\bheaders(?:\.([a-z_]+)\b|\['([a-z-]+)'\])/g
 const SENT = /\.(?:header|setHeader)\('([A-Za-z-]+)'|headers(?:: |\()\{[^}]*?'?([a-z-]+)'?: /g
