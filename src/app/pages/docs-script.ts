@@ -110,7 +110,7 @@ async function main() {
     spec,
     dom_id: '#reference',
     deepLinking: true,
-    // Each schema is shown where it is used. The list of all of them would double the time until the page is shown.
+    // No list of all schemas, because each schema is shown where it is used.
     defaultModelsExpandDepth: -1,
     validatorUrl: null,
     plugins: [keeping],
