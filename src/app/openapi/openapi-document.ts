@@ -4,6 +4,7 @@ import { stringify } from 'yaml'
 import type { DeclaredOperation } from '../../features/upstreams/manifest/manifest.js'
 import { declaredPaths, declaredTags } from '../../features/upstreams/openapi.js'
 import type { AccessRules } from '../../kernel/authz/access-rules.js'
+import { lazy } from '../../kernel/lazy.js'
 import { BUILT_IN_SCOPES, type ScopeCatalogue } from '../../kernel/permissions/scope-catalogue.js'
 
 /** The parts of an OpenAPI document that the gateway reads. */
@@ -81,17 +82,9 @@ function build(app: FastifyInstance, rules: AccessRules, declared: Declared, pub
           tags: [...(own.tags ?? []), ...declaredTags(operations)],
           paths: { ...own.paths, ...declaredPaths(operations, rules) },
         }
-  const json = once(() => Buffer.from(JSON.stringify(document)))
-  const yaml = once(async () => Buffer.from(await writeYaml(document)))
+  const json = lazy(() => Buffer.from(JSON.stringify(document)))
+  const yaml = lazy(async () => Buffer.from(await writeYaml(document)))
   return { declared, document, json, yaml }
-}
-
-function once<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined
-  return () => {
-    made ??= { value: make() }
-    return made.value
-  }
 }
 
 /** Writes each member of each part by itself, so that no piece takes long, and the text is that of the whole document. */

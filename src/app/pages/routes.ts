@@ -124,7 +124,7 @@ const pages: Routes<PagesOptions> = async (app, { contract, public_url, demoNow 
     reply.type('application/json; charset=utf-8').send(contract.json()),
   )
   app.get('/docs/yaml', hidden, async (_request, reply) =>
-    reply.type('application/yaml; charset=utf-8').send(contract.yaml()),
+    reply.type('application/yaml; charset=utf-8').send(await contract.yaml()),
   )
   if (demoNow !== undefined) {
     app.get('/docs/demo', hidden, async (request, reply) => reply.send(demoCredentials(request, demoNow(), public_url)))
