@@ -1,5 +1,16 @@
 import { sql } from 'drizzle-orm'
-import { bigint, check, foreignKey, integer, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import {
+  bigint,
+  check,
+  foreignKey,
+  index,
+  integer,
+  pgTable,
+  primaryKey,
+  text,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core'
 import { bytes, instant, tenantId } from '../database/columns.js'
 import { tenants } from './tenants-table.js'
 
@@ -39,6 +50,8 @@ export const tenant_keys = pgTable(
   (t) => [
     primaryKey({ name: 'tenant_keys_pkey', columns: [t.tenant_id, t.id] }),
     uniqueIndex('tenant_keys_id_key').on(t.id),
+    // A tenant has at most 200 keys that are not revoked, and any number of revoked ones.
+    index('tenant_keys_unrevoked_index').on(t.tenant_id, t.id).where(sql`${t.revoked_at} is null`),
     foreignKey({ name: 'tenant_keys_tenant_id_fkey', columns: [t.tenant_id], foreignColumns: [tenants.id] }),
     check(
       'tenant_keys_previous_check',
