@@ -1,6 +1,7 @@
 import { and, desc, eq, getTableColumns, inArray, or, type SQL, sql } from 'drizzle-orm'
 import type { TenantPrincipal } from '../../kernel/authz/principal.js'
 import { SEARCHED_ROWS_MAX } from '../../kernel/database/search.js'
+import { asName, knownUserName } from '../../kernel/identity/names.js'
 import type { LogEnd } from '../../kernel/live/conversation-log.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { type OrderedPage, pageOf, positionOf, type Rows } from '../../kernel/rest/pagination.js'
@@ -18,11 +19,18 @@ import {
   type SearchEnd,
   unreadBy,
 } from './conditions.js'
+import { authorName } from './messages/names.js'
 import { messages } from './messages/table.js'
 import { type ConversationResponse, toResponse } from './schema.js'
 import { conversation_members, conversations, read_markers } from './table.js'
 
 const { tenant_id: _tenant_id, ...columns } = getTableColumns(conversations)
+
+/** The names of the assignee and of the author of the last message. */
+const NAMES = {
+  assignee_name: asName(knownUserName('conversations.tenant_id', 'conversations.assignee_id')),
+  last_author_name: authorName('messages'),
+}
 
 /**
  * Reads conversations as one caller sees them. A conversation that the caller may not see does not exist for the caller. Only
@@ -86,7 +94,13 @@ export class ConversationsReader {
   private select(principal: TenantPrincipal) {
     const reader = readerOf(principal)
     return this.scope.queries
-      .select({ ...columns, last: messages, my_role: conversation_members.role, unread_count: unreadBy(reader) })
+      .select({
+        ...columns,
+        ...NAMES,
+        last: messages,
+        my_role: conversation_members.role,
+        unread_count: unreadBy(reader),
+      })
       .from(conversations)
       .leftJoin(conversation_members, isMembership(reader))
       .leftJoin(

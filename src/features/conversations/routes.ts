@@ -63,7 +63,7 @@ const conversations: Routes = async (app) => {
       return reply
         .code(201)
         .headers({ etag: etagOf(conversation.version), location: `/v1/conversations/${conversation.id}` })
-        .send(conversation)
+        .send(redactFor(request, conversation))
     },
   )
 

@@ -64,6 +64,17 @@ export const Conversation = Type.Object(
     channel: Type.Enum([...CHANNELS]),
     status: Type.Enum([...CONVERSATION_STATUSES], { description: 'A closed conversation accepts no new messages.' }),
     assignee_id: Nullable(Type.String({ description: 'The assigned user; null without an assignment.' })),
+    assignee: Nullable(
+      Type.Object(
+        {
+          id: Type.String(),
+          name: Nullable(
+            Type.String({ description: 'null in the response to a write of a caller without conversations:view.' }),
+          ),
+        },
+        { description: 'The assigned user, with the name that they have now.' },
+      ),
+    ),
     visibility: Type.Enum([...VISIBILITIES]),
     my_role: Nullable(Type.Enum([...CONVERSATION_ROLES])),
     last_message: Nullable(Message),
@@ -117,27 +128,34 @@ export const ConversationQuery = {
 /** A conversation, as one reader sees it. */
 export type ConversationResponse = Static<typeof Conversation>
 
-/** A conversation with the read marker and the membership of its reader. */
+/** A conversation with the read marker and the membership of its reader, and with the names of those it names by id. */
 export interface ConversationRecord extends Omit<ConversationRow, 'tenant_id'> {
+  readonly assignee_name: string | null
   readonly last: MessageRow | null
+  readonly last_author_name: string | null
   readonly my_role: ConversationRole | null
   readonly unread_count: number
 }
 
 /** A read marker belongs to a user, so the number of unread messages is null for a key without a user. */
-export function toResponse({ last, ...row }: ConversationRecord, principal: TenantPrincipal): ConversationResponse {
+export function toResponse(
+  { last, last_author_name, assignee_name, ...row }: ConversationRecord,
+  principal: TenantPrincipal,
+): ConversationResponse {
   return {
     ...row,
-    last_message: last === null ? null : toMessageResponse(last),
+    assignee: row.assignee_id === null ? null : { id: row.assignee_id, name: assignee_name },
+    last_message: last === null ? null : toMessageResponse({ ...last, author_name: last_author_name }),
     unread_count: userIdOf(principal) === null ? null : row.unread_count,
   }
 }
 
 /**
  * Returns the response to a write. A caller can hold the scope to change conversations without the scope to view them. The
- * response then holds nothing about messages.
+ * response then holds nothing about messages, and no names.
  */
 export function redactFor({ holdings }: FastifyRequest, conversation: ConversationResponse): ConversationResponse {
   if (holds(holdings, 'conversations:view')) return conversation
-  return { ...conversation, last_message: null, unread_count: null }
+  const assignee = conversation.assignee && { ...conversation.assignee, name: null }
+  return { ...conversation, assignee, last_message: null, unread_count: null }
 }

@@ -3,11 +3,13 @@ import type { PgColumn } from 'drizzle-orm/pg-core'
 import type { TenantPrincipal } from '../../kernel/authz/principal.js'
 import { LIMIT_MAX } from '../../kernel/rest/pagination.js'
 import type { ReadScope } from '../../kernel/store/unit-of-work.js'
+import { MESSAGE_COLUMNS } from '../conversations/messages/names.js'
 import { MessagesReader } from '../conversations/messages/reader.js'
 import { toResponse as toMessage } from '../conversations/messages/schema.js'
 import { messages } from '../conversations/messages/table.js'
 import { ConversationsReader } from '../conversations/reader.js'
 import { toResponse as toReport } from '../conversations/reports/schema.js'
+import { REPORT_COLUMNS } from '../conversations/reports/store.js'
 import { message_reports } from '../conversations/reports/table.js'
 import { conversations } from '../conversations/table.js'
 import { toResponse as toCustomer } from '../customers/schema.js'
@@ -82,7 +84,7 @@ export class CustomerExportReader {
     let after: string | undefined
     do {
       const rows = await this.scope.queries
-        .select()
+        .select(MESSAGE_COLUMNS)
         .from(messages)
         .where(
           and(
@@ -113,13 +115,13 @@ export class CustomerExportReader {
       let after: string | undefined
       do {
         const rows = await this.scope.queries
-          .select()
+          .select(REPORT_COLUMNS)
           .from(message_reports)
           .where(and(eq(message_reports.tenant_id, this.tenant_id), part, isAfter(message_reports.id, after)))
           .orderBy(asc(message_reports.id))
           .limit(LIMIT_MAX)
         const of_others = rows.filter((row) => row.author_kind !== principal.kind || row.author_id !== principal.id)
-        yield of_others.map((row) => ({ kind: 'report', report: toReport(row, principal) }))
+        yield of_others.map((row) => ({ kind: 'report', report: toReport(row, principal, true) }))
         counts.reports += of_others.length
         after = rows.length === LIMIT_MAX ? rows.at(-1)?.id : undefined
       } while (after !== undefined)

@@ -1,8 +1,9 @@
-import { and, asc, eq, getTableColumns, inArray, isNotNull, ne, not, type SQL, sql } from 'drizzle-orm'
+import { and, asc, eq, inArray, isNotNull, ne, not, type SQL, sql } from 'drizzle-orm'
 import { unionAll } from 'drizzle-orm/pg-core'
 import { forgetAnswers } from '../../kernel/store/idempotency-records.js'
 import type { ErasedText } from '../../kernel/store/subject.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
+import { MESSAGE_COLUMNS } from '../conversations/messages/names.js'
 import { toResponse } from '../conversations/messages/schema.js'
 import { messages } from '../conversations/messages/table.js'
 import { message_reports } from '../conversations/reports/table.js'
@@ -85,9 +86,10 @@ export class CustomerTextsWriter extends CustomerTextsReader implements Customer
       .set({ content: null, deleted_at: now, change: sql`taken.change` })
       .from(taken)
       .where(and(eq(messages.tenant_id, this.tenant_id), eq(messages.id, sql`taken.id`)))
-      .returning(getTableColumns(messages))
+      .returning(MESSAGE_COLUMNS)
     for (const row of erased) {
-      const message = toResponse(row)
+      // The customer has a name until the end of the transaction. The listeners receive the event after it.
+      const message = toResponse(row.author_id === customer_id ? { ...row, author_name: null } : row)
       const { conversation_id, change } = message
       this.scope.publish({ kind: 'chat_message_deleted', tenant_id: this.tenant_id, conversation_id, change, message })
     }

@@ -222,7 +222,7 @@ t.test('a key can write as itself or for the customer of the conversation; a use
   const path = `/v1/conversations/${id}/messages`
   t.match((await say(key, id, 'by the bot')).author, { kind: 'key', id: key.key_id })
   const said = await say(key, id, 'by the customer', { customer_id: customer.id })
-  t.same(said.author, { kind: 'customer', id: customer.id })
+  t.same(said.author, { kind: 'customer', id: customer.id, name: customer.name })
   const refused = []
   for (const customer_id of [somebody.id, foreign.id, '01900000-0000-7000-8000-000000000000']) {
     const answer = await call(key, 'POST', path, { content: 'x', customer_id })

@@ -4,6 +4,7 @@ import type { LogEntry, LogPosition } from '../../../kernel/live/conversation-lo
 import { Problem } from '../../../kernel/problems/problems.js'
 import { type OrderedPage, pageOf, type Rows } from '../../../kernel/rest/pagination.js'
 import type { ReadScope } from '../../../kernel/store/unit-of-work.js'
+import { MESSAGE_COLUMNS } from './names.js'
 import { type MessageResponse, toResponse } from './schema.js'
 import { ASCENDING, CHANGED, DESCENDING, LOG, UP_TO_SEQ } from './statements.js'
 import { type MessageRow, messages } from './table.js'
@@ -61,7 +62,10 @@ export class MessagesReader {
 
   /** @throws Problem `not_found` */
   async get(conversation_id: string, id: string): Promise<MessageResponse> {
-    const [row] = await this.scope.queries.select().from(messages).where(this.isThis(conversation_id, id))
+    const [row] = await this.scope.queries
+      .select(MESSAGE_COLUMNS)
+      .from(messages)
+      .where(this.isThis(conversation_id, id))
     if (row === undefined) throw new Problem('not_found')
     return toResponse(row)
   }

@@ -12,7 +12,15 @@ import { callerOf, principalOf } from '../caller.js'
 import { logPositionOf } from '../log-position.js'
 import { ConversationParams } from '../schema.js'
 import { consumeMessage } from './budgets.js'
-import { Message, MessageChange, MessageParams, MessageQuery, type MessageResponse, NewMessage } from './schema.js'
+import {
+  Message,
+  MessageChange,
+  MessageParams,
+  MessageQuery,
+  type MessageResponse,
+  NewMessage,
+  redactFor,
+} from './schema.js'
 
 const tags = ['conversations']
 
@@ -77,7 +85,8 @@ const messages: Routes<MessagesOptions> = async (app, { limiter, live }) => {
       const message = await request.tenant_store.write('message.created', (store) =>
         store.messages.create(id, request.body, callerOf(request)),
       )
-      return reply.code(201).header('location', `/v1/conversations/${id}/messages/${message.id}`).send(message)
+      reply.code(201).header('location', `/v1/conversations/${id}/messages/${message.id}`)
+      return reply.send(redactFor(request, message))
     },
   )
 
@@ -112,10 +121,13 @@ const messages: Routes<MessagesOptions> = async (app, { limiter, live }) => {
         },
       },
     },
-    (request) =>
-      request.tenant_store.write('message.updated', (store) =>
-        store.messages.update(request.params.id, request.params.message_id, request.body.content, callerOf(request)),
-      ),
+    async (request) => {
+      const { id, message_id } = request.params
+      const message = await request.tenant_store.write('message.updated', (store) =>
+        store.messages.update(id, message_id, request.body.content, callerOf(request)),
+      )
+      return redactFor(request, message)
+    },
   )
 
   app.delete(
@@ -147,7 +159,7 @@ function messageNow(request: FastifyRequest, message: { readonly id: string }): 
   const { id } = request.params as { id: string }
   return request.tenant_store.read(async (store) => {
     await store.conversations.visible(id, principalOf(request))
-    return store.messages.get(id, message.id)
+    return redactFor(request, await store.messages.get(id, message.id))
   })
 }
 

@@ -1,10 +1,12 @@
+import type { FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { AUTHOR_KINDS } from '../../../contract/kinds.js'
 import { WAIT_SECONDS_MAX } from '../../../kernel/live/limits.js'
+import { holds } from '../../../kernel/permissions/evaluate.js'
 import { PageQuery } from '../../../kernel/rest/pagination.js'
 import { Nullable, strictObject, Text, Uuid } from '../../../kernel/rest/schemas.js'
 import { LOG_NUMBER } from '../log-position.js'
-import type { MessageRow } from './table.js'
+import type { MessageRecord } from './names.js'
 
 const CONTENT_CHARACTERS_MAX = 4_000
 
@@ -43,6 +45,12 @@ export const Message = Type.Object(
     author: Type.Object({
       kind: Type.Enum([...AUTHOR_KINDS]),
       id: Type.String({ description: 'The id of the user, of the key, or of the customer.' }),
+      name: Nullable(
+        Type.String({
+          description:
+            'The name of the author when the message is sent to you. null when the author is deleted, and in the response to a write of a caller without conversations:view.',
+        }),
+      ),
     }),
     content: Nullable(Type.String({ description: 'text/plain, as it was sent. null when the message is deleted.' })),
     reply_to: Nullable(Type.String({ description: 'The id of a message of the same conversation.' })),
@@ -83,8 +91,14 @@ export const MessageQuery = {
 /** Returns a message as every reader sees it, over REST and in the stream. */
 export type MessageResponse = Static<typeof Message>
 
-export function toResponse(row: MessageRow): MessageResponse {
+export function toResponse(row: MessageRecord): MessageResponse {
   const { id, conversation_id, seq, change, content, reply_to, created_at, edited_at, deleted_at } = row
-  const author = { kind: row.author_kind, id: row.author_id }
+  const author = { kind: row.author_kind, id: row.author_id, name: row.author_name }
   return { id, conversation_id, seq, change, author, content, reply_to, created_at, edited_at, deleted_at }
+}
+
+/** Returns the response to a write. A caller who may not view conversations does not see the name of a customer either. */
+export function redactFor({ holdings }: FastifyRequest, message: MessageResponse): MessageResponse {
+  if (holds(holdings, 'conversations:view')) return message
+  return { ...message, author: { ...message.author, name: null } }
 }

@@ -1,6 +1,7 @@
 import { and, asc, desc, eq, gt, lt, lte, sql } from 'drizzle-orm'
 import { compiled, queriesOn } from '../../../kernel/database/queries.js'
 import { type ConversationRow, conversations } from '../table.js'
+import { authorName, MESSAGE_COLUMNS, type MessageRecord } from './names.js'
 import { type MessageRow, messages } from './table.js'
 
 /** These statements run for every message and every reader, so they are compiled once. */
@@ -14,8 +15,8 @@ interface ConversationName {
 /** What a writer of messages needs to know of the conversation that it has locked. */
 type LockedConversation = Pick<ConversationRow, 'last_seq' | 'last_change' | 'status' | 'customer_id' | 'visibility'>
 
-export const INSERT = compiled<Omit<MessageRow, 'edited_at' | 'deleted_at'>, MessageRow>((given) =>
-  builder.insert(messages).values(given).returning(),
+export const INSERT = compiled<Omit<MessageRow, 'edited_at' | 'deleted_at'>, MessageRecord>((given) =>
+  builder.insert(messages).values(given).returning(MESSAGE_COLUMNS),
 )
 
 /** Takes the seq and the change number of a new message. The row stays locked until the commit. */
@@ -55,21 +56,21 @@ interface RangeValues extends ConversationName {
   readonly before: number | undefined
 }
 
-type Given = Parameters<Parameters<typeof compiled<RangeValues, MessageRow>>[0]>[0]
+type Given = Parameters<Parameters<typeof compiled<RangeValues, MessageRecord>>[0]>[0]
 
 /** Messages after a seq, oldest first. */
-export const ASCENDING = compiled<RangeValues, MessageRow>((given) =>
+export const ASCENDING = compiled<RangeValues, MessageRecord>((given) =>
   range(given).orderBy(asc(messages.seq)).limit(given.limit),
 )
 
 /** Messages before a seq, newest first. */
-export const DESCENDING = compiled<RangeValues, MessageRow>((given) =>
+export const DESCENDING = compiled<RangeValues, MessageRecord>((given) =>
   range(given).orderBy(desc(messages.seq)).limit(given.limit),
 )
 
 function range({ tenant_id, conversation_id, after, before }: Given) {
   return builder
-    .select()
+    .select(MESSAGE_COLUMNS)
     .from(messages)
     .where(
       and(
@@ -88,9 +89,9 @@ interface ChangesValues extends ConversationName {
 }
 
 /** Messages that changed after a change number, each once, in the order of their latest change. */
-export const CHANGED = compiled<ChangesValues, MessageRow>(({ tenant_id, conversation_id, after, limit }) =>
+export const CHANGED = compiled<ChangesValues, MessageRecord>(({ tenant_id, conversation_id, after, limit }) =>
   builder
-    .select()
+    .select(MESSAGE_COLUMNS)
     .from(messages)
     .where(
       and(eq(messages.tenant_id, tenant_id), eq(messages.conversation_id, conversation_id), gt(messages.change, after)),
@@ -105,7 +106,7 @@ export const CHANGED = compiled<ChangesValues, MessageRow>(({ tenant_id, convers
  * Both halves read an index in its order and stop at the limit. The second one ends where the first one does: between these
  * numbers it skips at most as many rows as the first one has. One statement reads both, so they show one moment.
  */
-export const LOG = compiled<ChangesValues, MessageRow & { readonly log_change: number }>(
+export const LOG = compiled<ChangesValues, MessageRecord & { readonly log_change: number }>(
   ({ tenant_id, conversation_id, after, limit }) => sql`
     with created as (
       select *, created_change as log_change from ${messages}
@@ -121,7 +122,9 @@ export const LOG = compiled<ChangesValues, MessageRow & { readonly log_change: n
         )
       order by ${messages.change} limit ${limit}
     )
-    select * from created union all select * from changed order by log_change limit ${limit}`,
+    select log.*, ${authorName('log')} as author_name
+    from (select * from created union all select * from changed order by log_change limit ${limit}) as log
+    order by log_change`,
 )
 
 /** The newest message up to a seq. */

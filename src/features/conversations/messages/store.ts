@@ -9,6 +9,7 @@ import type { Caller } from '../caller.js'
 import { holdVisible } from '../hold-visible.js'
 import { ConversationsReader } from '../reader.js'
 import { authorOf, isAuthor } from './authors.js'
+import { MESSAGE_COLUMNS, type MessageRecord } from './names.js'
 import { MessagesReader } from './reader.js'
 import { type MessageResponse, toResponse } from './schema.js'
 import { INSERT, TAKE_CHANGE, TAKE_SEQ } from './statements.js'
@@ -56,7 +57,7 @@ export class MessagesWriter extends MessagesReader {
       created_at: now,
     }
     const [row] = await mapConstraint(CONSTRAINTS, () => this.scope.queries.run(INSERT(values)))
-    const message = toResponse(row as MessageRow)
+    const message = toResponse(row as MessageRecord)
     this.recordChange(message, { seq: message.seq, reply_to: message.reply_to })
     this.publish('chat_message', message)
     return message
@@ -101,8 +102,8 @@ export class MessagesWriter extends MessagesReader {
       .update(messages)
       .set({ ...change, change: taken[0]?.last_change })
       .where(this.isThis(conversation_id, id))
-      .returning()
-    const message = toResponse(row as MessageRow)
+      .returning(MESSAGE_COLUMNS)
+    const message = toResponse(row as MessageRecord)
     this.recordChange(message, { seq: message.seq })
     this.publish(kind, message)
     return message
@@ -126,8 +127,12 @@ export class MessagesWriter extends MessagesReader {
     return holdVisible(this.scope, this.tenant_id, id, principal, 'no key update')
   }
 
-  private async hold(conversation_id: string, id: string): Promise<MessageRow> {
-    const [row] = await this.scope.queries.select().from(messages).where(this.isThis(conversation_id, id)).for('update')
+  private async hold(conversation_id: string, id: string): Promise<MessageRecord> {
+    const [row] = await this.scope.queries
+      .select(MESSAGE_COLUMNS)
+      .from(messages)
+      .where(this.isThis(conversation_id, id))
+      .for('update')
     if (row === undefined) throw new Problem('not_found')
     return row
   }

@@ -1,8 +1,11 @@
+import type { FastifyRequest } from 'fastify'
+import { holds } from '../../../kernel/permissions/evaluate.js'
 import { tenant } from '../../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../../kernel/rest/pagination.js'
 import { problems, type Routes, strictObject } from '../../../kernel/rest/schemas.js'
 import { principalOf } from '../caller.js'
 import { Decision, OwnReport, Report, ReportParams, ReportQuery, toOwnResponse, toResponse } from './schema.js'
+import type { ReportRecord } from './store.js'
 
 const tags = ['conversations']
 
@@ -28,7 +31,7 @@ const reports: Routes = async (app) => {
       return sendPage(
         request,
         reply,
-        { rows: rows.map((row) => toResponse(row, principalOf(request))), has_more },
+        { rows: rows.map((row) => shownTo(request, row)), has_more },
         (report) => report.id,
       )
     },
@@ -67,9 +70,9 @@ const reports: Routes = async (app) => {
       },
     },
     async (request) =>
-      toResponse(
+      shownTo(
+        request,
         await request.tenant_store.read((store) => store.reports.get(request.params.id, principalOf(request))),
-        principalOf(request),
       ),
   )
 
@@ -97,9 +100,13 @@ const reports: Routes = async (app) => {
         const report = await request.tenant_store.write(`message_report.${status}`, (store) =>
           store.reports.decide(id, status, request.body.note, principalOf(request)),
         )
-        return toResponse(report, principalOf(request))
+        return shownTo(request, report)
       },
     )
   }
 }
 export default reports
+
+function shownTo(request: FastifyRequest, report: ReportRecord) {
+  return toResponse(report, principalOf(request), holds(request.holdings, 'conversations:view'))
+}

@@ -27,20 +27,25 @@ const of_report = {
 /** A report, as its reporter sees it. */
 export const OwnReport = Type.Object(of_report, { $id: 'OwnReport' })
 
+const NameNow = Type.String({ description: 'The name of now. null for a caller without conversations:view.' })
+
 /** A report, as moderators see it. */
 export const Report = Type.Object(
   {
     ...of_report,
     reporter_id: Nullable(Type.String({ description: 'null for a key without a user.' })),
+    reporter: Nullable(Type.Object({ id: Type.String(), name: Nullable(NameNow) })),
     message: Type.Object(
       {
         content: Type.String(),
-        author: Type.Object({ kind: Type.Enum([...AUTHOR_KINDS]), id: Type.String() }),
+        author: Type.Object({ kind: Type.Enum([...AUTHOR_KINDS]), id: Type.String(), name: Nullable(NameNow) }),
       },
       { description: 'The message at the time of the report. It may have been edited or deleted since.' },
     ),
     note: Nullable(Type.String()),
-    decided_by: Nullable(Type.Object({ kind: Type.Enum([...TENANT_PRINCIPAL_KINDS]), id: Type.String() })),
+    decided_by: Nullable(
+      Type.Object({ kind: Type.Enum([...TENANT_PRINCIPAL_KINDS]), id: Type.String(), name: Nullable(NameNow) }),
+    ),
   },
   { $id: 'Report' },
 )
@@ -51,14 +56,27 @@ export function toOwnResponse(report: ReportRecord): Static<typeof OwnReport> {
   return { id, conversation_id, message_id, reason, status, created_at, decided_at }
 }
 
-/** Returns a report for a moderator. A key alone does not see the reporter, because its holder could be the reported author. */
-export function toResponse(report: ReportRecord, principal: TenantPrincipal): Static<typeof Report> {
+/**
+ * Returns a report for a moderator. A key alone does not see the reporter, because its holder could be the reported author.
+ * @param shows_names a moderator can lack the scope to view conversations, and then sees no names
+ */
+export function toResponse(
+  report: ReportRecord,
+  principal: TenantPrincipal,
+  shows_names: boolean,
+): Static<typeof Report> {
   const { content, author_kind, author_id, decided_by_kind, decided_by, reporter_id, note } = report
+  const shown = (name: string | null) => (shows_names ? name : null)
+  const is_user = userIdOf(principal) !== null
   return {
     ...toOwnResponse(report),
-    reporter_id: userIdOf(principal) === null ? null : reporter_id,
-    message: { content, author: { kind: author_kind, id: author_id } },
+    reporter_id: is_user ? reporter_id : null,
+    reporter: is_user ? { id: reporter_id, name: shown(report.reporter_name) } : null,
+    message: { content, author: { kind: author_kind, id: author_id, name: shown(report.author_name) } },
     note,
-    decided_by: decided_by_kind === null || decided_by === null ? null : { kind: decided_by_kind, id: decided_by },
+    decided_by:
+      decided_by_kind === null || decided_by === null
+        ? null
+        : { kind: decided_by_kind, id: decided_by, name: shown(report.decided_by_name) },
   }
 }

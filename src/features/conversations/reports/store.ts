@@ -1,17 +1,32 @@
-import { and, desc, eq, ne, or, type SQL } from 'drizzle-orm'
+import { and, desc, eq, getTableColumns, ne, or, type SQL } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import type { TenantPrincipal } from '../../../kernel/authz/principal.js'
 import { mapConstraint } from '../../../kernel/database/errors.js'
 import { afterId } from '../../../kernel/database/search.js'
+import { asName, knownUserName } from '../../../kernel/identity/names.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import { type Page, pageOf, type Rows } from '../../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
 import { type Caller, userOf } from '../caller.js'
 import { holdVisible } from '../hold-visible.js'
+import { authorName, principalName } from '../messages/names.js'
 import { messages } from '../messages/table.js'
 import { message_reports, type ReportRow, type ReportStatus } from './table.js'
 
-export type ReportRecord = Omit<ReportRow, 'tenant_id'>
+/** A report with the names that the people in it have now. */
+export interface ReportRecord extends Omit<ReportRow, 'tenant_id'> {
+  readonly author_name: string | null
+  readonly reporter_name: string | null
+  readonly decided_by_name: string | null
+}
+
+/** The columns of a report with the names, for a select or a returning. */
+export const REPORT_COLUMNS = {
+  ...getTableColumns(message_reports),
+  author_name: authorName('message_reports').as('author_name'),
+  reporter_name: asName(knownUserName('message_reports.tenant_id', 'message_reports.reporter_id')).as('reporter_name'),
+  decided_by_name: principalName('message_reports', 'decided_by_kind', 'decided_by').as('decided_by_name'),
+}
 
 /**
  * Reads reports. Moderators see the copy of the message in a report, also if they cannot see its conversation. The reported
@@ -37,7 +52,7 @@ export class ReportsReader {
   /** @throws Problem `not_found` */
   async get(id: string, principal: TenantPrincipal): Promise<ReportRecord> {
     const [row] = await this.scope.queries
-      .select()
+      .select(REPORT_COLUMNS)
       .from(message_reports)
       .where(and(this.isThis(id), isOfOthers(principal)))
     if (row === undefined) throw new Problem('not_found')
@@ -50,7 +65,7 @@ export class ReportsReader {
 
   private async select(where: SQL | undefined, page: Page): Promise<Rows<ReportRecord>> {
     const rows = await this.scope.queries
-      .select()
+      .select(REPORT_COLUMNS)
       .from(message_reports)
       .where(and(eq(message_reports.tenant_id, this.tenant_id), where, afterId(message_reports.id, page.after_id)))
       .orderBy(desc(message_reports.id))
@@ -101,9 +116,9 @@ export class ReportsWriter extends ReportsReader {
       this.scope.queries
         .insert(message_reports)
         .values({ ...values, ...copy, status: 'pending', created_at: this.scope.now })
-        .returning(),
+        .returning(REPORT_COLUMNS),
     )
-    const made = row as ReportRow
+    const made = row as ReportRecord
     this.recordChange(made, { after: { status: made.status } }, true)
     return made
   }
@@ -126,7 +141,7 @@ export class ReportsWriter extends ReportsReader {
       .update(message_reports)
       .set(decision)
       .where(and(this.isThis(id), isOfOthers(principal), eq(message_reports.status, 'pending')))
-      .returning()
+      .returning(REPORT_COLUMNS)
     if (row === undefined) {
       await this.get(id, principal)
       throw new Problem('already_decided')
@@ -135,7 +150,7 @@ export class ReportsWriter extends ReportsReader {
     return row
   }
 
-  private recordChange({ id }: ReportRow, changes: Record<string, unknown>, is_confidential = false): void {
+  private recordChange({ id }: ReportRecord, changes: Record<string, unknown>, is_confidential = false): void {
     this.scope.recordChange({ kind: 'message_report', id, tenant_id: this.tenant_id, changes, is_confidential })
   }
 }

@@ -46,6 +46,12 @@ t.test('4401 4403 the loss of a right closes the connection that needs it, and n
       ({ path }) => call('owner', 'DELETE', path),
     ],
     [
+      'has left the tenant',
+      4403,
+      /^(tenant_access_denied|not_found)$/,
+      ({ path, headers }) => call(headers, 'DELETE', path),
+    ],
+    [
       'disabled in the tenant',
       4403,
       'tenant_access_denied',
