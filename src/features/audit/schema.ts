@@ -40,8 +40,19 @@ export const AuditEvent = Type.Object(
     action: Type.String(),
     actor_kind: Type.String(),
     actor_id: Nullable(Type.String()),
+    actor_name: Nullable(
+      Type.String({
+        description:
+          'The name of now of the user or the key. For an operator and for the gateway, a name that says what they are. null if the user was never a member or is deleted.',
+      }),
+    ),
     target_kind: Type.String(),
     target_id: Nullable(Type.String()),
+    target_name: Nullable(
+      Type.String({
+        description: 'The name of now, if the target is a user, a member or a key. The hash covers no names.',
+      }),
+    ),
     changes: Type.Unsafe<Record<string, unknown>>(Type.Object({}, { additionalProperties: true })),
     address: Nullable(Type.String()),
     user_agent: Nullable(Type.String()),

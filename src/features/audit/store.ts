@@ -1,4 +1,4 @@
-import { and, desc, eq, gte, lt, type SQL } from 'drizzle-orm'
+import { and, desc, eq, getTableColumns, gte, lt, type SQL } from 'drizzle-orm'
 import { SEARCHED_ROWS_MAX } from '../../kernel/database/search.js'
 import { NIL_UUID } from '../../kernel/ids/uuid.js'
 import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
@@ -6,6 +6,7 @@ import type { Action } from '../../kernel/store/actions.js'
 import type { AuditEvent } from '../../kernel/store/audit-record.js'
 import type { ReadScope } from '../../kernel/store/unit-of-work.js'
 import { type AuditLink, inChainOrder, toLink } from './links.js'
+import { actorNameOf, type EventNames, NAMES_OF_TENANT, NO_NAMES, namesOfPlatform, type ShownNames } from './names.js'
 import { type AuditEventRow, audit_events, audit_links } from './table.js'
 
 /** The filters of a list. An event must match all of them. */
@@ -24,8 +25,13 @@ export interface AuditRecord extends AuditEvent {
   readonly hash: string
 }
 
-/** An event of a list, with the position that a cursor holds: in the chain of the tenant, or among all events. */
+/**
+ * An event of a list, with the position that a cursor holds: in the chain of the tenant, or among all events. The names are
+ * those of now. They are no part of the event, so no digest covers them, and no export has them.
+ */
 export interface PlacedEvent extends AuditRecord {
+  readonly actor_name: string | null
+  readonly target_name: string | null
   readonly position: string
 }
 
@@ -43,11 +49,24 @@ export class AuditReader {
     private readonly tenant_id: string | undefined,
   ) {}
 
-  /** Lists events, newest first. */
-  async list(filters: AuditFilters, page: Page): Promise<Rows<PlacedEvent>> {
-    const { rows, searched_to } = await this.select(filters, page.after_id, page.limit + 1)
+  /**
+   * Lists events, newest first.
+   * @param shown the names that an operator may see. A tenant sees those of its members and keys.
+   */
+  async list(
+    filters: AuditFilters,
+    page: Page,
+    shown: ShownNames = { users: false, keys: false },
+  ): Promise<Rows<PlacedEvent>> {
+    const names = this.tenant_id === undefined ? namesOfPlatform(shown) : NAMES_OF_TENANT
+    const { rows, searched_to } = await this.select(filters, page.after_id, page.limit + 1, names)
     return pageOf(
-      rows.map((row) => ({ ...this.shown(row), position: this.positionOf(row) })),
+      rows.map((row) => ({
+        ...this.shown(row),
+        actor_name: actorNameOf(row.actor_kind, row.actor_name),
+        target_name: row.target_name,
+        position: this.positionOf(row),
+      })),
       page.limit,
       searched_to,
     )
@@ -94,12 +113,13 @@ export class AuditReader {
     filters: AuditFilters,
     after: string | undefined,
     limit: number,
-  ): Promise<{ rows: AuditEventRow[]; searched_to: string | undefined }> {
+    names: EventNames = NO_NAMES,
+  ): Promise<{ rows: NamedRow[]; searched_to: string | undefined }> {
     const order = audit_events[this.order]
     const candidates = and(this.indexed(filters), after === undefined ? undefined : lt(order, Number(after)))
     const end = isSearch(filters) ? await this.searchEnd(candidates) : undefined
     const rows = await this.scope.queries
-      .select()
+      .select({ ...getTableColumns(audit_events), ...names })
       .from(audit_events)
       .where(and(candidates, matching(filters), end === undefined ? undefined : gte(order, end)))
       .orderBy(desc(order))
@@ -124,7 +144,7 @@ export class AuditReader {
    * Earlier releases recorded values of customers, which readers of the audit must not see. Lists leave them out until the
    * retention erases these events. An export has them until then, because their digests cover them.
    */
-  private shown(row: AuditEventRow): AuditRecord {
+  private shown(row: NamedRow): AuditRecord {
     const event = auditRecord(row)
     const holds_values = CUSTOMER_ACTIONS.has(event.action) && ('before' in event.changes || 'after' in event.changes)
     return holds_values ? { ...event, changes: {} } : event
@@ -163,7 +183,13 @@ function matching({ action, from, to }: AuditFilters): SQL | undefined {
   )
 }
 
-/** Returns the public part of an event: without its global position and the digest. */
-function auditRecord({ seq: _seq, digest: _digest, hash, ...event }: AuditEventRow): AuditRecord {
+interface NamedRow extends AuditEventRow {
+  readonly actor_name: string | null
+  readonly target_name: string | null
+}
+
+/** Returns the event as an export has it: without its global position, the digest, and the names. */
+function auditRecord(row: NamedRow): AuditRecord {
+  const { seq: _seq, digest: _digest, actor_name: _actor, target_name: _target, hash, ...event } = row
   return { ...event, hash: hash.toString('hex') }
 }
