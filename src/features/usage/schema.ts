@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { Instant, strictObject } from '../../kernel/rest/schemas.js'
+import { Instant, Nullable, strictObject } from '../../kernel/rest/schemas.js'
 import { USAGE_GROUPS } from './store.js'
 
 export const UsageQuery = strictObject({
@@ -22,6 +22,7 @@ export const Usage = Type.Object(
           description:
             'The key id, route, status, code, hour or day. Empty for requests without a key or without a problem.',
         }),
+        name: Nullable(Type.String({ description: 'The name of the key, if the groups are keys.' })),
         requests: Type.Integer(),
         refusals: Type.Integer({ description: 'Responses that were problems.' }),
         duration_ms_average: Type.Number(),

@@ -1,4 +1,5 @@
 import { and, asc, eq, gte, lt, type SQL, sql } from 'drizzle-orm'
+import { asName, keyName } from '../../kernel/identity/names.js'
 import type { ReadScope } from '../../kernel/store/unit-of-work.js'
 import type { UsageCount } from './recorder.js'
 import { usage_hours } from './table.js'
@@ -14,6 +15,8 @@ const BATCH = 1_000
 
 export interface UsageSum {
   readonly group: string
+  /** The name that the key has now; null for groups that are no keys. */
+  readonly name: string | null
   readonly requests: number
   readonly refusals: number
   readonly duration_ms_average: number
@@ -28,6 +31,9 @@ const GROUP_OF: Readonly<Record<UsageGroup, SQL<string>>> = {
   hour: sql<string>`to_char(${usage_hours.hour} at time zone 'UTC', 'YYYY-MM-DD"T"HH24":00:00.000Z"')`,
   day: sql<string>`to_char(${usage_hours.hour} at time zone 'UTC', 'YYYY-MM-DD')`,
 }
+
+const NAME_OF_KEY = asName(keyName('usage_hours.tenant_id', 'usage_hours.key_id'))
+const NO_NAME = asName('null')
 
 export class UsageReader {
   constructor(
@@ -44,6 +50,7 @@ export class UsageReader {
     const rows = await this.scope.queries
       .select({
         group: group.as('grouped'),
+        name: group_by === 'key' ? NAME_OF_KEY : NO_NAME,
         requests: sql<number>`sum(${usage_hours.requests})::bigint`.mapWith(Number),
         refusals:
           sql<number>`coalesce(sum(${usage_hours.requests}) filter (where ${usage_hours.code} <> ''), 0)::bigint`.mapWith(
@@ -57,7 +64,7 @@ export class UsageReader {
       })
       .from(usage_hours)
       .where(and(eq(usage_hours.tenant_id, this.tenant_id), gte(usage_hours.hour, from), lt(usage_hours.hour, to)))
-      .groupBy(sql`grouped`)
+      .groupBy(sql`grouped`, usage_hours.tenant_id)
       .orderBy(asc(sql`grouped`))
       .limit(GROUPS_MAX + 1)
     return { data: rows.slice(0, GROUPS_MAX), is_cut: rows.length > GROUPS_MAX }

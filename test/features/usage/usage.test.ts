@@ -61,6 +61,20 @@ await get('/v1/customers', keyHeaders(globex))
 
 const SPAN = `from=${at(NOON_MS)}&to=${at(NOON_MS + HOUR_MS + DAY_MS)}`
 
+t.test('200 groups by key have the name that the key has now; other groups have none', async (t) => {
+  const names = async (query: string) =>
+    Object.fromEntries(
+      (await usageOf(query)).body.data.map(({ group, name }: Record<string, unknown>) => [group, name]),
+    )
+  const id = acme.integration_key_id
+  t.equal((await names('?group_by=key'))[id], 'Integration')
+  t.equal((await names('?group_by=key'))[''], null, 'requests without a key')
+  await test_database.sql(`update tenant_keys set name = 'Nightly', revoked_at = now() where id = '${id}'`)
+  t.equal((await names('?group_by=key'))[id], 'Nightly', 'a revoked key')
+  await test_database.sql(`update tenant_keys set name = 'Integration', revoked_at = null where id = '${id}'`)
+  t.ok(Object.values(await names('?group_by=status')).every((name) => name === null))
+})
+
 t.test('200 requests and refusals by key, route, status, code, hour and day', async (t) => {
   const by_key = await sums(`?group_by=key&${SPAN}`)
   t.same(by_key[acme.integration_key_id], [6, 2])
