@@ -7,6 +7,7 @@ import { evaluate, type Holdings, type HoldingsOf } from '../permissions/evaluat
 import { Problem } from '../problems/problems.js'
 import { unreachable } from '../unreachable.js'
 import { type Caller, UNKNOWN } from './caller.js'
+import { scopesFor } from './demand.js'
 import { type Facts, isKeyUsable, isSessionActive, type KeyFact, type TenantFact } from './facts.js'
 import { insufficientPrivilege, insufficientScope } from './insufficient-scope.js'
 import type { Principal, TenantPrincipal } from './principal.js'
@@ -171,7 +172,8 @@ export const userIsOperator: Rule<'platform_access_denied'> = {
 /** The member, or the key that calls alone, holds every scope that the route requires. */
 export const scopesAreHeld: Rule<'insufficient_scope'> = {
   check(facts, caller) {
-    const decision = evaluate(caller.demand.scopes, holdingsInTenant(facts, caller), caller.scope_catalogue)
+    const holdings = holdingsInTenant(facts, caller)
+    const decision = evaluate(scopesFor(caller.demand, holdings.id), holdings, caller.scope_catalogue)
     return decision.allowed ? undefined : insufficientScope(decision, [])
   },
 }

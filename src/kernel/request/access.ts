@@ -1,5 +1,6 @@
 import type { Privilege, Scope } from '../../contract/scopes.js'
 import type { Column } from '../authz/access-rules.js'
+import type { OwnParameter } from '../authz/demand.js'
 
 /**
  * The access that a route requires. This one line drives the checks, the OpenAPI security, the explanations and the tests.
@@ -8,7 +9,12 @@ import type { Column } from '../authz/access-rules.js'
 export type Access =
   | { readonly kind: 'open'; readonly scopes: readonly [] }
   | { readonly kind: 'user'; readonly scopes: readonly [] }
-  | { readonly kind: 'member'; readonly scopes: readonly Scope[] }
+  | {
+      readonly kind: 'member'
+      readonly scopes: readonly Scope[]
+      /** The parameter of the path with a user, on a route that a member may call for themselves without the scopes. */
+      readonly own?: OwnParameter
+    }
   | {
       readonly kind: 'tenant'
       readonly scopes: readonly Scope[]
@@ -41,6 +47,11 @@ export const user = (): Declared => ({ access: { kind: 'user', scopes: [] } })
 
 /** A user with an access token who is an active member of the tenant in the path. Without scopes, any member. */
 export const member = (...scopes: Scope[]): Declared => ({ access: { kind: 'member', scopes } })
+
+/** A member with the scopes, or the member whom the path names as `:user_id`, without them. */
+export const memberOrSelf = (...scopes: [Scope, ...Scope[]]): Declared => ({
+  access: { kind: 'member', scopes, own: 'user_id' },
+})
 
 /** A tenant key and the access token of a member. A key that holds the scopes itself needs no access token. */
 export const tenant = (...scopes: Scope[]) => ({ access: { kind: 'tenant', scopes } }) as const satisfies Declared

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { Caller } from '../../../kernel/authz/caller.js'
+import { demandAt } from '../../../kernel/authz/demand.js'
 import type { Gate } from '../../../kernel/request/gate.js'
 import { demandOf } from '../../../kernel/request/route-of.js'
 
@@ -11,6 +12,6 @@ export function describeCaller(
   token_expires_at_ms: number | null,
 ): Caller {
   const { ip: address, headers } = request
-  const demand = demandOf(request)
+  const demand = demandAt(demandOf(request), request.params as Record<string, string>)
   return { demand, scope_catalogue: scopesNow(), address, origin: headers.origin, key_digest, token_expires_at_ms }
 }

@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import type { Static } from 'typebox'
 import type { AccessRules, Verdict } from '../../../kernel/authz/access-rules.js'
 import { type Caller, UNKNOWN } from '../../../kernel/authz/caller.js'
+import { demandAt, scopesFor } from '../../../kernel/authz/demand.js'
 import type { Facts } from '../../../kernel/authz/facts.js'
 import type { FactsReader } from '../../../kernel/authz/facts-reader.js'
 import { explainInWords, insufficientScope } from '../../../kernel/authz/insufficient-scope.js'
@@ -62,7 +63,7 @@ const explain: Routes<ExplainOptions> = async (app, { catalogue, facts, rules, s
         throw new Problem('not_found', { detail: 'This tenant has no such member or key.' })
       }
       const visible = withinTenant(request.tenant.id, route, path, asked)
-      const caller = hypothetical(route, asked, request.body, scopesNow())
+      const caller = hypothetical(route, path, asked, request.body, scopesNow())
       return explanation(request, route, asked, caller, rules.verdictOf(visible, caller, clock()))
     },
   )
@@ -86,7 +87,8 @@ async function explanation(
 ) {
   const refused_before = problem === undefined || problem.code === 'insufficient_scope' ? null : problem.code
   const { scope_catalogue } = caller
-  const decision = evaluate(route.access.scopes, holdingsInTenant(facts, caller), scope_catalogue)
+  const holdings = holdingsInTenant(facts, caller)
+  const decision = evaluate(scopesFor(caller.demand, holdings.id), holdings, scope_catalogue)
   const roles = decision.allowed ? [] : await request.tenant_store.read((store) => store.roles.all())
   const granted_by_roles = rolesThatGrant(roles, decision.missing, scope_catalogue)
   const inWords = () => {
@@ -111,13 +113,14 @@ async function explanation(
 
 /** Describes the caller of a request that does not exist: a member who is signed in, or a key without a user. */
 function hypothetical(
-  { access }: CataloguedRoute,
+  { url, access }: CataloguedRoute,
+  path: string,
   { key }: Facts,
   { address, origin }: Static<typeof Question>,
   scope_catalogue: ScopeCatalogue,
 ): Caller {
   return {
-    demand: access,
+    demand: demandAt(access, { user_id: parameterOf('user_id', url, path) }),
     scope_catalogue,
     address: address ?? UNKNOWN,
     origin: origin ?? UNKNOWN,
@@ -128,6 +131,12 @@ function hypothetical(
 
 /** Removes the tenant from the facts if the path names another one. The explanation reveals nothing about another tenant. */
 function withinTenant(tenant_id: string, { url, access }: CataloguedRoute, path: string, facts: Facts): Facts {
-  const named = path.split('?')[0]?.split('/')[url.split('/').indexOf(':tenant_id')]
+  const named = parameterOf('tenant_id', url, path)
   return access.kind === 'member' && named !== tenant_id ? { ...facts, tenant: null, membership: null } : facts
+}
+
+/** The segment of a path in the place of a parameter of its route. Undefined if the route has no such parameter. */
+function parameterOf(name: string, url: string, path: string): string | undefined {
+  const position = url.split('/').indexOf(`:${name}`)
+  return position < 0 ? undefined : path.split('?')[0]?.split('/')[position]
 }
