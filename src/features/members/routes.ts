@@ -1,5 +1,5 @@
 import type { ScopesNow } from '../../kernel/permissions/scope-catalogue.js'
-import { member } from '../../kernel/request/access.js'
+import { member, memberOrSelf } from '../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../kernel/rest/pagination.js'
 import { NoContent, problems, type Routes, strictObject, TenantParams } from '../../kernel/rest/schemas.js'
 import { Member, MemberChange, MemberParams, NewMember } from './schema.js'
@@ -76,17 +76,21 @@ const members: Routes<MembersOptions> = async (app, { scopesNow }) => {
   app.delete(
     '/:user_id',
     {
-      config: member('users:manage'),
+      config: memberOrSelf('users:manage'),
       schema: {
         operationId: 'removeMember',
-        summary: 'Remove a member; the next request of the user is refused',
+        summary: 'Remove a member, or leave the tenant; the next request of the user is refused',
+        description:
+          'Every member may leave, without users:manage. The last Owner cannot. The open connections of the user end.',
         tags,
         params: MemberParams,
         response: { 204: NoContent, ...problems('not_found', 'owner_required', 'last_owner') },
       },
     },
     async (request, reply) => {
-      await request.tenant_store.write('member.removed', (store) => store.members.remove(request.params.user_id))
+      const { user_id } = request.params
+      const action = user_id === request.principal.id ? 'member.left' : 'member.removed'
+      await request.tenant_store.write(action, (store) => store.members.remove(user_id))
       return reply.code(204).send(null)
     },
   )

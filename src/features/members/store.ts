@@ -166,12 +166,13 @@ export class MembersWriter extends MembersReader {
   }
 
   /**
-   * Removes a member with roles and overrides. The next request of the user is refused. The open invitations that the
-   * member received or sent are revoked.
+   * Removes a member with roles and overrides. A member who leaves removes themselves, and needs no scope for it. The next
+   * request of the user is refused. The open invitations that the member received or sent are revoked.
    * @throws Problem `not_found`, `owner_required`, `last_owner`
    */
   async remove(user_id: string): Promise<void> {
-    const actor = await lockActor(this.scope, this.tenant_id, ['users:manage'])
+    const leaves = actingUser(this.scope.actor) === user_id
+    const actor = await lockActor(this.scope, this.tenant_id, leaves ? [] : ['users:manage'])
     const before = await this.get(user_id)
     const held = await namedRoles(this.scope, this.tenant_id, before.roles)
     checkTouch(actor, held)

@@ -64,6 +64,7 @@ export const ACTIONS = {
   'tenant_key.updated': { meaning: 'A tenant key was changed, disabled or enabled', rights: 'key' },
   'tenant_key.rotated': { meaning: 'A tenant key was rotated', rights: 'key' },
   'member.removed': { meaning: 'A member was removed from the tenant', rights: 'membership' },
+  'member.left': { meaning: 'A member left the tenant', rights: 'membership' },
   'override.set': { meaning: 'A scope was granted or denied to a member', rights: 'membership' },
   'override.removed': { meaning: 'An override was removed', rights: 'membership' },
   'role.created': { meaning: 'A custom role was created', rights: 'none' },

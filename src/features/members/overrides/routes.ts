@@ -1,4 +1,4 @@
-import { member } from '../../../kernel/request/access.js'
+import { member, memberOrSelf } from '../../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../../kernel/rest/pagination.js'
 import { NoContent, problems, type Routes, strictObject } from '../../../kernel/rest/schemas.js'
 import { MemberParams } from '../schema.js'
@@ -11,10 +11,11 @@ const overrides: Routes = async (app) => {
   app.get(
     '',
     {
-      config: member('users:manage'),
+      config: memberOrSelf('users:manage'),
       schema: {
         operationId: 'listOverrides',
         summary: 'List overrides of a member',
+        description: 'Every member may list their own overrides, without users:manage.',
         tags,
         params: MemberParams,
         querystring: strictObject(PageQuery),

@@ -19,5 +19,5 @@ export const Override = Type.Object(
 
 export const NewOverride = strictObject({
   effect: Type.Enum([...OVERRIDE_EFFECTS]),
-  reason: Text(500, 'Why the override exists, for later readers.'),
+  reason: Text(500, 'Why the override exists, for later readers. The member can read it too.'),
 })
