@@ -87,9 +87,9 @@ export const POLICY: Readonly<Record<string, readonly CallerName[]>> = {
   resendInvitation: MANAGERS,
   revokeInvitation: MANAGERS,
 
-  listRoles: MANAGERS,
+  listRoles: MEMBERS,
   createRole: MANAGERS,
-  getRole: MANAGERS,
+  getRole: MEMBERS,
   updateRole: MANAGERS,
   deleteRole: MANAGERS,
 

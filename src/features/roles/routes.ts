@@ -18,7 +18,7 @@ export interface RolesOptions {
   readonly scopesNow: ScopesNow
 }
 
-/** The roles of a tenant: five system roles, and custom roles. A change requires If-Match. */
+/** The roles of a tenant: five system roles, and custom roles. Every member may read them. A change requires If-Match. */
 const roles: Routes<RolesOptions> = async (app, { catalogue, scopesNow }) => {
   const dryRun = (preview: RolePreview) => ({
     dry_run: true as const,
@@ -28,7 +28,7 @@ const roles: Routes<RolesOptions> = async (app, { catalogue, scopesNow }) => {
   app.get(
     '',
     {
-      config: member('users:manage'),
+      config: member(),
       schema: {
         operationId: 'listRoles',
         summary: 'List roles of the tenant',
@@ -69,7 +69,7 @@ const roles: Routes<RolesOptions> = async (app, { catalogue, scopesNow }) => {
   app.get(
     '/:role_id',
     {
-      config: member('users:manage'),
+      config: member(),
       schema: {
         operationId: 'getRole',
         summary: 'Get a role, with the ETag that a change requires',
