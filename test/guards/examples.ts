@@ -68,6 +68,7 @@ export function examplesOf(gateway: TestGateway, world: World, side: Side = 'acm
     ...operatorExamples(gateway, world, side),
     ...conversationExamples(gateway, world, side),
     getAccess: async () => ({ headers: await tenant() }),
+    listDirectory: async () => ({ headers: await tenant() }),
     listCustomers: async () => ({ headers: await tenant() }),
     getCustomer: async () => ({ headers: await tenant(), params: { id: await customer() } }),
     exportCustomer: async () => ({ headers: await tenant(), params: { id: await customer() } }),

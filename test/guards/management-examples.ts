@@ -103,6 +103,7 @@ export function managementExamples(gateway: TestGateway, world: World, side: Sid
       params: here,
       body: { user_id: owner.id, method: 'GET', path: '/v1/customers' },
     }),
+    listTenantDirectory: read(),
     listScopes: read(),
     listAuditEvents: read(),
     exportAuditEvents: read(),

@@ -93,6 +93,7 @@ export const POLICY: Readonly<Record<string, readonly CallerName[]>> = {
   updateRole: MANAGERS,
   deleteRole: MANAGERS,
 
+  listTenantDirectory: MEMBERS,
   listScopes: MEMBERS,
   explainAccess: MEMBERS,
   listAuditEvents: AUDITORS,
@@ -103,6 +104,7 @@ export const POLICY: Readonly<Record<string, readonly CallerName[]>> = {
   getOwnKey: ['key_alone'],
   rotateOwnKey: ['key_alone'],
   revokeOwnKey: ['key_alone'],
+  listDirectory: SUPPORTERS,
   listCustomers: SUPPORTERS,
   getCustomer: SUPPORTERS,
   exportCustomer: LEADS,
@@ -207,6 +209,6 @@ export function planeOf(url: string): Plane {
   if (url.startsWith('/v1/platform/')) return 'platform'
   if (url.startsWith('/v1/tenants/:tenant_id')) return 'management'
   if (/^\/v1\/(me|invitations|tenants)(\/|$)/.test(url) || url === '/v1/auth/logout') return 'own'
-  if (/^\/v1\/(access|key|customers|conversations|reports)(\/|$)/.test(url)) return 'data'
+  if (/^\/v1\/(access|key|directory|customers|conversations|reports)(\/|$)/.test(url)) return 'data'
   return 'open'
 }

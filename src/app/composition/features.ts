@@ -3,6 +3,7 @@ import audit from '../../features/audit/feature.js'
 import auth from '../../features/auth/feature.js'
 import conversations from '../../features/conversations/feature.js'
 import customers from '../../features/customers/feature.js'
+import directory from '../../features/directory/feature.js'
 import health from '../../features/health/feature.js'
 import invitations from '../../features/invitations/feature.js'
 import keys from '../../features/keys/feature.js'
@@ -27,6 +28,7 @@ export const FEATURES = {
   invitations,
   roles,
   access,
+  directory,
   customers,
   conversations,
   privacy,

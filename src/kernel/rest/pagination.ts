@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { KEY_ID } from '../credentials/tenant-key.js'
 import type { Documents } from '../database/documents.js'
-import { LOWER_CASE_UUID } from '../ids/uuid.js'
+import { LOWER_CASE_UUID, UUID_PATTERN } from '../ids/uuid.js'
 import { Problem } from '../problems/problems.js'
 import { addLink } from './link.js'
 
@@ -34,6 +34,8 @@ const ID_OF = {
   key: KEY_ID,
   position: /^[1-9][0-9]{0,14}$/,
   scope: /^[!-~]{1,200}$/,
+  /** A user or a key of the directory, which has both. */
+  principal: new RegExp(`^(user\\.${UUID_PATTERN}|key\\.${KEY_ID.source.slice(1, -1)})$`),
 }
 
 /** Where a list goes on: after the object with this id, in the order of the list. */
