@@ -1,5 +1,13 @@
 import { ACTOR_KINDS, type ActorKind } from '../../contract/kinds.js'
-import { asName, keyName, knownUserName, type NameColumn, nameByKind, userName } from '../../kernel/identity/names.js'
+import {
+  asName,
+  asUuid,
+  keyName,
+  knownUserName,
+  type NameColumn,
+  nameByKind,
+  userName,
+} from '../../kernel/identity/names.js'
 import { UUID_PATTERN } from '../../kernel/ids/uuid.js'
 import type { Target } from '../../kernel/store/subject.js'
 import { unreachable } from '../../kernel/unreachable.js'
@@ -43,7 +51,7 @@ const ROW = 'audit_events'
 
 /** The id of a user as text, in a place where an event of an earlier release can have another spelling. */
 function asUser(id: string, nameOf: (id: string) => string): string {
-  return `(case when ${id} ~ '^${UUID_PATTERN}$' then ${nameOf(`${id}::uuid`)} end)`
+  return `(case when ${id} ~ '^${UUID_PATTERN}$' then ${nameOf(asUuid(id))} end)`
 }
 
 function columnsOf(nameOfUser: ((id: string) => string) | null, has_keys: boolean): EventNames {

@@ -1,3 +1,5 @@
+import { PgDialect } from 'drizzle-orm/pg-core'
+import { authorName } from '../../../src/features/conversations/messages/names.js'
 import { makeUser } from '../../guards/examples.js'
 import { addMember } from '../../helpers/members.js'
 import { ask } from '../../helpers/requests.js'
@@ -164,4 +166,22 @@ t.test('200 a report has the names of the author, the reporter and who decided',
     message: { author: { id: ids.admin, name: null } },
     decided_by: { name: null },
   })
+})
+
+// A condition that row-level security keeps from an index reads all members of the tenant for each message of a list.
+t.test('the name of an author of each kind is found by an index', async (t) => {
+  const rows = await gateway.test_database.database.transaction(
+    { role: 'gatehouse_tenant', tenant_id: acme.id },
+    async (run) => {
+      const ask = (text: string) => run({ text, values: [], row_mode: 'object' })
+      await ask('set local enable_seqscan = off')
+      const { sql: name } = new PgDialect().sqlToQuery(authorName('messages'))
+      return ask(`explain select ${name} from messages`)
+    },
+  )
+  const plan = (rows as Record<string, string>[]).map((row) => row['QUERY PLAN']).join('\n')
+  for (const table of ['known_users', 'tenant_keys', 'customers']) {
+    t.match(plan, new RegExp(`Index (Only )?Scan using \\w+ on ${table} n.*\\n.*Index Cond: .*(user_id|id) = `), plan)
+  }
+  t.notMatch(plan, /Filter: .*(author_id|::uuid)/)
 })

@@ -1,13 +1,14 @@
 import { getTableColumns } from 'drizzle-orm'
 import { type AuthorKind, TENANT_PRINCIPAL_KINDS, type TenantPrincipalKind } from '../../../contract/kinds.js'
-import { keyName, knownUserName, type NameColumn, nameByKind } from '../../../kernel/identity/names.js'
+import { asUuid, keyName, knownUserName, type NameColumn, nameByKind } from '../../../kernel/identity/names.js'
 import { type MessageRow, messages } from './table.js'
 
 /** How the name of an author of each kind is found. `row` is the table or the alias of the row with the author. */
 const NAME_OF: Readonly<Record<AuthorKind, (row: string, id: string) => string>> = {
-  user: (row, id) => knownUserName(`${row}.tenant_id`, `${id}::uuid`),
+  user: (row, id) => knownUserName(`${row}.tenant_id`, asUuid(id)),
   key: (row, id) => keyName(`${row}.tenant_id`, id),
-  customer: (row, id) => `(select n.name from customers n where n.tenant_id = ${row}.tenant_id and n.id = ${id}::uuid)`,
+  customer: (row, id) =>
+    `(select n.name from customers n where n.tenant_id = ${row}.tenant_id and n.id = ${asUuid(id)})`,
 }
 
 /** The name of the author of a row: null if the customer or the user is deleted. */
