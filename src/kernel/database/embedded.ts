@@ -28,7 +28,7 @@ const START_PARAMETERS = [...PGlite.defaultStartParams, '-c', 'shared_buffers=16
  * its code) a start optimises thousands of functions that it needs for two seconds, which takes half of its CPU time. With
  * this number V8 optimises those that requests go on using.
  */
-const OPTIMISE_AFTER_BYTES = 40_000_000
+const OPTIMISE_AFTER_BYTES = 400_000_000
 
 const PARSERS = { [types.INT8]: Number, [types.TIMESTAMPTZ]: toInstant }
 
