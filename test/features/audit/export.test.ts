@@ -51,7 +51,9 @@ await gateway.sql(`insert into audit_events (id, tenant_id, action, actor_kind, 
   update audit_chains set length = length + ${MANY} where tenant_id = '${globex.id}'`)
 
 t.test('200 an NDJSON export has every event of the list, newest first, one per line', async (t) => {
-  const listed = (await ask(gateway, `/v1/tenants/${acme.id}/audit-events?limit=100`, { headers: owner })).body.data
+  const page = (await ask(gateway, `/v1/tenants/${acme.id}/audit-events?limit=100`, { headers: owner })).body.data
+  // A list has names, and an export has none.
+  const listed = page.map(({ actor_name: _actor, target_name: _target, ...event }: Record<string, unknown>) => event)
   const answer = await ask(gateway, path, { headers: owner })
   t.equal(answer.headers.get('content-type'), 'application/x-ndjson; charset=utf-8')
   t.match(answer.headers.get('content-disposition'), /^attachment; filename="audit-events\.ndjson"$/)

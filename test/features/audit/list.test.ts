@@ -159,7 +159,10 @@ t.test('400 a cursor is valid only for its tenant, its filters and its list', as
 t.test('200 an operator sees the events of every tenant and of the platform', async (t) => {
   const events = await everyPage('limit=100', '/v1/platform/audit-events', operator)
   const of = (tenant_id: string | null) => events.filter((event) => event.tenant_id === tenant_id)
-  t.same(of(acme.id), await everyPage('limit=100'))
+  // An operator sees more names than the tenant.
+  const withoutNames = (all: Awaited<ReturnType<typeof everyPage>>) =>
+    all.map((event) => ({ ...event, actor_name: undefined, target_name: undefined }))
+  t.same(withoutNames(of(acme.id)), withoutNames(await everyPage('limit=100')))
   t.ok(of(globex.id).length > 0)
   t.ok(actionsOf(of(null)).includes('user.created'))
   const logins = await everyPage('limit=2&action=session.started', '/v1/platform/audit-events', operator)
