@@ -1,6 +1,8 @@
 import ajvCompiler from '@fastify/ajv-compiler'
 import serializerCompiler from '@fastify/fast-json-stringify-compiler'
 import type { FastifyServerOptions } from 'fastify'
+import { lazy } from '../../kernel/lazy.js'
+import { listingMistakes, type Validator } from './all-mistakes.js'
 
 /** How a server compiles its schemas. */
 export type SchemaController = NonNullable<FastifyServerOptions['schemaController']>
@@ -22,15 +24,43 @@ export function sharingCompilers({ lazily = false } = {}): SchemaController {
   const build = lazily ? lazyCompilers : (compiler: unknown) => compiler
   return {
     compilersFactory: {
-      buildValidator: build(oncePerScopeFormat(() => oncePerSchemas(ajvCompiler()))),
+      buildValidator: build(
+        oncePerScopeFormat(() => oncePerSchemas(validatorsOf(ajvCompiler() as unknown as BuildValidators))),
+      ),
       buildSerializer: build(oncePerSchemas(serializerCompiler())),
     } as SchemaController['compilersFactory'],
   }
 }
 
+/** A route's schema, and the part of the request that it is for. */
+interface ValidatedRoute {
+  readonly schema?: unknown
+  readonly httpPart?: string
+}
+
+type BuildValidators = (schemas: unknown, options: AjvOptions) => (route: ValidatedRoute) => Validator
+
+/** Lets the validators of bodies list several mistakes. The path and the query have few fields, and their first mistake is enough. */
+function validatorsOf(build: BuildValidators): BuildValidators {
+  return (schemas, options) => {
+    const compileFirst = build(schemas, options)
+    // Ajv's builder makes another instance for other options.
+    const compileAll = lazy(() =>
+      build(schemas, { ...options, customOptions: { ...options.customOptions, allErrors: true } }),
+    )
+    return (route) => {
+      const first = compileFirst(route)
+      return route.httpPart === 'body' ? listingMistakes(first, () => compileAll()(route)) : first
+    }
+  }
+}
+
 /** As much of the options of Ajv as can differ between two gateways of one process. */
 interface AjvOptions {
-  readonly customOptions: { readonly formats: { readonly scope: (text: string) => boolean } }
+  readonly customOptions: {
+    readonly formats: { readonly scope: (text: string) => boolean }
+    readonly allErrors?: boolean
+  }
 }
 
 /**
@@ -46,7 +76,7 @@ function oncePerScopeFormat<Schemas, Options, Compiler>(open: () => (schemas: Sc
 }
 
 /** Builds one compiler for the same schemas to refer to, whatever server asks. */
-function oncePerSchemas<Schemas, Options, Route extends { schema?: unknown }, Compiled>(
+function oncePerSchemas<Schemas, Options, Route extends ValidatedRoute, Compiled>(
   build: (schemas: Schemas, options: Options) => (route: Route) => Compiled,
 ) {
   const compilers = new Map<string, (route: Route) => Compiled>()
@@ -55,7 +85,7 @@ function oncePerSchemas<Schemas, Options, Route extends { schema?: unknown }, Co
       const compile = build(schemas, options)
       const compiled = new Map<string, Compiled>()
       // Schemas are data, so the JSON of a schema identifies it.
-      return (route: Route) => once(compiled, JSON.stringify(route.schema), () => compile(route))
+      return (route: Route) => once(compiled, JSON.stringify([route.httpPart, route.schema]), () => compile(route))
     })
 }
 

@@ -4,6 +4,7 @@ import { Problem } from '../../kernel/problems/problems.js'
 import { escapePointer, type FieldError, validationFailed } from '../../kernel/problems/validation.js'
 import { noteProblem, sendProblem } from '../../kernel/request/send-problem.js'
 import type { WebSockets } from '../../kernel/sockets/web-sockets.js'
+import { MISTAKES_MAX } from './all-mistakes.js'
 
 /** The problems for Fastify's errors, by their code. Any other code is a bug of the gateway: 500. */
 const FRAMEWORK_CODES: Readonly<Record<string, ProblemCode>> = {
@@ -33,7 +34,7 @@ export function installErrorHandler(app: FastifyInstance, public_url: string, so
 
 function problemOf(error: FastifyError, request: FastifyRequest): Problem {
   if (error instanceof Problem) return error
-  if (error.validation !== undefined) return validationProblem(error)
+  if (error.validation !== undefined) return validationProblem(error, request)
   const code = FRAMEWORK_CODES[error.code]
   if (code !== undefined) return new Problem(code, { cause: error })
   // A completely received request is destroyed too. Only an incomplete one was aborted by the client.
@@ -58,9 +59,29 @@ interface SchemaInWords {
 }
 
 /** Converts schema errors to validation_failed. A malformed path parameter is 404, like an unknown id. */
-function validationProblem(error: FastifyError): Problem {
+function validationProblem(error: FastifyError, request: FastifyRequest): Problem {
   if (error.validationContext === 'params') return new Problem('not_found')
-  return validationFailed(withoutContradictions(error.validation as unknown as SchemaError[]).map(describe))
+  if (error.validationContext === 'body' && (request.body ?? null) === null) {
+    const schema = request.routeOptions.schema?.body as BodySchema
+    return validationFailed([{ pointer: '', message: `is required: send a JSON body with ${fieldsOf(schema)}` }])
+  }
+  const mistakes = withoutContradictions(error.validation as unknown as SchemaError[]).map(describe)
+  // A value can break one rule of its schema in several ways.
+  const different = new Map(mistakes.map((mistake) => [`${mistake.pointer} ${mistake.message}`, mistake]))
+  return validationFailed([...different.values()].slice(0, MISTAKES_MAX))
+}
+
+/** The schema of a body. Each of them is an object. */
+interface BodySchema extends SchemaInWords {
+  readonly properties?: Readonly<Record<string, unknown>>
+  readonly required?: readonly string[]
+}
+
+/** The fields that a body must have, in words. */
+function fieldsOf({ properties = {}, required = [], oneOf = [] }: BodySchema): string {
+  const choice = oneOf.flatMap((each) => each.required ?? [])
+  const needed = [...required, ...(choice.length === 0 ? [] : [choice.join(' or ')])]
+  return needed.length > 0 ? needed.join(', ') : `at least one of ${Object.keys(properties).join(', ')}`
 }
 
 /**
@@ -68,13 +89,16 @@ function validationProblem(error: FastifyError): Problem {
  * choice. Of a value that can be null, the mistakes of the value are left.
  */
 function withoutContradictions(errors: readonly SchemaError[]): readonly SchemaError[] {
-  if (errors.some(({ keyword }) => keyword === 'oneOf')) {
-    return errors.filter(({ schemaPath }) => !/\/oneOf\/\d/.test(schemaPath))
-  }
+  const chosen = errors.filter(({ schemaPath }) => !/\/oneOf\/\d/.test(schemaPath))
   const isNull = ({ keyword, params }: SchemaError) => keyword === 'type' && params.type === 'null'
-  const of_value = errors.filter((each) => each.keyword !== 'anyOf' && !isNull(each))
-  if (of_value.length === 0 || !errors.some(isNull)) return errors
-  return of_value.map((each) => (each.keyword === 'type' ? { ...each, message: `${each.message} or null` } : each))
+  const choices = new Set(chosen.filter(({ keyword }) => keyword === 'anyOf').map(({ instancePath }) => instancePath))
+  const nullable = new Set(chosen.filter(isNull).map(({ instancePath }) => instancePath))
+  const isOrNull = (path: string) => choices.has(path) && nullable.has(path)
+  return chosen
+    .filter((each) => !isOrNull(each.instancePath) || !(each.keyword === 'anyOf' || isNull(each)))
+    .map((each) =>
+      each.keyword === 'type' && isOrNull(each.instancePath) ? { ...each, message: `${each.message} or null` } : each,
+    )
 }
 
 const NOT_AN_EMAIL =
