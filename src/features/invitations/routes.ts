@@ -7,6 +7,7 @@ import type { ScopesNow } from '../../kernel/permissions/scope-catalogue.js'
 import { member } from '../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../kernel/rest/pagination.js'
 import { NoContent, problems, type Routes, strictObject, TenantParams } from '../../kernel/rest/schemas.js'
+import { searchIn } from '../../kernel/rest/search.js'
 import { Invitation, InvitationParams, NewInvitation, toResponse } from './schema.js'
 
 const tags = ['tenants']
@@ -37,12 +38,14 @@ const invitations: Routes<InvitationsOptions> = async (app, { limiter, outbox, p
         summary: 'List invitations, including closed ones',
         tags,
         params: TenantParams,
-        querystring: strictObject(PageQuery),
+        querystring: strictObject({ ...PageQuery, ...searchIn('email') }),
         response: { 200: pageSchema(Invitation), ...problems('invalid_cursor') },
       },
     },
     async (request, reply) => {
-      const page = await request.tenant_store.read((store) => store.invitations.list(readPage(request)))
+      const page = await request.tenant_store.read((store) =>
+        store.invitations.list({ ...readPage(request), search: request.query.search }),
+      )
       const shown = { ...page, rows: page.rows.map(toResponse) }
       return sendPage(request, reply, shown, (invitation) => invitation.id)
     },

@@ -2,7 +2,7 @@ import { and, desc, eq, sql } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import { lockActor } from '../../kernel/authz/actor.js'
 import { createOneTimeToken, type OneTimeToken } from '../../kernel/credentials/one-time-tokens.js'
-import { afterId } from '../../kernel/database/search.js'
+import { afterId, searchOf } from '../../kernel/database/search.js'
 import {
   type DeliveryFailure,
   type DeliveryState,
@@ -16,7 +16,8 @@ import { type LinkMail, queueMail, unqueueMails } from '../../kernel/mail/outbox
 import { checkGrant } from '../../kernel/permissions/escalation.js'
 import type { ScopeCatalogue } from '../../kernel/permissions/scope-catalogue.js'
 import { Problem } from '../../kernel/problems/problems.js'
-import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
+import { pageOf, type Rows } from '../../kernel/rest/pagination.js'
+import type { SearchedPage } from '../../kernel/rest/search.js'
 import { actingUser } from '../../kernel/store/audit-record.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 import { instantOf } from '../../kernel/time/clock.js'
@@ -50,12 +51,16 @@ export class InvitationsReader {
   ) {}
 
   /** Lists invitations, newest first, including closed ones. */
-  async list(page: Page): Promise<Rows<InvitationRecord>> {
+  async list(page: SearchedPage): Promise<Rows<InvitationRecord>> {
+    const { id, email } = invitations
+    const candidates = and(eq(invitations.tenant_id, this.tenant_id), afterId(id, page.after_id))
+    const list = { id, candidates, columns: [email] }
+    const { condition, searched_to } = await searchOf(this.scope.queries, page.search, list)
     const rows = await this.select()
-      .where(and(eq(invitations.tenant_id, this.tenant_id), afterId(invitations.id, page.after_id)))
-      .orderBy(desc(invitations.id))
+      .where(and(candidates, condition))
+      .orderBy(desc(id))
       .limit(page.limit + 1)
-    return pageOf(rows, page.limit)
+    return pageOf(rows, page.limit, searched_to)
   }
 
   /** @throws Problem `not_found` */

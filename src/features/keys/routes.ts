@@ -2,6 +2,7 @@ import type { KeyUseRecorder } from '../../kernel/credentials/key-use.js'
 import { member } from '../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../kernel/rest/pagination.js'
 import { NoContent, problems, type Routes, strictObject, TenantParams } from '../../kernel/rest/schemas.js'
+import { searchIn } from '../../kernel/rest/search.js'
 import type { Clock } from '../../kernel/time/clock.js'
 import { checkedKey } from './checks.js'
 import { CreatedKey, Key, KeyChange, KeyParams, NewKey, Rotation, toResponse } from './schema.js'
@@ -24,12 +25,14 @@ const keys: Routes<KeysOptions> = async (app, { clock, key_use }) => {
         summary: 'List keys of the tenant, including revoked ones',
         tags,
         params: TenantParams,
-        querystring: strictObject(PageQuery),
+        querystring: strictObject({ ...PageQuery, ...searchIn('name or id') }),
         response: { 200: pageSchema(Key), ...problems('invalid_cursor') },
       },
     },
     async (request, reply) => {
-      const page = await request.tenant_store.read((store) => store.keys.list(readPage(request, 'key')))
+      const page = await request.tenant_store.read((store) =>
+        store.keys.list({ ...readPage(request, 'key'), search: request.query.search }),
+      )
       const rows = page.rows.map((record) => toResponse(record, clock()))
       return sendPage(request, reply, { ...page, rows }, (key) => key.id)
     },

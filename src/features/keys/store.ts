@@ -1,12 +1,13 @@
-import { and, count, desc, eq, isNull } from 'drizzle-orm'
+import { and, count, eq, isNull } from 'drizzle-orm'
 import { lockActor } from '../../kernel/authz/actor.js'
 import { createSecret, isSameDigest } from '../../kernel/credentials/tenant-key.js'
-import { afterId } from '../../kernel/database/search.js'
 import { type CreateKeyInput, insertKey, type KeyRecord, keyRecord } from '../../kernel/identity/insert-key.js'
 import { type TenantKeyRow, tenant_keys } from '../../kernel/identity/keys-table.js'
+import { listKeys } from '../../kernel/identity/list-keys.js'
 import { checkGrantedScopes } from '../../kernel/permissions/escalation.js'
 import { Problem } from '../../kernel/problems/problems.js'
-import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
+import type { Rows } from '../../kernel/rest/pagination.js'
+import type { SearchedPage } from '../../kernel/rest/search.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 import { instantOf } from '../../kernel/time/clock.js'
 import { unreachable } from '../../kernel/unreachable.js'
@@ -22,14 +23,8 @@ export class KeysReader {
   ) {}
 
   /** Lists the keys of the tenant, including revoked ones, by descending id. */
-  async list(page: Page): Promise<Rows<KeyRecord>> {
-    const rows = await this.scope.queries
-      .select()
-      .from(tenant_keys)
-      .where(and(eq(tenant_keys.tenant_id, this.tenant_id), afterId(tenant_keys.id, page.after_id)))
-      .orderBy(desc(tenant_keys.id))
-      .limit(page.limit + 1)
-    return pageOf(rows.map(keyRecord), page.limit)
+  async list(page: SearchedPage): Promise<Rows<KeyRecord>> {
+    return listKeys(this.scope, this.tenant_id, page)
   }
 
   /** @throws Problem `not_found` */

@@ -2,6 +2,7 @@ import type { ScopesNow } from '../../kernel/permissions/scope-catalogue.js'
 import { member, memberOrSelf } from '../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../kernel/rest/pagination.js'
 import { NoContent, problems, type Routes, strictObject, TenantParams } from '../../kernel/rest/schemas.js'
+import { searchIn } from '../../kernel/rest/search.js'
 import { Member, MemberChange, MemberParams, NewMember } from './schema.js'
 
 const tags = ['tenants']
@@ -21,12 +22,14 @@ const members: Routes<MembersOptions> = async (app, { scopesNow }) => {
         summary: 'List members of the tenant',
         tags,
         params: TenantParams,
-        querystring: strictObject(PageQuery),
+        querystring: strictObject({ ...PageQuery, ...searchIn('email or name') }),
         response: { 200: pageSchema(Member), ...problems('invalid_cursor') },
       },
     },
     async (request, reply) => {
-      const page = await request.tenant_store.read((store) => store.members.list(readPage(request)))
+      const page = await request.tenant_store.read((store) =>
+        store.members.list({ ...readPage(request), search: request.query.search }),
+      )
       return sendPage(request, reply, page, (each) => each.user_id)
     },
   )

@@ -2,7 +2,7 @@ import { and, count, desc, eq, sql } from 'drizzle-orm'
 import { lockActor } from '../../kernel/authz/actor.js'
 import { heldRoleNames } from '../../kernel/authz/membership.js'
 import { withdrawUnbackedOffers } from '../../kernel/authz/unbacked-offers.js'
-import { afterId } from '../../kernel/database/search.js'
+import { afterId, searchOf } from '../../kernel/database/search.js'
 import {
   type MembershipState,
   membership_roles,
@@ -15,7 +15,8 @@ import { users } from '../../kernel/identity/users-table.js'
 import { checkGrant, checkGrantedScopes, checkTouch, isOwner } from '../../kernel/permissions/escalation.js'
 import type { ScopeCatalogue } from '../../kernel/permissions/scope-catalogue.js'
 import { Problem } from '../../kernel/problems/problems.js'
-import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
+import { pageOf, type Rows } from '../../kernel/rest/pagination.js'
+import type { SearchedPage } from '../../kernel/rest/search.js'
 import { actingUser } from '../../kernel/store/audit-record.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 import { checkOwnerStays } from './last-owner.js'
@@ -45,12 +46,16 @@ export class MembersReader {
   ) {}
 
   /** Lists members, by descending user id. */
-  async list(page: Page): Promise<Rows<MemberRecord>> {
+  async list(page: SearchedPage): Promise<Rows<MemberRecord>> {
+    const id = memberships.user_id
+    const candidates = and(eq(memberships.tenant_id, this.tenant_id), afterId(id, page.after_id))
+    const columns = [users.email, users.name]
+    const { condition, searched_to } = await searchOf(this.scope.queries, page.search, { id, candidates, columns })
     const rows = await this.select()
-      .where(and(eq(memberships.tenant_id, this.tenant_id), afterId(memberships.user_id, page.after_id)))
-      .orderBy(desc(memberships.user_id))
+      .where(and(candidates, condition))
+      .orderBy(desc(id))
       .limit(page.limit + 1)
-    return pageOf(rows, page.limit)
+    return pageOf(rows, page.limit, searched_to)
   }
 
   /** @throws Problem `not_found` */

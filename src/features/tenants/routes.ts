@@ -2,6 +2,7 @@ import { Problem } from '../../kernel/problems/problems.js'
 import { member, user } from '../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../kernel/rest/pagination.js'
 import { NoContent, problems, type Routes, strictObject, TenantParams } from '../../kernel/rest/schemas.js'
+import { searchIn } from '../../kernel/rest/search.js'
 import { checkOrigins } from './origins.js'
 import { CreatedTenant, NewTenant, Tenant, TenantChange, toResponse } from './schema.js'
 
@@ -22,13 +23,13 @@ const tenants: Routes<TenantsOptions> = async (app, { allow_tenants }) => {
         operationId: 'listTenants',
         summary: 'List my tenants',
         tags,
-        querystring: strictObject(PageQuery),
+        querystring: strictObject({ ...PageQuery, ...searchIn('name') }),
         response: { 200: pageSchema(Tenant), ...problems('invalid_cursor') },
       },
     },
     async (request, reply) => {
       const page = await request.platform_store.read((store) =>
-        store.tenants.listOf(request.principal.id, readPage(request)),
+        store.tenants.listOf(request.principal.id, { ...readPage(request), search: request.query.search }),
       )
       return sendPage(request, reply, { ...page, rows: page.rows.map(toResponse) }, (tenant) => tenant.id)
     },

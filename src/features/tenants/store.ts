@@ -3,7 +3,7 @@ import { v7 as uuidv7 } from 'uuid'
 import { lockOperator, lockSelf } from '../../kernel/authz/actor.js'
 import { isAccepted } from '../../kernel/authz/membership.js'
 import { isActiveTenant } from '../../kernel/authz/suspension.js'
-import { afterId } from '../../kernel/database/search.js'
+import { afterId, searchOf } from '../../kernel/database/search.js'
 import { type CreateKeyInput, insertKey } from '../../kernel/identity/insert-key.js'
 import { membership_roles, memberships } from '../../kernel/identity/memberships-table.js'
 import { roles } from '../../kernel/identity/roles-table.js'
@@ -12,7 +12,8 @@ import { users } from '../../kernel/identity/users-table.js'
 import { checkVerifiedUser } from '../../kernel/identity/verified-user.js'
 import { ALL_SYSTEM_ROLES, SYSTEM_ROLES } from '../../kernel/permissions/roles.js'
 import { Problem } from '../../kernel/problems/problems.js'
-import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
+import { pageOf, type Rows } from '../../kernel/rest/pagination.js'
+import type { SearchedPage } from '../../kernel/rest/search.js'
 import type { ReadScope, WriteScope } from '../../kernel/store/unit-of-work.js'
 
 /** Tenants that one user may have made; operators make as many as they like. */
@@ -31,20 +32,24 @@ export class TenantsReader {
   constructor(protected readonly scope: ReadScope) {}
 
   /** Tenants that a user is an active member of, newest first. */
-  async listOf(user_id: string, page: Page): Promise<Rows<TenantRow>> {
+  async listOf(user_id: string, page: SearchedPage): Promise<Rows<TenantRow>> {
     const member = this.scope.queries
       .select({ user_id: memberships.user_id })
       .from(memberships)
       .where(
         and(eq(memberships.tenant_id, tenants.id), eq(memberships.user_id, user_id), eq(memberships.state, 'active')),
       )
+    const { id, name } = tenants
+    const candidates = and(isNull(tenants.deleted_at), afterId(id, page.after_id), exists(member))
+    const list = { id, candidates, columns: [name] }
+    const { condition, searched_to } = await searchOf(this.scope.queries, page.search, list)
     const rows = await this.scope.queries
       .select()
       .from(tenants)
-      .where(and(isNull(tenants.deleted_at), afterId(tenants.id, page.after_id), exists(member)))
-      .orderBy(desc(tenants.id))
+      .where(and(candidates, condition))
+      .orderBy(desc(id))
       .limit(page.limit + 1)
-    return pageOf(rows, page.limit)
+    return pageOf(rows, page.limit, searched_to)
   }
 
   /** Whether an active tenant lists the origin. */

@@ -3,6 +3,7 @@ import { Problem } from '../../../kernel/problems/problems.js'
 import { operator } from '../../../kernel/request/access.js'
 import { PageQuery, pageSchema, readPage, sendPage } from '../../../kernel/rest/pagination.js'
 import { problems, type Routes, strictObject } from '../../../kernel/rest/schemas.js'
+import { searchIn } from '../../../kernel/rest/search.js'
 import type { Clock } from '../../../kernel/time/clock.js'
 import { Key, toResponse as toKeyResponse } from '../../keys/schema.js'
 import { checkOrigins } from '../../tenants/origins.js'
@@ -30,12 +31,14 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
         operationId: 'listPlatformTenants',
         summary: 'List tenants',
         tags,
-        querystring: strictObject(PageQuery),
+        querystring: strictObject({ ...PageQuery, ...searchIn('name') }),
         response: { 200: pageSchema(PlatformTenant), ...problems('invalid_cursor') },
       },
     },
     async (request, reply) => {
-      const page = await request.platform_store.read((store) => store.platform_tenants.list(readPage(request)))
+      const page = await request.platform_store.read((store) =>
+        store.platform_tenants.list({ ...readPage(request), search: request.query.search }),
+      )
       return sendPage(request, reply, { ...page, rows: page.rows.map(toResponse) }, (tenant) => tenant.id)
     },
   )
@@ -158,13 +161,13 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
         summary: 'List keys of a tenant',
         tags,
         params: TenantIdParams,
-        querystring: strictObject(PageQuery),
+        querystring: strictObject({ ...PageQuery, ...searchIn('name or id') }),
         response: { 200: pageSchema(Key), ...problems('not_found', 'invalid_cursor') },
       },
     },
     async (request, reply) => {
       const page = await request.platform_store.read((store) =>
-        store.platform_tenants.keysOf(request.params.id, readPage(request, 'key')),
+        store.platform_tenants.keysOf(request.params.id, { ...readPage(request, 'key'), search: request.query.search }),
       )
       const rows = page.rows.map((record) => toKeyResponse(record, clock()))
       return sendPage(request, reply, { ...page, rows }, (key) => key.id)

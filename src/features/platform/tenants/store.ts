@@ -1,9 +1,10 @@
 import { and, desc, eq, inArray, isNotNull, isNull, not, or, sql } from 'drizzle-orm'
 import { lockOperator } from '../../../kernel/authz/actor.js'
 import { isAccepted } from '../../../kernel/authz/membership.js'
-import { afterId } from '../../../kernel/database/search.js'
-import { type KeyRecord, keyRecord } from '../../../kernel/identity/insert-key.js'
+import { afterId, searchOf } from '../../../kernel/database/search.js'
+import type { KeyRecord } from '../../../kernel/identity/insert-key.js'
 import { tenant_keys } from '../../../kernel/identity/keys-table.js'
+import { listKeys } from '../../../kernel/identity/list-keys.js'
 import { lockTenant } from '../../../kernel/identity/lock-tenant.js'
 import { memberships } from '../../../kernel/identity/memberships-table.js'
 import { revokeEveryInvitation } from '../../../kernel/identity/revoke-open-invitations.js'
@@ -12,7 +13,8 @@ import { type TenantRow, tenants } from '../../../kernel/identity/tenants-table.
 import { users } from '../../../kernel/identity/users-table.js'
 import { NIL_UUID } from '../../../kernel/ids/uuid.js'
 import { Problem } from '../../../kernel/problems/problems.js'
-import { type Page, pageOf, type Rows } from '../../../kernel/rest/pagination.js'
+import { pageOf, type Rows } from '../../../kernel/rest/pagination.js'
+import type { SearchedPage } from '../../../kernel/rest/search.js'
 import { deleteAnswers } from '../../../kernel/store/idempotency-records.js'
 import { idempotency_records } from '../../../kernel/store/idempotency-table.js'
 import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
@@ -35,14 +37,18 @@ export class PlatformTenantsReader {
   constructor(protected readonly scope: ReadScope) {}
 
   /** Lists tenants of the platform, newest first. */
-  async list(page: Page): Promise<Rows<TenantRow>> {
-    const rows = await this.scope.queries
+  async list(page: SearchedPage): Promise<Rows<TenantRow>> {
+    const { id, name } = tenants
+    const candidates = and(isNull(tenants.deleted_at), afterId(id, page.after_id))
+    const { queries } = this.scope
+    const { condition, searched_to } = await searchOf(queries, page.search, { id, candidates, columns: [name] })
+    const rows = await queries
       .select()
       .from(tenants)
-      .where(and(isNull(tenants.deleted_at), afterId(tenants.id, page.after_id)))
-      .orderBy(desc(tenants.id))
+      .where(and(candidates, condition))
+      .orderBy(desc(id))
       .limit(page.limit + 1)
-    return pageOf(rows, page.limit)
+    return pageOf(rows, page.limit, searched_to)
   }
 
   /** @throws Problem `not_found` */
@@ -56,15 +62,9 @@ export class PlatformTenantsReader {
   }
 
   /** Lists the keys of a tenant for operators, who can find a leaked key with it. */
-  async keysOf(tenant_id: string, page: Page): Promise<Rows<KeyRecord>> {
+  async keysOf(tenant_id: string, page: SearchedPage): Promise<Rows<KeyRecord>> {
     await this.get(tenant_id)
-    const rows = await this.scope.queries
-      .select()
-      .from(tenant_keys)
-      .where(and(eq(tenant_keys.tenant_id, tenant_id), afterId(tenant_keys.id, page.after_id)))
-      .orderBy(desc(tenant_keys.id))
-      .limit(page.limit + 1)
-    return pageOf(rows.map(keyRecord), page.limit)
+    return listKeys(this.scope, tenant_id, page)
   }
 }
 

@@ -2,9 +2,9 @@ import { normaliseEmail } from '../../../kernel/credentials/email.js'
 import { checkNewPassword, type Passwords } from '../../../kernel/credentials/passwords.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import { operator } from '../../../kernel/request/access.js'
-import { PageQuery, pageSchema, readPage, sendPage } from '../../../kernel/rest/pagination.js'
-import { NoContent, problems, type Routes, strictObject } from '../../../kernel/rest/schemas.js'
-import { DisablingReason, NewUser, toResponse, User, UserParams, UserWithMemberships } from './schema.js'
+import { pageSchema, readPage, sendPage } from '../../../kernel/rest/pagination.js'
+import { NoContent, problems, type Routes } from '../../../kernel/rest/schemas.js'
+import { DisablingReason, NewUser, toResponse, User, UserParams, UserQuery, UserWithMemberships } from './schema.js'
 
 const tags = ['platform']
 
@@ -18,12 +18,15 @@ const platformUsers: Routes<{ readonly passwords: Passwords }> = async (app, { p
         operationId: 'listPlatformUsers',
         summary: 'List users',
         tags,
-        querystring: strictObject(PageQuery),
+        querystring: UserQuery,
         response: { 200: pageSchema(User), ...problems('invalid_cursor') },
       },
     },
     async (request, reply) => {
-      const page = await request.platform_store.read((store) => store.platform_users.list(readPage(request)))
+      const { search, email } = request.query
+      const page = await request.platform_store.read((store) =>
+        store.platform_users.list({ ...readPage(request), search }, email && normaliseEmail(email)),
+      )
       return sendPage(request, reply, page, (user) => user.id)
     },
   )

@@ -1,7 +1,17 @@
 import { type Static, Type } from 'typebox'
 import type { UserRecord } from '../../../kernel/identity/user-record.js'
 import type { RoleFact } from '../../../kernel/permissions/roles.js'
+import { PageQuery } from '../../../kernel/rest/pagination.js'
 import { Email, Name, Nullable, OptionalReason, strictObject, Uuid } from '../../../kernel/rest/schemas.js'
+import { searchIn } from '../../../kernel/rest/search.js'
+
+export const UserQuery = strictObject({
+  ...PageQuery,
+  ...searchIn('email or name'),
+  email: Type.Optional(
+    Type.String({ format: 'email', maxLength: 254, description: 'The user with exactly this email, ignoring case.' }),
+  ),
+})
 
 export const UserParams = strictObject({ id: Uuid })
 

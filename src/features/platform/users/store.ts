@@ -1,13 +1,14 @@
-import { desc, eq } from 'drizzle-orm'
+import { and, desc, eq } from 'drizzle-orm'
 import { lockOperator, lockOperators } from '../../../kernel/authz/actor.js'
-import { afterId } from '../../../kernel/database/search.js'
+import { afterId, searchOf } from '../../../kernel/database/search.js'
 import { checkOneOperatorStays } from '../../../kernel/identity/last-operator.js'
 import { operators } from '../../../kernel/identity/operators-table.js'
 import { revokeSessionsOf } from '../../../kernel/identity/revoke-sessions.js'
 import { getUser, type UserRecord, userColumns } from '../../../kernel/identity/user-record.js'
 import { users } from '../../../kernel/identity/users-table.js'
 import { checkGrantedScopes } from '../../../kernel/permissions/escalation.js'
-import { type Page, pageOf, type Rows } from '../../../kernel/rest/pagination.js'
+import { pageOf, type Rows } from '../../../kernel/rest/pagination.js'
+import type { SearchedPage } from '../../../kernel/rest/search.js'
 import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
 import { type Withdrawn, withdrawUnbackedAppointments } from '../operators/offers.js'
 
@@ -15,15 +16,20 @@ import { type Withdrawn, withdrawUnbackedAppointments } from '../operators/offer
 export class PlatformUsersReader {
   constructor(protected readonly scope: ReadScope) {}
 
-  /** Lists users, newest first. */
-  async list(page: Page): Promise<Rows<UserRecord>> {
-    const rows = await this.scope.queries
+  /** Lists users, newest first. An exact email has an index, so it finds a user among any number. */
+  async list(page: SearchedPage, email?: string): Promise<Rows<UserRecord>> {
+    const { id, name } = users
+    const { queries } = this.scope
+    const candidates = and(afterId(id, page.after_id), email === undefined ? undefined : eq(users.email, email))
+    const columns = [users.email, name]
+    const { condition, searched_to } = await searchOf(queries, page.search, { id, candidates, columns })
+    const rows = await queries
       .select(userColumns)
       .from(users)
-      .where(afterId(users.id, page.after_id))
-      .orderBy(desc(users.id))
+      .where(and(candidates, condition))
+      .orderBy(desc(id))
       .limit(page.limit + 1)
-    return pageOf(rows, page.limit)
+    return pageOf(rows, page.limit, searched_to)
   }
 }
 
