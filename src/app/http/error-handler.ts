@@ -126,7 +126,7 @@ function describe({ instancePath, keyword, message, params, parentSchema = {} }:
 
 /** What the schema of a text takes. A pattern itself is for programs. */
 function inWords({ 'x-message': message, 'x-documented-as': number }: SchemaInWords): string | undefined {
-  if (number === undefined) return message
+  if (message !== undefined || number === undefined) return message
   const { minimum, maximum } = number
   return maximum === undefined
     ? `must be an integer of at least ${minimum}`

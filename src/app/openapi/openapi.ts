@@ -107,16 +107,18 @@ const CREATING_HEADERS = {
   },
 }
 
-/** Documents a limit as an integer. In the URL it is text. */
+/** Documents a limit as an integer, and values with commas between them as an array. In the URL they are text. */
 function documented(schema: FastifySchema | undefined, route: RouteOptions): FastifySchema {
   const described = withoutMessages(schema ?? {}) as FastifySchema & {
-    querystring?: { properties?: Record<string, Content> }
+    querystring?: { properties?: Record<string, Content>; explode?: boolean }
   }
   const properties = described.querystring?.properties ?? {}
   for (const [name, property] of Object.entries(properties)) {
     if (property['x-documented-as'] !== undefined) {
       const { 'x-documented-as': documented_as, pattern: _pattern, ...rest } = property
       properties[name] = { ...rest, ...(documented_as as Content) }
+      // The plugin reads from the schema of the whole query how its arrays are written: with commas.
+      if (properties[name]?.type === 'array' && described.querystring) described.querystring.explode = false
     }
   }
   if (Object.keys(properties).length === 0) delete described.querystring

@@ -1,5 +1,6 @@
 import type { Feature } from '../../kernel/feature/feature.js'
 import { mount } from '../../kernel/feature/mount.js'
+import type { ActorOptions } from './actor.js'
 import platformAudit from './platform/routes.js'
 import { RefusalsWriter } from './refusals-store.js'
 import tenantAudit from './routes.js'
@@ -14,10 +15,10 @@ export default {
   unaudited_writers: {},
   expiring: [],
   tags: [],
-  routes() {
+  routes(services: ActorOptions) {
     return [
-      mount('/v1/tenants/:tenant_id/audit-events', tenantAudit),
-      mount('/v1/platform/audit-events', platformAudit),
+      mount('/v1/tenants/:tenant_id/audit-events', tenantAudit, services),
+      mount('/v1/platform/audit-events', platformAudit, services),
     ]
   },
 } satisfies Feature

@@ -2,6 +2,7 @@ import { member } from '../../kernel/request/access.js'
 import { begin, EXPORT_MS_MAX, nothing, RunningExports, whileAllowed } from '../../kernel/rest/exports.js'
 import { pageSchema, readPage, sendPage } from '../../kernel/rest/pagination.js'
 import { problems, type Routes, TenantParams } from '../../kernel/rest/schemas.js'
+import { type ActorOptions, actorInTenant } from './actor.js'
 import { EXPORT_TYPES, type ExportedLine, exportStream } from './export.js'
 import { AuditEvent, AuditQuery, ExportQuery, ExportResponse, filtersOf } from './schema.js'
 
@@ -9,7 +10,7 @@ import { AuditEvent, AuditQuery, ExportQuery, ExportResponse, filtersOf } from '
 const EXPORT_BATCH = 100
 
 /** The audit of a tenant, for its members. */
-const tenantAudit: Routes = async (app) => {
+const tenantAudit: Routes<ActorOptions> = async (app, { scopesNow }) => {
   const exports = new RunningExports()
 
   app.get(
@@ -26,8 +27,9 @@ const tenantAudit: Routes = async (app) => {
       },
     },
     async (request, reply) => {
+      const actor_id = await actorInTenant(request, request.query, scopesNow)
       const page = await request.tenant_store.read((store) =>
-        store.audit.list(filtersOf(request.query), readPage(request, 'position')),
+        store.audit.list(filtersOf(request.query, actor_id), readPage(request, 'position')),
       )
       return sendPage(request, reply, page, (event) => event.position)
     },
@@ -51,7 +53,7 @@ const tenantAudit: Routes = async (app) => {
     async (request, reply) => {
       const { format = 'ndjson', ...given } = request.query
       exports.enter(request, reply)
-      const filters = filtersOf(given)
+      const filters = filtersOf(given, await actorInTenant(request, given, scopesNow))
       // A filtered export is no chain, and a spreadsheet cannot verify one. Neither has the places of erased events.
       const is_chain = format === 'ndjson' && Object.values(filters).every((value) => value === undefined)
       // The first batch is read before the first byte is sent, so that a failed database causes a 503.

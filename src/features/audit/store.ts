@@ -1,4 +1,4 @@
-import { and, desc, eq, getTableColumns, gte, lt, type SQL } from 'drizzle-orm'
+import { and, desc, eq, getTableColumns, gte, inArray, lt, type SQL } from 'drizzle-orm'
 import { SEARCHED_ROWS_MAX } from '../../kernel/database/search.js'
 import { NIL_UUID } from '../../kernel/ids/uuid.js'
 import { type Page, pageOf, type Rows } from '../../kernel/rest/pagination.js'
@@ -11,11 +11,13 @@ import { type AuditEventRow, audit_events, audit_links } from './table.js'
 
 /** The filters of a list. An event must match all of them. */
 export interface AuditFilters {
-  readonly action?: string
-  readonly actor_id?: string
-  readonly target_id?: string
-  readonly from?: string
-  readonly to?: string
+  /** An event must have one of them. */
+  readonly actions?: readonly string[] | undefined
+  readonly actor_id?: string | undefined
+  readonly target_id?: string | undefined
+  readonly request_id?: string | undefined
+  readonly from?: string | undefined
+  readonly to?: string | undefined
 }
 
 /** An audit event with its place in the chain. */
@@ -116,12 +118,13 @@ export class AuditReader {
     names: EventNames = NO_NAMES,
   ): Promise<{ rows: NamedRow[]; searched_to: string | undefined }> {
     const order = audit_events[this.order]
-    const candidates = and(this.indexed(filters), after === undefined ? undefined : lt(order, Number(after)))
-    const end = isSearch(filters) ? await this.searchEnd(candidates) : undefined
+    const { indexed, others } = this.conditionsOf(filters)
+    const candidates = and(indexed, after === undefined ? undefined : lt(order, Number(after)))
+    const end = others === undefined ? undefined : await this.searchEnd(candidates)
     const rows = await this.scope.queries
       .select({ ...getTableColumns(audit_events), ...names })
       .from(audit_events)
-      .where(and(candidates, matching(filters), end === undefined ? undefined : gte(order, end)))
+      .where(and(candidates, others, end === undefined ? undefined : gte(order, end)))
       .orderBy(desc(order))
       .limit(limit)
     return { rows, searched_to: end === undefined ? undefined : String(end) }
@@ -159,28 +162,30 @@ export class AuditReader {
     return this.tenant_id === undefined ? 'seq' : 'chain_seq'
   }
 
-  /** The filters that have an index in the order of the list. */
-  private indexed({ actor_id, target_id }: AuditFilters): SQL | undefined {
-    return and(
-      this.tenant_id === undefined ? undefined : eq(audit_events.tenant_id, this.tenant_id),
+  /**
+   * The conditions of filters: those that have an index in the order of the list, and the others. With the others, the list
+   * must read events that it does not return. Actors and targets have an index within a tenant only.
+   */
+  private conditionsOf(filters: AuditFilters): { indexed: SQL | undefined; others: SQL | undefined } {
+    const { tenant_id } = this
+    const { actions, actor_id, target_id, request_id, from, to } = filters
+    const of_ids = and(
       actor_id === undefined ? undefined : eq(audit_events.actor_id, actor_id),
       target_id === undefined ? undefined : eq(audit_events.target_id, target_id),
     )
+    return {
+      indexed: and(
+        tenant_id === undefined ? undefined : and(eq(audit_events.tenant_id, tenant_id), of_ids),
+        request_id === undefined ? undefined : eq(audit_events.request_id, request_id),
+      ),
+      others: and(
+        tenant_id === undefined ? of_ids : undefined,
+        actions === undefined ? undefined : inArray(audit_events.action, [...actions]),
+        from === undefined ? undefined : gte(audit_events.created_at, from),
+        to === undefined ? undefined : lt(audit_events.created_at, to),
+      ),
+    }
   }
-}
-
-/** Whether a list must read events that do not match its filters. */
-function isSearch({ action, from, to }: AuditFilters): boolean {
-  return action !== undefined || from !== undefined || to !== undefined
-}
-
-/** The filters that have no index. */
-function matching({ action, from, to }: AuditFilters): SQL | undefined {
-  return and(
-    action === undefined ? undefined : eq(audit_events.action, action),
-    from === undefined ? undefined : gte(audit_events.created_at, from),
-    to === undefined ? undefined : lt(audit_events.created_at, to),
-  )
 }
 
 interface NamedRow extends AuditEventRow {

@@ -58,6 +58,9 @@ export const audit_events = pgTable(
     index('audit_events_tenant_chain_index').on(t.tenant_id, t.chain_seq),
     index('audit_events_target_index').on(t.tenant_id, t.target_id, t.chain_seq),
     index('audit_events_actor_index').on(t.tenant_id, t.actor_id, t.chain_seq),
+    // A client chooses the id of its request, so many events can have one id. Each list has its own order.
+    index('audit_events_request_index').on(t.tenant_id, t.request_id, t.chain_seq),
+    index('audit_events_request_seq_index').on(t.request_id, t.seq),
     // For the retention: the events of the data plane by age, and the events of customers that hold values.
     index('audit_events_data_index').on(t.tenant_id, t.created_at).where(sql`${t.target_kind} in (${OF_DATA_PLANE})`),
     index('audit_events_values_index').on(t.tenant_id).where(sql`${HOLDS_VALUES}`),

@@ -67,6 +67,16 @@ export class MembersReader {
     return row
   }
 
+  /** Reads the id of a member by email. A tenant does not see the email of a pending member. */
+  async idOf(email: string): Promise<string | undefined> {
+    const [row] = await this.scope.queries
+      .select({ id: users.id })
+      .from(users)
+      .innerJoin(memberships, eq(memberships.user_id, users.id))
+      .where(and(eq(users.email, email), eq(memberships.tenant_id, this.tenant_id)))
+    return row?.id
+  }
+
   private select() {
     return this.scope.queries
       .select({

@@ -43,7 +43,8 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   431: 'Request Header Fields Too Large',
 }
 
-const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/
+/** The ids of requests that the gateway takes from a client. */
+export const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/
 
 /** Returns the client's `X-Request-ID` if it is 1 to 128 characters of `[A-Za-z0-9._-]`, or a new id. */
 export function requestIdOf(request: IncomingMessage): string {

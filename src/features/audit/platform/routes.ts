@@ -2,10 +2,11 @@ import { holds } from '../../../kernel/permissions/evaluate.js'
 import { operator } from '../../../kernel/request/access.js'
 import { pageSchema, readPage, sendPage } from '../../../kernel/rest/pagination.js'
 import { problems, type Routes } from '../../../kernel/rest/schemas.js'
+import { type ActorOptions, actorOnPlatform } from '../actor.js'
 import { AuditEvent, AuditQuery, filtersOf } from '../schema.js'
 
 /** The audit of every tenant and of the platform, for operators. */
-const platformAudit: Routes = async (app) => {
+const platformAudit: Routes<ActorOptions> = async (app, { scopesNow }) => {
   app.get(
     '',
     {
@@ -23,8 +24,9 @@ const platformAudit: Routes = async (app) => {
     async (request, reply) => {
       const { holdings } = request
       const shown = { users: holds(holdings, 'platform:users:view'), keys: holds(holdings, 'platform:tenants:view') }
+      const actor_id = await actorOnPlatform(request, request.query, scopesNow)
       const page = await request.platform_store.read((store) =>
-        store.audit.list(filtersOf(request.query), readPage(request, 'position'), shown),
+        store.audit.list(filtersOf(request.query, actor_id), readPage(request, 'position'), shown),
       )
       return sendPage(request, reply, page, (event) => event.position)
     },
