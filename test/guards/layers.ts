@@ -13,6 +13,7 @@ const FLOORS: readonly string[] = ['contract', 'kernel', 'features', 'app', 'mai
 
 /** Which other features a feature may import. Everything else goes through the kernel. */
 export const FEATURES_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  'features/access': ['features/audit'],
   'features/conversations': ['features/customers'],
   'features/me': ['features/auth'],
   'features/privacy': ['features/audit', 'features/conversations', 'features/customers'],

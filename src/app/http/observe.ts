@@ -48,6 +48,10 @@ export function observing({ metrics, usage, refusals }: Observers): Observe {
         code,
         origin: originOf(request),
         route: `${request.method} ${route}`,
+        told: findings.told,
+        key_id: findings.key?.id,
+        // Before the principal is established, the access token of the request names the user.
+        user_id: findings.principal === undefined ? (findings.claims?.user_id ?? undefined) : undefined,
       })
     }
   }

@@ -15,9 +15,10 @@ export default {
   ...NO_STORE_PARTS,
   expiring: [],
   tags: [{ name: 'access', description: 'The identity and the scopes of the caller' }],
-  routes({ limiter, catalogue, facts, rules, scopesNow, clock }: Services) {
+  routes(services: Services) {
+    const { limiter, catalogue, scopesNow } = services
     return [
-      mount('/v1/tenants/:tenant_id/access/explain', explain, { catalogue, facts, rules, scopesNow, clock }),
+      mount('/v1/tenants/:tenant_id/access/explain', explain, services),
       mount('/v1/tenants/:tenant_id/scopes', scopes, { catalogue, scopesNow }),
       mount('/v1/access', access, { limiter, scopesNow }),
     ]

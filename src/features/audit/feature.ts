@@ -2,13 +2,13 @@ import type { Feature } from '../../kernel/feature/feature.js'
 import { mount } from '../../kernel/feature/mount.js'
 import type { ActorOptions } from './actor.js'
 import platformAudit from './platform/routes.js'
-import { RefusalsWriter } from './refusals-store.js'
+import { RefusalsReader, RefusalsWriter } from './refusals-store.js'
 import tenantAudit from './routes.js'
 import { AuditReader } from './store.js'
 
 /** The audit of a tenant and of the platform. */
 export default {
-  tenant_readers: { audit: AuditReader },
+  tenant_readers: { audit: AuditReader, refusals: RefusalsReader },
   tenant_writers: {},
   platform_readers: { audit: AuditReader },
   platform_writers: { refusals: RefusalsWriter },

@@ -1,3 +1,4 @@
+import type { ToldProblem } from '../../kernel/request/findings.js'
 import type { Action } from '../../kernel/store/actions.js'
 import type { Origin } from '../../kernel/store/audit-record.js'
 import type { Clock } from '../../kernel/time/clock.js'
@@ -16,6 +17,12 @@ export interface Refusal {
   readonly code: string
   readonly origin: Origin
   readonly route: string
+  /** What the response said. */
+  readonly told?: ToldProblem | undefined
+  /** The tenant key of the request. */
+  readonly key_id?: string | undefined
+  /** The user of the access token, if the refusal came before the token was checked. */
+  readonly user_id?: string | undefined
 }
 
 /** One event for `count` refusals. */
@@ -27,6 +34,8 @@ export interface SampledRefusal extends Refusal {
 
 export interface RefusalRecorder {
   record(refusal: Refusal): void
+  /** The refusal of a request that is not written yet. Undefined if there is none, or if a similar one came before. */
+  pending(tenant_id: string, request_id: string): SampledRefusal | undefined
   /** Writes the refusals since the last write. If the write fails, it keeps them for the next one. */
   flush(): Promise<number>
 }
@@ -50,12 +59,18 @@ export function openRefusalRecorder(clock: Clock, write: (refusal: SampledRefusa
       found.count += count
       return
     }
-    const told = key === exact ? refusal : { ...refusal, tenant_id: null, origin: ANONYMOUS, route: 'others' }
-    noted.set(key, { ...told, action: ACTION_OF[code] ?? 'request.refused', first_at, count })
+    const noted_as = key === exact ? refusal : { tenant_id: null, code, origin: ANONYMOUS, route: 'others' }
+    noted.set(key, { ...noted_as, action: ACTION_OF[code] ?? 'request.refused', first_at, count })
   }
 
   return {
     record: (refusal) => add(refusal, 1, instantOf(clock())),
+    pending(tenant_id, request_id) {
+      for (const each of noted.values()) {
+        if (each.tenant_id === tenant_id && each.origin.request_id === request_id) return each
+      }
+      return undefined
+    },
     async flush() {
       const taken = [...noted.values()]
       noted = new Map()

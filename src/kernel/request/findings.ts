@@ -30,10 +30,18 @@ export interface Findings extends Established {
   problem_code?: string
   /** The budgets that the request exceeded. */
   violated?: readonly string[]
+  /** What the problem in the response says. */
+  told?: ToldProblem
   /** Whether the response was logged and counted. */
   is_observed?: boolean
   /** The declared route of an upstream that the request matched. For the router, all of them are one route. */
   matched?: MatchedRoute
+}
+
+/** What a problem says: its words, and its members about scopes and budgets. */
+export interface ToldProblem {
+  readonly detail: string
+  readonly members: Readonly<Record<string, unknown>>
 }
 
 /** A route that a manifest declares: what the pipeline needs to know of it. */

@@ -16,5 +16,7 @@ export function sendProblem(problem: Problem, public_url: string, request: Fasti
 
 /** Notes the problem of a request, for the log, the metrics and the audit. */
 export function noteProblem(problem: Problem, request: FastifyRequest): void {
-  Object.assign(request.findings ?? {}, { problem_code: problem.code, violated: problem.members.violated_policies })
+  const { code: problem_code, detail, members } = problem
+  const told = { detail, members }
+  Object.assign(request.findings ?? {}, { problem_code, violated: members.violated_policies, told })
 }
