@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { and, desc, eq, inArray, isNotNull, isNull, not, or, sql } from 'drizzle-orm'
 import { lockOperator } from '../../../kernel/authz/actor.js'
 import { isAccepted } from '../../../kernel/authz/membership.js'
@@ -122,19 +123,31 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
     return lockdown
   }
 
-  /** Stops a tenant from its next request on, until it is activated or `until` has passed. */
+  /**
+   * Stops a tenant from its next request on, until it is activated or `until` has passed. For a suspended tenant it changes
+   * reason and end, and the audit has both. The tenant stays suspended in between, and `suspended_at` stays.
+   */
   async suspend(id: string, reason: string, until: string | undefined): Promise<TenantRow> {
     await lockOperator(this.scope, ['platform:tenants:manage'])
-    await this.get(id)
-    const after = await this.change(id, {
-      suspended_at: this.scope.now,
+    // Two operators at the same time: the second one must see, and record, what the first one wrote.
+    await lockTenant(this.scope, id)
+    const row = await this.get(id)
+    const before = suspensionOf(row)
+    const { now } = this.scope
+    const { suspended_at, suspended_until } = before
+    const is_suspended = suspended_at !== null && (suspended_until === null || suspended_until > now)
+    const after = {
+      suspended_at: is_suspended ? suspended_at : now,
       suspended_until: until ?? null,
       suspension_reason: reason,
-    })
-    this.recordChange(after, {
-      after: { suspended_at: this.scope.now, suspended_until: until ?? null, suspension_reason: reason },
-    })
-    return after
+    }
+    if (isDeepStrictEqual(before, after)) {
+      this.scope.recordNoChange()
+      return row
+    }
+    const changed = await this.change(id, after)
+    this.recordChange(changed, { ...(suspended_at !== null && { before }), after })
+    return changed
   }
 
   /** Lets a suspended tenant act again from its next request on. */
@@ -146,9 +159,7 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
       return before
     }
     const after = await this.change(id, { suspended_at: null, suspended_until: null, suspension_reason: null })
-    this.recordChange(after, {
-      before: { suspended_at: before.suspended_at, suspension_reason: before.suspension_reason },
-    })
+    this.recordChange(after, { before: suspensionOf(before) })
     return after
   }
 
@@ -178,4 +189,8 @@ export class PlatformTenantsWriter extends PlatformTenantsReader {
   private recordChange({ id }: TenantRow, changes: Record<string, unknown>): void {
     this.scope.recordChange({ kind: 'tenant', tenant_id: id, changes })
   }
+}
+
+function suspensionOf({ suspended_at, suspended_until, suspension_reason }: TenantRow) {
+  return { suspended_at, suspended_until, suspension_reason }
 }
