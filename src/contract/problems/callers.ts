@@ -55,7 +55,7 @@ export const CALLER_PROBLEMS = {
     title: 'Tenant suspended',
     detail: 'The credentials are valid, but this tenant is suspended or its trial has ended.',
     explanation:
-      'An operator of the platform suspended this tenant, or its trial has ended. Only an operator can activate it again.',
+      'An operator of the platform suspended this tenant, or its trial has ended. until is the end of the suspension; null means until an operator activates the tenant. reason says why, to members who send an access token and to keys that hold scopes. A key without scopes can be public, so it does not learn the reason. trial_ended_at is the end of the trial.',
   },
   address_not_allowed: {
     status: 403,
@@ -76,7 +76,7 @@ export const CALLER_PROBLEMS = {
     title: 'No access to this tenant',
     detail: 'The user is not an active member of this tenant.',
     explanation:
-      'The user is signed in but has no membership in this tenant, or the membership is pending or disabled. If GET /v1/me lists the tenant in pending_memberships, accept it with POST /v1/me/memberships/{tenant_id}/accept. Otherwise a member with users:manage can change that.',
+      'The user is signed in but has no membership in this tenant, or the membership is pending or disabled. If the membership is pending, membership_state says so to the user. If GET /v1/me lists the tenant in pending_memberships, accept it with POST /v1/me/memberships/{tenant_id}/accept. Otherwise a member with users:manage can change that.',
   },
   insufficient_scope: {
     status: 403,

@@ -3,7 +3,8 @@ import { overridesHeldBy, rolesHeldBy } from './membership.js'
 
 const TENANT_FACT = `case when t.id is not null then json_build_object(
     'id', t.id, 'name', t.name, 'allowed_origins', t.allowed_origins, 'requests_per_minute', t.requests_per_minute,
-    'trial_ends_at', t.trial_ends_at, 'suspended_at', t.suspended_at, 'suspended_until', t.suspended_until) end`
+    'trial_ends_at', t.trial_ends_at, 'suspended_at', t.suspended_at, 'suspended_until', t.suspended_until,
+    'suspension_reason', t.suspension_reason) end`
 
 const KEY_FACT = `case when k.id is not null then json_build_object(
     'id', k.id, 'name', k.name, 'scopes', k.scopes, 'secret_digest', encode(k.secret_digest, 'hex'),

@@ -21,6 +21,7 @@ export interface TenantFact {
   readonly trial_ends_at: string | null
   readonly suspended_at: string | null
   readonly suspended_until: string | null
+  readonly suspension_reason: string | null
 }
 
 export interface KeyFact {

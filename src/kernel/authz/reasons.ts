@@ -17,16 +17,28 @@ export function reasonOfKey(key: KeyFact | null): string {
   return 'The secret is not that of the key.'
 }
 
-/** Why a tenant may not act. */
-export function reasonOfSuspension(
-  { trial_ends_at, suspended_at, suspended_until }: TenantFact,
+/**
+ * What the 403 of a suspended tenant says: since when, until when, and why. The reason is for the tenant.
+ * @param reads_reason whether the caller belongs to the tenant
+ */
+export function wordsOfSuspension(
+  tenant: TenantFact,
+  reads_reason: boolean,
   now_ms: number,
-): string {
-  if (trial_ends_at !== null && Date.parse(trial_ends_at) <= now_ms)
-    return `The trial ended at ${inUtc(trial_ends_at)}.`
-  if (suspended_at === null) return 'The tenant is not suspended.'
-  const end = suspended_until === null ? 'until an operator activates it' : `until ${inUtc(suspended_until)}`
-  return `An operator suspended the tenant at ${inUtc(suspended_at)}, ${end}.`
+): { detail: string; members: Record<string, unknown> } {
+  const { trial_ends_at, suspended_at, suspended_until, suspension_reason } = tenant
+  if (trial_ends_at !== null && Date.parse(trial_ends_at) <= now_ms) {
+    const at = inUtc(trial_ends_at)
+    return { detail: `The trial ended at ${at}.`, members: { trial_ended_at: at } }
+  }
+  if (suspended_at === null) throw new Error('a suspension is explained that does not exist')
+  const until = suspended_until === null ? null : inUtc(suspended_until)
+  const end = until === null ? 'until an operator activates it' : `until ${until}`
+  const since = `An operator suspended the tenant at ${inUtc(suspended_at)}, ${end}.`
+  if (suspension_reason === null) return { detail: since, members: { until } }
+  return reads_reason
+    ? { detail: `${since} The reason: ${suspension_reason}`, members: { until, reason: suspension_reason } }
+    : { detail: `${since} A member of the tenant who sends an access token reads the reason.`, members: { until } }
 }
 
 /** Why an access token is not valid. */

@@ -8,10 +8,17 @@ import { Problem } from '../problems/problems.js'
 import { unreachable } from '../unreachable.js'
 import { type Caller, UNKNOWN } from './caller.js'
 import { scopesFor } from './demand.js'
-import { type Facts, isKeyUsable, isSessionActive, type KeyFact, type TenantFact } from './facts.js'
+import {
+  type Facts,
+  isKeyUsable,
+  isSessionActive,
+  type KeyFact,
+  type MembershipFact,
+  type TenantFact,
+} from './facts.js'
 import { insufficientPrivilege, insufficientScope } from './insufficient-scope.js'
 import type { Principal, TenantPrincipal } from './principal.js'
-import { networksOf, originsOf, reasonOfKey, reasonOfMembership, reasonOfSuspension, reasonOfToken } from './reasons.js'
+import { networksOf, originsOf, reasonOfKey, reasonOfMembership, reasonOfToken, wordsOfSuspension } from './reasons.js'
 import { isSuspended } from './suspension.js'
 
 /** What the rules have established about a caller so far. */
@@ -73,9 +80,10 @@ export const keyIsValid: Rule<'invalid_tenant_credentials'> = {
 
 /** The tenant is not suspended, and its trial is not over. */
 export const tenantIsActive: Rule<'tenant_suspended'> = {
-  check({ tenant }, _caller, now_ms) {
+  check(facts, caller, now_ms) {
+    const { tenant } = facts
     if (tenant === null || !isSuspended(tenant, now_ms)) return undefined
-    return new Problem('tenant_suspended', { detail: reasonOfSuspension(tenant, now_ms) })
+    return new Problem('tenant_suspended', wordsOfSuspension(tenant, isOfTenant(facts, caller, now_ms), now_ms))
   },
   endsAt: ({ tenant }) => instantMs(tenant?.trial_ends_at),
   establish(established, { tenant }) {
@@ -144,7 +152,7 @@ export const membershipIsActive: Rule<'tenant_access_denied'> = {
     const kind = kindOf(caller)
     switch (kind) {
       case 'user':
-        return tenant !== null && membership?.state === 'active' ? undefined : new Problem('tenant_access_denied')
+        return tenant !== null && membership?.state === 'active' ? undefined : accessDenied(tenant, membership)
       case 'key':
         return undefined
       default:
@@ -204,6 +212,31 @@ export function matchingSecret(key: KeyFact, digest: Uint8Array, now_ms: number)
 /** The kind of principal that a caller within a tenant is: the user of the access token, or the key without one. */
 function kindOf({ token_expires_at_ms }: Caller): TenantPrincipalKind {
   return token_expires_at_ms === null ? 'key' : 'user'
+}
+
+/**
+ * Whether the caller belongs to the tenant: an active member, or a key that holds scopes. A key without scopes can be in a
+ * page, where every visitor can read it.
+ */
+function isOfTenant(facts: Facts, caller: Caller, now_ms: number): boolean {
+  const kind = kindOf(caller)
+  switch (kind) {
+    case 'user':
+      return facts.membership?.state === 'active' && tokenIsValid.check(facts, caller, now_ms) === undefined
+    case 'key':
+      return facts.key !== null && facts.key.scopes.length > 0
+    default:
+      return unreachable(kind)
+  }
+}
+
+/** The refusal of a user without an active membership. The offer of a membership is the user's own, so it is named. */
+function accessDenied(tenant: TenantFact | null, membership: MembershipFact | null): Problem<'tenant_access_denied'> {
+  if (tenant === null || membership?.state !== 'pending') return new Problem('tenant_access_denied')
+  return new Problem('tenant_access_denied', {
+    detail: `Your membership of this tenant is pending. Accept it with POST /v1/me/memberships/${tenant.id}/accept.`,
+    members: { membership_state: 'pending' },
+  })
 }
 
 function principalOf({ key, user, session }: Facts, caller: Caller): TenantPrincipal {

@@ -22,7 +22,7 @@ function keyFacts(): Facts {
   }
   const tenant = {
     ...{ id: 'tenant', name: 'Tenant', allowed_origins: [], requests_per_minute: null, trial_ends_at: null },
-    ...{ suspended_at: null, suspended_until: null },
+    ...{ suspended_at: null, suspended_until: null, suspension_reason: null },
   }
   return { ...NO_FACTS, tenant, key }
 }

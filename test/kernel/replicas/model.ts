@@ -249,7 +249,7 @@ function claimsOf(tenant: Tenant): Claims {
 function factsOf(tenant: Tenant, version: number): Facts {
   const fact = { id: tenant, name: String(version), allowed_origins: [], requests_per_minute: null }
   return {
-    tenant: { ...fact, trial_ends_at: null, suspended_at: null, suspended_until: null },
+    tenant: { ...fact, trial_ends_at: null, suspended_at: null, suspended_until: null, suspension_reason: null },
     key: null,
     user: null,
     session: null,

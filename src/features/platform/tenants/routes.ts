@@ -115,6 +115,7 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
       schema: {
         operationId: 'suspendTenant',
         summary: 'Suspend a tenant; its next request is refused',
+        description: 'For a suspended tenant, it changes the reason and the end. The audit has both before and after.',
         tags,
         params: TenantIdParams,
         body: Suspension,

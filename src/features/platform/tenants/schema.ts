@@ -38,7 +38,10 @@ export const PlanChange = strictObject(
 )
 
 export const Suspension = strictObject({
-  reason: Text(500, 'Why the tenant is suspended. Operators see it.'),
+  reason: Text(
+    500,
+    'Why the tenant is suspended. Operators see it, and the tenant reads it: its members in their 403 and in its audit, and its keys that hold scopes.',
+  ),
   until: Type.Optional(Instant),
 })
 
