@@ -160,6 +160,12 @@ const HEADERS = [
   'user-agent',
 ]
 
+/** Writes a value of a query: an array with commas between its values, as the contract says. */
+function asText(value: unknown): string {
+  if (Array.isArray(value)) return value.map(asText).join()
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+}
+
 /** Generates requests of an operation: each of its parameters and members gets hostile values. */
 export function hostileRequests(operation: FuzzedOperation, ids: readonly string[]): fc.Arbitrary<HostileRequest> {
   const named = (place: string) => operation.parameters.filter((each) => each.in === place)
@@ -168,7 +174,7 @@ export function hostileRequests(operation: FuzzedOperation, ids: readonly string
   const path = Object.fromEntries(named('path').map(({ name }) => [name, seldom(encoded, 5)]))
   const query = Object.fromEntries(
     named('query').map(({ name, schema }) => {
-      const valid = validOf(schema, ids).map((value) => encodeURIComponent(String(value).toWellFormed()))
+      const valid = validOf(schema, ids).map((value) => encodeURIComponent(asText(value).toWellFormed()))
       const given = fc.oneof({ weight: 3, arbitrary: valid }, { weight: 2, arbitrary: encoded })
       return [name, seldom(name === 'wait' ? given.map(withoutWaiting) : given, 2)]
     }),
