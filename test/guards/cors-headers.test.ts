@@ -13,7 +13,7 @@ const NOT_OF_PAGES = new Set([
 const NOT_FOR_PAGES = new Set([
   ...['cache-control', 'content-length', 'content-type', 'content-security-policy', 'referrer-policy', 'vary'],
   ...['strict-transport-security', 'x-accel-buffering', 'x-content-type-options', 'connection', 'upgrade'],
-  ...['content-encoding', 'sec-websocket-version'],
+  ...['content-encoding', 'sec-websocket-version', 'cross-origin-opener-policy'],
 ])
 const READ = /\bheaders(?:\.([a-z_]+)\b|\['([a-z-]+)'\])/g
 const SENT = /\.(?:header|setHeader)\('([A-Za-z-]+)'|headers(?:: |\()\{[^}]*?'?([a-z-]+)'?: /g

@@ -14,18 +14,23 @@ export interface Ask {
   readonly headers?: Record<string, string>
   /** Sent as JSON. */
   readonly body?: unknown
+  /** Sent as a form, as a browser does without a script. */
+  readonly form?: Readonly<Record<string, string>> | undefined
 }
 
 /** Sends a request to the gateway over a real socket. */
 export async function ask(
   gateway: Pick<TestGateway, 'url'>,
   path: string,
-  { method, headers, body }: Ask = {},
+  { method, headers, body, form }: Ask = {},
 ): Promise<Answer> {
+  const json = body === undefined ? undefined : JSON.stringify(body)
+  const sent = form === undefined ? json : String(new URLSearchParams(form))
+  const type = form === undefined ? 'application/json' : 'application/x-www-form-urlencoded'
   const response = await fetch(gateway.url + path, {
-    method: method ?? (body === undefined ? 'GET' : 'POST'),
-    headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
-    body: body === undefined ? undefined : JSON.stringify(body),
+    method: method ?? (sent === undefined ? 'GET' : 'POST'),
+    headers: { ...(sent !== undefined && { 'content-type': type }), ...headers },
+    body: sent,
     redirect: 'manual',
   })
   const is_stream = response.headers.get('content-type')?.startsWith('text/event-stream') === true

@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify'
 import type { ProblemCode } from '../../contract/problems/catalogue.js'
+import { sendRefusal, wantsPage } from '../../kernel/pages/pages.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { escapePointer, type FieldError, validationFailed } from '../../kernel/problems/validation.js'
 import { noteProblem, sendProblem } from '../../kernel/request/send-problem.js'
@@ -27,6 +28,7 @@ export function installErrorHandler(app: FastifyInstance, public_url: string, so
     logProblem(problem, error, request)
     noteProblem(problem, request)
     if (sockets.refuse(problem, request, reply)) return
+    if (wantsPage(request)) return sendRefusal(problem, request, reply)
     return sendProblem(problem, public_url, request, reply)
   })
   app.setNotFoundHandler((request, reply) => sendProblem(new Problem('not_found'), public_url, request, reply))

@@ -4,6 +4,7 @@ import type { TSchema } from 'typebox'
 import type { ProblemCode } from '../../contract/problems/catalogue.js'
 import { SCOPES } from '../../contract/scopes.js'
 import type { AccessRules } from '../../kernel/authz/access-rules.js'
+import { PageResponse } from '../../kernel/pages/pages.js'
 import { type Access, open } from '../../kernel/request/access.js'
 import { codesOfAccess, securityOf } from '../../kernel/request/access-contract.js'
 import { isCreating } from '../../kernel/request/creating.js'
@@ -16,7 +17,7 @@ const DESCRIPTION = `Gatehouse is a multi-tenant API gateway. Data plane routes 
 type Content = Record<string, unknown>
 
 const OF_CREATING: ProblemCode[] = ['idempotency_in_progress', 'idempotency_answer_lost', 'idempotency_mismatch']
-const OF_BODIES: ProblemCode[] = ['malformed_json', 'request_timeout', 'body_too_large', 'unsupported_media_type']
+const OF_BODIES: ProblemCode[] = ['request_timeout', 'body_too_large', 'unsupported_media_type']
 
 /** Returns every problem code of a route: from its access, from its shape, and its own. */
 function codesOf(route: RouteOptions, access: Access, rules: AccessRules): ProblemCode[] {
@@ -26,6 +27,9 @@ function codesOf(route: RouteOptions, access: Access, rules: AccessRules): Probl
   return [
     ...codesOfAccess(rules, access, has_parameters),
     ...(has_body ? OF_BODIES : []),
+    ...(has_body
+      ? [route.config?.page === undefined ? ('malformed_json' as const) : ('cross_site_request' as const)]
+      : []),
     ...(isCreating(route) ? OF_CREATING : []),
     ...(has_parameters ? (['not_found'] as const) : []),
     ...own.flatMap((response) => response['x-problem-codes'] ?? []),
@@ -42,6 +46,7 @@ export function completeSchemas(app: FastifyInstance, rules: AccessRules): void 
     const access = route.config?.access as Access
     const schema = (route.schema ?? {}) as FastifySchema & Content
     const responses = (schema.response ?? {}) as Record<string, TSchema>
+    const refusals = problems(...new Set(codesOf(route, access, rules)))
     const kept = Object.fromEntries(Object.entries(responses).filter(([, value]) => !('x-problem-codes' in value)))
     route.schema = {
       ...schema,
@@ -49,9 +54,20 @@ export function completeSchemas(app: FastifyInstance, rules: AccessRules): void 
       security: securityOf(access),
       'x-required-scopes': access.scopes,
       'x-access': access.kind,
-      response: { ...kept, ...problems(...new Set(codesOf(route, access, rules))) },
+      response: { ...kept, ...(route.config?.page === undefined ? refusals : orPages(refusals)) },
     } as FastifySchema
   })
+}
+
+/** The refusals of a page: a browser receives each as a page, and a program as a problem. */
+function orPages(refusals: Record<string, TSchema>): Record<string, TSchema> {
+  const entries = Object.entries(refusals) as [string, TSchema & { content: Content }][]
+  return Object.fromEntries(
+    entries.map(([status, refusal]) => [
+      status,
+      { ...refusal, content: { ...refusal.content, ...PageResponse.content } },
+    ]),
+  )
 }
 
 /** Generates the OpenAPI document from the routes that are registered after it. */

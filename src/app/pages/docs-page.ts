@@ -60,5 +60,5 @@ ${has_demo ? html`<button type="button" id="demo">Use the credentials of the dem
 </body>
 </html>
 `
-  return { page: representation('text/html; charset=utf-8', Buffer.from(page.markup)), assets }
+  return { page: representation('text/html; charset=utf-8', Buffer.from(page.toString())), assets }
 }

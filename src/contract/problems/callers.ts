@@ -153,6 +153,13 @@ export const CALLER_PROBLEMS = {
     detail: 'Users cannot create tenants at this gateway.',
     explanation: 'An operator can create the tenant for you, or start the gateway with ALLOW_TENANTS=true.',
   },
+  cross_site_request: {
+    status: 403,
+    title: 'Form of another site',
+    detail: 'The form was sent by a page of another site. Open the link of the mail, and use the form of its page.',
+    explanation:
+      'The pages of the gateway take forms of their own origin only. The browser says in Sec-Fetch-Site or Origin that another site sent this one. A front end of your own uses the API instead: APP_URL leads the links in mails to it.',
+  },
   registration_disabled: {
     status: 403,
     title: 'Registration is off',

@@ -1,11 +1,4 @@
-/** Markup that is safe to send: text of the project, with every value escaped. */
-export class Html {
-  constructor(readonly markup: string) {}
-}
-
-/** What a template of markup can contain. A list is its items, one after another. */
-export type Content = string | number | Html | undefined | readonly Content[]
-
+/** The characters that end a text or an attribute in double quotes, and what stands for them. */
 const ENTITIES: Readonly<Record<string, string>> = {
   '&': '&amp;',
   '<': '&lt;',
@@ -14,17 +7,39 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 }
 
-/**
- * Returns markup with every value escaped, unless the value is markup itself. It is for text and for attributes in quotes.
- * A value is not safe in a script, in a style, or as the URL of a link that a client chose.
- */
-export function html(parts: TemplateStringsArray, ...values: readonly Content[]): Html {
-  return new Html(parts.map((part, position) => part + markupOf(values[position])).join(''))
+/** Markup that can be sent: constants of the code, and values that `html` has escaped. Only this file makes it. */
+class SafeHtml {
+  readonly #markup: string
+
+  constructor(markup: string) {
+    this.#markup = markup
+  }
+
+  toString(): string {
+    return this.#markup
+  }
 }
 
-function markupOf(value: Content): string {
-  if (value === undefined) return ''
-  if (value instanceof Html) return value.markup
-  if (typeof value === 'object') return value.map(markupOf).join('')
+export type Html = SafeHtml
+
+/** What a template takes. `undefined` and `false` are left out. */
+export type HtmlValue = Html | string | number | undefined | false | readonly HtmlValue[]
+
+/**
+ * Makes markup from a template. Every value is escaped, except markup that this function made. A value can be the text of
+ * an element or an attribute in double quotes. It cannot be the name of an element or attribute, and not the target of a
+ * link unless its scheme was checked.
+ */
+export function html(constants: TemplateStringsArray, ...values: readonly HtmlValue[]): Html {
+  const parts = constants.map((constant, position) =>
+    position === 0 ? constant : render(values[position - 1]) + constant,
+  )
+  return new SafeHtml(parts.join(''))
+}
+
+function render(value: HtmlValue): string {
+  if (value === undefined || value === false) return ''
+  if (value instanceof SafeHtml) return value.toString()
+  if (typeof value === 'object') return value.map(render).join('')
   return String(value).replaceAll(/[&<>"']/g, (character) => ENTITIES[character] as string)
 }
