@@ -60,7 +60,7 @@ expect() {
   esac
 }
 
-# mail_to ADDRESS: waits for the mail that the last request caused, and prints it with its wrapped lines joined.
+# mail_to ADDRESS: waits for the mail that the last request caused, and prints it.
 mail_to() {
   folder=$(dirname "$demo")/mail
   for _ in 1 2 3 4 5 6 7 8 9 10; do
@@ -68,7 +68,7 @@ mail_to() {
     if [ -n "$mail" ]; then break; fi
     sleep 1
   done
-  sed -e ':join' -e '/=$/{' -e 'N' -e 's/=\n//' -e 'b join' -e '}' "$mail"
+  cat "$mail"
 }
 
 # login EMAIL PASSWORD: afterwards $access and $refresh are the tokens.

@@ -29,7 +29,7 @@ export type Services = Awaited<ReturnType<typeof openServices>>
 /** Opens everything that lives as long as the process. The end of the app closes it. */
 export async function openServices(app: FastifyInstance, parts: Parts, rules: AccessRules, scopesNow: ScopesNow) {
   const { config, secrets, database, clock, upstreams } = parts
-  const { public_url } = config
+  const { public_url, link_url } = config
   const access_tokens = await accessTokens(app, secrets.signing_keys, public_url, config.access_token_seconds, clock)
   const passwords = await openPasswords()
   const bus = openBus((error) => app.log.error({ err: error }, 'a listener of the bus failed'))
@@ -78,6 +78,7 @@ export async function openServices(app: FastifyInstance, parts: Parts, rules: Ac
     facts,
     isDraining: parts.isDraining,
     limiter,
+    link_url,
     live: openLive(app, { bus, log, facts, rules, clock, limits: config.connections }),
     observe: observing(counting),
     outbox: mailing.outbox,

@@ -1,5 +1,4 @@
 import { sessionIdOf } from '../../kernel/authz/principal.js'
-import type { AccessTokens } from '../../kernel/credentials/access-tokens.js'
 import { normaliseEmail } from '../../kernel/credentials/email.js'
 import { checkNewPassword } from '../../kernel/credentials/passwords.js'
 import { isRefreshToken } from '../../kernel/credentials/refresh-tokens.js'
@@ -14,31 +13,22 @@ import { open, user } from '../../kernel/request/access.js'
 import { NoContent, problems, type Routes } from '../../kernel/rest/schemas.js'
 import { logLink } from './log-link.js'
 import { identifyByPassword, type LoginParts, limitLogins } from './login.js'
-import type { SignedIn } from './logins-store.js'
 import { Accepted, Login, Refresh, Registration, TokenPair } from './schema.js'
+import { type SessionParts, startSession, tokenPair } from './start-session.js'
 
-export interface AuthOptions extends LoginParts {
-  readonly access_tokens: AccessTokens
-  readonly refresh_token_seconds: number
+export interface AuthOptions extends LoginParts, SessionParts {
   readonly allow_registration: boolean
   readonly outbox: Outbox
   readonly after_response: AfterResponseQueue
-  readonly public_url: string
+  readonly link_url: string
 }
 
 const tags = ['auth']
 
 /** Log in, refresh, log out, register. */
 const auth: Routes<AuthOptions> = async (app, options) => {
-  const { limiter, passwords, access_tokens, outbox, public_url } = options
-  const mail: LinkMail = { outbox, write: (to, token) => verificationMail(to, token, public_url) }
-
-  const tokenPair = ({ id, email, name, is_operator }: SignedIn, session_id: string, refresh: string) => ({
-    ...access_tokens.issue(id, session_id),
-    refresh,
-    token_type: 'Bearer',
-    user: { id, email, name, is_operator },
-  })
+  const { limiter, passwords, outbox, link_url } = options
+  const mail: LinkMail = { outbox, write: (to, token) => verificationMail(to, token, link_url) }
 
   app.post(
     '/login',
@@ -54,15 +44,7 @@ const auth: Routes<AuthOptions> = async (app, options) => {
     },
     async (request, reply) => {
       const signed_in = await identifyByPassword(options, request, reply, request.body)
-      const { session_id, refresh } = await request.platform_store.write('session.started', (store) =>
-        store.sessions.start({
-          login: signed_in,
-          address: request.ip,
-          user_agent: request.headers['user-agent'] ?? null,
-          lifetime_seconds: options.refresh_token_seconds,
-        }),
-      )
-      return tokenPair(signed_in, session_id, refresh)
+      return startSession(options, request, signed_in)
     },
   )
 
@@ -99,7 +81,7 @@ const auth: Routes<AuthOptions> = async (app, options) => {
         throw await countRefused(limiter, reply, addressBucket(request.ip), new Problem('invalid_refresh_token'))
       }
       const signed_in = await request.platform_store.read((store) => store.logins.signedIn(outcome.user_id))
-      return tokenPair(signed_in, outcome.session_id, outcome.refresh)
+      return tokenPair(options, signed_in, outcome.session_id, outcome.refresh)
     },
   )
 

@@ -15,15 +15,15 @@ const tags = ['tenants']
 export interface InvitationsOptions {
   readonly limiter: Limiter
   readonly outbox: Outbox
-  readonly public_url: string
+  readonly link_url: string
   readonly scopesNow: ScopesNow
 }
 
 /** Invitations by mail. A link works once, for 72 hours. Only the mail contains the link. */
-const invitations: Routes<InvitationsOptions> = async (app, { limiter, outbox, public_url, scopesNow }) => {
+const invitations: Routes<InvitationsOptions> = async (app, { limiter, outbox, link_url, scopesNow }) => {
   const mailOf = ({ tenant }: FastifyRequest): LinkMail => ({
     outbox,
-    write: (to, token) => invitationMail(to, tenant.name, token, public_url),
+    write: (to, token) => invitationMail(to, tenant.name, token, link_url),
   })
   /** Consumes the budget first, so that refused requests count too. @throws Problem `rate_limited` */
   const spendInvitation = (request: FastifyRequest, reply: FastifyReply) =>

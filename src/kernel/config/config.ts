@@ -30,6 +30,8 @@ export interface Config {
   readonly workers: number
   /** The origin at which clients reach the gateway. Problem types and the token issuer are built from it. */
   readonly public_url: string
+  /** Where the links in mails lead: below this URL, without a slash at its end. The pages of the gateway, or a front end. */
+  readonly link_url: string
   readonly storage: StorageConfig
   readonly access_token_seconds: number
   readonly refresh_token_seconds: number
@@ -59,12 +61,14 @@ export interface Config {
 export function configure(environment: Environment): Config {
   const production = environment.NODE_ENV === 'production'
   refuseContradictions(environment, production)
+  const public_url = environment.PUBLIC_URL ?? `http://localhost:${environment.PORT}`
   return {
     production,
     host: environment.HOST ?? (production ? '0.0.0.0' : '127.0.0.1'),
     port: environment.PORT,
     workers: environment.WORKERS,
-    public_url: environment.PUBLIC_URL ?? `http://localhost:${environment.PORT}`,
+    public_url,
+    link_url: environment.APP_URL === undefined ? public_url : checkedUrl('APP_URL', environment.APP_URL),
     storage:
       environment.DATABASE_URL === undefined
         ? { engine: 'embedded', data_dir: environment.DATA_DIR }
@@ -113,6 +117,12 @@ function refuseContradictions(environment: Environment, production: boolean): vo
   if (production && environment.PUBLIC_URL === undefined) {
     throw new ConfigurationError('PUBLIC_URL: must be set in production: it is the issuer of every token')
   }
+}
+
+/** Returns a URL without slashes at its end. @throws ConfigurationError for text that only looks like a URL */
+function checkedUrl(variable: string, text: string): string {
+  if (URL.canParse(text)) return text.replace(/\/+$/, '')
+  throw new ConfigurationError(`${variable}: must be a URL such as https://app.example.com`)
 }
 
 function list(text: string | undefined): string[] {

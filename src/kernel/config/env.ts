@@ -23,6 +23,7 @@ const EnvironmentSchema = Type.Object({
   DATA_DIR: Type.String({ minLength: 1, default: '.data' }),
   REDIS_URL: Type.Optional(Type.String({ pattern: '^rediss?://' })),
   PUBLIC_URL: Type.Optional(Type.String({ pattern: '^https?://[^/?#]+$' })),
+  APP_URL: Type.Optional(Type.String({ pattern: '^https?://[^/?#@\\s]+(/[^?#\\s]*)?$' })),
   JWT_SIGNING_KEYS: Type.Optional(Type.String({ minLength: 1 })),
   ACCESS_TOKEN_SECONDS: Type.Integer({ minimum: 30, maximum: ACCESS_TOKEN_SECONDS_MAX, default: 3600 }),
   REFRESH_TOKEN_SECONDS: Type.Integer({ minimum: 60, maximum: 31536000, default: 604800 }),
@@ -62,6 +63,7 @@ const HINTS: Record<string, string> = {
   DATABASE_DIRECT_URL: 'must be a postgres:// URL',
   REDIS_URL: 'must be a redis:// or rediss:// URL',
   SMTP_URL: 'must be an smtp:// or smtps:// URL',
+  APP_URL: 'must be a URL such as https://app.example.com or https://example.com/app, without a query',
   PUBLIC_URL: 'must be an origin such as https://api.example.com, without a path',
 }
 

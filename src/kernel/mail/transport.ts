@@ -58,24 +58,35 @@ function bySmtp(url: string, from: string): Transport {
 }
 
 /** The recipient is one address. As an object, it is not parsed as a list of addresses. */
-function message({ to, subject, text }: Mail, { id, created_at }: Envelope, from: string) {
+function message({ to, subject, text, html }: Mail, { id, created_at }: Envelope, from: string) {
   const domain = /@([A-Za-z0-9.-]+)/.exec(from)?.[1] ?? 'localhost'
   const date = new Date(created_at)
-  return { from, to: { name: '', address: to }, subject, text, date, messageId: `<${id}@${domain}>` }
+  return { from, to: { name: '', address: to }, subject, text, html, date, messageId: `<${id}@${domain}>` }
+}
+
+/**
+ * The text of a mail in a file, as it is. nodemailer would encode a line as long as that of a link and break it, so that
+ * nobody could click the link or copy it. A file does not pass a mail server that takes 7 bits only.
+ */
+function readableText(text: string): { raw: string } {
+  return { raw: `Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n${text}` }
 }
 
 function intoFolder(folder: string, from: string): Transport {
   const transport = nodemailer.createTransport({ streamTransport: true, buffer: true, newline: 'unix' })
   return {
     async deliver(mail, envelope) {
-      const sent = await transport.sendMail(message(mail, envelope, from))
+      const sent = await transport.sendMail({
+        ...message(mail, envelope, from),
+        ...(mail.html !== undefined && { text: readableText(mail.text) }),
+      })
       mkdirSync(folder, { recursive: true, mode: 0o700 })
       // A second try writes the same file. The ids are in the order in which the mails were queued.
       const file = join(folder, `${envelope.id}.eml`)
       // The file gets its final name when it is complete, so that a reader of the folder never sees half of a mail.
       writeFileSync(`${file}.part`, sent.message as Buffer, { mode: 0o600 })
       renameSync(`${file}.part`, file)
-      return { text: 'mail written to a file', file }
+      return { text: 'mail written to a file; open it in a mail program, or read its text and click the link', file }
     },
   }
 }

@@ -6,8 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 export interface ReadMail {
   readonly to: string
   readonly subject: string
-  /** The whole message, with soft line breaks undone and quoted-printable decoded. */
+  /** The part in plain text, with soft line breaks undone and quoted-printable decoded. */
   readonly text: string
+  /** The part in HTML. Empty for a mail without one. */
+  readonly html: string
   /** Every header with its name in lower case, also repeated ones. */
   readonly headers: readonly (readonly [string, string])[]
   /** The token of the link, if there is one. */
@@ -27,16 +29,34 @@ export async function readMails(data_dir: string, expected = 0): Promise<ReadMai
     .map((name) => parse(readFileSync(join(folder, name), 'utf8')))
 }
 
-/** Reads one message. */
+/** Reads one message: multipart/alternative, or plain text. */
 export function parse(message: string): ReadMail {
-  const [head = '', ...rest] = message.replaceAll('\r\n', '\n').split('\n\n')
+  const { headers, value, body } = partOf(message.replaceAll('\r\n', '\n'))
+  const boundary = /boundary="([^"]+)"/.exec(value('content-type'))?.[1]
+  const parts =
+    boundary === undefined
+      ? []
+      : body
+          .split(`--${boundary}`)
+          .slice(1, -1)
+          .map((part) => partOf(part.slice(1)))
+  const ofType = (type: string) => {
+    const part = parts.find(({ value }) => value('content-type').startsWith(type))
+    return part && decode(part.body, part.value('content-transfer-encoding'))
+  }
+  const text = ofType('text/plain') ?? decode(body, value('content-transfer-encoding'))
+  const token = /ght_[\w-]+/.exec(text)?.[0] ?? ''
+  return { to: value('to'), subject: value('subject'), headers, text, html: ofType('text/html') ?? '', token }
+}
+
+function partOf(text: string) {
+  const [head = '', ...rest] = text.split('\n\n')
   const headers = head
     .replaceAll(/\n[ \t]+/g, ' ')
     .split('\n')
     .map((line) => [line.split(':')[0]?.toLowerCase() ?? '', line.slice(line.indexOf(':') + 1).trim()] as const)
   const value = (name: string) => headers.find(([each]) => each === name)?.[1] ?? ''
-  const text = decode(rest.join('\n\n'), value('content-transfer-encoding'))
-  return { to: value('to'), subject: value('subject'), headers, text, token: /ght_[\w-]+/.exec(text)?.[0] ?? '' }
+  return { headers, value, body: rest.join('\n\n') }
 }
 
 function decode(body: string, encoding: string): string {

@@ -1,9 +1,8 @@
 import type { Limiter } from '../../../kernel/limits/limiter.js'
 import { open } from '../../../kernel/request/access.js'
 import { NoContent, problems, type Routes } from '../../../kernel/rest/schemas.js'
-import { deadLink } from '../dead-link.js'
-import { limitLogins } from '../login.js'
 import { LinkParams } from '../schema.js'
+import { verifyEmail } from './verify-email.js'
 
 const tags = ['auth']
 
@@ -22,11 +21,7 @@ const emailVerifications: Routes<{ readonly limiter: Limiter }> = async (app, { 
       },
     },
     async (request, reply) => {
-      await limitLogins(limiter, request, reply)
-      const owner = await request.platform_store.write('user.email_verified', (store) =>
-        store.email_verifications.use(request.params.token),
-      )
-      if (owner === undefined) throw deadLink()
+      await verifyEmail(limiter, request, reply, request.params.token)
       return reply.code(204).send(null)
     },
   )

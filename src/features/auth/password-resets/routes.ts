@@ -1,34 +1,16 @@
-import { normaliseEmail } from '../../../kernel/credentials/email.js'
-import { checkNewPassword, type Passwords } from '../../../kernel/credentials/passwords.js'
-import type { AfterResponseQueue } from '../../../kernel/jobs/after-response.js'
-import type { Limiter } from '../../../kernel/limits/limiter.js'
-import type { LinkMail, Outbox } from '../../../kernel/mail/outbox.js'
-import { passwordResetMail } from '../../../kernel/mail/templates.js'
 import { open } from '../../../kernel/request/access.js'
 import { NoContent, problems, type Routes } from '../../../kernel/rest/schemas.js'
-import { deadLink } from '../dead-link.js'
-import { logLink } from '../log-link.js'
-import { limitLogins } from '../login.js'
 import { Accepted, LinkParams } from '../schema.js'
+import { type RequestResetParts, requestReset } from './request-reset.js'
+import { type ResetParts, resetPassword } from './reset-password.js'
 import { NewPasswordReset, PasswordReset } from './schema.js'
 
 const tags = ['auth']
 
-export interface PasswordResetsOptions {
-  readonly limiter: Limiter
-  readonly passwords: Passwords
-  readonly outbox: Outbox
-  readonly after_response: AfterResponseQueue
-  readonly public_url: string
-}
+export interface PasswordResetsOptions extends ResetParts, RequestResetParts {}
 
 /** Setting a new password with a link in a mail. */
-const passwordResets: Routes<PasswordResetsOptions> = async (
-  app,
-  { limiter, passwords, outbox, after_response, public_url },
-) => {
-  const mail: LinkMail = { outbox, write: (to, token) => passwordResetMail(to, token, public_url) }
-
+const passwordResets: Routes<PasswordResetsOptions> = async (app, options) => {
   app.post(
     '',
     {
@@ -44,19 +26,7 @@ const passwordResets: Routes<PasswordResetsOptions> = async (
       },
     },
     async (request, reply) => {
-      await limitLogins(limiter, request, reply)
-      after_response.assertRoom()
-      const email = normaliseEmail(request.body.email)
-      const { platform_store } = request
-      const user_id = await platform_store.read((store) => store.password_resets.userOf(email))
-      if (user_id !== undefined) {
-        after_response.add(reply, async () => {
-          const outcome = await platform_store.write('user.password_reset_sent', (store) =>
-            store.password_resets.issue(user_id, mail),
-          )
-          logLink(reply.log, outcome)
-        })
-      }
+      await requestReset(options, request, reply, request.body.email)
       return reply.code(202).send({ status: 'accepted' })
     },
   )
@@ -75,17 +45,7 @@ const passwordResets: Routes<PasswordResetsOptions> = async (
       },
     },
     async (request, reply) => {
-      await limitLogins(limiter, request, reply)
-      const { token } = request.params
-      // Reads the link first: an invalid link must not cost a password hash, and a weak password must not use up the link.
-      const asked_by = await request.platform_store.read((store) => store.password_resets.ownerOf(token))
-      if (asked_by === undefined) throw deadLink()
-      checkNewPassword(request.body.password, [asked_by.email, asked_by.name])
-      const password_hash = await passwords.hash(request.body.password)
-      const owner = await request.platform_store.write('user.password_reset', (store) =>
-        store.password_resets.use(token, password_hash),
-      )
-      if (owner === undefined) throw deadLink()
+      await resetPassword(options, request, reply, request.params.token, request.body.password)
       return reply.code(204).send(null)
     },
   )

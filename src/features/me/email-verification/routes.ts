@@ -12,12 +12,12 @@ const tags = ['me']
 export interface EmailVerificationOptions {
   readonly limiter: Limiter
   readonly outbox: Outbox
-  readonly public_url: string
+  readonly link_url: string
 }
 
 /** The verification of my address. */
-const emailVerification: Routes<EmailVerificationOptions> = async (app, { limiter, outbox, public_url }) => {
-  const mail: LinkMail = { outbox, write: (to, token) => verificationMail(to, token, public_url) }
+const emailVerification: Routes<EmailVerificationOptions> = async (app, { limiter, outbox, link_url }) => {
+  const mail: LinkMail = { outbox, write: (to, token) => verificationMail(to, token, link_url) }
 
   app.post(
     '',
