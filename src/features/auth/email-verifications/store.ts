@@ -1,12 +1,28 @@
 import { and, eq, isNull } from 'drizzle-orm'
 import { users } from '../../../kernel/identity/users-table.js'
 import type { LinkMail } from '../../../kernel/mail/outbox.js'
-import type { WriteScope } from '../../../kernel/store/unit-of-work.js'
-import { type LinkOutcome, OneTimeTokensWriter, type TokenOwner } from '../one-time-tokens-store.js'
+import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
+import {
+  type LinkOutcome,
+  OneTimeTokensReader,
+  OneTimeTokensWriter,
+  type TokenOwner,
+} from '../one-time-tokens-store.js'
 
 /** Links that verify an address. */
-export class EmailVerificationsWriter {
-  constructor(private readonly scope: WriteScope) {}
+export class EmailVerificationsReader {
+  constructor(protected readonly scope: ReadScope) {}
+
+  /** Reads the user of a working link, without using the link. Returns undefined for any other link. */
+  ownerOf(token: string): Promise<TokenOwner | undefined> {
+    return new OneTimeTokensReader(this.scope).ownerOf(token, 'email_verification')
+  }
+}
+
+export class EmailVerificationsWriter extends EmailVerificationsReader {
+  constructor(protected override readonly scope: WriteScope) {
+    super(scope)
+  }
 
   /** Makes a link and queues its mail, unless the newest link is recent or the mailbox has received enough mails. */
   async issue(user_id: string, mail: LinkMail): Promise<LinkOutcome> {

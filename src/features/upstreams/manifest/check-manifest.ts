@@ -21,6 +21,9 @@ export const RESERVED: ReadonlySet<string> = new Set([
   'openapi.yaml',
   'problems',
   '.well-known',
+  'invitations',
+  'password-resets',
+  'verify',
 ])
 /** The audience of access tokens, and a name that a reader could take for the gateway. */
 const RESERVED_NAMES: ReadonlySet<string> = new Set(['gatehouse', 'gateway'])
