@@ -15,7 +15,11 @@ export interface Example {
   readonly headers: Readonly<Record<string, string>>
   readonly params?: Readonly<Record<string, string>>
   readonly body?: unknown
+  /** The fields of a form, for a page. */
+  readonly form?: Readonly<Record<string, string>>
   readonly event?: ExpectedEvent
+  /** The event of a second write of the same request. */
+  readonly second_event?: ExpectedEvent
 }
 
 export interface ExpectedEvent {

@@ -24,8 +24,12 @@ const HASHING = [
     'declineAppointment',
     'endSession',
     'requestEmailVerification',
+    'joinInvitation',
+    'submitInvitationPage',
+    'submitResetPage',
   ],
 ]
+const FORM = 'application/x-www-form-urlencoded'
 /** The pool for requests, and that for facts. */
 const SESSIONS_MAX = 12
 /** A pool closes connections that were idle for so long, and opens others later. */
@@ -40,7 +44,7 @@ const { body: document } = await ask(gateway, '/openapi.json')
 interface Operation {
   readonly operationId: string
   readonly parameters?: FuzzedOperation['parameters']
-  readonly requestBody?: { readonly content: { readonly 'application/json': { readonly schema: ValueSchema } } }
+  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: ValueSchema }>> }
 }
 
 const operations: FuzzedOperation[] = Object.entries(document.paths as Record<string, Record<string, Operation>>)
@@ -50,7 +54,8 @@ const operations: FuzzedOperation[] = Object.entries(document.paths as Record<st
     method: method.toUpperCase(),
     path,
     parameters: each.parameters ?? [],
-    body: each.requestBody?.content['application/json'].schema,
+    body: Object.values(each.requestBody?.content ?? {})[0]?.schema,
+    is_form: FORM in (each.requestBody?.content ?? {}),
   }))
 
 let making: Promise<unknown> = Promise.resolve()
@@ -91,21 +96,33 @@ async function send({ operation, path, query, headers, body }: HostileRequest): 
   const url = [target, ...(parameters.length === 0 ? [] : [parameters.map((each) => each.join('=')).join('&')])].join(
     '?',
   )
-  const sent =
-    body.kind === 'example' ? example.body : body.kind === 'whole' ? body.value : merged(example.body, body.value)
+  const own = example.body ?? example.form
+  const sent = body.kind === 'example' ? own : body.kind === 'whole' ? body.value : merged(own, body.value)
   const given = Object.entries(headers).filter((each): each is [string, string] => each[1] !== undefined)
   const all = { ...example.headers, ...Object.fromEntries(given) }
   // An event stream does not end by itself.
   if (operation.operation_id === 'streamConversation') return ask(gateway, url, { headers: example.headers })
   const lines = [
     ...Object.entries(all).flat(),
-    ...(sent === undefined ? ['content-length', '0'] : ['content-type', 'application/json']),
+    ...(sent === undefined ? ['content-length', '0'] : ['content-type', operation.is_form ? FORM : 'application/json']),
   ]
   return askRaw(gateway, url, {
     method: operation.method,
     lines,
-    ...(sent !== undefined && { body: JSON.stringify(sent) }),
+    ...(sent !== undefined && { body: operation.is_form ? formOf(sent) : JSON.stringify(sent) }),
   })
+}
+
+/** Members of a body as the fields of a form; a body that is no object as it is. */
+function formOf(sent: unknown): string {
+  const textOf = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value))
+  if (typeof sent !== 'object' || sent === null) return textOf(sent)
+  const fields = Object.entries(sent).map(([name, value]) => [name, textOf(value)].map(encodeField).join('='))
+  return fields.join('&')
+}
+
+function encodeField(text: string): string {
+  return encodeURIComponent(text.toWellFormed())
 }
 
 function merged(example: unknown, members: unknown): unknown {

@@ -24,6 +24,8 @@ export interface FuzzedOperation {
   readonly path: string
   readonly parameters: readonly { readonly name: string; readonly in: string; readonly schema: ValueSchema }[]
   readonly body: ValueSchema | undefined
+  /** Whether the body is a form, and not JSON. */
+  readonly is_form: boolean
 }
 
 /** A request with some values replaced. What is not replaced comes from the example of the operation. */

@@ -140,7 +140,8 @@ t.test('no response of any route holds the marker of the other tenant', async (t
       if (example === undefined) throw new Error(`${route.name} has no example`)
       const path = pathOf(route.url, example.params ?? {})
       for (const query of route.method === 'GET' ? ['', ...hunt] : ['']) {
-        const options = { method: route.method, headers: { ...example.headers }, body: example.body }
+        const { headers, body, form } = example
+        const options = { method: route.method, headers: { ...headers }, body, form }
         const answer = await ask(gateway, path + query, options)
         if (query === '' && answer.status >= 300 && route.operation_id !== 'register')
           t.fail(`${route.name}: ${answer.status} ${answer.text}`)

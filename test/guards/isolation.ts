@@ -71,6 +71,7 @@ export async function foreignIdViolations(
         method: route.method,
         headers: { ...example.headers },
         body: example.body,
+        form: example.form,
       })
     for (const parameter of parametersOf(route.url)) {
       // All unknown ids of one format get the same response, so one request for each format is enough.

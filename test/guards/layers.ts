@@ -15,6 +15,7 @@ const FLOORS: readonly string[] = ['contract', 'kernel', 'features', 'app', 'mai
 export const FEATURES_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'features/access': ['features/audit'],
   'features/conversations': ['features/customers'],
+  'features/invitations': ['features/auth'],
   'features/me': ['features/auth'],
   'features/privacy': ['features/audit', 'features/conversations', 'features/customers'],
   'features/platform': ['features/keys', 'features/tenants', 'features/usage'],

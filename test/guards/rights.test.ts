@@ -25,6 +25,8 @@ const WITHOUT_ACTOR: Readonly<Record<string, string>> = {
   'src/features/auth/email-verifications/store.ts EmailVerificationsWriter.use':
     'the link is the proof, and works once',
   'src/features/auth/password-resets/store.ts PasswordResetsWriter.use': 'the link is the proof, and works once',
+  'src/features/invitations/received/store.ts ReceivedInvitationsWriter.join':
+    'the link is the proof of an address without a user, and works once; the inviter is read again',
   'src/features/auth/users-store.ts UsersWriter.register': 'it grants nothing: the address is not verified',
   'src/kernel/mail/mail-queue.ts MailQueue.settle': 'it grants nothing, and writes only what became of a mail',
 }
@@ -136,7 +138,7 @@ const ACTORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   findActor: {
     'src/kernel/authz/actor.ts': 'defines it',
-    'src/features/invitations/received/store.ts': 'the inviter, when the invitation is accepted',
+    'src/features/invitations/received/reader.ts': 'the inviter, when the invitation is shown or accepted',
     'src/features/members/own/store.ts': 'the inviter, when the membership is accepted',
     'src/kernel/authz/unbacked-offers.ts': 'the inviters, after a change of rights',
   },

@@ -16,7 +16,7 @@ export function userExamples(gateway: TestGateway, world: World, side: Side): Ex
   const byLink = async (
     action: Action,
     issue: 'password_resets' | 'email_verifications',
-    body?: unknown,
+    sent: Pick<Example, 'body' | 'form'> = {},
   ): Promise<Example> => {
     const { id } = await makeUser(gateway, world)
     const mail = linkMail()
@@ -30,7 +30,7 @@ export function userExamples(gateway: TestGateway, world: World, side: Side): Ex
       target_id: id,
       tenant_id: null,
     }
-    return { headers: {}, params: { token }, body, event: event as Example['event'] }
+    return { headers: {}, params: { token }, ...sent, event: event as Example['event'] }
   }
   const invited = async (action: Action): Promise<Example> => {
     const { id, email, headers } = await signedIn(gateway, world)
@@ -41,6 +41,21 @@ export function userExamples(gateway: TestGateway, world: World, side: Side): Ex
     const token = mail.token()
     const event = { action, actor_kind: 'user', actor_id: id, target_kind: 'invitation' } as const
     return { headers, params: { token }, event: { ...event, target_id: record.id, tenant_id: own.id } }
+  }
+
+  const unregistered = async (sent: Pick<Example, 'body' | 'form'> = {}): Promise<Example> => {
+    const mail = linkMail()
+    const record = await own.store.write('invitation.created', (store) =>
+      store.invitations.create(somebodyNew(), ['Agent'], BUILT_IN_SCOPES, mail),
+    )
+    const event = { action: 'invitation.joined', actor_kind: 'anonymous', actor_id: null } as const
+    const target = { target_kind: 'invitation', target_id: record.id, tenant_id: own.id }
+    return { headers: {}, params: { token: mail.token() }, ...sent, event: { ...event, ...target } }
+  }
+  const requested = async () => {
+    const { id, email } = await makeUser(gateway, world)
+    const event = { action: 'user.password_reset_sent', actor_kind: 'anonymous', actor_id: null } as const
+    return { headers: {}, body: { email }, event: { ...event, target_kind: 'user', target_id: id, tenant_id: null } }
   }
 
   const offered = async (action: Action): Promise<Example> => {
@@ -58,13 +73,29 @@ export function userExamples(gateway: TestGateway, world: World, side: Side): Ex
   }
 
   return {
-    requestPasswordReset: async () => {
-      const { id, email } = await makeUser(gateway, world)
-      const event = { action: 'user.password_reset_sent', actor_kind: 'anonymous', actor_id: null } as const
-      return { headers: {}, body: { email }, event: { ...event, target_kind: 'user', target_id: id, tenant_id: null } }
-    },
-    resetPassword: () => byLink('user.password_reset', 'password_resets', { password: ANOTHER }),
+    requestPasswordReset: requested,
+    resetPassword: () => byLink('user.password_reset', 'password_resets', { body: { password: ANOTHER } }),
     verifyEmail: () => byLink('user.email_verified', 'email_verifications'),
+    getResetRequestPage: async () => ({ headers: {} }),
+    submitResetRequestPage: async () => {
+      const { body, ...example } = await requested()
+      return { ...example, form: body }
+    },
+    getResetPage: () => byLink('user.password_reset', 'password_resets'),
+    submitResetPage: () => byLink('user.password_reset', 'password_resets', { form: { password: ANOTHER } }),
+    getVerificationPage: () => byLink('user.email_verified', 'email_verifications'),
+    submitVerificationPage: () => byLink('user.email_verified', 'email_verifications', { form: {} }),
+    getReceivedInvitation: () => unregistered(),
+    joinInvitation: async () => ({
+      ...(await unregistered({ body: { name: 'New', password: ANOTHER } })),
+      // The second write starts a session, as a login does.
+      second_event: {
+        ...{ action: 'session.started', actor_kind: 'anonymous', actor_id: null },
+        ...{ target_kind: 'session', tenant_id: null },
+      },
+    }),
+    getInvitationPage: () => unregistered(),
+    submitInvitationPage: () => unregistered({ form: { name: 'New', password: ANOTHER } }),
     changePassword: async () => {
       const { id, headers } = await signedIn(gateway, world)
       const event = { action: 'user.password_changed', actor_kind: 'user', actor_id: id, target_kind: 'user' } as const

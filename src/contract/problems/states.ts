@@ -62,6 +62,14 @@ export const STATE_PROBLEMS = {
     explanation:
       'An invitation works once and for 72 hours. An invitation and an offered membership also end when the member who made them leaves the tenant or can no longer grant their roles. An offer to become an operator ends in the same way. A member with users:manage, or an operator with platform:operators:manage, can make a new one.',
   },
+  already_registered: {
+    status: 409,
+    title: 'Already registered',
+    detail:
+      'A user has the address of the invitation. Log in as this user, and accept with POST /v1/invitations/{token}/accept.',
+    explanation:
+      'The link of an invitation proves an address, so a person without a user can join with it. It does not replace the password of a user: log in as the user with this address, and accept the invitation. If the password is lost, request a link with POST /v1/auth/password-resets.',
+  },
   last_owner: {
     status: 409,
     title: 'Last Owner',

@@ -1,7 +1,9 @@
 import type { Feature } from '../../kernel/feature/feature.js'
 import { mount } from '../../kernel/feature/mount.js'
-import receivedInvitations from './received/routes.js'
-import { ReceivedInvitationsReader, ReceivedInvitationsWriter } from './received/store.js'
+import invitationPages, { type InvitationPageOptions } from './received/page.js'
+import { ReceivedInvitationsReader } from './received/reader.js'
+import receivedInvitations, { type ReceivedInvitationsOptions } from './received/routes.js'
+import { ReceivedInvitationsWriter } from './received/store.js'
 import invitations, { type InvitationsOptions } from './routes.js'
 import { InvitationsReader, InvitationsWriter } from './store.js'
 
@@ -14,9 +16,10 @@ export default {
   unaudited_writers: {},
   expiring: [],
   tags: [],
-  routes(services: InvitationsOptions) {
+  routes(services: InvitationsOptions & ReceivedInvitationsOptions & InvitationPageOptions) {
     return [
-      mount('/v1/invitations', receivedInvitations, { scopesNow: services.scopesNow }),
+      mount('/invitations', invitationPages, services),
+      mount('/v1/invitations', receivedInvitations, services),
       mount('/v1/tenants/:tenant_id/invitations', invitations, services),
     ]
   },

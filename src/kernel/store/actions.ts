@@ -74,6 +74,10 @@ export const ACTIONS = {
   'invitation.resent': { meaning: 'An invitation was sent again, with a new link', rights: 'none' },
   'invitation.revoked': { meaning: 'An invitation was revoked', rights: 'none' },
   'invitation.accepted': { meaning: 'An invitation was accepted', rights: 'membership' },
+  'invitation.joined': {
+    meaning: 'A person joined with the link of an invitation: a user was created and became a member',
+    rights: 'membership',
+  },
   'invitation.declined': { meaning: 'An invitation was declined', rights: 'none' },
   'member.added': { meaning: 'A membership was offered to a user, who must accept it', rights: 'none' },
   'member.accepted': { meaning: 'A user accepted a membership of the tenant', rights: 'membership' },
