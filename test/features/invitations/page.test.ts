@@ -5,6 +5,7 @@ import { ask, askRaw } from '../../helpers/requests.js'
 import { t } from '../../helpers/t.js'
 import { until } from '../../helpers/until.js'
 import { buildWorld, PASSWORD } from '../../helpers/world.js'
+import { emptyQueue } from '../../kernel/mail/mailing.js'
 import { readMails } from '../../kernel/mail/read-mails.js'
 
 const HOUR_MS = 3_600_000
@@ -112,6 +113,7 @@ t.test('markup in the names of tenant, inviter and role, and in the form, is tex
 // Attack: a mail scanner, a proxy or a preview opens each link of a mail, also several times.
 t.test('200 GET and HEAD change nothing, however often', async (t) => {
   const { email, path, id } = await mailed()
+  await emptyQueue(gateway)
   const before = await gateway.sql(`select * from invitations where id = '${id}'`)
   const events = () => gateway.sql(`select from audit_events where target_id = '${id}'`)
   const count = (await events()).length

@@ -161,6 +161,43 @@ t.test('the gateway gives up after 24 hours, and on a reset when its link has ex
   t.match(await deliveryOf(gateway, id), { state: 'failed', reason: /in time/ })
 })
 
+t.test('a mail is tried for 24 hours with growing pauses, also after a restart, and arrives once', async (t) => {
+  const { port, url, close } = await startMailServer(t)
+  await close()
+  let gateway = await startMailingGateway(t, url, { on, signing_keys })
+  const { email, id } = await invite(gateway)
+  const began = gateway.clock.now()
+  /** Waits until a try has failed. @returns how long the mail waits for the next one */
+  const pauseAfter = (tries: number) =>
+    until(`try ${tries} has failed`, async () => {
+      const pause_ms = Math.min(15_000 * 3 ** (tries - 1), HOUR_MS)
+      const [mail] = await gateway.sql('select tries, due_at::text as due_at from mails')
+      const left_ms = Date.parse(String(mail?.due_at)) - gateway.clock.now()
+      // While the try runs, the time is that of the lease, which no pause is as long as.
+      const is_settled = mail?.tries === tries && left_ms > pause_ms * 0.9 - 5_000 && left_ms <= pause_ms
+      return is_settled ? left_ms : undefined
+    })
+  let tries = 1
+  for (; gateway.clock.now() - began < 22 * HOUR_MS; tries += 1) {
+    const pause_ms = await pauseAfter(tries)
+    if (tries === 7) {
+      const ahead_ms = gateway.clock.now() - Date.now()
+      await gateway.close()
+      gateway = await startMailingGateway(t, url, { on, signing_keys })
+      gateway.clock.advance(ahead_ms)
+    }
+    gateway.wake(pause_ms + 1_000)
+  }
+  t.ok(tries > 25 && tries < 32, `${tries} tries`)
+  const pause_ms = await pauseAfter(tries)
+  const server = await startMailServer(t, { port })
+  gateway.wake(pause_ms + 1_000)
+  await emptyQueue(gateway)
+  t.equal(server.to(email).length, 1)
+  const [state] = await gateway.sql(`select delivery_state from invitations where id = '${id}'`)
+  t.match(state, { delivery_state: 'sent' })
+})
+
 t.test('the mail of a link that has ended is not sent', async (t) => {
   const { port, url, close } = await startMailServer(t)
   await close()
