@@ -28,8 +28,12 @@ const gateway = await startGatewayProcess(t, {
 })
 const { hostname, port } = new URL(gateway.url)
 
+const FORM = 'application/x-www-form-urlencoded'
+
 interface Operation {
   readonly name: string
+  /** The media type of the body: a page takes a form. */
+  readonly type: string
   readonly method: string
   readonly path: string
 }
@@ -37,19 +41,20 @@ interface Operation {
 /** Every operation that needs no credentials, and the pages of the API reference, which are not in the contract. */
 async function openOperations(): Promise<Operation[]> {
   const contract = (await (await fetch(`${gateway.url}/openapi.json`)).json()) as {
-    paths: Record<string, Record<string, { operationId: string; 'x-access': string }>>
+    paths: Record<string, Record<string, { operationId: string; 'x-access': string; tags: string[] }>>
   }
   const operations = Object.entries(contract.paths).flatMap(([path, methods]) =>
     Object.entries(methods)
       .filter(([, { 'x-access': access }]) => access === 'open')
-      .map(([method, { operationId }]) => ({
+      .map(([method, { operationId, tags }]) => ({
         name: operationId,
+        type: tags.includes('pages') ? FORM : 'application/json',
         method: method.toUpperCase(),
         path: path.replace('{code}', 'rate_limited').replaceAll(/\{\w+\}/g, 'x'.repeat(40)),
       })),
   )
   const pages = ['/docs', '/docs/json', '/docs/yaml', '/docs/static/swagger-ui-bundle.js', '/docs/static/index.css']
-  return [...operations, ...pages.map((path) => ({ name: path, method: 'GET', path }))]
+  return [...operations, ...pages.map((path) => ({ name: path, type: '', method: 'GET', path }))]
 }
 
 function memoryMib(): number {
@@ -92,12 +97,23 @@ function expensiveBodies(bytes: number): string[] {
   ]
 }
 
+/** Forms that are expensive to parse, of about as many bytes. */
+function expensiveForms(bytes: number): string[] {
+  return [
+    'a=&'.repeat(bytes / 3),
+    '&'.repeat(bytes),
+    `password=${'%C3%A9'.repeat(bytes / 6 - 2)}`,
+    `name=${'+'.repeat(bytes - 6)}`,
+    `name=${'%'.repeat(bytes - 6)}`,
+  ]
+}
+
 const agent = new Agent({ keepAlive: true, maxSockets: 4 })
 t.teardown(() => agent.destroy())
 
-function send({ method, path }: Operation, body?: string): Promise<number> {
+function send({ method, path, type }: Operation, body?: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    const headers = body === undefined ? {} : { 'content-type': 'application/json' }
+    const headers = body === undefined ? {} : { 'content-type': type }
     const outgoing = request({ hostname, port, method, path, headers, agent }, (response) => {
       response
         .on('error', reject)
@@ -132,7 +148,8 @@ t.test(`no open operation costs more than ${CPU_MS_MAX} ms of CPU, whatever its 
   for (const body of BODY_BYTES.flatMap(expensiveBodies)) await costOf(first, body)
   for (const operation of operations) {
     const has_body = operation.method !== 'GET'
-    const bodies = has_body ? BODY_BYTES.flatMap(expensiveBodies) : [undefined]
+    const make = operation.type === FORM ? expensiveForms : expensiveBodies
+    const bodies = has_body ? BODY_BYTES.flatMap(make) : [undefined]
     for (const body of bodies) {
       const cost = await costOf(operation, body)
       const name = `${operation.name} ${body?.length ?? ''} ${body?.slice(0, 12) ?? ''}: ${cost.toFixed(1)} ms`

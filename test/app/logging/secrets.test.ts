@@ -167,6 +167,20 @@ t.test(
     await send(403, `/v1/invitations/${invited}/accept`, { method: 'POST', headers: await world.bearer('stranger') })
     await send(405, `/v1/invitations/${invited}/accept`)
 
+    // The same links on pages, as a browser opens them.
+    const html = { accept: 'text/html' }
+    const form = { name: 'Planted', password: planted('password on a page') }
+    const weak = { ...form, password: planted('short on a page', 'tooshort98') }
+    await send(200, `/invitations/${invited}`, { headers: html })
+    await send(400, `/invitations/${invited}`, { headers: html, form: weak })
+    await send(400, `/invitations/${invited}`, { headers: html, form: { ...form, other: planted('field on a page') } })
+    await send(403, `/invitations/${invited}`, { headers: { ...html, 'sec-fetch-site': 'cross-site' }, form })
+    await send(200, `/invitations/${invited}`, { headers: html, form })
+    await send(409, `/invitations/${invited}`, { headers: html, form })
+    await send(404, `/invitations/${planted('wrong link of a page')}`, { headers: html })
+    await send(404, `/password-resets/${reset}`, { headers: html })
+    await send(404, `/verify/${reset}`, { headers: html, form: {} })
+
     // Bodies that cannot be parsed, unknown headers, and errors in handlers and in the database.
     await raw(400, '/v1/auth/login', `{"email":"${email}","password":"${planted('cut off body')}`)
     await raw(400, '/v1/auth/login', `{"${planted('double name')}":1,"${secrets.get('double name')}":2}`)

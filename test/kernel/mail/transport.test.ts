@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { v7 as uuidv7 } from 'uuid'
 import type { Mail } from '../../../src/kernel/mail/mail.js'
@@ -125,6 +125,11 @@ t.test('201 a tenant with any allowed name sends one mail for an invitation', as
     'there is no mail server',
   )
   t.ok(file.startsWith(join(DATA_DIR, 'mail')), 'the path in the log')
+  const link = `http://gateway.test/invitations/${mail?.token}`
+  t.ok(readFileSync(file, 'utf8').includes(`\n  ${link}\n`), 'a terminal shows the whole link on one line')
+  t.ok(mail?.html.includes(`<a href="${link}"`), 'a mail program shows a button')
+  t.ok(mail?.html.includes('Zoë &amp; &quot;Söhne&quot; &lt;b@evil.example&gt;, 🦊'), 'the name is no markup')
+  t.match(line, 'open it in a mail program', 'the log says how to read it')
   t.equal(statSync(file).mode & 0o777, 0o600, 'only the owner of the process can read the mail')
   t.equal(statSync(join(DATA_DIR, 'mail')).mode & 0o777, 0o700)
 })
