@@ -25,7 +25,7 @@ t.test('200 a request id gives the words of the 403, and next to them what would
   t.equal(status, 200)
   const { detail, title, code, required, missing, denied_by_override, granted_by_roles } = answer.body
   t.match(body.recorded, {
-    ...{ request_id, code, status: 403, title, detail, count: 1, event_id: null },
+    ...{ request_id, code, status: 403, title, detail, count: 1 },
     ...{ required, missing, denied_by_override, granted_by_roles, violated_policies: [] },
     route: 'GET /v1/tenants/:tenant_id/keys',
     principal: { kind: 'user', id: ids.agent },
@@ -39,7 +39,8 @@ t.test('200 a request id gives the words of the 403, and next to them what would
     `insert into overrides values ('${acme.id}', '${ids.agent}', 'keys:manage', 'grant', 'test', now())`,
   )
   const later = (await explain({ request_id })).body
-  t.match(later, { recorded: body.recorded, now: { allowed: true } }, 'the record stays, the decision of now changes')
+  t.match(later.recorded, { detail, missing }, 'the record stays')
+  t.match(later.now, { allowed: true }, 'the decision of now changes')
   await gateway.sql(`delete from overrides where user_id = '${ids.agent}'`)
 })
 
@@ -90,8 +91,11 @@ t.test('200 without a caller or a membership, the answer says why nothing is dec
 })
 
 t.test('200 every member may ask about their own refusals', async (t) => {
-  const { request_id } = await send(`${tenant}/keys`, await world.bearer('agent'), 'own.1')
-  t.equal((await explain({ request_id }, 'agent')).status, 200)
+  // The refusal of the first test. A similar one within 10 s would only be counted.
+  t.match(await explain({ request_id: 'refused.1' }, 'agent'), {
+    status: 200,
+    body: { recorded: { principal: { id: ids.agent } } },
+  })
 })
 
 // Attack: a member tries request ids to learn what others were refused.
