@@ -53,7 +53,9 @@ async function openOperations(): Promise<Operation[]> {
         path: path.replace('{code}', 'rate_limited').replaceAll(/\{\w+\}/g, 'x'.repeat(40)),
       })),
   )
-  const pages = ['/docs', '/docs/json', '/docs/yaml', '/docs/static/swagger-ui-bundle.js', '/docs/static/index.css']
+  const docs = await (await fetch(`${gateway.url}/docs`)).text()
+  const files = [...docs.matchAll(/"(\/docs\/assets\/[^"]+)"/g)].map(([, path]) => path as string)
+  const pages = ['/docs', '/docs/json', '/docs/yaml', '/docs/demo', ...files]
   return [...operations, ...pages.map((path) => ({ name: path, type: '', method: 'GET', path }))]
 }
 
