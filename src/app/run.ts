@@ -5,6 +5,7 @@ import { pino } from 'pino'
 import { openUpstreams, reloadUpstreams } from '../features/upstreams/pool/upstreams.js'
 import type { Config } from '../kernel/config/config.js'
 import type { Secrets } from '../kernel/config/secrets.js'
+import { passwordEstimator } from '../kernel/credentials/passwords.js'
 import { openDatabase } from '../kernel/database/open.js'
 import { checkPreconditions } from '../kernel/database/preconditions.js'
 import { banner, tellSteps } from './banner.js'
@@ -83,7 +84,8 @@ export async function runGateway(config: Config, secrets: Secrets | (() => Promi
     // A terminal sends Ctrl-C to npm and to this process, and npm forwards its own. The second one must not shorten the stop.
     for (const signal of SIGNALS) process.on(signal, () => void (is_draining || close()))
     if (upstreams !== undefined) process.on('SIGHUP', () => reloadUpstreams(upstreams, app.log))
-    if (!config.production) {
+    if (config.production) setImmediate(passwordEstimator)
+    else {
       const pages = PAGES.filter(([, url]) => app.hasRoute({ method: 'GET', url }))
       process.stderr.write(banner({ public_url: config.public_url, pages, demo }, process.stderr))
     }

@@ -3,6 +3,7 @@ import { ZxcvbnFactory } from '@zxcvbn-ts/core'
 import * as common from '@zxcvbn-ts/language-common'
 import argon2 from 'argon2'
 import pLimit from 'p-limit'
+import { lazy } from '../lazy.js'
 import { unavailable } from '../problems/problems.js'
 import { invalidField } from '../problems/validation.js'
 
@@ -60,17 +61,18 @@ function normalised(password: string): string {
 /** A password is at least as strong as its beginning. An estimate of 64 characters would block the process for 100 ms. */
 const ESTIMATED_CHARACTERS_MAX = 40
 
-let estimator: ZxcvbnFactory | undefined
-
-/** Returns the estimator of passwords. The first call ranks its dictionaries, in about 60 ms that a start need not spend. */
-function passwordEstimator(): ZxcvbnFactory {
-  estimator ??= new ZxcvbnFactory({
-    dictionary: common.dictionary,
-    graphs: common.adjacencyGraphs,
-    maxLength: ESTIMATED_CHARACTERS_MAX,
-  })
-  return estimator
-}
+/**
+ * Returns the estimator of passwords. The first call ranks its dictionaries, in about 60 ms. In production, the start makes it
+ * in advance, so that no other request waits for the first new password.
+ */
+export const passwordEstimator = lazy(
+  () =>
+    new ZxcvbnFactory({
+      dictionary: common.dictionary,
+      graphs: common.adjacencyGraphs,
+      maxLength: ESTIMATED_CHARACTERS_MAX,
+    }),
+)
 
 /**
  * Checks a new password. It refuses one that is too short, too long, or easy to guess: a leaked password, a keyboard
