@@ -5,7 +5,7 @@ RUN npm ci --ignore-scripts
 COPY tsconfig.json ./
 COPY src ./src
 COPY scripts ./scripts
-# What `npm start` compiles: the gateway and its commands.
+# What `npm start` compiles: the gateway, its commands and the console.
 RUN node scripts/build.mjs
 
 FROM node:24-slim

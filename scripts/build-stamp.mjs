@@ -54,6 +54,7 @@ export function writeStamp(output, inputs, started_ms) {
   }
   for (const name of readdirSync(output)) {
     const file = statSync(join(output, name))
+    if (file.isDirectory()) continue
     stamp.outputs[name] = [file.size, file.mtimeMs]
   }
   const written = join(output, `${STAMP}.new`)

@@ -1,5 +1,5 @@
-// Compiles the gateway and its commands to dist if a file that they are made of has changed: a few files, with the packages that they use, because loading 2,300
-// files takes longer than everything else that a start does. Types are checked by `npm run typecheck` and by the tests.
+// Compiles the gateway, its commands and the console to dist if a file that they are made of has changed: a few files, with
+// the packages that they use, because loading 2,300 files takes longer than everything else that a start does. Types are checked by `npm run typecheck` and by the tests.
 // Only one process compiles at a time: a second `npm start` in the same clone would otherwise write the files that the first
 // one is loading.
 import {
@@ -26,6 +26,8 @@ const ENTRIES = [
 ]
 /** They have files beside their code: a compiled library, the embedded database, and the pages of the API reference. */
 const NOT_BUNDLED = ['argon2', '@electric-sql/pglite', '@fastify/swagger-ui', 'pg-native']
+/** The folder of the console in the output, which another builder fills. */
+const CONSOLE = 'console'
 const LOCK = '.build-lock'
 const WAIT_MS = 100
 const WAIT_MS_MAX = 300_000
@@ -39,15 +41,23 @@ async function main() {
   }
   try {
     // The process that had the lock may have compiled the same files.
-    return reasonToCompile(OUTPUT) === undefined || (await compile()) ? 0 : 1
+    return reasonToCompile(OUTPUT) === undefined || (await buildAll()) ? 0 : 1
   } finally {
     rmSync(LOCK, { force: true })
   }
 }
 
-/** @returns whether the sources could be compiled. The compiler has told of errors. */
-async function compile() {
+/** @returns whether everything could be compiled. The compilers have told of errors. */
+async function buildAll() {
   const started_ms = Date.now()
+  const [inputs, inputs_of_console] = await Promise.all([compile(), buildConsole()])
+  if (inputs === undefined || inputs_of_console === undefined) return false
+  writeStamp(OUTPUT, [...inputs, ...inputs_of_console], started_ms)
+  return true
+}
+
+/** @returns the files that the compiler read; undefined if they could not be compiled */
+async function compile() {
   // The compiler runs for a second, and collecting garbage takes a fifth of its CPU time.
   process.env.GOGC ??= '400'
   const { build } = await import('esbuild')
@@ -76,7 +86,7 @@ async function compile() {
     // The compiler has told of mistakes in the sources, and of nothing else.
     if (error.errors === undefined) process.stderr.write(`the compiler does not run: ${error.message}\n`)
   })
-  if (compiled === undefined) return false
+  if (compiled === undefined) return undefined
   mkdirSync(OUTPUT, { recursive: true })
   removeStamp(OUTPUT)
   for (const { path, contents } of compiled.outputFiles) {
@@ -86,10 +96,16 @@ async function compile() {
     writeFileSync(written, contents)
     renameSync(written, path)
   }
-  const current = new Set(compiled.outputFiles.map(({ path }) => basename(path)))
+  const current = new Set([...compiled.outputFiles.map(({ path }) => basename(path)), CONSOLE, `${CONSOLE}.new`])
   for (const name of readdirSync(OUTPUT)) if (!current.has(name)) rmSync(join(OUTPUT, name), { recursive: true })
-  writeStamp(OUTPUT, Object.keys(compiled.metafile.inputs), started_ms)
-  return true
+  return Object.keys(compiled.metafile.inputs)
+}
+
+/** Builds the pages of the console. @returns the files that they are made of; undefined if they could not be built */
+async function buildConsole() {
+  if (!existsSync('src/console')) return []
+  const builder = await import('./build-console.mjs')
+  return (await builder.buildConsole(join(OUTPUT, CONSOLE))) ? builder.consoleInputs() : undefined
 }
 
 /** Waits until no other process compiles. The lock is a file with the id of the process that compiles. */

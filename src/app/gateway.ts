@@ -8,6 +8,8 @@ import { installCursors } from '../kernel/rest/cursors.js'
 import type { Bus } from '../kernel/store/bus.js'
 import { FEATURES, inContractOrder } from './composition/features.js'
 import type { Stores } from './composition/stores.js'
+import { consoleFolder, readConsoleFiles } from './console/console-files.js'
+import { serveConsole } from './console/console-page.js'
 import { collectMethods, refuseOtherMethods } from './http/methods.js'
 import { installLifecycle, LIFECYCLE } from './lifecycle.js'
 import { completeSchemas, installOpenApi } from './openapi/openapi.js'
@@ -71,6 +73,7 @@ async function assemble(app: FastifyInstance, parts: Parts, scopesNow: ScopesNow
   const own = mount('', service, { public_jwks, contract })
   const own_pages = mount('', pages, { contract, public_url: config.public_url, demoNow: parts.demoNow })
   for (const each of inContractOrder([...mounts, own, own_pages])) each.register(app)
+  app.register(async (scope) => serveConsole(scope, readConsoleFiles(parts.console_folder ?? consoleFolder())))
   if (parts.more !== undefined) app.register(parts.more)
   app.register(async (scope) => refuseOtherMethods(scope, methods_of))
   return services

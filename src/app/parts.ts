@@ -23,6 +23,8 @@ export interface Parts {
   readonly demoNow?: () => Demo | undefined
   /** More routes under the same pipeline, registered last. For tests of the pipeline. */
   readonly more?: (app: FastifyInstance) => Promise<void>
+  /** Another folder of the built console. For tests of a gateway whose console is not built. */
+  readonly console_folder?: string
   /** Another table. For tests that add a row to the table of the gateway. */
   readonly table?: (table: readonly Row[]) => readonly Row[]
   /** Another recorder of usage. For the bench, which measures the cost of counting. */

@@ -18,8 +18,11 @@ const NOT_FOR_PAGES = new Set([
 const READ = /\bheaders(?:\.([a-z_]+)\b|\['([a-z-]+)'\])/g
 const SENT = /\.(?:header|setHeader)\('([A-Za-z-]+)'|headers(?:: |\()\{[^}]*?'?([a-z-]+)'?: /g
 
+/** Upstreams declare the headers of their own paths, and the console is itself a page. */
+const ELSEWHERE = /^(features\/upstreams|console)\//
+
 const sources = readdirSync('src', { recursive: true, encoding: 'utf8' })
-  .filter((name) => name.endsWith('.ts') && !name.startsWith('features/upstreams/'))
+  .filter((name) => name.endsWith('.ts') && !ELSEWHERE.test(name))
   .map((name) => readFileSync(join('src', name), 'utf8'))
   .join('\n')
 const namesIn = (pattern: RegExp) =>

@@ -43,6 +43,8 @@ t.test('the guard finds a planted import: to a higher layer, between features, a
     ['features/keys/store', 'app/gateway'],
     ['features/keys/store', 'features/roles/store'],
     ['kernel/limits/limiter', 'elsewhere/file'],
+    ['console/api/client', 'contract/scopes'],
+    ['app/gateway', 'console/api/client'],
   ] as const) {
     t.same(forbiddenImports(plant(from, to)), [`${from} imports ${to}`])
   }

@@ -36,10 +36,19 @@ export function guardedRoutes(routes: readonly KnownRoute[]): GuardedRoute[] {
     })
 }
 
-/** Hidden routes outside of the documentation page. Each of them may only answer 405. */
+/** The paths of pages, whose routes are in no contract. */
+const PAGES = /^\/(docs|console)(\/|$)/
+
+const PAGE_METHODS = ['GET', 'HEAD', 'OPTIONS']
+
+/** Hidden routes that are no pages. Each of them may only answer 405. */
 export function hiddenRoutes(routes: readonly KnownRoute[]): { method: string; url: string }[] {
   return routes
-    .filter((route) => isHidden(route) && !route.url.startsWith('/docs'))
+    .filter(
+      (route) =>
+        isHidden(route) &&
+        !(PAGES.test(route.url) && [route.method].flat().every((method) => PAGE_METHODS.includes(method))),
+    )
     .flatMap((route) => [route.method].flat().map((method) => ({ method, url: route.url })))
     .filter(({ method }) => !DERIVED_METHODS.includes(method))
 }

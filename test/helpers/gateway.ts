@@ -36,6 +36,8 @@ export interface GatewayOptions {
   readonly table?: Parts['table']
   readonly demoNow?: Parts['demoNow']
   readonly signing_keys?: string
+  /** Another folder of the built console. */
+  readonly console_folder?: string
   /** Shares a database that another gateway of the test opened. */
   readonly on?: TestDatabase
 }
@@ -80,6 +82,7 @@ export async function startGateway(options: GatewayOptions = {}) {
     more: options.more,
     ...(options.table !== undefined && { table: options.table }),
     ...(options.demoNow !== undefined && { demoNow: options.demoNow }),
+    ...(options.console_folder !== undefined && { console_folder: options.console_folder }),
     compilers: COMPILERS,
     // A budget of a test is for one gateway.
     countReplicas: () => 1,

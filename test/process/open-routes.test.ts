@@ -55,7 +55,7 @@ async function openOperations(): Promise<Operation[]> {
   )
   const docs = await (await fetch(`${gateway.url}/docs`)).text()
   const files = [...docs.matchAll(/"(\/docs\/assets\/[^"]+)"/g)].map(([, path]) => path as string)
-  const pages = ['/docs', '/docs/json', '/docs/yaml', '/docs/demo', ...files]
+  const pages = ['/docs', '/docs/json', '/docs/yaml', '/docs/demo', '/console', ...files]
   return [...operations, ...pages.map((path) => ({ name: path, type: '', method: 'GET', path }))]
 }
 

@@ -13,6 +13,7 @@ import { namesOf, relationOf } from './template.js'
  */
 export const RESERVED: ReadonlySet<string> = new Set([
   'v1',
+  'console',
   'docs',
   'livez',
   'readyz',

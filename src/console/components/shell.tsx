@@ -1,0 +1,90 @@
+import { useQuery } from '@tanstack/react-query'
+import { Link, Outlet, useNavigate, useParams } from '@tanstack/react-router'
+import { meQuery, useHolds } from '../api/me'
+import { session } from '../api/session'
+import icon from '../icon.svg'
+import { ProblemNotice } from './problem'
+import { ThemeChoice } from './theme'
+
+/** The pages of a tenant. A page with a scope is only offered to members who hold it. */
+const PAGES = [
+  { to: '/t/$tenant_id/why', name: 'Why?', scope: undefined },
+  { to: '/t/$tenant_id/keys', name: 'Keys', scope: 'keys:manage' },
+] as const
+
+/** The frame of every page: who is signed in, the choice of the tenant, and the pages of that tenant. */
+export function Shell() {
+  const { tenant_id } = useParams({ strict: false })
+  return (
+    <div className="frame">
+      <a className="skip" href="#content">
+        Skip to the page
+      </a>
+      <header className="top">
+        <Link className="brand" to="/">
+          <img src={icon} alt="" /> Gatehouse
+        </Link>
+        <TenantChoice tenant_id={tenant_id} />
+        <span className="fill" />
+        <ThemeChoice />
+        <Person />
+      </header>
+      <nav className="side" aria-label="Pages">
+        {tenant_id !== undefined && <Pages tenant_id={tenant_id} />}
+      </nav>
+      <main id="content" tabIndex={-1}>
+        <Outlet />
+      </main>
+    </div>
+  )
+}
+
+function Pages({ tenant_id }: { readonly tenant_id: string }) {
+  const holds = useHolds(tenant_id)
+  return (
+    <ul>
+      {PAGES.filter(({ scope }) => scope === undefined || holds(scope)).map(({ to, name }) => (
+        <li key={to}>
+          <Link to={to} params={{ tenant_id }}>
+            {name}
+          </Link>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function TenantChoice({ tenant_id }: { readonly tenant_id: string | undefined }) {
+  const me = useQuery(meQuery)
+  const navigate = useNavigate()
+  const tenants = me.data?.memberships.filter(({ state }) => state === 'active').map(({ tenant }) => tenant) ?? []
+  if (me.error !== null) return <ProblemNotice error={me.error} />
+  if (tenants.length === 0) return null
+  const is_known = tenants.some(({ id }) => id === tenant_id)
+  return (
+    <select
+      aria-label="Tenant"
+      value={is_known ? tenant_id : ''}
+      onChange={(event) => void navigate({ to: '/t/$tenant_id/why', params: { tenant_id: event.target.value } })}
+    >
+      {!is_known && <option value="">Choose a tenant</option>}
+      {tenants.map(({ id, name }) => (
+        <option key={id} value={id}>
+          {name}
+        </option>
+      ))}
+    </select>
+  )
+}
+
+function Person() {
+  const { data: me } = useQuery(meQuery)
+  return (
+    <>
+      <span className="soft">{me?.email}</span>
+      <button type="button" onClick={() => void session.signOut()}>
+        Sign out
+      </button>
+    </>
+  )
+}

@@ -1,0 +1,85 @@
+import { useMutation } from '@tanstack/react-query'
+import { useState } from 'react'
+import { api } from '../api/client'
+import type { Key } from '../api/keys'
+import { asScopes } from '../api/scope'
+import { Modal } from '../components/dialogs'
+import { ProblemNotice } from '../components/problem'
+import { type KeyDraft, KeyFields, valuesOf } from './key-fields'
+
+interface ChangeKeyProps {
+  readonly tenant_id: string
+  readonly record: Key
+  readonly onSaved: () => Promise<unknown>
+  readonly onClose: () => void
+}
+
+/** Changes what a key may do: fewer scopes, a nearer end, fewer networks or requests; or more, if the user holds it. */
+export function ChangeKeyDialog({ tenant_id, record, onSaved, onClose }: ChangeKeyProps) {
+  const [draft, setDraft] = useState(() => draftOf(record))
+  const saving = useMutation({
+    mutationFn: () => {
+      const before = valuesOf(draftOf(record))
+      const after = valuesOf(draft)
+      // Only what changed: a member that another user changed at the same time stays.
+      const changed = Object.entries(after).filter(
+        ([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name as keyof typeof before]),
+      )
+      const body = { ...Object.fromEntries(changed) } as Omit<Partial<typeof after>, 'scopes'>
+      const scopes = changed.some(([name]) => name === 'scopes') ? { scopes: asScopes(after.scopes) } : {}
+      return api.PATCH('/v1/tenants/{tenant_id}/keys/{key_id}', {
+        params: { path: { tenant_id, key_id: record.id } },
+        body: { ...body, ...scopes },
+      })
+    },
+    onSuccess: async () => {
+      await onSaved()
+      onClose()
+    },
+  })
+  return (
+    <Modal
+      title={`Change ${record.name}`}
+      about="The change applies from the next request of the key."
+      onClose={onClose}
+    >
+      <form
+        onSubmit={(event) => {
+          event.preventDefault()
+          saving.mutate()
+        }}
+      >
+        <KeyFields tenant_id={tenant_id} draft={draft} problem={saving.error} onChange={setDraft} />
+        <ProblemNotice error={saving.error} />
+        <div className="row end">
+          <button type="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button type="submit" className="primary" disabled={saving.isPending || isSame(draft, draftOf(record))}>
+            {saving.isPending ? 'Saving…' : 'Save'}
+          </button>
+        </div>
+      </form>
+    </Modal>
+  )
+}
+
+function draftOf(record: Key): KeyDraft {
+  return {
+    name: record.name,
+    scopes: record.scopes,
+    expires: record.expires_at === null ? '' : localTime(record.expires_at),
+    networks: record.allowed_cidrs?.join('\n') ?? '',
+    rate: record.requests_per_minute?.toString() ?? '',
+  }
+}
+
+/** An instant as a control for local times has it. */
+function localTime(instant: string): string {
+  const date = new Date(instant)
+  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16)
+}
+
+function isSame(one: KeyDraft, other: KeyDraft): boolean {
+  return JSON.stringify(valuesOf(one)) === JSON.stringify(valuesOf(other))
+}

@@ -1,0 +1,43 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router'
+import { NotFound } from './components/not-found'
+import { readListSearch } from './components/pager'
+import { ProblemNotice } from './components/problem'
+import { Shell } from './components/shell'
+import { Home } from './pages/home'
+import { TenantFrame } from './pages/tenant-frame'
+import { readWhySearch } from './pages/why-search'
+
+const root = createRootRoute({ component: Shell, notFoundComponent: NotFound })
+const home = createRoute({ getParentRoute: () => root, path: '/', component: Home })
+const tenant = createRoute({ getParentRoute: () => root, path: '/t/$tenant_id', component: TenantFrame })
+const why = createRoute({
+  getParentRoute: () => tenant,
+  path: '/why',
+  validateSearch: readWhySearch,
+  component: lazyRouteComponent(() => import('./pages/why'), 'Why'),
+})
+const keys = createRoute({
+  getParentRoute: () => tenant,
+  path: '/keys',
+  validateSearch: readListSearch,
+  component: lazyRouteComponent(() => import('./pages/keys'), 'Keys'),
+})
+const key = createRoute({
+  getParentRoute: () => tenant,
+  path: '/keys/$key_id',
+  component: lazyRouteComponent(() => import('./pages/key'), 'KeyPage'),
+})
+
+/** Every page by its path. The state of filters and lists is in the search part, so that a link can be shared. */
+export const router = createRouter({
+  routeTree: root.addChildren([home, tenant.addChildren([why, keys, key])]),
+  basepath: '/console',
+  defaultPreload: 'intent',
+  defaultErrorComponent: ({ error }) => <ProblemNotice error={error} />,
+})
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router
+  }
+}
