@@ -27,10 +27,31 @@ const key = createRoute({
   path: '/keys/$key_id',
   component: lazyRouteComponent(() => import('./pages/key'), 'KeyPage'),
 })
+const members = createRoute({
+  getParentRoute: () => tenant,
+  path: '/members',
+  validateSearch: readListSearch,
+  component: lazyRouteComponent(() => import('./pages/members'), 'Members'),
+})
+const member = createRoute({
+  getParentRoute: () => tenant,
+  path: '/members/$user_id',
+  component: lazyRouteComponent(() => import('./pages/member'), 'MemberPage'),
+})
+const invitations = createRoute({
+  getParentRoute: () => tenant,
+  path: '/invitations',
+  validateSearch: readListSearch,
+  component: lazyRouteComponent(() => import('./pages/invitations'), 'Invitations'),
+})
 
 /** Every page by its path. The state of filters and lists is in the search part, so that a link can be shared. */
 export const router = createRouter({
-  routeTree: root.addChildren([home, tenant.addChildren([why, keys, key])]),
+  routeTree: root.addChildren([
+    home,
+    account,
+    tenant.addChildren([why, keys, key, members, member, invitations]),
+  ]),
   basepath: '/console',
   defaultPreload: 'intent',
   defaultErrorComponent: ({ error }) => <ProblemNotice error={error} />,

@@ -19,6 +19,8 @@ export default defineConfig({
     // The build compresses the files itself and counts their bytes.
     reportCompressedSize: false,
     rolldownOptions: {
+      // A slow build of a loaded machine is no mistake in the sources.
+      checks: { bundlerTimings: false },
       // Packages mark their modules for servers that render React, with a directive that means nothing here.
       onLog(level, log, print) {
         if (log.code !== 'MODULE_LEVEL_DIRECTIVE') print(level, log)

@@ -16,15 +16,15 @@ export function Choices({ legend, options, chosen, onChange }: ChoicesProps) {
     <fieldset>
       <legend>{legend}</legend>
       <div className="choices">
-        {options.map(({ value, meaning }) => (
+        {options.map(({ value, meaning }, index) => (
           <div className="choice" key={value}>
             <input
               type="checkbox"
-              id={`${id}-${value}`}
+              id={`${id}-${index}`}
               checked={chosen.includes(value)}
               onChange={(event) => toggle(value, event.target.checked)}
             />
-            <label htmlFor={`${id}-${value}`}>
+            <label htmlFor={`${id}-${index}`}>
               {value}
               {meaning !== undefined && <small>{meaning}</small>}
             </label>

@@ -36,12 +36,14 @@ interface ConfirmProps {
   readonly action: string
   /** A text that the user must type first. */
   readonly typed?: string
+  /** False while the effect is not known yet. */
+  readonly is_ready?: boolean
   readonly onConfirm: () => Promise<unknown>
   readonly onClose: () => void
 }
 
 /** Asks before something that hurts. The focus begins on the button that changes nothing. */
-export function Confirm({ title, children, action, typed, onConfirm, onClose }: ConfirmProps) {
+export function Confirm({ title, children, action, typed, is_ready = true, onConfirm, onClose }: ConfirmProps) {
   const [text, setText] = useState('')
   const id = useId()
   const doing = useMutation({ mutationFn: onConfirm, onSuccess: onClose })
@@ -66,7 +68,7 @@ export function Confirm({ title, children, action, typed, onConfirm, onClose }: 
             <button
               type="button"
               className="danger"
-              disabled={doing.isPending || (typed !== undefined && text !== typed)}
+              disabled={doing.isPending || !is_ready || (typed !== undefined && text !== typed)}
               onClick={() => doing.mutate()}
             >
               {doing.isPending ? 'Working…' : action}

@@ -10,6 +10,8 @@ import { ThemeChoice } from './theme'
 const PAGES = [
   { to: '/t/$tenant_id/why', name: 'Why?', scope: undefined },
   { to: '/t/$tenant_id/keys', name: 'Keys', scope: 'keys:manage' },
+  { to: '/t/$tenant_id/members', name: 'Members', scope: 'users:manage' },
+  { to: '/t/$tenant_id/invitations', name: 'Invitations', scope: 'users:manage' },
 ] as const
 
 /** The frame of every page: who is signed in, the choice of the tenant, and the pages of that tenant. */

@@ -52,9 +52,9 @@ export function WhyQuestion({ tenant_id, question }: QuestionProps) {
             )}
           </Field>
         )}
-        {kind === 'member' && <MemberField tenant_id={tenant_id} user_id={user_id} onChoose={setUserId} />}
+        {kind === 'member' && <MemberField tenant_id={tenant_id} first_id={question.user_id} onChoose={setUserId} />}
         {kind === 'key' && holds('keys:manage') && (
-          <KeyField tenant_id={tenant_id} key_id={key_id} onChoose={setKeyId} />
+          <KeyField tenant_id={tenant_id} first_id={question.key_id} onChoose={setKeyId} />
         )}
         {kind === 'key' && !holds('keys:manage') && (
           <Field label="Id of the key">

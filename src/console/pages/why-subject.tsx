@@ -5,23 +5,25 @@ import { type Choice, findKeys, findMembers, keyChoice, memberChoice } from '../
 import { Picker } from '../components/picker'
 
 interface FieldOf {
+  /** The choice that the form begins with. Later choices must not load the field again, because it would lose the focus. */
+  readonly first_id: string | undefined
   readonly tenant_id: string
   readonly onChoose: (id: string | undefined) => void
 }
 
 /** Finds the member whose request is explained. */
-export function MemberField({ tenant_id, user_id, onChoose }: FieldOf & { readonly user_id: string | undefined }) {
+export function MemberField({ tenant_id, first_id, onChoose }: FieldOf) {
   const member = useQuery({
-    queryKey: ['members', tenant_id, user_id],
+    queryKey: ['members', tenant_id, first_id],
     queryFn: () =>
       bodyOf(
         api.GET('/v1/tenants/{tenant_id}/members/{user_id}', {
-          params: { path: { tenant_id, user_id: user_id as string } },
+          params: { path: { tenant_id, user_id: first_id as string } },
         }),
       ),
-    enabled: user_id !== undefined,
+    enabled: first_id !== undefined,
   })
-  if (user_id !== undefined && member.isLoading) return null
+  if (first_id !== undefined && member.isLoading) return null
   return (
     <ChoiceField
       label="Member"
@@ -34,16 +36,18 @@ export function MemberField({ tenant_id, user_id, onChoose }: FieldOf & { readon
 }
 
 /** Finds the key whose request is explained. */
-export function KeyField({ tenant_id, key_id, onChoose }: FieldOf & { readonly key_id: string | undefined }) {
+export function KeyField({ tenant_id, first_id, onChoose }: FieldOf) {
   const key = useQuery({
-    queryKey: ['keys', tenant_id, key_id],
+    queryKey: ['keys', tenant_id, first_id],
     queryFn: () =>
       bodyOf(
-        api.GET('/v1/tenants/{tenant_id}/keys/{key_id}', { params: { path: { tenant_id, key_id: key_id as string } } }),
+        api.GET('/v1/tenants/{tenant_id}/keys/{key_id}', {
+          params: { path: { tenant_id, key_id: first_id as string } },
+        }),
       ),
-    enabled: key_id !== undefined,
+    enabled: first_id !== undefined,
   })
-  if (key_id !== undefined && key.isLoading) return null
+  if (first_id !== undefined && key.isLoading) return null
   return (
     <ChoiceField
       label="Key"

@@ -46,6 +46,9 @@ const STOPS: readonly Stop[] = [
   },
   { name: 'keys', path: `${tenant}/keys`, shows: 'Integration' },
   { name: 'key', path: `${tenant}/keys/${acme.integration_key_id}`, shows: 'Requests per minute' },
+  { name: 'members', path: `${tenant}/members`, shows: 'The analyst' },
+  { name: 'member', path: `${tenant}/members/${ids.analyst}`, shows: 'Only the roles decide' },
+  { name: 'invitations', path: `${tenant}/invitations`, shows: 'There is no invitation here' },
   { name: 'key-not-found', path: `${tenant}/keys/000000000000`, shows: 'What not_found means' },
 ]
 
