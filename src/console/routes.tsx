@@ -4,6 +4,7 @@ import { readListSearch } from './components/pager'
 import { ProblemNotice } from './components/problem'
 import { Shell } from './components/shell'
 import { Home } from './pages/home'
+import { readRolesSearch } from './pages/roles-search'
 import { TenantFrame } from './pages/tenant-frame'
 import { readWhySearch } from './pages/why-search'
 
@@ -44,13 +45,19 @@ const invitations = createRoute({
   validateSearch: readListSearch,
   component: lazyRouteComponent(() => import('./pages/invitations'), 'Invitations'),
 })
+const roles = createRoute({
+  getParentRoute: () => tenant,
+  path: '/roles',
+  validateSearch: readRolesSearch,
+  component: lazyRouteComponent(() => import('./pages/roles'), 'Roles'),
+})
 
 /** Every page by its path. The state of filters and lists is in the search part, so that a link can be shared. */
 export const router = createRouter({
   routeTree: root.addChildren([
     home,
     account,
-    tenant.addChildren([why, keys, key, members, member, invitations]),
+    tenant.addChildren([why, keys, key, members, member, invitations, roles]),
   ]),
   basepath: '/console',
   defaultPreload: 'intent',

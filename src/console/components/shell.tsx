@@ -12,6 +12,7 @@ const PAGES = [
   { to: '/t/$tenant_id/keys', name: 'Keys', scope: 'keys:manage' },
   { to: '/t/$tenant_id/members', name: 'Members', scope: 'users:manage' },
   { to: '/t/$tenant_id/invitations', name: 'Invitations', scope: 'users:manage' },
+  { to: '/t/$tenant_id/roles', name: 'Roles', scope: 'users:manage' },
 ] as const
 
 /** The frame of every page: who is signed in, the choice of the tenant, and the pages of that tenant. */

@@ -49,6 +49,7 @@ const STOPS: readonly Stop[] = [
   { name: 'members', path: `${tenant}/members`, shows: 'The analyst' },
   { name: 'member', path: `${tenant}/members/${ids.analyst}`, shows: 'Only the roles decide' },
   { name: 'invitations', path: `${tenant}/invitations`, shows: 'There is no invitation here' },
+  { name: 'roles', path: `${tenant}/roles`, shows: 'audit:view' },
   { name: 'key-not-found', path: `${tenant}/keys/000000000000`, shows: 'What not_found means' },
 ]
 
