@@ -51,13 +51,24 @@ const roles = createRoute({
   validateSearch: readRolesSearch,
   component: lazyRouteComponent(() => import('./pages/roles'), 'Roles'),
 })
+const settings = createRoute({
+  getParentRoute: () => tenant,
+  path: '/settings',
+  component: lazyRouteComponent(() => import('./pages/settings'), 'Settings'),
+})
+const account = createRoute({
+  getParentRoute: () => root,
+  path: '/account',
+  validateSearch: readListSearch,
+  component: lazyRouteComponent(() => import('./pages/account'), 'Account'),
+})
 
 /** Every page by its path. The state of filters and lists is in the search part, so that a link can be shared. */
 export const router = createRouter({
   routeTree: root.addChildren([
     home,
     account,
-    tenant.addChildren([why, keys, key, members, member, invitations, roles]),
+    tenant.addChildren([why, keys, key, members, member, invitations, roles, settings]),
   ]),
   basepath: '/console',
   defaultPreload: 'intent',

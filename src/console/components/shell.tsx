@@ -13,6 +13,7 @@ const PAGES = [
   { to: '/t/$tenant_id/members', name: 'Members', scope: 'users:manage' },
   { to: '/t/$tenant_id/invitations', name: 'Invitations', scope: 'users:manage' },
   { to: '/t/$tenant_id/roles', name: 'Roles', scope: 'users:manage' },
+  { to: '/t/$tenant_id/settings', name: 'Settings', scope: 'settings:manage' },
 ] as const
 
 /** The frame of every page: who is signed in, the choice of the tenant, and the pages of that tenant. */
@@ -84,7 +85,9 @@ function Person() {
   const { data: me } = useQuery(meQuery)
   return (
     <>
-      <span className="soft">{me?.email}</span>
+      <Link className="soft" to="/account">
+        {me?.email ?? 'Your account'}
+      </Link>
       <button type="button" onClick={() => void session.signOut()}>
         Sign out
       </button>
