@@ -3,6 +3,7 @@ import { NotFound } from './components/not-found'
 import { readListSearch } from './components/pager'
 import { ProblemNotice } from './components/problem'
 import { Shell } from './components/shell'
+import { readAuditSearch } from './pages/audit-search'
 import { Home } from './pages/home'
 import { readRolesSearch } from './pages/roles-search'
 import { TenantFrame } from './pages/tenant-frame'
@@ -51,6 +52,12 @@ const roles = createRoute({
   validateSearch: readRolesSearch,
   component: lazyRouteComponent(() => import('./pages/roles'), 'Roles'),
 })
+const audit = createRoute({
+  getParentRoute: () => tenant,
+  path: '/audit',
+  validateSearch: readAuditSearch,
+  component: lazyRouteComponent(() => import('./pages/audit'), 'Audit'),
+})
 const settings = createRoute({
   getParentRoute: () => tenant,
   path: '/settings',
@@ -68,7 +75,7 @@ export const router = createRouter({
   routeTree: root.addChildren([
     home,
     account,
-    tenant.addChildren([why, keys, key, members, member, invitations, roles, settings]),
+    tenant.addChildren([why, keys, key, members, member, invitations, roles, audit, settings]),
   ]),
   basepath: '/console',
   defaultPreload: 'intent',

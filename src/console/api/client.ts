@@ -7,7 +7,7 @@ import { session } from './session'
  * The API of the gateway, typed by its contract. A refusal is thrown as ApiProblem, so that a query or a mutation fails with
  * it.
  */
-export const api = createClient<paths>({ baseUrl: location.origin, fetch: session.send })
+export const api = createClient<paths>({ baseUrl: location.origin, fetch: (request) => session.send(request) })
 
 api.use({
   async onResponse({ response }) {

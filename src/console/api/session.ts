@@ -70,16 +70,18 @@ class Session {
   /**
    * Sends a request with the access token. A token that expires soon is renewed first. After a 401 it is renewed once and
    * the request is sent again: that was refused, so it has changed nothing.
+   *
+   * @param ms_max undefined for a response without a limit of time, such as an export
    */
-  send = async (request: Request): Promise<Response> => {
+  send = async (request: Request, ms_max: number | undefined = REQUEST_MS_MAX): Promise<Response> => {
     const { access } = await this.#valid()
     const again = request.clone()
-    const response = await sendWith(request, access)
+    const response = await sendWith(request, access, ms_max)
     if (response.status !== 401) return response
     const problem = await problemOf(response.clone())
     if (problem.body.code !== 'invalid_token') return response
     await this.#renewOnce(access)
-    return sendWith(again, (await this.#valid()).access)
+    return sendWith(again, (await this.#valid()).access, ms_max)
   }
 
   async #valid(): Promise<Tokens> {
@@ -142,10 +144,11 @@ class Session {
   }
 }
 
-function sendWith(request: Request, access: string): Promise<Response> {
+function sendWith(request: Request, access: string, ms_max: number | undefined): Promise<Response> {
   const headers = new Headers(request.headers)
   headers.set('authorization', `Bearer ${access}`)
-  return fetch(new Request(request, { headers, signal: AbortSignal.timeout(REQUEST_MS_MAX) }))
+  const signal = ms_max === undefined ? null : AbortSignal.timeout(ms_max)
+  return fetch(new Request(request, { headers, signal }))
 }
 
 async function post<Answer>(path: string, body: unknown): Promise<Answer> {

@@ -13,6 +13,7 @@ const PAGES = [
   { to: '/t/$tenant_id/members', name: 'Members', scope: 'users:manage' },
   { to: '/t/$tenant_id/invitations', name: 'Invitations', scope: 'users:manage' },
   { to: '/t/$tenant_id/roles', name: 'Roles', scope: 'users:manage' },
+  { to: '/t/$tenant_id/audit', name: 'Audit', scope: 'audit:view' },
   { to: '/t/$tenant_id/settings', name: 'Settings', scope: 'settings:manage' },
 ] as const
 

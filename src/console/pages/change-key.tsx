@@ -2,6 +2,7 @@ import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api } from '../api/client'
 import type { Key } from '../api/keys'
+import { toLocalTime } from '../api/local-time'
 import { asScopes } from '../api/scope'
 import { Modal } from '../components/dialogs'
 import { ProblemNotice } from '../components/problem'
@@ -68,16 +69,10 @@ function draftOf(record: Key): KeyDraft {
   return {
     name: record.name,
     scopes: record.scopes,
-    expires: record.expires_at === null ? '' : localTime(record.expires_at),
+    expires: toLocalTime(record.expires_at ?? undefined),
     networks: record.allowed_cidrs?.join('\n') ?? '',
     rate: record.requests_per_minute?.toString() ?? '',
   }
-}
-
-/** An instant as a control for local times has it. */
-function localTime(instant: string): string {
-  const date = new Date(instant)
-  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16)
 }
 
 function isSame(one: KeyDraft, other: KeyDraft): boolean {

@@ -1,3 +1,4 @@
+import { toInstant } from '../api/local-time'
 import { useHolds } from '../api/me'
 import { useScopes } from '../api/scopes'
 import { Choices } from '../components/choices'
@@ -114,7 +115,7 @@ export function valuesOf({ name, scopes, expires, networks, rate }: KeyDraft) {
   return {
     name,
     scopes,
-    expires_at: expires === '' ? null : new Date(expires).toISOString(),
+    expires_at: toInstant(expires) ?? null,
     allowed_cidrs: lines.length === 0 ? null : lines,
     requests_per_minute: rate === '' ? null : Number(rate),
   }

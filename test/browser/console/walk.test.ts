@@ -50,6 +50,8 @@ const STOPS: readonly Stop[] = [
   { name: 'member', path: `${tenant}/members/${ids.analyst}`, shows: 'Only the roles decide' },
   { name: 'invitations', path: `${tenant}/invitations`, shows: 'There is no invitation here' },
   { name: 'roles', path: `${tenant}/roles`, shows: 'audit:view' },
+  { name: 'audit', path: `${tenant}/audit`, shows: 'tenant_key.created' },
+  { name: 'audit-empty', path: `${tenant}/audit?action=message.deleted`, shows: 'No event matches' },
   { name: 'settings', path: `${tenant}/settings`, shows: 'https://acme.example' },
   { name: 'account', path: '/account', shows: 'this one' },
   { name: 'key-not-found', path: `${tenant}/keys/000000000000`, shows: 'What not_found means' },
