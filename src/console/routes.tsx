@@ -7,6 +7,7 @@ import { readAuditSearch } from './pages/audit-search'
 import { Home } from './pages/home'
 import { readRolesSearch } from './pages/roles-search'
 import { TenantFrame } from './pages/tenant-frame'
+import { readUsageSearch } from './pages/usage-search'
 import { readWhySearch } from './pages/why-search'
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound })
@@ -58,6 +59,12 @@ const audit = createRoute({
   validateSearch: readAuditSearch,
   component: lazyRouteComponent(() => import('./pages/audit'), 'Audit'),
 })
+const usage = createRoute({
+  getParentRoute: () => tenant,
+  path: '/usage',
+  validateSearch: readUsageSearch,
+  component: lazyRouteComponent(() => import('./pages/usage'), 'Usage'),
+})
 const settings = createRoute({
   getParentRoute: () => tenant,
   path: '/settings',
@@ -75,7 +82,7 @@ export const router = createRouter({
   routeTree: root.addChildren([
     home,
     account,
-    tenant.addChildren([why, keys, key, members, member, invitations, roles, audit, settings]),
+    tenant.addChildren([why, keys, key, members, member, invitations, roles, audit, usage, settings]),
   ]),
   basepath: '/console',
   defaultPreload: 'intent',

@@ -14,6 +14,7 @@ const PAGES = [
   { to: '/t/$tenant_id/invitations', name: 'Invitations', scope: 'users:manage' },
   { to: '/t/$tenant_id/roles', name: 'Roles', scope: 'users:manage' },
   { to: '/t/$tenant_id/audit', name: 'Audit', scope: 'audit:view' },
+  { to: '/t/$tenant_id/usage', name: 'Usage', scope: 'analytics:view' },
   { to: '/t/$tenant_id/settings', name: 'Settings', scope: 'settings:manage' },
 ] as const
 

@@ -52,10 +52,15 @@ const STOPS: readonly Stop[] = [
   { name: 'roles', path: `${tenant}/roles`, shows: 'audit:view' },
   { name: 'audit', path: `${tenant}/audit`, shows: 'tenant_key.created' },
   { name: 'audit-empty', path: `${tenant}/audit?action=message.deleted`, shows: 'No event matches' },
+  { name: 'usage', path: `${tenant}/usage?range=month`, shows: 'as a table' },
   { name: 'settings', path: `${tenant}/settings`, shows: 'https://acme.example' },
   { name: 'account', path: '/account', shows: 'this one' },
   { name: 'key-not-found', path: `${tenant}/keys/000000000000`, shows: 'What not_found means' },
 ]
+
+await gateway.sql(`insert into usage_hours
+  select '${acme.id}', date_trunc('day', now() - '2 days'::interval) - n * '1 day'::interval, '', 'GET /v1/customers', 403,
+    'insufficient_scope', 20 + n * n, 60 + n, 9 + n from generate_series(0, 20) as n`)
 
 t.test('the page of the login has nothing that axe finds, in both themes and on a phone', async (t) => {
   const page = await open('/')
