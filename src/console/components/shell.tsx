@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query'
 import { Link, Outlet, useNavigate, useParams } from '@tanstack/react-router'
 import { meQuery, useHolds } from '../api/me'
 import { session } from '../api/session'
-import icon from '../icon.svg'
+import icon from '../assets/icon.svg'
 import { ProblemNotice } from './problem'
 import { ThemeChoice } from './theme'
 

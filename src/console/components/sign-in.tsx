@@ -2,7 +2,7 @@ import { useMutation } from '@tanstack/react-query'
 import { useEffect, useRef } from 'react'
 import type { ApiProblem } from '../api/problem'
 import { session } from '../api/session'
-import icon from '../icon.svg'
+import icon from '../assets/icon.svg'
 import { Field } from './field'
 import { ProblemNotice } from './problem'
 
