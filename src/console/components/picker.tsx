@@ -34,7 +34,7 @@ export function Picker({ label, chosen, onChoose, find, query_key }: PickerProps
       >
         <Combobox.Input id={id} placeholder="Type a part of the name" autoComplete="off" />
         <Combobox.Portal>
-          <Combobox.Positioner sideOffset={2}>
+          <Combobox.Positioner className="picker-place" sideOffset={2}>
             <Combobox.Popup className="picker-popup" aria-label={label}>
               <Combobox.Status className="picker-note">{found.isFetching ? 'Searching…' : ''}</Combobox.Status>
               <Combobox.Empty className="picker-note">{found.isFetching ? '' : 'Nothing found.'}</Combobox.Empty>
