@@ -50,6 +50,7 @@ function profileOf({ platform_store, principal }: FastifyRequest, scopes: ScopeC
     // A user who registered with another person's address must not learn from here which tenants invite that person.
     const invitations = user.email_verified_at === null ? [] : await store.received_invitations.pendingOf(user.email)
     const appointment = await store.own_appointment.pendingOf(user.id)
-    return toResponse(user, { memberships, invitations, appointment }, scopes)
+    const privileges = await store.own_appointment.privilegesOf(user.id)
+    return toResponse(user, { memberships, invitations, appointment, privileges }, scopes)
   })
 }

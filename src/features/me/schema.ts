@@ -42,6 +42,9 @@ export const Me = Type.Object(
     invitations: Type.Array(Invitation, {
       description: 'Open invitations to my verified address. The link is in the mail.',
     }),
+    privileges: Type.Array(Type.String(), {
+      description: 'What I may do on the platform. Empty if I am no operator.',
+    }),
     pending_appointment: Nullable(PendingAppointment),
     memberships: Type.Array(Membership, { description: 'Each of my tenants, with my roles and scopes in it.' }),
     pending_memberships: Type.Array(PendingMembership, {
@@ -76,12 +79,13 @@ interface Relations {
   readonly memberships: readonly MembershipRecord[]
   readonly invitations: readonly InvitationRecord[]
   readonly appointment: Static<typeof PendingAppointment> | undefined
+  readonly privileges: readonly string[]
 }
 
 /** A user with the tenants that they belong to, and what others offer them. */
 export function toResponse(
   user: UserRecord,
-  { memberships, invitations, appointment }: Relations,
+  { memberships, invitations, appointment, privileges }: Relations,
   scopes: ScopeCatalogue,
 ): Static<typeof Me> {
   const [accepted, pending] = [
@@ -91,6 +95,7 @@ export function toResponse(
   return {
     ...user,
     invitations: invitations.map(({ id, expires_at, ...of }) => ({ id, tenant: tenantOf(of), expires_at })),
+    privileges: [...privileges],
     pending_appointment: appointment ?? null,
     memberships: accepted.map(({ state, roles, overrides, ...of }) => {
       const held = state === 'active' ? effectiveScopes({ kind: 'user', id: user.id, roles, overrides }, scopes) : []

@@ -27,6 +27,7 @@ t.test('200 a user sees their profile and memberships, and no secret', async (t)
     'name',
     'pending_appointment',
     'pending_memberships',
+    'privileges',
   ])
   t.match(answer.body, { id: world.ids.agent, email: emailOf('agent'), name: 'The agent', email_verified_at: /Z$/ })
   t.strictSame(answer.body.memberships, [

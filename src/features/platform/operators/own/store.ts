@@ -22,6 +22,15 @@ export class OwnAppointmentReader {
     return offer && { privileges: offer.privileges, created_at: offer.created_at }
   }
 
+  /** Returns what a user may do on the platform. Empty if they are no operator. */
+  async privilegesOf(user_id: string): Promise<readonly string[]> {
+    const [row] = await this.scope.queries
+      .select({ privileges: operators.privileges })
+      .from(operators)
+      .where(eq(operators.user_id, user_id))
+    return row?.privileges ?? []
+  }
+
   protected async find(user_id: string): Promise<(OfferedAppointment & { is_backed: boolean }) | undefined> {
     const [row] = await this.scope.queries
       .select({ privileges: operators.offered_privileges, created_at: operators.created_at, is_backed: isBacked })
