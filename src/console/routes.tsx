@@ -76,12 +76,58 @@ const account = createRoute({
   validateSearch: readListSearch,
   component: lazyRouteComponent(() => import('./pages/account'), 'Account'),
 })
+const platform_overview = createRoute({
+  getParentRoute: () => root,
+  path: '/platform/overview',
+  component: lazyRouteComponent(() => import('./pages/platform/overview'), 'Overview'),
+})
+const platform_operators = createRoute({
+  getParentRoute: () => root,
+  path: '/platform/operators',
+  validateSearch: readListSearch,
+  component: lazyRouteComponent(() => import('./pages/platform/operators'), 'Operators'),
+})
+const platform_audit = createRoute({
+  getParentRoute: () => root,
+  path: '/platform/audit',
+  validateSearch: readAuditSearch,
+  component: lazyRouteComponent(() => import('./pages/platform/audit'), 'PlatformAudit'),
+})
+const platform_tenants = createRoute({
+  getParentRoute: () => root,
+  path: '/platform/tenants',
+  validateSearch: readListSearch,
+  component: lazyRouteComponent(() => import('./pages/platform/tenants'), 'PlatformTenants'),
+})
+const platform_tenant = createRoute({
+  getParentRoute: () => root,
+  path: '/platform/tenants/$id',
+  component: lazyRouteComponent(() => import('./pages/platform/tenant'), 'PlatformTenantPage'),
+})
+const platform_users = createRoute({
+  getParentRoute: () => root,
+  path: '/platform/users',
+  validateSearch: readListSearch,
+  component: lazyRouteComponent(() => import('./pages/platform/users'), 'PlatformUsers'),
+})
+const platform_user = createRoute({
+  getParentRoute: () => root,
+  path: '/platform/users/$id',
+  component: lazyRouteComponent(() => import('./pages/platform/user'), 'PlatformUserPage'),
+})
 
 /** Every page by its path. The state of filters and lists is in the search part, so that a link can be shared. */
 export const router = createRouter({
   routeTree: root.addChildren([
     home,
     account,
+    platform_tenants,
+    platform_tenant,
+    platform_users,
+    platform_user,
+    platform_overview,
+    platform_operators,
+    platform_audit,
     tenant.addChildren([why, keys, key, members, member, invitations, roles, audit, usage, settings]),
   ]),
   basepath: '/console',

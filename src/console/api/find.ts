@@ -43,3 +43,17 @@ export function memberChoice(member: { user_id: string; name: string | null; ema
 export function keyChoice(key: { id: string; name: string; revoked_at: string | null }): Choice {
   return { id: key.id, name: key.name, detail: key.revoked_at === null ? key.id : `${key.id}, revoked` }
 }
+
+/** Finds users of the platform by a part of the name, the email or the id. */
+export async function findUsers(text: string): Promise<Choice[]> {
+  const matches = matching(text)
+  const rows = await allPages(
+    (query) => bodyOf(api.GET('/v1/platform/users', { params: { query } })),
+    (rows) => rows.map(userChoice).filter(matches).length >= FOUND_MAX,
+  )
+  return rows.map(userChoice).filter(matches).slice(0, FOUND_MAX)
+}
+
+function userChoice({ id, name, email }: { id: string; name: string; email: string }): Choice {
+  return { id, name, detail: email }
+}

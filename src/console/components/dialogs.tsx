@@ -38,15 +38,26 @@ interface ConfirmProps {
   readonly typed?: string
   /** False while the effect is not known yet. */
   readonly is_ready?: boolean
+  /** True if the caller closes the dialog, for example to show a result. */
+  readonly stays_open?: boolean
   readonly onConfirm: () => Promise<unknown>
   readonly onClose: () => void
 }
 
 /** Asks before something that hurts. The focus begins on the button that changes nothing. */
-export function Confirm({ title, children, action, typed, is_ready = true, onConfirm, onClose }: ConfirmProps) {
+export function Confirm({
+  title,
+  children,
+  action,
+  typed,
+  is_ready = true,
+  stays_open = false,
+  onConfirm,
+  onClose,
+}: ConfirmProps) {
   const [text, setText] = useState('')
   const id = useId()
-  const doing = useMutation({ mutationFn: onConfirm, onSuccess: onClose })
+  const doing = useMutation({ mutationFn: onConfirm, onSuccess: () => stays_open || onClose() })
   return (
     <AlertDialog.Root open onOpenChange={(open) => open || doing.isPending || onClose()}>
       <AlertDialog.Portal>

@@ -1,22 +1,11 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link, Outlet, useNavigate, useParams } from '@tanstack/react-router'
-import { meQuery, useHolds } from '../api/me'
+import { meQuery } from '../api/me'
 import { session } from '../api/session'
 import icon from '../assets/icon.svg'
+import { Navigation } from './navigation'
 import { ProblemNotice } from './problem'
 import { ThemeChoice } from './theme'
-
-/** The pages of a tenant. A page with a scope is only offered to members who hold it. */
-const PAGES = [
-  { to: '/t/$tenant_id/why', name: 'Why?', scope: undefined },
-  { to: '/t/$tenant_id/keys', name: 'Keys', scope: 'keys:manage' },
-  { to: '/t/$tenant_id/members', name: 'Members', scope: 'users:manage' },
-  { to: '/t/$tenant_id/invitations', name: 'Invitations', scope: 'users:manage' },
-  { to: '/t/$tenant_id/roles', name: 'Roles', scope: 'users:manage' },
-  { to: '/t/$tenant_id/audit', name: 'Audit', scope: 'audit:view' },
-  { to: '/t/$tenant_id/usage', name: 'Usage', scope: 'analytics:view' },
-  { to: '/t/$tenant_id/settings', name: 'Settings', scope: 'settings:manage' },
-] as const
 
 /** The frame of every page: who is signed in, the choice of the tenant, and the pages of that tenant. */
 export function Shell() {
@@ -35,28 +24,11 @@ export function Shell() {
         <ThemeChoice />
         <Person />
       </header>
-      <nav className="side" aria-label="Pages">
-        {tenant_id !== undefined && <Pages tenant_id={tenant_id} />}
-      </nav>
+      <Navigation tenant_id={tenant_id} />
       <main id="content" tabIndex={-1}>
         <Outlet />
       </main>
     </div>
-  )
-}
-
-function Pages({ tenant_id }: { readonly tenant_id: string }) {
-  const holds = useHolds(tenant_id)
-  return (
-    <ul>
-      {PAGES.filter(({ scope }) => scope === undefined || holds(scope)).map(({ to, name }) => (
-        <li key={to}>
-          <Link to={to} params={{ tenant_id }}>
-            {name}
-          </Link>
-        </li>
-      ))}
-    </ul>
   )
 }
 

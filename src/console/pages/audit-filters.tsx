@@ -1,17 +1,15 @@
-import { useNavigate } from '@tanstack/react-router'
 import { toInstant, toLocalTime } from '../api/local-time'
 import { Field } from '../components/field'
 import { type AuditSearch, readAuditSearch } from './audit-search'
 
 interface AuditFiltersProps {
-  readonly tenant_id: string
   readonly filters: AuditSearch
+  /** Shows the events that match, by a URL with the filters. */
+  readonly onShow: (search: AuditSearch) => void
 }
 
 /** The filters of the audit. They are in the URL, so that the list has a link. */
-export function AuditFilters({ tenant_id, filters }: AuditFiltersProps) {
-  const navigate = useNavigate()
-  const show = (search: AuditSearch) => void navigate({ to: '/t/$tenant_id/audit', params: { tenant_id }, search })
+export function AuditFilters({ filters, onShow }: AuditFiltersProps) {
   return (
     <form
       className="card"
@@ -19,7 +17,7 @@ export function AuditFilters({ tenant_id, filters }: AuditFiltersProps) {
         event.preventDefault()
         const form = new FormData(event.currentTarget)
         const text = (name: string) => String(form.get(name)).trim()
-        show(
+        onShow(
           readAuditSearch({
             action: text('action'),
             actor_id: text('actor_id'),
@@ -54,7 +52,7 @@ export function AuditFilters({ tenant_id, filters }: AuditFiltersProps) {
           Filter
         </button>
         {Object.keys(filters).length > 0 && (
-          <button type="button" onClick={() => show({})}>
+          <button type="button" onClick={() => onShow({})}>
             Show all
           </button>
         )}

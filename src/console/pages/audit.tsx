@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
-import { useParams, useSearch } from '@tanstack/react-router'
+import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { api, bodyOf } from '../api/client'
 import { pageQuery } from '../api/pages'
 import type { paths } from '../api/schema'
@@ -17,6 +17,7 @@ type AuditQuery = NonNullable<paths['/v1/tenants/{tenant_id}/audit-events']['get
 export function Audit() {
   const { tenant_id } = useParams({ from: '/t/$tenant_id' })
   const search = useSearch({ from: '/t/$tenant_id/audit' })
+  const navigate = useNavigate()
   const { cursor, ...filters } = search
   const events = useQuery({
     queryKey: ['audit', tenant_id, search],
@@ -29,7 +30,11 @@ export function Audit() {
   })
   return (
     <Page title="Audit" about="Every change leaves one event. Similar refusals within 10 s are one event with a count.">
-      <AuditFilters key={JSON.stringify(filters)} tenant_id={tenant_id} filters={filters} />
+      <AuditFilters
+        key={JSON.stringify(filters)}
+        filters={filters}
+        onShow={(search) => void navigate({ to: '/t/$tenant_id/audit', params: { tenant_id }, search })}
+      />
       <AuditExport key={`export ${JSON.stringify(filters)}`} tenant_id={tenant_id} filters={filters} />
       <ProblemNotice error={events.error} />
       {events.isPending && <Progress>Loading the events</Progress>}

@@ -19,6 +19,7 @@ function Tenants({ me }: { readonly me: Me }) {
       {me.pending_memberships.map((offer) => (
         <Offer key={offer.tenant.id} offer={offer} />
       ))}
+      {me.pending_appointment !== null && <Appointment privileges={me.pending_appointment.privileges} />}
       {me.memberships.length === 0 && me.pending_memberships.length === 0 && (
         <Empty>
           You are a member of no tenant. Ask a member who manages users to invite <strong>{me.email}</strong>.
@@ -60,6 +61,24 @@ function Tenants({ me }: { readonly me: Me }) {
   )
 }
 
+/** The offer to become an operator. */
+function Appointment({ privileges }: { readonly privileges: readonly string[] }) {
+  const queries = useQueryClient()
+  const answering = useMutation({
+    mutationFn: async (accept: boolean) => {
+      if (accept) await api.POST('/v1/me/operator/accept')
+      else await api.POST('/v1/me/operator/decline')
+    },
+    onSettled: () => queries.invalidateQueries(meQuery),
+  })
+  return (
+    <div className="note">
+      <p>You are offered to become an operator of the platform with: {privileges.join(', ')}.</p>
+      <Answer answering={answering} />
+    </div>
+  )
+}
+
 function Offer({ offer }: { readonly offer: Me['pending_memberships'][number] }) {
   const queries = useQueryClient()
   const params = { path: { tenant_id: offer.tenant.id } }
@@ -76,6 +95,22 @@ function Offer({ offer }: { readonly offer: Me['pending_memberships'][number] })
         <strong>{offer.tenant.name}</strong> offers you a membership with the roles{' '}
         {offer.roles.join(', ') || 'none yet'}.
       </p>
+      <Answer answering={answering} />
+    </div>
+  )
+}
+
+interface AnswerProps {
+  readonly answering: {
+    readonly error: unknown
+    readonly isPending: boolean
+    mutate(accept: boolean): void
+  }
+}
+
+function Answer({ answering }: AnswerProps) {
+  return (
+    <>
       <ProblemNotice error={answering.error} />
       <div className="row">
         <button type="button" className="primary" disabled={answering.isPending} onClick={() => answering.mutate(true)}>
@@ -85,6 +120,6 @@ function Offer({ offer }: { readonly offer: Me['pending_memberships'][number] })
           Decline
         </button>
       </div>
-    </div>
+    </>
   )
 }

@@ -55,6 +55,13 @@ const STOPS: readonly Stop[] = [
   { name: 'usage', path: `${tenant}/usage?range=month`, shows: 'as a table' },
   { name: 'settings', path: `${tenant}/settings`, shows: 'https://acme.example' },
   { name: 'account', path: '/account', shows: 'this one' },
+  { name: 'platform-overview', path: '/platform/overview', shows: 'as a table', person: 'operator' },
+  { name: 'platform-operators', path: '/platform/operators', shows: 'operator@people.example', person: 'operator' },
+  { name: 'platform-audit', path: '/platform/audit', shows: 'session.started', person: 'operator' },
+  { name: 'platform-tenants', path: '/platform/tenants', shows: 'Globex GLOBEXMARK', person: 'operator' },
+  { name: 'platform-tenant', path: `/platform/tenants/${acme.id}`, shows: 'Origins of pages', person: 'operator' },
+  { name: 'platform-users', path: '/platform/users', shows: 'The analyst', person: 'operator' },
+  { name: 'platform-user', path: `/platform/users/${ids.agent}`, shows: 'Acme ACMEMARK', person: 'operator' },
   { name: 'key-not-found', path: `${tenant}/keys/000000000000`, shows: 'What not_found means' },
 ]
 
