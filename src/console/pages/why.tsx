@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { useParams, useSearch } from '@tanstack/react-router'
 import { api, bodyOf } from '../api/client'
+import { isExplanation } from '../api/explanation'
 import { Page, Progress } from '../components/page'
 import { ProblemNotice } from '../components/problem'
 import { WhyAnswer } from './why-answer'
@@ -37,6 +38,6 @@ function Answer({ tenant_id, question }: { readonly tenant_id: string; readonly 
     staleTime: 0,
   })
   if (explained.error !== null) return <ProblemNotice error={explained.error} />
-  if (explained.data === undefined) return <Progress>Asking the gateway</Progress>
+  if (explained.data === undefined || !isExplanation(explained.data)) return <Progress>Asking the gateway</Progress>
   return <WhyAnswer tenant_id={tenant_id} explanation={explained.data} />
 }
