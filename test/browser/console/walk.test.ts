@@ -21,6 +21,8 @@ interface Stop {
   /** Text of the page that is there when it has loaded. */
   readonly shows: string
   readonly person?: Person
+  /** A button that opens a dialog of the page. */
+  readonly opens?: string
 }
 
 const tenant = `/t/${acme.id}`
@@ -62,6 +64,20 @@ const STOPS: readonly Stop[] = [
   { name: 'platform-tenant', path: `/platform/tenants/${acme.id}`, shows: 'Origins of pages', person: 'operator' },
   { name: 'platform-users', path: '/platform/users', shows: 'The analyst', person: 'operator' },
   { name: 'platform-user', path: `/platform/users/${ids.agent}`, shows: 'Acme ACMEMARK', person: 'operator' },
+  { name: 'new-key', path: `${tenant}/keys`, opens: 'New key', shows: 'Integration' },
+  { name: 'rotate-key', path: `${tenant}/keys/${acme.integration_key_id}`, opens: 'Rotate', shows: 'every network' },
+  { name: 'revoke-key', path: `${tenant}/keys/${acme.integration_key_id}`, opens: 'Revoke', shows: 'every network' },
+  {
+    name: 'override',
+    path: `${tenant}/members/${ids.analyst}`,
+    opens: 'Set an override',
+    shows: 'Only the roles decide',
+  },
+  { name: 'invite', path: `${tenant}/invitations`, opens: 'Invite', shows: 'There is no invitation here' },
+  { name: 'new-role', path: `${tenant}/roles`, opens: 'New role', shows: 'audit:view' },
+  { name: 'suspend', path: `/platform/tenants/${acme.id}`, opens: 'Suspend', shows: 'Created', person: 'operator' },
+  { name: 'lockdown', path: `/platform/tenants/${acme.id}`, opens: 'Lock down', shows: 'Created', person: 'operator' },
+  { name: 'appoint', path: '/platform/operators', opens: 'Offer an appointment', shows: 'active', person: 'operator' },
   { name: 'key-not-found', path: `${tenant}/keys/000000000000`, shows: 'What not_found means' },
 ]
 
@@ -82,6 +98,10 @@ for (const person of PEOPLE) {
     for (const stop of STOPS.filter((stop) => (stop.person ?? 'owner') === person)) {
       await page.goto(`${gateway.url}/console${stop.path}`)
       await page.locator('main').getByText(stop.shows).first().waitFor()
+      if (stop.opens !== undefined) {
+        await page.getByRole('button', { name: stop.opens, exact: true }).click()
+        await page.locator('.dialog').waitFor()
+      }
       await look(t, page, stop.name)
     }
   })
