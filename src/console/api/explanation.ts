@@ -1,7 +1,6 @@
 import type { paths } from './schema'
 
-type Answer =
-  paths['/v1/tenants/{tenant_id}/access/explain']['post']['responses'][200]['content']['application/json']
+type Answer = paths['/v1/tenants/{tenant_id}/access/explain']['post']['responses'][200]['content']['application/json']
 
 /** The decision about a request that was not sent. */
 export type Explanation = Extract<Answer, { allowed: boolean }>
