@@ -59,6 +59,7 @@ export function createServer(parts: Parts, scopesNow: ScopesNow): FastifyInstanc
   }).withTypeProvider<TypeBoxTypeProvider>()
   // By default Node drops header lines beyond a number without an error. The first row of the table counts all of them.
   app.server.maxHeadersCount = 0
+  app.decorate('own_origin', new URL(config.public_url).origin)
   acceptOnlyJson(app)
   return app as unknown as FastifyInstance
 }

@@ -33,7 +33,10 @@ const INDEX_CACHE = 'no-cache'
  * console reads the path itself. A program that does not accept HTML gets 404 there.
  */
 export function serveConsole(app: FastifyInstance, files: ConsoleFiles): void {
-  if (files.size === 0) app.log.warn('console not built; /console answers 404')
+  if (files.size === 0) {
+    app.log.warn('console not built; /console answers 404')
+    return
+  }
   for (const url of [CONSOLE_PREFIX, `${CONSOLE_PREFIX}/*`]) {
     app.get(
       url,

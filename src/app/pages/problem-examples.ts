@@ -24,6 +24,7 @@ export const PROBLEM_EXAMPLES: Readonly<Partial<Record<ProblemCode, ExampleOptio
     },
     headers: { 'www-authenticate': 'Bearer error="insufficient_scope", scope="customers:edit"' },
   },
+  tenant_access_denied: { members: { membership_state: 'pending' } },
   platform_access_denied: {
     members: { required: ['platform:users:manage'], missing: ['platform:users:manage'] },
   },

@@ -1,4 +1,5 @@
 import type { Explanation } from '../api/explanation'
+import { Scopes } from '../components/scopes'
 import { WhyKeyRemedies, WhyMemberRemedies } from './why-remedies'
 
 /** The words that the console uses for the kinds of access. */
@@ -76,12 +77,4 @@ export function WhyAnswer({ tenant_id, explanation }: AnswerProps) {
 function verdictOf({ allowed, conditions }: Explanation): string {
   if (!allowed) return 'Refused'
   return conditions.length === 0 ? 'Allowed' : 'Allowed, on conditions'
-}
-
-function Scopes({ scopes }: { readonly scopes: readonly string[] }) {
-  return scopes.map((scope) => (
-    <span key={scope}>
-      <code className="chip">{scope}</code>{' '}
-    </span>
-  ))
 }

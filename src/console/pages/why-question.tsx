@@ -6,7 +6,7 @@ import { Field } from '../components/field'
 import { METHODS, type Method, type WhySearch } from './why-search'
 import { KeyField, MemberField } from './why-subject'
 
-type Kind = 'me' | 'member' | 'key'
+type Kind = 'refusal' | 'me' | 'member' | 'key'
 
 interface QuestionProps {
   readonly tenant_id: string
@@ -22,7 +22,12 @@ export function WhyQuestion({ tenant_id, question }: QuestionProps) {
   const [key_id, setKeyId] = useState(question.key_id)
   const submit = (form: FormData) => {
     const text = (name: string) => String(form.get(name) ?? '').trim() || undefined
+    if (kind === 'refusal') {
+      void navigate({ to: '/t/$tenant_id/why', params: { tenant_id }, search: { request_id: text('request_id') } })
+      return
+    }
     const search = {
+      request_id: undefined,
       user_id: kind === 'member' ? user_id : undefined,
       key_id: kind === 'key' ? (key_id ?? text('key_id')) : undefined,
       method: text('method') as Method,
@@ -41,17 +46,16 @@ export function WhyQuestion({ tenant_id, question }: QuestionProps) {
       }}
     >
       <div className="form-row">
-        {holds('users:manage') && (
-          <Field label="Whose request" narrow>
-            {(control) => (
-              <select {...control} value={kind} onChange={(event) => setKind(event.target.value as Kind)}>
-                <option value="me">My own</option>
-                <option value="member">A member</option>
-                <option value="key">A key alone</option>
-              </select>
-            )}
-          </Field>
-        )}
+        <Field label="Whose request" narrow>
+          {(control) => (
+            <select {...control} value={kind} onChange={(event) => setKind(event.target.value as Kind)}>
+              <option value="me">My own</option>
+              {holds('users:manage') && <option value="member">A member</option>}
+              {holds('users:manage') && <option value="key">A key alone</option>}
+              <option value="refusal">A request that was refused</option>
+            </select>
+          )}
+        </Field>
         {kind === 'member' && <MemberField tenant_id={tenant_id} first_id={question.user_id} onChoose={setUserId} />}
         {kind === 'key' && holds('keys:manage') && (
           <KeyField tenant_id={tenant_id} first_id={question.key_id} onChoose={setKeyId} />
@@ -61,9 +65,24 @@ export function WhyQuestion({ tenant_id, question }: QuestionProps) {
             {(control) => <input {...control} name="key_id" defaultValue={key_id} required />}
           </Field>
         )}
-        <RequestFields tenant_id={tenant_id} question={question} />
+        {kind === 'refusal' ? (
+          <Field label="Request id" hint="The response has it as request_id, and in the header X-Request-ID">
+            {(control) => (
+              <input
+                {...control}
+                name="request_id"
+                defaultValue={question.request_id}
+                maxLength={128}
+                autoComplete="off"
+                required
+              />
+            )}
+          </Field>
+        ) : (
+          <RequestFields tenant_id={tenant_id} question={question} />
+        )}
       </div>
-      <details open={question.address !== undefined || question.origin !== undefined}>
+      <details hidden={kind === 'refusal'} open={question.address !== undefined || question.origin !== undefined}>
         <summary>From a certain address or page</summary>
         <div className="form-row">
           <Field label="IP address">
@@ -120,7 +139,8 @@ function RequestFields({ tenant_id, question }: QuestionProps) {
   )
 }
 
-function kindOf({ user_id, key_id }: WhySearch): Kind {
+function kindOf({ user_id, key_id, request_id }: WhySearch): Kind {
+  if (request_id !== undefined) return 'refusal'
   if (key_id !== undefined) return 'key'
   return user_id === undefined ? 'me' : 'member'
 }

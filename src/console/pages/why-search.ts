@@ -2,7 +2,7 @@
 export const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 export type Method = (typeof METHODS)[number]
 
-/** The question of the page in its URL. Without user and key, it is about the signed-in user. */
+/** The question of the page in its URL: a request id alone, or a request. Without user and key, it is about the signed-in user. */
 export interface WhySearch {
   readonly user_id?: string
   readonly key_id?: string
@@ -10,6 +10,7 @@ export interface WhySearch {
   readonly path?: string
   readonly address?: string
   readonly origin?: string
+  readonly request_id?: string
 }
 
 /** Reads the question from a URL, which somebody may have written by hand. The gateway checks the values. */
@@ -22,6 +23,7 @@ export function readWhySearch(search: Record<string, unknown>): WhySearch {
     path: text('path'),
     address: text('address'),
     origin: text('origin'),
+    request_id: text('request_id'),
   }
   return Object.fromEntries(Object.entries(question).filter(([, value]) => value !== undefined)) as WhySearch
 }

@@ -8,6 +8,7 @@ import { schedule } from '../jobs/schedule.js'
 import type { ConnectionLimits } from '../limits/budgets.js'
 import { Problem } from '../problems/problems.js'
 import { required } from '../request/findings.js'
+import { pageOriginOf } from '../request/page-origin.js'
 import { demandOf } from '../request/route-of.js'
 import type { Bus } from '../store/bus.js'
 import type { Clock } from '../time/clock.js'
@@ -113,7 +114,7 @@ export function openLive(app: FastifyInstance, { bus, log, facts, rules, clock, 
     },
     open(request, { conversation_id }, transport) {
       const credential = required(request.findings.credential)
-      const location: ClientLocation = { address: request.ip, origin: request.headers.origin }
+      const location: ClientLocation = { address: request.ip, origin: pageOriginOf(request) }
       const { scopes } = demandOf(request)
       const standing = rules.standingOf(required(request.findings.facts), credential, location, scopes, clock())
       const connection = new Connection({ conversation_id, credential, location, scopes, standing, transport })

@@ -29,7 +29,7 @@ t.test('200 a browser gets the front page, and curl gets its links as JSON', asy
   }
   t.match(
     Object.keys(links),
-    ['docs', 'openapi', 'problems', 'liveness', 'readiness'].filter((name) => name in links),
+    ['console', 'docs', 'openapi', 'problems', 'liveness', 'readiness'].filter((name) => name in links),
   )
   // The link would lead to a 404 in a process without the console.
   t.equal('console' in links, gateway.app.hasRoute({ method: 'GET', url: '/console' }))

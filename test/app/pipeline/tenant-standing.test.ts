@@ -1,4 +1,4 @@
-import { startGateway, type TestGateway } from '../../helpers/gateway.js'
+import { PUBLIC_URL, startGateway, type TestGateway } from '../../helpers/gateway.js'
 import { ask } from '../../helpers/requests.js'
 import { t } from '../../helpers/t.js'
 import { buildWorld, keyHeaders } from '../../helpers/world.js'
@@ -21,7 +21,8 @@ t.test('403 tenant_suspended for a valid key of a suspended tenant, until the su
 
   await suspend()
   expectProblem(t, await customers(keyHeaders(integration)), 403, 'tenant_suspended', 'without end')
-  t.notMatch((await customers(keyHeaders(integration))).text, /unpaid/, 'the reason is only for operators')
+  t.match((await customers(keyHeaders(integration))).text, /unpaid/, 'a key with scopes reads the reason')
+  t.notMatch((await customers(keyHeaders(acme))).text, /unpaid/, 'a key without scopes can be public')
   const member = await ask(gateway, `/v1/tenants/${acme.id}`, { headers: await world.bearer('owner') })
   expectProblem(t, member, 403, 'tenant_suspended', 'a member in the management plane')
   t.equal((await customers(keyHeaders(globex))).body.code, 'insufficient_scope', 'the other tenant is not suspended')
@@ -46,6 +47,19 @@ t.test('403 a tenant whose trial has ended is suspended without an operator', as
   expectProblem(t, await customers(keyHeaders(integration)), 403, 'tenant_suspended')
   await gateway.sql(`update tenants set trial_ends_at = null where id = '${acme.id}'`)
 })
+
+t.test(
+  '200 201 a page of the gateway itself, such as its API reference, needs no entry in allowed_origins',
+  async (t) => {
+    const headers = { ...(await world.as('owner')), origin: PUBLIC_URL }
+    t.equal((await customers(headers)).status, 200)
+    const created = await ask(gateway, '/v1/customers', { headers, body: { name: 'From the API reference' } })
+    t.equal(created.status, 201)
+    for (const origin of [`${PUBLIC_URL}.evil.example`, `${PUBLIC_URL}:8080`, PUBLIC_URL.replace('http:', 'https:')]) {
+      expectProblem(t, await customers({ ...headers, origin }), 403, 'origin_not_allowed', origin)
+    }
+  },
+)
 
 // Attack: an attacker uses a leaked key from another network.
 t.test('403 a key with allowed networks from an address outside of them', async (t) => {

@@ -100,10 +100,30 @@ t.test('a key gets the missing scope', async (t) => {
 t.test('a member without users:manage asks only about themselves, and gets no buttons', async (t) => {
   const page = await openAs('analyst', `${why}?method=POST&path=${customers}`)
   await page.getByText('A member with the scope users:manage can change this.').waitFor()
-  t.equal(await page.getByLabel('Whose request').count(), 0)
+  t.same(await page.getByLabel('Whose request').locator('option').allTextContents(), [
+    'My own',
+    'A request that was refused',
+  ])
   t.equal(await page.getByRole('button', { name: /^(Give|Grant)/ }).count(), 0)
   await page.goto(`${gateway.url}/console${why}?user_id=${ids.owner}&method=GET&path=${customers}`)
   await page.getByRole('alert').getByText('users:manage').first().waitFor()
+})
+
+t.test('a refused request is explained by its id: what was decided, and what would be decided now', async (t) => {
+  const { status } = await ask(gateway, `/v1/tenants/${acme.id}/keys`, {
+    headers: { ...(await world.bearer('agent')), 'x-request-id': 'ticket-4711' },
+  })
+  t.equal(status, 403)
+  const page = await openAs('owner', why)
+  await page.getByLabel('Whose request').selectOption('A request that was refused')
+  await page.getByLabel('Request id').fill('ticket-4711')
+  await page.getByRole('button', { name: 'Explain' }).click()
+  await page.getByRole('heading', { name: 'The gateway refused it: Insufficient scope' }).waitFor()
+  await page.getByText(`GET /v1/tenants/:tenant_id/keys`).first().waitFor()
+  await page.getByRole('button', { name: 'Give the role Admin' }).waitFor()
+  t.equal(new URL(page.url()).search, '?request_id=ticket-4711')
+  await page.goto(`${gateway.url}/console${why}?request_id=unknown`)
+  await page.getByRole('alert').getByText('request').first().waitFor()
 })
 
 t.test('a path that no route has is refused in the words of the API', async (t) => {

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { required } from '../../../kernel/request/findings.js'
+import { pageOriginOf } from '../../../kernel/request/page-origin.js'
 import type { DeclaredOperation } from '../manifest/manifest.js'
 import type { Generation } from '../pool/generation.js'
 import type { RunningUpstream } from '../pool/running-upstream.js'
@@ -29,7 +30,7 @@ export function watchingAccess(connections: OpenConnections, upstreams: Upstream
     connections.add({
       connection,
       credential: required(request.findings.credential),
-      location: { address: request.ip, origin: request.headers.origin },
+      location: { address: request.ip, origin: pageOriginOf(request) },
       declared: () => operationNow(upstreams.current(), upstream, find),
       ends_by_itself: false,
     })
@@ -43,7 +44,7 @@ export function watchingExchanges(connections: OpenConnections): WatchExchange {
     connections.add({
       connection,
       credential: { ...credential, token_expires_at_ms },
-      location: { address: request.ip, origin: request.headers.origin },
+      location: { address: request.ip, origin: pageOriginOf(request) },
       declared: () => route,
       ends_by_itself: true,
     })
