@@ -38,6 +38,9 @@ function problemOf(error: FastifyError, request: FastifyRequest): Problem {
   if (error instanceof Problem) return error
   if (error.validation !== undefined) return validationProblem(error, request)
   const code = FRAMEWORK_CODES[error.code]
+  if (code === 'unsupported_media_type' && takesForm(request)) {
+    return new Problem(code, { cause: error, detail: 'Send the body as application/x-www-form-urlencoded.' })
+  }
   if (code !== undefined) return new Problem(code, { cause: error })
   // A completely received request is destroyed too. Only an incomplete one was aborted by the client.
   if (request.raw.destroyed && !request.raw.complete) return new Problem('malformed_request', { cause: error })
@@ -65,12 +68,22 @@ function validationProblem(error: FastifyError, request: FastifyRequest): Proble
   if (error.validationContext === 'params') return new Problem('not_found')
   if (error.validationContext === 'body' && (request.body ?? null) === null) {
     const schema = request.routeOptions.schema?.body as BodySchema
-    return validationFailed([{ pointer: '', message: `is required: send a JSON body with ${fieldsOf(schema)}` }])
+    return validationFailed([
+      {
+        pointer: '',
+        message: `is required: send a ${takesForm(request) ? 'form' : 'JSON body'} with ${fieldsOf(schema)}`,
+      },
+    ])
   }
   const mistakes = withoutContradictions(error.validation as unknown as SchemaError[]).map(describe)
   // A value can break one rule of its schema in several ways.
   const different = new Map(mistakes.map((mistake) => [`${mistake.pointer} ${mistake.message}`, mistake]))
   return validationFailed([...different.values()].slice(0, MISTAKES_MAX))
+}
+
+/** Whether the route is a page, which takes forms in place of JSON. */
+function takesForm({ routeOptions }: FastifyRequest): boolean {
+  return routeOptions.config?.page !== undefined
 }
 
 /** The schema of a body. Each of them is an object. */

@@ -43,7 +43,8 @@ function show() {
 function fill() {
   const { access_token, tenant_id, tenant_key } = stored()
   filling = true
-  ui.authActions.logout(NAMES)
+  // Without any authorisation, Swagger UI has no state to remove them from.
+  if (ui.authSelectors.authorized()?.size > 0) ui.authActions.logout(NAMES)
   if (access_token) ui.preauthorizeApiKey('access_token', access_token)
   if (tenant_id) ui.preauthorizeApiKey('tenant_id', tenant_id)
   if (tenant_key) ui.preauthorizeApiKey('tenant_key', tenant_key)

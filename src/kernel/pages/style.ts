@@ -27,7 +27,8 @@ dl.rows { display: grid; grid-template-columns: max-content 1fr; gap: 0.4rem 1.2
 dl.rows dt { color: var(--text); font-weight: 600 }
 dl.rows dd { margin: 0; color: var(--soft) }
 table { width: 100%; border-collapse: collapse }
-th, td { padding: 0.35rem 0.75rem 0.35rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line) }
+th, td { padding: 0.35rem 0.75rem 0.35rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); overflow-wrap: normal }
+td code { overflow-wrap: anywhere }
 form { max-width: 32rem }
 label { display: block; margin-top: 1rem; font-weight: 600 }
 input { width: 100%; margin-top: 0.25rem; padding: 0.625rem 0.75rem; border: 1px solid var(--edge); border-radius: 6px; background: var(--page); color: var(--text); font: inherit }
