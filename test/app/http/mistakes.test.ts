@@ -180,7 +180,7 @@ t.test('400 every operation whose body is required says so in words', async (t) 
     if (validate(null)) continue
     const { headers, params = {} } = (await examples[operation_id]?.()) ?? { headers: {} }
     const answer = await ask(gateway, pathOf(url, params), { method, headers: { 'if-match': '*', ...headers } })
-    const message = /^is required: send a JSON body with (at least one of )?[a-z]/
+    const message = /^is required: send a (JSON body|form) with (at least one of )?[a-z]/
     t.match(answer, { status: 400, body: { errors: [{ pointer: '', message }] } }, name)
     refused += 1
   }
