@@ -72,17 +72,6 @@ export function operatorExamples(gateway: TestGateway, world: World, side: Side)
     changePlan: () => onTenant('tenant.plan_changed', { plan: 'gold' }),
     lockDownTenant: () => onTenant('tenant.locked_down'),
     listPlatformKeys: read({ id: world[side].id }),
-    listPlatformMembers: read({ id: world[side].id }),
-    nameOwner: async () => {
-      const owner = await makeUser(gateway, world)
-      const { tenant } = await world.platform.write('tenant.created', (store) =>
-        store.tenants.create({ name: 'Without an Owner', owner_id: owner.id }),
-      )
-      await world.platform.write('user.disabled', (store) => store.platform_users.disable(owner.id))
-      const { id } = await makeUser(gateway, world)
-      const target = { kind: 'member', id, tenant_id: tenant.id }
-      return change('tenant.owner_offered', target, { id: tenant.id, user_id: id }, { reason: 'Example' })
-    },
     getPlatformUser: read({ id: world.ids.agent }),
     enableUser: () =>
       onUser('user.enabled', (id) =>

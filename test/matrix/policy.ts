@@ -155,8 +155,6 @@ export const POLICY: Readonly<Record<string, readonly CallerName[]>> = {
   activateTenant: OPERATOR,
   lockDownTenant: OPERATOR,
   listPlatformKeys: OPERATOR,
-  listPlatformMembers: OPERATOR,
-  nameOwner: OPERATOR,
   listPlatformUsers: OPERATOR,
   createPlatformUser: OPERATOR,
   getPlatformUser: OPERATOR,

@@ -76,13 +76,6 @@ export const STATE_PROBLEMS = {
     detail: 'The tenant would have no active Owner left.',
     explanation: 'Make another member an Owner first.',
   },
-  owner_can_act: {
-    status: 409,
-    title: 'An Owner can act',
-    detail: 'The tenant has an Owner who can act. Only an Owner of the tenant names another one.',
-    explanation:
-      'An operator names an Owner only for a tenant that has none who can act: each one was removed or disabled, has a disabled user, or is denied users:manage. GET /v1/platform/tenants/{id}/members shows who the Owners are.',
-  },
   last_operator: {
     status: 409,
     title: 'Last operator',

@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
 import type { UserRecord } from '../../kernel/identity/user-record.js'
 import { effectiveScopes, type OverrideFact } from '../../kernel/permissions/evaluate.js'
-import { type RoleFact, SYSTEM_ROLES } from '../../kernel/permissions/roles.js'
+import type { RoleFact } from '../../kernel/permissions/roles.js'
 import type { ScopeCatalogue } from '../../kernel/permissions/scope-catalogue.js'
 import { Name, Nullable, strictObject } from '../../kernel/rest/schemas.js'
 
@@ -49,7 +49,7 @@ export const Me = Type.Object(
     memberships: Type.Array(Membership, { description: 'Each of my tenants, with my roles and scopes in it.' }),
     pending_memberships: Type.Array(PendingMembership, {
       description:
-        'Memberships that others offer me, and tenants of mine whose Owner I may become. I accept or decline each one under /v1/me/memberships/{tenant_id}.',
+        'Memberships that others offer me. I accept or decline each one under /v1/me/memberships/{tenant_id}.',
     }),
   },
   { $id: 'Me' },
@@ -65,7 +65,6 @@ interface OfTenant {
 interface MembershipRecord extends OfTenant {
   readonly state: string
   readonly created_at: string
-  readonly owner_offered_at: string | null
   readonly roles: readonly RoleFact[]
   readonly overrides: readonly OverrideFact[]
 }
@@ -90,7 +89,7 @@ export function toResponse(
 ): Static<typeof Me> {
   const [accepted, pending] = [
     memberships.filter(({ state }) => state !== 'pending'),
-    memberships.filter(({ state, owner_offered_at }) => state === 'pending' || owner_offered_at !== null),
+    memberships.filter(({ state }) => state === 'pending'),
   ]
   return {
     ...user,
@@ -106,11 +105,10 @@ export function toResponse(
         scopes: held.map(({ scope }) => scope),
       }
     }),
-    pending_memberships: pending.map(({ state, roles, created_at, owner_offered_at, ...of }) => ({
+    pending_memberships: pending.map(({ roles, created_at, ...of }) => ({
       tenant: tenantOf(of),
-      // A member keeps their roles, and is offered one more.
-      roles: state === 'pending' ? roles.map((role) => role.name) : [SYSTEM_ROLES.owner.name],
-      created_at: owner_offered_at ?? created_at,
+      roles: roles.map((role) => role.name),
+      created_at,
     })),
   }
 }

@@ -10,8 +10,6 @@ export interface MembershipRecord {
   readonly tenant_name: string
   readonly state: MembershipState
   readonly created_at: string
-  /** When an operator offered the user to become the Owner. Null without such an offer. */
-  readonly owner_offered_at: string | null
   readonly roles: HeldRole[]
   readonly overrides: OverrideFact[]
 }
@@ -31,7 +29,6 @@ export class MembershipsReader {
         tenant_name: tenants.name,
         state: memberships.state,
         created_at: memberships.created_at,
-        owner_offered_at: memberships.owner_offered_at,
         ...heldColumns,
       })
       .from(memberships)

@@ -8,8 +8,6 @@ import ownAppointment from './operators/own/routes.js'
 import { OwnAppointmentReader, OwnAppointmentWriter } from './operators/own/store.js'
 import operators from './operators/routes.js'
 import { OperatorsReader, OperatorsWriter } from './operators/store.js'
-import platformMembers from './tenants/members/routes.js'
-import { PlatformMembersReader, PlatformMembersWriter } from './tenants/members/store.js'
 import tenants from './tenants/routes.js'
 import { PlatformTenantsReader, PlatformTenantsWriter } from './tenants/store.js'
 import users from './users/routes.js'
@@ -26,7 +24,6 @@ export default {
   tenant_writers: {},
   platform_readers: {
     platform_tenants: PlatformTenantsReader,
-    platform_members: PlatformMembersReader,
     platform_users: PlatformUsersReader,
     operators: OperatorsReader,
     own_appointment: OwnAppointmentReader,
@@ -34,7 +31,6 @@ export default {
   },
   platform_writers: {
     platform_tenants: PlatformTenantsWriter,
-    platform_members: PlatformMembersWriter,
     platform_users: PlatformUsersWriter,
     operators: OperatorsWriter,
     own_appointment: OwnAppointmentWriter,
@@ -45,7 +41,6 @@ export default {
   routes({ clock, passwords }: Services) {
     return [
       mount('/v1/platform/tenants', tenants, { clock }),
-      mount('/v1/platform/tenants/:id', platformMembers),
       mount('/v1/platform/users', users, { passwords }),
       mount('/v1/platform/operators', operators),
       mount('/v1/me/operator', ownAppointment),

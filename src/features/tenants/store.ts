@@ -155,7 +155,6 @@ export class TenantsWriter extends TenantsReader {
       state,
       created_at,
       accepted_at: state === 'active' ? created_at : null,
-      owner_offered_at: state === 'active' ? null : created_at,
     })
     const owner = made.find((role) => role.system_role === 'owner') as (typeof made)[number]
     await this.scope.queries.insert(membership_roles).values({ tenant_id, user_id, role_id: owner.id })

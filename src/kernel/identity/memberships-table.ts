@@ -24,11 +24,6 @@ export const memberships = pgTable(
     accepted_at: instant('accepted_at'),
     /** The member who offers a pending membership with its roles. Null for the gateway itself, or an operator. */
     invited_by: uuid('invited_by'),
-    /**
-     * When an operator offered the user to become the Owner, because the tenant had no Owner who could act. It gives nothing
-     * until the user accepts, and the role of tenants cannot write it. Null without such an offer.
-     */
-    owner_offered_at: instant('owner_offered_at'),
   },
   (t) => [
     primaryKey({ name: 'memberships_pkey', columns: [t.tenant_id, t.user_id] }),

@@ -93,10 +93,6 @@ export const ACTIONS = {
     rights: 'everybody',
   },
   'tenant.suspended': { meaning: 'A tenant was suspended', rights: 'tenant' },
-  'tenant.owner_offered': {
-    meaning: 'An operator offered a user to become the Owner of a tenant without an Owner who could act',
-    rights: 'none',
-  },
   'tenant.activated': { meaning: 'A tenant was activated', rights: 'tenant' },
   'user.registered': { meaning: 'A user registered', rights: 'none' },
   'user.created': { meaning: 'An operator created a user', rights: 'none' },

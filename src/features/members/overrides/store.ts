@@ -1,5 +1,4 @@
 import { and, eq, gt } from 'drizzle-orm'
-import { SCOPE_OF_OWNERS } from '../../../kernel/authz/acting-owners.js'
 import { lockActor } from '../../../kernel/authz/actor.js'
 import { withdrawUnbackedOffers } from '../../../kernel/authz/unbacked-offers.js'
 import { overrides } from '../../../kernel/identity/memberships-table.js'
@@ -10,7 +9,7 @@ import type { RoleFact } from '../../../kernel/permissions/roles.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import { type Page, pageOf, type Rows } from '../../../kernel/rest/pagination.js'
 import type { ReadScope, WriteScope } from '../../../kernel/store/unit-of-work.js'
-import { checkOwnerStays } from '../last-owner.js'
+import { checkOwnerStays, SCOPE_OF_OWNERS } from '../last-owner.js'
 import { type MemberRecord, MembersReader } from '../store.js'
 
 export interface SetOverrideInput {

@@ -1,16 +1,13 @@
-import { and, eq, isNotNull, isNull, or, sql } from 'drizzle-orm'
-import { countActingOwners } from '../../../kernel/authz/acting-owners.js'
+import { and, eq, isNull, sql } from 'drizzle-orm'
 import { findActor, lockSelf } from '../../../kernel/authz/actor.js'
 import { type HeldRole, heldColumns } from '../../../kernel/authz/membership.js'
 import { isActiveTenant } from '../../../kernel/authz/suspension.js'
 import { lockTenant } from '../../../kernel/identity/lock-tenant.js'
-import { type MembershipState, membership_roles, memberships } from '../../../kernel/identity/memberships-table.js'
-import { ownerRoleOf } from '../../../kernel/identity/owner-role.js'
+import { memberships } from '../../../kernel/identity/memberships-table.js'
 import { revokeOpenInvitations } from '../../../kernel/identity/revoke-open-invitations.js'
 import { tenants } from '../../../kernel/identity/tenants-table.js'
 import { getUser } from '../../../kernel/identity/user-record.js'
 import { canGrant } from '../../../kernel/permissions/escalation.js'
-import { SYSTEM_ROLES } from '../../../kernel/permissions/roles.js'
 import type { ScopeCatalogue } from '../../../kernel/permissions/scope-catalogue.js'
 import { Problem } from '../../../kernel/problems/problems.js'
 import type { WriteScope } from '../../../kernel/store/unit-of-work.js'
@@ -27,7 +24,7 @@ export class OwnMembershipsWriter {
   constructor(private readonly scope: WriteScope) {}
 
   /**
-   * Makes a pending membership active, or a member the Owner whom an operator named. The member who offers it grants its roles at this moment, so they must be able to
+   * Makes a pending membership active. The member who offers it grants its roles at this moment, so they must be able to
    * grant them now. Older invitations by mail to the same user end.
    *
    * @throws Problem `not_found`, `invitation_closed`
@@ -35,48 +32,30 @@ export class OwnMembershipsWriter {
   async accept(tenant_id: string, user_id: string, catalogue: ScopeCatalogue): Promise<Joined> {
     const offer = await this.lockOffer(tenant_id, user_id)
     if (!offer.is_active_tenant) throw closed('The tenant is suspended.')
-    // An operator, and not the member who once invited the user, offers to become the Owner.
-    const invited_by = offer.owner_offered_at === null ? offer.invited_by : null
-    const inviter = await findActor(this.scope, tenant_id, invited_by, ['users:manage'])
+    const inviter = await findActor(this.scope, tenant_id, offer.invited_by, ['users:manage'])
     if (inviter === undefined || !canGrant(inviter, offer.roles, catalogue)) {
       throw closed('The member who offered the membership can no longer grant its roles.')
     }
-    if (offer.owner_offered_at !== null && (await countActingOwners(this.scope, tenant_id)) > 0) {
-      throw closed('The tenant has an Owner again who can act.')
-    }
     await this.scope.queries
       .update(memberships)
-      .set({
-        state: 'active',
-        owner_offered_at: null,
-        ...(offer.state === 'pending' && { accepted_at: this.scope.now }),
-      })
+      .set({ state: 'active', accepted_at: this.scope.now })
       .where(isOffer(tenant_id, user_id))
-    if (offer.state !== 'pending') await this.giveOwner(tenant_id, user_id)
     const { email } = await getUser(this.scope, user_id)
     const revoked = await revokeOpenInvitations(this.scope, tenant_id, email)
-    const held = offer.roles.map(({ name }) => name)
-    const roles = offer.state === 'pending' ? held : [...new Set([SYSTEM_ROLES.owner.name, ...held])]
+    const roles = offer.roles.map(({ name }) => name)
     this.recordChange(tenant_id, user_id, {
-      before: { state: offer.state, ...(offer.state !== 'pending' && { roles: held }) },
+      before: { state: 'pending' },
       after: { state: 'active', roles },
       ...revoked,
     })
     return { tenant_id, tenant_name: offer.tenant_name, roles }
   }
 
-  /** Deletes a pending membership, or the offer to a member to become the Owner. @throws Problem `not_found` */
+  /** Deletes a pending membership. @throws Problem `not_found` */
   async decline(tenant_id: string, user_id: string): Promise<void> {
-    const { state, owner_offered_at } = await this.lockOffer(tenant_id, user_id)
-    const is_offer = isOffer(tenant_id, user_id)
-    if (state === 'pending') await this.scope.queries.delete(memberships).where(is_offer)
-    else await this.scope.queries.update(memberships).set({ owner_offered_at: null }).where(is_offer)
-    this.recordChange(tenant_id, user_id, { before: { state, ...(owner_offered_at !== null && { owner_offered_at }) } })
-  }
-
-  private async giveOwner(tenant_id: string, user_id: string): Promise<void> {
-    const role_id = await ownerRoleOf(this.scope, tenant_id)
-    await this.scope.queries.insert(membership_roles).values({ tenant_id, user_id, role_id }).onConflictDoNothing()
+    await this.lockOffer(tenant_id, user_id)
+    await this.scope.queries.delete(memberships).where(isOffer(tenant_id, user_id))
+    this.recordChange(tenant_id, user_id, { before: { state: 'pending' } })
   }
 
   /** Locks the tenant and the acting user, and reads the pending membership. @throws Problem `not_found` */
@@ -86,8 +65,6 @@ export class OwnMembershipsWriter {
     const [offer] = await this.scope.queries
       .select({
         invited_by: memberships.invited_by,
-        state: memberships.state,
-        owner_offered_at: memberships.owner_offered_at,
         tenant_name: tenants.name,
         is_active_tenant: sql<boolean>`${isActiveTenant(this.scope.now)}`,
         ...heldColumns,
@@ -108,19 +85,13 @@ export class OwnMembershipsWriter {
 
 interface Offer {
   readonly invited_by: string | null
-  readonly state: MembershipState
-  readonly owner_offered_at: string | null
   readonly tenant_name: string
   readonly is_active_tenant: boolean
   readonly roles: HeldRole[]
 }
 
 function isOffer(tenant_id: string, user_id: string) {
-  return and(
-    eq(memberships.tenant_id, tenant_id),
-    eq(memberships.user_id, user_id),
-    or(eq(memberships.state, 'pending'), isNotNull(memberships.owner_offered_at)),
-  )
+  return and(eq(memberships.tenant_id, tenant_id), eq(memberships.user_id, user_id), eq(memberships.state, 'pending'))
 }
 
 function closed(detail: string): Problem {

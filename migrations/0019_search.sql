@@ -1,9 +1,3 @@
-ALTER TABLE "memberships" ADD COLUMN "owner_offered_at" timestamp (3) with time zone;--> statement-breakpoint
--- Without an inviter, a pending membership is the offer of an operator to the first Owner of a tenant.
-UPDATE "memberships" SET "owner_offered_at" = "created_at" WHERE "state" = 'pending' AND "invited_by" IS NULL;--> statement-breakpoint
--- Only the platform makes such an offer. The role of tenants may update neither this column nor accepted_at.
-ALTER POLICY consent ON memberships
-  WITH CHECK (accepted_at IS NULL AND owner_offered_at IS NULL AND tenant_id = (SELECT current_tenant_id()));--> statement-breakpoint
 CREATE INDEX "audit_events_request_index" ON "audit_events" USING btree ("tenant_id","request_id","chain_seq");--> statement-breakpoint
 CREATE INDEX "audit_events_request_seq_index" ON "audit_events" USING btree ("request_id","seq");--> statement-breakpoint
 -- The reason of a suspension is a fact: the refusal says it to members.
