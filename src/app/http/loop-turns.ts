@@ -12,8 +12,9 @@ type Begin = () => void
  * before anything else, and a request of another tenant would wait for all of them. Here a few begin in each turn of the
  * loop, callers that wait take turns, and what has arrived meanwhile is read between two turns.
  *
- * A caller is what the request claims to be, because the credentials are checked later. Nobody gains from a false claim: a
- * client that claims to be many callers gets what it would get without this class, and the budgets hold afterwards.
+ * A caller is what the request claims to be, because the credentials are checked later, together with its address, so that
+ * nobody can slow another one by their name. Nobody gains from a false claim: a client that claims to be many callers gets
+ * what it would get without this class, and the budgets hold afterwards.
  */
 export class LoopTurns {
   /** In the order of their turns. */
@@ -62,9 +63,12 @@ export class LoopTurns {
   }
 }
 
-/** Returns what a request claims to be: its tenant, otherwise its access token, otherwise its address. */
+/**
+ * Returns what a request claims to be: its tenant, otherwise its access token, with the address that it comes from. A proxy
+ * appends that address to `X-Forwarded-For`. With it, a client cannot wait in the line of a tenant that others belong to.
+ */
 export function claimedCaller({ headers, socket }: IncomingMessage): string {
-  const tenant = headers['x-tenant-id']
-  if (typeof tenant === 'string') return tenant
-  return headers.authorization ?? socket.remoteAddress ?? ''
+  const { 'x-tenant-id': tenant, 'x-forwarded-for': forwarded, authorization } = headers
+  const from = typeof forwarded === 'string' ? forwarded.slice(forwarded.lastIndexOf(',') + 1) : ''
+  return `${socket.remoteAddress} ${from} ${typeof tenant === 'string' ? tenant : authorization}`
 }

@@ -8,6 +8,9 @@ LOOPBACK.addSubnet('127.0.0.0', 8)
 LOOPBACK.addAddress('::1', 'ipv6')
 const LOOPBACK_NAMES: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]'])
 
+/** What a proxy adds. Its clients are not on this machine. */
+const FORWARDING = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip']
+
 /** What the API reference needs to sign in to the demo. */
 export interface DemoCredentials {
   readonly email: string
@@ -26,10 +29,11 @@ export interface DemoCredentials {
  * @throws Problem `not_found` for every other request
  */
 export function demoCredentials(request: FastifyRequest, demo: Demo | undefined, public_url: string): DemoCredentials {
-  const { host = '', 'sec-fetch-site': site = 'same-origin' } = request.headers
+  const { host = '', 'sec-fetch-site': site } = request.headers
   const name = host.replace(/:\d+$/, '').toLowerCase()
   const is_named = LOOPBACK_NAMES.has(name) || name === new URL(public_url).hostname
-  if (demo === undefined || !isLoopback(request.ip) || !is_named || site !== 'same-origin') {
+  const is_forwarded = FORWARDING.some((header) => request.headers[header] !== undefined)
+  if (demo === undefined || !isLoopback(request.ip) || is_forwarded || !is_named || site !== 'same-origin') {
     throw new Problem('not_found')
   }
   const { AGENT_EMAIL, AGENT_PASSWORD, TENANT_ID, TENANT_API_KEY } = demo.variables

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import fc from 'fast-check'
-import { LoopTurns } from '../../../src/app/http/loop-turns.js'
+import { claimedCaller, LoopTurns } from '../../../src/app/http/loop-turns.js'
 import { oneAtATime } from '../../../src/app/http/one-at-a-time.js'
 import { randomSeed } from '../../helpers/random.js'
 import { t } from '../../helpers/t.js'
@@ -80,6 +80,23 @@ t.test(
     )
   },
 )
+
+// Attack: a stranger sends many requests in the name of a tenant, whose id its web page shows.
+t.test('a request in the name of a tenant from another address waits in another line', (t) => {
+  const claim = (remoteAddress: string, headers: Record<string, string>) =>
+    claimedCaller({ headers: { 'x-tenant-id': 'acme', ...headers }, socket: { remoteAddress } } as never)
+  const own = claim('203.0.113.7', { authorization: 'Bearer own' })
+  t.equal(
+    claim('203.0.113.7', { authorization: 'Bearer other' }),
+    own,
+    'users of a tenant behind one address share a line',
+  )
+  t.not(claim('198.51.100.9', {}), own)
+  const behind_proxy = claim('10.0.0.1', { 'x-forwarded-for': '203.0.113.7' })
+  t.not(claim('10.0.0.1', { 'x-forwarded-for': '203.0.113.7, 198.51.100.9' }), behind_proxy, 'the proxy appends')
+  t.not(claim('203.0.113.7', { 'x-tenant-id': 'globex' }), own)
+  t.end()
+})
 
 t.test('a request whose connection closes before its turn does not run', async (t) => {
   const connections = new Set<Socket>()

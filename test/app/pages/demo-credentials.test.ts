@@ -22,10 +22,9 @@ t.test('200 a page of the gateway in a browser on this machine gets the credenti
   ] as const) {
     t.same(ask(ip, { host, 'sec-fetch-site': 'same-origin' }), expected, `${ip} ${host}`)
   }
-  t.same(ask('127.0.0.1', { host: 'localhost' }), expected, 'a client that is no browser')
 })
 
-// Attack: a page of another site, another machine, or a page whose name now resolves to this machine (DNS rebinding) reads the
+// Attack: a page of another site, another machine, also behind a proxy on this one, or a page whose name now resolves to this machine (DNS rebinding) reads the
 // passwords of the demo.
 t.test('404 no other client gets them', async (t) => {
   for (const [ip, headers] of [
@@ -36,6 +35,9 @@ t.test('404 no other client gets them', async (t) => {
     ['127.0.0.1', { host: 'localhost:8000', 'sec-fetch-site': 'cross-site' }],
     ['127.0.0.1', { host: 'localhost:8000', 'sec-fetch-site': 'same-site' }],
     ['127.0.0.1', {}],
+    ['127.0.0.1', { host: 'localhost:8000' }],
+    ['127.0.0.1', { host: 'localhost:8000', 'sec-fetch-site': 'same-origin', 'x-forwarded-for': '198.51.100.9' }],
+    ['127.0.0.1', { host: 'localhost:8000', 'sec-fetch-site': 'same-origin', via: '1.1 proxy' }],
   ] as const) {
     t.equal(ask(ip, headers as Record<string, string>), 'not_found', JSON.stringify([ip, headers]))
   }

@@ -29,10 +29,11 @@ export async function requestReset(
   after_response.assertRoom()
   const email = normaliseEmail(given_email)
   const { platform_store } = request
-  const user_id = await platform_store.read((store) => store.password_resets.userOf(email))
-  if (user_id === undefined) return
   const mail: LinkMail = { outbox, write: (to, token) => passwordResetMail(to, token, link_url) }
+  // An unknown address has a task as well. Otherwise a queue that fills up would tell which addresses have a user.
   after_response.add(reply, async () => {
+    const user_id = await platform_store.read((store) => store.password_resets.userOf(email))
+    if (user_id === undefined) return
     const outcome = await platform_store.write('user.password_reset_sent', (store) =>
       store.password_resets.issue(user_id, mail),
     )
