@@ -110,6 +110,9 @@ t.test('no socket misses a message or gets one twice while Redis restarts and a 
         refused += 1
         if (tries > 100) throw new Error(answer?.text)
         if (answer !== undefined && ![503, 409].includes(answer.status)) throw new Error(answer.text)
+        // A replica that was killed leaves its request under way until another one takes it over.
+        const wait_seconds = Number(answer?.headers.get('retry-after') ?? 0)
+        await new Promise((resolve) => setTimeout(resolve, wait_seconds * 1000))
       }
       written.set(id, (written.get(id) ?? 0) + 1)
     }

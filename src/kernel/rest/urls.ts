@@ -20,11 +20,16 @@ function decodes(text: string, decode: (text: string) => string): boolean {
 
 /**
  * Returns the URL for the router. The router itself would answer a URL that cannot be decoded, without the pipeline and its
- * budgets. Such a URL is routed to `/` instead, and the first step refuses it by its original URL.
+ * budgets. Such a URL is routed to `/` instead, and the first step refuses it by its original URL. `*` names the server and no
+ * path (RFC 9112 section 3.2.4), and the router would take it for `/`.
  */
 export function routable({ url = '/' }: Pick<IncomingMessage, 'url'>): string {
+  if (url === '*') return NO_PATH
   return isDecodable(url) ? url : '/'
 }
+
+/** No route has an empty segment. */
+const NO_PATH = '//'
 
 /**
  * Refuses text in the path and in the query that PostgreSQL cannot store: a schema would have to exclude it for each

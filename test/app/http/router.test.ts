@@ -29,7 +29,6 @@ t.test('404 another spelling of a path is an unknown path, for every caller', as
     '/v1/platform//tenants',
     '/v1/me/../platform/tenants',
     '/livez/../v1/customers',
-    '/',
     '/nowhere',
     '*',
   ]
@@ -121,7 +120,7 @@ t.test('404 a malformed id gets the response of an unknown id', async (t) => {
     }
     const key = await ask(gateway, `/v1/tenants/${world.acme.id}/keys/${id}`, { method: 'DELETE', headers: bearer })
     expectProblem(t, key, 404, 'not_found', `key ${id}`)
-    expectProblem(t, await ask(gateway, `/problems/${id}`), 404, 'not_found', `problem ${id}`)
+    expectProblem(t, await askRaw(gateway, `/problems/${id}`), 404, 'not_found', `problem ${id}`)
     const platform = `/v1/platform/tenants/${id}`
     const operator = await world.bearer('operator')
     expectProblem(t, await ask(gateway, platform, { headers: operator }), 404, 'not_found', `tenant ${id}`)

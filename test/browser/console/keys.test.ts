@@ -133,6 +133,7 @@ t.test('a key is revoked only after a confirmation, whose focus begins on Cancel
   t.equal(await statusWith(key), 200, 'after Cancel')
   await page.getByRole('button', { name: 'Revoke' }).click()
   await page.getByRole('alertdialog').getByRole('button', { name: 'Revoke' }).click()
+  await page.getByRole('alertdialog').waitFor({ state: 'detached' })
   await page.getByText('revoked').first().waitFor()
   t.equal(await page.getByRole('button', { name: 'Rotate' }).count(), 0)
   t.equal(await statusWith(key), 401)

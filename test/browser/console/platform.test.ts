@@ -1,5 +1,6 @@
 import { ask } from '../../helpers/requests.js'
 import { t } from '../../helpers/t.js'
+import { until } from '../../helpers/until.js'
 import { emailOf, keyHeaders } from '../../helpers/world.js'
 import { startConsole } from './console.js'
 
@@ -31,7 +32,7 @@ t.test('the plan of a tenant changes', async (t) => {
   await page.getByLabel('Plan').fill('large')
   await page.getByLabel('Requests per minute').fill('5000')
   await page.getByRole('button', { name: 'Save the plan' }).click()
-  await page.waitForFunction('document.querySelector("input[name=rate]").defaultValue === "5000"')
+  await until('the plan is saved', async () => (await tenant(globex.id)).plan === 'large')
   t.match(await tenant(globex.id), { plan: 'large', requests_per_minute: 5_000, trial_ends_at: null })
 })
 
@@ -70,6 +71,7 @@ t.test('a user is disabled after a confirmation, and enabled', async (t) => {
   await page.getByRole('link', { name: 'The agent' }).click()
   await page.getByRole('button', { name: 'Disable' }).click()
   await page.getByRole('alertdialog').getByRole('button', { name: 'Disable' }).click()
+  await page.getByRole('alertdialog').waitFor({ state: 'detached' })
   await page.getByRole('button', { name: 'Enable' }).waitFor()
   t.equal((await ask(gateway, '/v1/me', { headers: token })).status, 401)
   await page.getByRole('button', { name: 'Enable' }).click()

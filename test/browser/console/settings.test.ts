@@ -27,6 +27,7 @@ t.test(
     t.same(await origins(), ['https://acme.example', 'https://app.example.com'])
     await page.getByRole('button', { name: 'Remove https://acme.example' }).click()
     await page.getByRole('alertdialog').getByRole('button', { name: 'Remove' }).click()
+    await page.getByRole('alertdialog').waitFor({ state: 'detached' })
     await page.getByRole('button', { name: 'Remove https://acme.example' }).waitFor({ state: 'detached' })
     t.same(await origins(), ['https://app.example.com'])
   },
@@ -40,6 +41,7 @@ t.test('another session of mine is ended, and its next request is refused', asyn
   await page.getByText('this one').waitFor()
   await page.getByRole('button', { name: 'End' }).first().click()
   await page.getByRole('alertdialog').getByRole('button', { name: 'End it' }).click()
+  await page.getByRole('alertdialog').waitFor({ state: 'detached' })
   await page.getByRole('button', { name: 'End' }).waitFor({ state: 'detached' })
   t.match(await ask(gateway, '/v1/me', { headers }), { status: 401, body: { code: 'invalid_token' } })
 })

@@ -72,6 +72,7 @@ t.test('a deny is removed after a confirmation, and a disabled member is enabled
   const page = await openAs('owner', `${why}?user_id=${ids.lead}&method=GET&path=${customers}`)
   await page.getByRole('button', { name: 'Remove the override on conversations:view' }).click()
   await page.getByRole('alertdialog').getByRole('button', { name: 'Remove' }).click()
+  await page.getByRole('alertdialog').waitFor({ state: 'detached' })
   await page.getByRole('heading', { name: 'Allowed, on conditions' }).waitFor()
   t.equal((await explained({ user_id: ids.lead })).allowed, true)
 

@@ -47,7 +47,7 @@ t.test('200 a request id gives the words of the 403, and next to them what would
 t.test('200 a refusal that was written is read from the audit, with its event', async (t) => {
   const mine = await startGateway({ on: gateway.test_database, signing_keys: gateway_keys })
   const headers = { ...(await world.bearer('analyst')), 'x-request-id': 'written.1' }
-  const refused = await ask(mine, `${tenant}/roles`, { headers })
+  const refused = await ask(mine, `${tenant}/keys`, { headers })
   t.equal(refused.status, 403)
   await mine.close()
   const { body } = await explain({ request_id: 'written.1' })
@@ -56,7 +56,7 @@ t.test('200 a refusal that was written is read from the audit, with its event', 
     headers: await world.bearer('owner'),
   })
   t.equal(body.recorded.event_id, events.body.data[0].id)
-  t.match(events.body.data[0].changes, { detail: refused.body.detail, missing: ['users:manage'] })
+  t.match(events.body.data[0].changes, { detail: refused.body.detail, missing: ['keys:manage'] })
 })
 
 t.test('200 the refusal of a key, of an address and of a suspended tenant are explained with the key', async (t) => {

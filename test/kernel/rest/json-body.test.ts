@@ -115,10 +115,7 @@ t.test('400 the response names unknown members and parameters, and the gateway c
   const refused = async (pointer: string, body: object) => {
     const answer = await post(JSON.stringify(body))
     expectProblem(t, answer, 400, 'validation_failed', JSON.stringify(body))
-    t.same(
-      answer.body.errors.map((error: { pointer: string }) => error.pointer),
-      [pointer],
-    )
+    t.same([...new Set(answer.body.errors.map((error: { pointer: string }) => error.pointer))], [pointer])
   }
   await refused('/tenant_id', { name: 'A', tenant_id: world.globex.id })
   await refused('/id', { name: 'A', id: '019a0000-0000-7000-8000-000000000000' })
