@@ -73,7 +73,8 @@ t.test('200 a registered person verifies the address with the button of the page
   for (const _look of [1, 2, 3]) {
     const opened = await openPageOf(gateway, path)
     t.same([opened.status, fieldsIn(opened)], [200, []])
-    t.match(opened.text, `<strong>${email}</strong>`)
+    t.match(opened.text, `<strong>New</strong> with the address <strong>${email}</strong>`)
+    t.match(opened.text, 'only if that was you')
   }
   t.notOk(await isVerified())
   t.equal((await submit(gateway, path, {}, { 'sec-fetch-site': 'cross-site' })).status, 403)

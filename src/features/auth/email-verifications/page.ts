@@ -47,8 +47,9 @@ const verificationPage: Routes<VerificationPageOptions> = async (app, { limiter,
       )
       return sendPage(reply, {
         title: 'Verify your email address',
-        body: html`<p>Is <strong>${owner.email}</strong> your address?</p>
-${formOf({ fields: [], button: 'Verify the address' })}`,
+        body: html`<p>Somebody registered here as <strong>${owner.name}</strong> with the address <strong>${owner.email}</strong>, and chose a password.</p>
+<p>Verify the address only if that was you. Otherwise the account of a stranger acts with your address. If it was not you, close this page: nothing happens.</p>
+${formOf({ fields: [], button: 'I registered, verify my address' })}`,
       })
     },
   )
