@@ -9,6 +9,7 @@ import { Instant } from '../components/instant'
 import { Page, Progress } from '../components/page'
 import { Pager } from '../components/pager'
 import { ProblemNotice } from '../components/problem'
+import { Table } from '../components/table'
 import { PasswordForm } from './password-form'
 
 type SessionRow = paths['/v1/me/sessions']['get']['responses'][200]['content']['application/json']['data'][number]
@@ -62,43 +63,28 @@ interface SessionTableProps {
 
 function SessionTable({ rows, onEnd }: SessionTableProps) {
   return (
-    <div className="table-frame">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Program</th>
-            <th scope="col">Address</th>
-            <th scope="col">Since</th>
-            <th scope="col">Expires</th>
-            <th scope="col">
-              <span className="visually-hidden">Actions</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row) => (
-            <tr key={row.id}>
-              <th scope="row">{row.user_agent ?? 'unknown'}</th>
-              <td>{row.address ?? 'unknown'}</td>
-              <td>
-                <Instant at={row.created_at} />
-              </td>
-              <td>
-                <Instant at={row.expires_at} />
-              </td>
-              <td>
-                {row.is_current ? (
-                  <span className="badge good">this one</span>
-                ) : (
-                  <button type="button" className="plain hurts" onClick={() => onEnd(row)}>
-                    End <span className="visually-hidden">the session from {row.address}</span>
-                  </button>
-                )}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table columns={['Program', 'Address', 'Since', 'Expires']} has_actions>
+      {rows.map((row) => (
+        <tr key={row.id}>
+          <th scope="row">{row.user_agent ?? 'unknown'}</th>
+          <td>{row.address ?? 'unknown'}</td>
+          <td>
+            <Instant at={row.created_at} />
+          </td>
+          <td>
+            <Instant at={row.expires_at} />
+          </td>
+          <td>
+            {row.is_current ? (
+              <span className="badge good">this one</span>
+            ) : (
+              <button type="button" className="plain hurts" onClick={() => onEnd(row)}>
+                End <span className="visually-hidden">the session from {row.address}</span>
+              </button>
+            )}
+          </td>
+        </tr>
+      ))}
+    </Table>
   )
 }

@@ -1,6 +1,7 @@
 import type { paths } from '../api/schema'
 import { Instant } from '../components/instant'
 import { Empty } from '../components/page'
+import { Table } from '../components/table'
 
 type AuditEvent =
   paths['/v1/tenants/{tenant_id}/audit-events']['get']['responses'][200]['content']['application/json']['data'][number]
@@ -15,45 +16,32 @@ export function AuditTable({ events, is_filtered }: AuditTableProps) {
     return <Empty>{is_filtered ? 'No event matches. Remove a filter.' : 'There is no event here yet.'}</Empty>
   }
   return (
-    <div className="table-frame">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Time</th>
-            <th scope="col">Action</th>
-            <th scope="col">Actor</th>
-            <th scope="col">Target</th>
-            <th scope="col">Request</th>
-          </tr>
-        </thead>
-        <tbody>
-          {events.map((event) => (
-            <tr key={event.id}>
-              <td>
-                <Instant at={event.created_at} />
-              </td>
-              <th scope="row">
-                <code>{event.action}</code>
-                <Changes event={event} />
-              </th>
-              <td>
-                <Subject kind={event.actor_kind} id={event.actor_id} />
-              </td>
-              <td>
-                <Subject kind={event.target_kind} id={event.target_id} />
-              </td>
-              <td>
-                <small>
-                  {event.address ?? 'no address'}
-                  <br />
-                  <span className="mono">{event.request_id}</span>
-                </small>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table columns={['Time', 'Action', 'Actor', 'Target', 'Request']}>
+      {events.map((event) => (
+        <tr key={event.id}>
+          <td>
+            <Instant at={event.created_at} />
+          </td>
+          <th scope="row">
+            <code>{event.action}</code>
+            <Changes event={event} />
+          </th>
+          <td>
+            <Subject kind={event.actor_kind} id={event.actor_id} />
+          </td>
+          <td>
+            <Subject kind={event.target_kind} id={event.target_id} />
+          </td>
+          <td>
+            <small>
+              {event.address ?? 'no address'}
+              <br />
+              <span className="mono">{event.request_id}</span>
+            </small>
+          </td>
+        </tr>
+      ))}
+    </Table>
   )
 }
 

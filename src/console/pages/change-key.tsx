@@ -4,8 +4,7 @@ import { api } from '../api/client'
 import type { Key } from '../api/keys'
 import { toLocalTime } from '../api/local-time'
 import { asScopes } from '../api/scope'
-import { Modal } from '../components/dialogs'
-import { ProblemNotice } from '../components/problem'
+import { FormModal } from '../components/form-modal'
 import { type KeyDraft, KeyFields, valuesOf } from './key-fields'
 
 interface ChangeKeyProps {
@@ -39,29 +38,18 @@ export function ChangeKeyDialog({ tenant_id, record, onSaved, onClose }: ChangeK
     },
   })
   return (
-    <Modal
+    <FormModal
       title={`Change ${record.name}`}
       about="The change applies from the next request of the key."
       onClose={onClose}
+      error={saving.error}
+      is_pending={saving.isPending}
+      action="Save"
+      is_incomplete={isSame(draft, draftOf(record))}
+      onSubmit={() => saving.mutate()}
     >
-      <form
-        onSubmit={(event) => {
-          event.preventDefault()
-          saving.mutate()
-        }}
-      >
-        <KeyFields tenant_id={tenant_id} draft={draft} problem={saving.error} onChange={setDraft} />
-        <ProblemNotice error={saving.error} />
-        <div className="row end">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" className="primary" disabled={saving.isPending || isSame(draft, draftOf(record))}>
-            {saving.isPending ? 'Saving…' : 'Save'}
-          </button>
-        </div>
-      </form>
-    </Modal>
+      <KeyFields tenant_id={tenant_id} draft={draft} problem={saving.error} onChange={setDraft} />
+    </FormModal>
   )
 }
 

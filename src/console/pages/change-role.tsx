@@ -1,8 +1,7 @@
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import { previewUpdate, type Role, type RoleDraft, updateRole } from '../api/roles'
-import { Modal } from '../components/dialogs'
-import { ProblemNotice } from '../components/problem'
+import { FormModal } from '../components/form-modal'
 import { RoleEffects } from './role-effects'
 import { RoleFields } from './role-fields'
 
@@ -33,31 +32,21 @@ export function ChangeRoleDialog({ tenant_id, role, onSaved, onClose }: ChangeRo
   const is_same = draft.name === role.name && [...draft.scopes].sort().join() === [...role.scopes].sort().join()
   const is_pending = previewing.isPending || saving.isPending
   return (
-    <Modal title={`Change ${role.name}`} onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault()
-          if (previewing.isSuccess) saving.mutate()
-          else previewing.mutate()
-        }}
-      >
-        <RoleFields tenant_id={tenant_id} draft={draft} problem={previewing.error ?? saving.error} onChange={change} />
-        <ProblemNotice error={previewing.error ?? saving.error} />
-        {previewing.data !== undefined && <RoleEffects effects={previewing.data} />}
-        <div className="row end">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" className="primary" disabled={is_same || is_pending}>
-            {wordsOf(is_pending, previewing.isSuccess)}
-          </button>
-        </div>
-      </form>
-    </Modal>
+    <FormModal
+      title={`Change ${role.name}`}
+      onClose={onClose}
+      error={previewing.error ?? saving.error}
+      is_pending={is_pending}
+      working="Working…"
+      action={previewing.isSuccess ? 'Save the role' : 'Show the effect'}
+      is_incomplete={is_same}
+      result={previewing.data !== undefined && <RoleEffects effects={previewing.data} />}
+      onSubmit={() => {
+        if (previewing.isSuccess) saving.mutate()
+        else previewing.mutate()
+      }}
+    >
+      <RoleFields tenant_id={tenant_id} draft={draft} problem={previewing.error ?? saving.error} onChange={change} />
+    </FormModal>
   )
-}
-
-function wordsOf(is_pending: boolean, is_previewed: boolean): string {
-  if (is_pending) return 'Working…'
-  return is_previewed ? 'Save the role' : 'Show the effect'
 }

@@ -4,6 +4,7 @@ import { api } from '../api/client'
 import { type Me, meQuery } from '../api/me'
 import { Empty, Page, Progress } from '../components/page'
 import { ProblemNotice } from '../components/problem'
+import { Table } from '../components/table'
 
 /** The tenants of the user, and the memberships that others offer them. */
 export function Home() {
@@ -26,36 +27,25 @@ function Tenants({ me }: { readonly me: Me }) {
         </Empty>
       )}
       {me.memberships.length > 0 && (
-        <div className="table-frame">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Tenant</th>
-                <th scope="col">Your roles</th>
-                <th scope="col">State</th>
-              </tr>
-            </thead>
-            <tbody>
-              {me.memberships.map(({ tenant, roles, state }) => (
-                <tr key={tenant.id}>
-                  <th scope="row">
-                    {state === 'active' ? (
-                      <Link to="/t/$tenant_id/why" params={{ tenant_id: tenant.id }}>
-                        {tenant.name}
-                      </Link>
-                    ) : (
-                      tenant.name
-                    )}
-                  </th>
-                  <td>{roles.join(', ') || 'none'}</td>
-                  <td>
-                    <span className={state === 'active' ? 'badge good' : 'badge'}>{state}</span>
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table columns={['Tenant', 'Your roles', 'State']}>
+          {me.memberships.map(({ tenant, roles, state }) => (
+            <tr key={tenant.id}>
+              <th scope="row">
+                {state === 'active' ? (
+                  <Link to="/t/$tenant_id/why" params={{ tenant_id: tenant.id }}>
+                    {tenant.name}
+                  </Link>
+                ) : (
+                  tenant.name
+                )}
+              </th>
+              <td>{roles.join(', ') || 'none'}</td>
+              <td>
+                <span className={state === 'active' ? 'badge good' : 'badge'}>{state}</span>
+              </td>
+            </tr>
+          ))}
+        </Table>
       )}
     </Page>
   )

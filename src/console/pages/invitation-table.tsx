@@ -1,6 +1,7 @@
 import { type Invitation, type InvitationState, stateOfInvitation } from '../api/members'
 import { Instant } from '../components/instant'
 import { Empty } from '../components/page'
+import { Table } from '../components/table'
 
 const LOOK: Readonly<Record<InvitationState, string>> = {
   open: 'badge warn',
@@ -20,51 +21,35 @@ interface InvitationTableProps {
 export function InvitationTable({ invitations, is_busy, onResend, onRevoke }: InvitationTableProps) {
   if (invitations.length === 0) return <Empty>There is no invitation here. Invite somebody by their email.</Empty>
   return (
-    <div className="table-frame">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Email</th>
-            <th scope="col">Roles</th>
-            <th scope="col">State</th>
-            <th scope="col">Mail</th>
-            <th scope="col">Expires</th>
-            <th scope="col">
-              <span className="visually-hidden">Actions</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {invitations.map((invitation) => (
-            <tr key={invitation.id}>
-              <th scope="row">{invitation.email}</th>
-              <td>{invitation.roles.join(', ') || 'none'}</td>
-              <td>
-                <span className={LOOK[stateOfInvitation(invitation)]}>{stateOfInvitation(invitation)}</span>
-              </td>
-              <td>
-                <Delivery delivery={invitation.delivery} />
-              </td>
-              <td>
-                <Instant at={invitation.expires_at} />
-              </td>
-              <td>
-                {isOpen(invitation) && (
-                  <span className="row">
-                    <button type="button" className="plain" disabled={is_busy} onClick={() => onResend(invitation)}>
-                      Send again <span className="visually-hidden">to {invitation.email}</span>
-                    </button>
-                    <button type="button" className="plain hurts" onClick={() => onRevoke(invitation)}>
-                      Revoke <span className="visually-hidden">the invitation of {invitation.email}</span>
-                    </button>
-                  </span>
-                )}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table columns={['Email', 'Roles', 'State', 'Mail', 'Expires']} has_actions>
+      {invitations.map((invitation) => (
+        <tr key={invitation.id}>
+          <th scope="row">{invitation.email}</th>
+          <td>{invitation.roles.join(', ') || 'none'}</td>
+          <td>
+            <span className={LOOK[stateOfInvitation(invitation)]}>{stateOfInvitation(invitation)}</span>
+          </td>
+          <td>
+            <Delivery delivery={invitation.delivery} />
+          </td>
+          <td>
+            <Instant at={invitation.expires_at} />
+          </td>
+          <td>
+            {isOpen(invitation) && (
+              <span className="row">
+                <button type="button" className="plain" disabled={is_busy} onClick={() => onResend(invitation)}>
+                  Send again <span className="visually-hidden">to {invitation.email}</span>
+                </button>
+                <button type="button" className="plain hurts" onClick={() => onRevoke(invitation)}>
+                  Revoke <span className="visually-hidden">the invitation of {invitation.email}</span>
+                </button>
+              </span>
+            )}
+          </td>
+        </tr>
+      ))}
+    </Table>
   )
 }
 

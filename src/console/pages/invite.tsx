@@ -2,9 +2,8 @@ import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api } from '../api/client'
 import { useIdempotencyKeys } from '../api/idempotency'
-import { Modal } from '../components/dialogs'
 import { Field } from '../components/field'
-import { ProblemNotice } from '../components/problem'
+import { FormModal } from '../components/form-modal'
 import { RoleChoices } from './member-roles'
 
 interface InviteProps {
@@ -31,31 +30,20 @@ export function InviteDialog({ tenant_id, onInvited, onClose }: InviteProps) {
     },
   })
   return (
-    <Modal
+    <FormModal
       title="Invite somebody"
       about="The person receives a mail with a link, and accepts or declines."
       onClose={onClose}
+      error={inviting.error}
+      is_pending={inviting.isPending}
+      working="Inviting…"
+      action="Send the invitation"
+      onSubmit={(form) => inviting.mutate(String(form.get('email')).trim())}
     >
-      <form
-        onSubmit={(event) => {
-          event.preventDefault()
-          inviting.mutate(String(new FormData(event.currentTarget).get('email')).trim())
-        }}
-      >
-        <Field label="Email" problem={inviting.error} pointer="/email">
-          {(control) => <input {...control} name="email" type="email" autoComplete="off" required />}
-        </Field>
-        <RoleChoices tenant_id={tenant_id} chosen={roles} onChange={setRoles} />
-        <ProblemNotice error={inviting.error} />
-        <div className="row end">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" className="primary" disabled={inviting.isPending}>
-            {inviting.isPending ? 'Inviting…' : 'Send the invitation'}
-          </button>
-        </div>
-      </form>
-    </Modal>
+      <Field label="Email" problem={inviting.error} pointer="/email">
+        {(control) => <input {...control} name="email" type="email" autoComplete="off" required />}
+      </Field>
+      <RoleChoices tenant_id={tenant_id} chosen={roles} onChange={setRoles} />
+    </FormModal>
   )
 }

@@ -1,6 +1,7 @@
 import { Link } from '@tanstack/react-router'
 import type { Key, KeyState } from '../api/keys'
 import { Instant } from '../components/instant'
+import { Table } from '../components/table'
 import { KeyStateBadge } from './key-state'
 
 interface KeyFactsProps {
@@ -71,36 +72,21 @@ function Overlap({ record }: { readonly record: Key }) {
 
 function Secrets({ record: { secrets } }: { readonly record: Key }) {
   return (
-    <div className="table-frame">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Secret</th>
-            <th scope="col">Since</th>
-            <th scope="col">Last use</th>
-            <th scope="col" className="number">
-              Requests
-            </th>
-            <th scope="col">Ends</th>
-          </tr>
-        </thead>
-        <tbody>
-          {secrets.map((secret) => (
-            <tr key={secret.is_current ? 'current' : 'old'}>
-              <th scope="row">
-                {secret.is_current ? 'current' : 'old'} <small className="mono">…{secret.last_four}</small>
-              </th>
-              <td>
-                <OptionalTime at={secret.created_at} />
-              </td>
-              <td>{secret.last_used_at === null ? 'never' : <Instant at={secret.last_used_at} />}</td>
-              <td className="number">{secret.requests.toLocaleString()}</td>
-              <td>{secret.expires_at === null ? 'never' : <Instant at={secret.expires_at} />}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table columns={['Secret', 'Since', 'Last use', { numeric: 'Requests' }, 'Ends']}>
+      {secrets.map((secret) => (
+        <tr key={secret.is_current ? 'current' : 'old'}>
+          <th scope="row">
+            {secret.is_current ? 'current' : 'old'} <small className="mono">…{secret.last_four}</small>
+          </th>
+          <td>
+            <OptionalTime at={secret.created_at} />
+          </td>
+          <td>{secret.last_used_at === null ? 'never' : <Instant at={secret.last_used_at} />}</td>
+          <td className="number">{secret.requests.toLocaleString()}</td>
+          <td>{secret.expires_at === null ? 'never' : <Instant at={secret.expires_at} />}</td>
+        </tr>
+      ))}
+    </Table>
   )
 }
 

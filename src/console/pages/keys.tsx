@@ -5,6 +5,7 @@ import { Instant } from '../components/instant'
 import { Empty, Page, Progress } from '../components/page'
 import { Pager } from '../components/pager'
 import { ProblemNotice } from '../components/problem'
+import { Table } from '../components/table'
 import { KeyStateBadge } from './key-state'
 import { NewKeyDialog } from './new-key'
 import { SecretDialog } from './secret-dialog'
@@ -46,41 +47,28 @@ function KeyTable({ tenant_id, keys }: { readonly tenant_id: string; readonly ke
   if (keys.length === 0)
     return <Empty>There is no key here. Make one with “New key”, for each application its own.</Empty>
   return (
-    <div className="table-frame">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Name</th>
-            <th scope="col">State</th>
-            <th scope="col">Scopes without a user</th>
-            <th scope="col">Last use</th>
-            <th scope="col">Expires</th>
-          </tr>
-        </thead>
-        <tbody>
-          {keys.map((key) => (
-            <tr key={key.id}>
-              <th scope="row">
-                <Link to="/t/$tenant_id/keys/$key_id" params={{ tenant_id, key_id: key.id }}>
-                  {key.name}
-                </Link>{' '}
-                <small className="mono">{key.id}</small>
-              </th>
-              <td>
-                <KeyStateBadge state={stateOfKey(key)} /> {key.secrets.length > 1 && <RotationBadge record={key} />}
-              </td>
-              <td>{key.scopes.length === 0 ? 'none' : key.scopes.join(', ')}</td>
-              <td>
-                <OptionalInstant at={lastUseOf(key)} otherwise="never" />
-              </td>
-              <td>
-                <OptionalInstant at={key.expires_at ?? undefined} otherwise="never" />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table columns={['Name', 'State', 'Scopes without a user', 'Last use', 'Expires']}>
+      {keys.map((key) => (
+        <tr key={key.id}>
+          <th scope="row">
+            <Link to="/t/$tenant_id/keys/$key_id" params={{ tenant_id, key_id: key.id }}>
+              {key.name}
+            </Link>{' '}
+            <small className="mono">{key.id}</small>
+          </th>
+          <td>
+            <KeyStateBadge state={stateOfKey(key)} /> {key.secrets.length > 1 && <RotationBadge record={key} />}
+          </td>
+          <td>{key.scopes.length === 0 ? 'none' : key.scopes.join(', ')}</td>
+          <td>
+            <OptionalInstant at={lastUseOf(key)} otherwise="never" />
+          </td>
+          <td>
+            <OptionalInstant at={key.expires_at ?? undefined} otherwise="never" />
+          </td>
+        </tr>
+      ))}
+    </Table>
   )
 }
 

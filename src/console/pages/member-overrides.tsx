@@ -7,6 +7,7 @@ import { Confirm } from '../components/dialogs'
 import { Instant } from '../components/instant'
 import { Empty, Progress } from '../components/page'
 import { ProblemNotice } from '../components/problem'
+import { Table } from '../components/table'
 import { OverrideDialog } from './override-dialog'
 
 interface MemberOverridesProps {
@@ -72,41 +73,26 @@ function OverrideTable({ overrides, onRemove }: OverrideTableProps) {
     return <Empty>Only the roles decide. Set an override to grant or deny one scope to this member alone.</Empty>
   }
   return (
-    <div className="table-frame">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Scope</th>
-            <th scope="col">Effect</th>
-            <th scope="col">Reason</th>
-            <th scope="col">Since</th>
-            <th scope="col">
-              <span className="visually-hidden">Actions</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {overrides.map(({ scope, effect, reason, created_at }) => (
-            <tr key={scope}>
-              <th scope="row">
-                <code>{scope}</code>
-              </th>
-              <td>
-                <span className={effect === 'deny' ? 'badge bad' : 'badge good'}>{effect}</span>
-              </td>
-              <td>{reason}</td>
-              <td>
-                <Instant at={created_at} />
-              </td>
-              <td>
-                <button type="button" className="plain hurts" onClick={() => onRemove(scope)}>
-                  Remove <span className="visually-hidden">{scope}</span>
-                </button>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table columns={['Scope', 'Effect', 'Reason', 'Since']} has_actions>
+      {overrides.map(({ scope, effect, reason, created_at }) => (
+        <tr key={scope}>
+          <th scope="row">
+            <code>{scope}</code>
+          </th>
+          <td>
+            <span className={effect === 'deny' ? 'badge bad' : 'badge good'}>{effect}</span>
+          </td>
+          <td>{reason}</td>
+          <td>
+            <Instant at={created_at} />
+          </td>
+          <td>
+            <button type="button" className="plain hurts" onClick={() => onRemove(scope)}>
+              Remove <span className="visually-hidden">{scope}</span>
+            </button>
+          </td>
+        </tr>
+      ))}
+    </Table>
   )
 }

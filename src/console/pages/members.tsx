@@ -4,6 +4,7 @@ import { Instant } from '../components/instant'
 import { Empty, Page, Progress } from '../components/page'
 import { Pager } from '../components/pager'
 import { ProblemNotice } from '../components/problem'
+import { Table } from '../components/table'
 import { MemberStateBadge } from './member-state'
 
 /** The members of a tenant. */
@@ -32,37 +33,24 @@ export function Members() {
 function MemberTable({ tenant_id, members }: { readonly tenant_id: string; readonly members: readonly Member[] }) {
   if (members.length === 0) return <Empty>There is no member here. Go to the first page, or invite somebody.</Empty>
   return (
-    <div className="table-frame">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Name</th>
-            <th scope="col">Email</th>
-            <th scope="col">State</th>
-            <th scope="col">Roles</th>
-            <th scope="col">Member since</th>
-          </tr>
-        </thead>
-        <tbody>
-          {members.map(({ user_id, name, email, state, roles, created_at }) => (
-            <tr key={user_id}>
-              <th scope="row">
-                <Link to="/t/$tenant_id/members/$user_id" params={{ tenant_id, user_id }}>
-                  {name ?? 'A pending member'}
-                </Link>
-              </th>
-              <td>{email ?? <span className="soft">hidden until they accept</span>}</td>
-              <td>
-                <MemberStateBadge state={state} />
-              </td>
-              <td>{roles.join(', ') || 'none'}</td>
-              <td>
-                <Instant at={created_at} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table columns={['Name', 'Email', 'State', 'Roles', 'Member since']}>
+      {members.map(({ user_id, name, email, state, roles, created_at }) => (
+        <tr key={user_id}>
+          <th scope="row">
+            <Link to="/t/$tenant_id/members/$user_id" params={{ tenant_id, user_id }}>
+              {name ?? 'A pending member'}
+            </Link>
+          </th>
+          <td>{email ?? <span className="soft">hidden until they accept</span>}</td>
+          <td>
+            <MemberStateBadge state={state} />
+          </td>
+          <td>{roles.join(', ') || 'none'}</td>
+          <td>
+            <Instant at={created_at} />
+          </td>
+        </tr>
+      ))}
+    </Table>
   )
 }

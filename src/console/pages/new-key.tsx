@@ -3,8 +3,7 @@ import { useState } from 'react'
 import { api, bodyOf } from '../api/client'
 import { useIdempotencyKeys } from '../api/idempotency'
 import { asScopes } from '../api/scope'
-import { Modal } from '../components/dialogs'
-import { ProblemNotice } from '../components/problem'
+import { FormModal } from '../components/form-modal'
 import { KeyFields, NEW_KEY, valuesOf } from './key-fields'
 
 interface NewKeyProps {
@@ -37,24 +36,16 @@ export function NewKeyDialog({ tenant_id, onClose, onCreated }: NewKeyProps) {
     },
   })
   return (
-    <Modal title="New key" onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault()
-          creating.mutate()
-        }}
-      >
-        <KeyFields tenant_id={tenant_id} draft={draft} problem={creating.error} onChange={setDraft} />
-        <ProblemNotice error={creating.error} />
-        <div className="row end">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" className="primary" disabled={creating.isPending}>
-            {creating.isPending ? 'Creating…' : 'Create the key'}
-          </button>
-        </div>
-      </form>
-    </Modal>
+    <FormModal
+      title="New key"
+      onClose={onClose}
+      error={creating.error}
+      is_pending={creating.isPending}
+      working="Creating…"
+      action="Create the key"
+      onSubmit={() => creating.mutate()}
+    >
+      <KeyFields tenant_id={tenant_id} draft={draft} problem={creating.error} onChange={setDraft} />
+    </FormModal>
   )
 }

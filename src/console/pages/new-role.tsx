@@ -4,8 +4,7 @@ import { api } from '../api/client'
 import { useIdempotencyKeys } from '../api/idempotency'
 import type { RoleDraft } from '../api/roles'
 import { asScopes } from '../api/scope'
-import { Modal } from '../components/dialogs'
-import { ProblemNotice } from '../components/problem'
+import { FormModal } from '../components/form-modal'
 import { RoleFields } from './role-fields'
 
 interface NewRoleProps {
@@ -32,24 +31,16 @@ export function NewRoleDialog({ tenant_id, onSaved, onClose }: NewRoleProps) {
     },
   })
   return (
-    <Modal title="New role" onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault()
-          creating.mutate()
-        }}
-      >
-        <RoleFields tenant_id={tenant_id} draft={draft} problem={creating.error} onChange={setDraft} />
-        <ProblemNotice error={creating.error} />
-        <div className="row end">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" className="primary" disabled={creating.isPending}>
-            {creating.isPending ? 'Creating…' : 'Create the role'}
-          </button>
-        </div>
-      </form>
-    </Modal>
+    <FormModal
+      title="New role"
+      onClose={onClose}
+      error={creating.error}
+      is_pending={creating.isPending}
+      working="Creating…"
+      action="Create the role"
+      onSubmit={() => creating.mutate()}
+    >
+      <RoleFields tenant_id={tenant_id} draft={draft} problem={creating.error} onChange={setDraft} />
+    </FormModal>
   )
 }

@@ -2,9 +2,8 @@ import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api } from '../api/client'
 import { asScope } from '../api/scope'
-import { Modal } from '../components/dialogs'
 import { Field } from '../components/field'
-import { ProblemNotice } from '../components/problem'
+import { FormModal } from '../components/form-modal'
 
 type Effect = 'grant' | 'deny'
 
@@ -35,51 +34,39 @@ export function OverrideDialog({ tenant_id, user_id, scope, scopes = [], onSaved
     },
   })
   return (
-    <Modal
+    <FormModal
       title={scope === undefined ? 'Set an override' : `Grant ${scope}`}
       about="An override belongs to one member. A deny is stronger than every role and every grant."
       onClose={onClose}
+      error={saving.error}
+      is_pending={saving.isPending}
+      action="Save"
+      onSubmit={(form) => saving.mutate(String(form.get('reason')))}
     >
-      <form
-        onSubmit={(event) => {
-          event.preventDefault()
-          saving.mutate(String(new FormData(event.currentTarget).get('reason')))
-        }}
-      >
-        {scope === undefined && (
-          <>
-            <Field label="Scope">
-              {(control) => (
-                <select {...control} value={chosen} onChange={(event) => setChosen(event.target.value)}>
-                  {scopes.map((each) => (
-                    <option key={each}>{each}</option>
-                  ))}
-                </select>
-              )}
-            </Field>
-            <Field label="Effect">
-              {(control) => (
-                <select {...control} value={effect} onChange={(event) => setEffect(event.target.value as Effect)}>
-                  <option value="grant">grant</option>
-                  <option value="deny">deny</option>
-                </select>
-              )}
-            </Field>
-          </>
-        )}
-        <Field label="Reason" hint="For later readers, up to 500 characters." problem={saving.error} pointer="/reason">
-          {(control) => <textarea {...control} name="reason" maxLength={500} required />}
-        </Field>
-        <ProblemNotice error={saving.error} />
-        <div className="row end">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" className="primary" disabled={saving.isPending}>
-            {saving.isPending ? 'Saving…' : 'Save'}
-          </button>
-        </div>
-      </form>
-    </Modal>
+      {scope === undefined && (
+        <>
+          <Field label="Scope">
+            {(control) => (
+              <select {...control} value={chosen} onChange={(event) => setChosen(event.target.value)}>
+                {scopes.map((each) => (
+                  <option key={each}>{each}</option>
+                ))}
+              </select>
+            )}
+          </Field>
+          <Field label="Effect">
+            {(control) => (
+              <select {...control} value={effect} onChange={(event) => setEffect(event.target.value as Effect)}>
+                <option value="grant">grant</option>
+                <option value="deny">deny</option>
+              </select>
+            )}
+          </Field>
+        </>
+      )}
+      <Field label="Reason" hint="For later readers, up to 500 characters." problem={saving.error} pointer="/reason">
+        {(control) => <textarea {...control} name="reason" maxLength={500} required />}
+      </Field>
+    </FormModal>
   )
 }

@@ -2,9 +2,8 @@ import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api, bodyOf } from '../api/client'
 import type { Key } from '../api/keys'
-import { Modal } from '../components/dialogs'
 import { Field } from '../components/field'
-import { ProblemNotice } from '../components/problem'
+import { FormModal } from '../components/form-modal'
 
 const OVERLAPS = [
   { seconds: 86_400, name: '1 day' },
@@ -38,41 +37,31 @@ export function RotateKeyDialog({ tenant_id, record, onRotated, onClose }: Rotat
     },
   })
   return (
-    <Modal
+    <FormModal
       title={`Rotate ${record.name}`}
       about="The id of the key stays. Both secrets work during the overlap, so that no request fails while you change it."
       onClose={onClose}
+      error={rotating.error}
+      is_pending={rotating.isPending}
+      working="Rotating…"
+      action="Rotate"
+      is_danger={overlap_seconds === 0}
+      onSubmit={() => rotating.mutate()}
     >
-      <form
-        onSubmit={(event) => {
-          event.preventDefault()
-          rotating.mutate()
-        }}
-      >
-        <Field label="Overlap">
-          {(control) => (
-            <select {...control} value={overlap_seconds} onChange={(event) => setOverlap(Number(event.target.value))}>
-              {OVERLAPS.map(({ seconds, name }) => (
-                <option key={seconds} value={seconds}>
-                  {name}
-                </option>
-              ))}
-            </select>
-          )}
-        </Field>
-        {overlap_seconds === 0 && (
-          <p className="note warn">Requests with the old secret fail from now on. Choose this after a leak.</p>
+      <Field label="Overlap">
+        {(control) => (
+          <select {...control} value={overlap_seconds} onChange={(event) => setOverlap(Number(event.target.value))}>
+            {OVERLAPS.map(({ seconds, name }) => (
+              <option key={seconds} value={seconds}>
+                {name}
+              </option>
+            ))}
+          </select>
         )}
-        <ProblemNotice error={rotating.error} />
-        <div className="row end">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" className={overlap_seconds === 0 ? 'danger' : 'primary'} disabled={rotating.isPending}>
-            {rotating.isPending ? 'Rotating…' : 'Rotate'}
-          </button>
-        </div>
-      </form>
-    </Modal>
+      </Field>
+      {overlap_seconds === 0 && (
+        <p className="note warn">Requests with the old secret fail from now on. Choose this after a leak.</p>
+      )}
+    </FormModal>
   )
 }

@@ -1,3 +1,4 @@
+import { Table } from '../components/table'
 import type { UsageAnswer } from './usage-points'
 import { GROUPS, type Group } from './usage-search'
 
@@ -14,38 +15,25 @@ export function UsageTable({ by, usage: { data, is_cut } }: UsageTableProps) {
   const rows = [...data].sort((one, other) => other.requests - one.requests)
   return (
     <>
-      <div className="table-frame">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">{GROUPS[by]}</th>
-              <th scope="col" className="number">
-                Requests
-              </th>
-              <th scope="col" className="number">
-                Refusals
-              </th>
-              <th scope="col" className="number">
-                Average, ms
-              </th>
-              <th scope="col" className="number">
-                Slowest, ms
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {rows.slice(0, ROWS_MAX).map((row) => (
-              <tr key={row.group}>
-                <th scope="row">{row.group === '' ? <span className="soft">none</span> : <code>{row.group}</code>}</th>
-                <td className="number">{row.requests.toLocaleString()}</td>
-                <td className="number">{row.refusals.toLocaleString()}</td>
-                <td className="number">{row.duration_ms_average.toFixed(1)}</td>
-                <td className="number">{row.duration_ms_max.toFixed(1)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        columns={[
+          GROUPS[by],
+          { numeric: 'Requests' },
+          { numeric: 'Refusals' },
+          { numeric: 'Average, ms' },
+          { numeric: 'Slowest, ms' },
+        ]}
+      >
+        {rows.slice(0, ROWS_MAX).map((row) => (
+          <tr key={row.group}>
+            <th scope="row">{row.group === '' ? <span className="soft">none</span> : <code>{row.group}</code>}</th>
+            <td className="number">{row.requests.toLocaleString()}</td>
+            <td className="number">{row.refusals.toLocaleString()}</td>
+            <td className="number">{row.duration_ms_average.toFixed(1)}</td>
+            <td className="number">{row.duration_ms_max.toFixed(1)}</td>
+          </tr>
+        ))}
+      </Table>
       {(rows.length > ROWS_MAX || is_cut) && <p className="soft">Only the groups with the most requests are shown.</p>}
     </>
   )

@@ -5,10 +5,9 @@ import { type Choice, findUsers } from '../../api/find'
 import { meQuery } from '../../api/me'
 import { type Operator, useMayOnPlatform } from '../../api/platform'
 import { Choices } from '../../components/choices'
-import { Modal } from '../../components/dialogs'
 import { Field } from '../../components/field'
+import { FormModal } from '../../components/form-modal'
 import { Picker } from '../../components/picker'
-import { ProblemNotice } from '../../components/problem'
 
 interface AppointProps {
   /** The operator whose privileges change. Undefined for a new offer. */
@@ -36,46 +35,33 @@ export function AppointDialog({ operator, onSaved, onClose }: AppointProps) {
   })
   const options = [...new Set([...own, ...(operator?.privileges ?? [])])].map((value) => ({ value }))
   return (
-    <Modal
+    <FormModal
       title={operator === undefined ? 'Offer an appointment' : `Privileges of ${operator.name ?? 'the offer'}`}
       about="You can give the privileges that you hold."
       onClose={onClose}
+      error={saving.error}
+      is_pending={saving.isPending}
+      action={operator === undefined ? 'Make the offer' : 'Save the privileges'}
+      is_incomplete={privileges.length === 0 || needsUser(operator, chosen, may)}
+      onSubmit={(form) => {
+        const typed = form.get('user_id')
+        saving.mutate(typed === null ? undefined : String(typed).trim())
+      }}
     >
-      <form
-        onSubmit={(event) => {
-          event.preventDefault()
-          const typed = new FormData(event.currentTarget).get('user_id')
-          saving.mutate(typed === null ? undefined : String(typed).trim())
-        }}
-      >
-        {operator === undefined && may('platform:users:view') && (
-          <Picker
-            label="User"
-            chosen={chosen}
-            onChoose={setChosen}
-            find={findUsers}
-            query_key={['platform', 'find-users']}
-          />
-        )}
-        {operator === undefined && !may('platform:users:view') && (
-          <Field label="Id of the user">{(control) => <input {...control} name="user_id" required />}</Field>
-        )}
-        <Choices legend="Privileges" options={options} chosen={privileges} onChange={setPrivileges} />
-        <ProblemNotice error={saving.error} />
-        <div className="row end">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button
-            type="submit"
-            className="primary"
-            disabled={saving.isPending || privileges.length === 0 || needsUser(operator, chosen, may)}
-          >
-            {saving.isPending ? 'Saving…' : operator === undefined ? 'Make the offer' : 'Save the privileges'}
-          </button>
-        </div>
-      </form>
-    </Modal>
+      {operator === undefined && may('platform:users:view') && (
+        <Picker
+          label="User"
+          chosen={chosen}
+          onChoose={setChosen}
+          find={findUsers}
+          query_key={['platform', 'find-users']}
+        />
+      )}
+      {operator === undefined && !may('platform:users:view') && (
+        <Field label="Id of the user">{(control) => <input {...control} name="user_id" required />}</Field>
+      )}
+      <Choices legend="Privileges" options={options} chosen={privileges} onChange={setPrivileges} />
+    </FormModal>
   )
 }
 

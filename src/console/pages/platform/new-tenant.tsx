@@ -2,9 +2,8 @@ import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { api, bodyOf } from '../../api/client'
 import { useIdempotencyKeys } from '../../api/idempotency'
-import { Modal } from '../../components/dialogs'
 import { Field } from '../../components/field'
-import { ProblemNotice } from '../../components/problem'
+import { FormModal } from '../../components/form-modal'
 
 /** Creates a tenant for an existing user, who becomes its Owner by accepting the membership. */
 export function NewTenantDialog({ onClose }: { readonly onClose: () => void }) {
@@ -26,34 +25,24 @@ export function NewTenantDialog({ onClose }: { readonly onClose: () => void }) {
     },
   })
   return (
-    <Modal
+    <FormModal
       title="New tenant"
       about="Its first Owner is a user with a verified address, who must accept the membership."
       onClose={onClose}
+      error={creating.error}
+      is_pending={creating.isPending}
+      working="Creating…"
+      action="Create the tenant"
+      onSubmit={(form) =>
+        creating.mutate({ name: String(form.get('name')), owner_email: String(form.get('owner_email')).trim() })
+      }
     >
-      <form
-        onSubmit={(event) => {
-          event.preventDefault()
-          const form = new FormData(event.currentTarget)
-          creating.mutate({ name: String(form.get('name')), owner_email: String(form.get('owner_email')).trim() })
-        }}
-      >
-        <Field label="Name" problem={creating.error} pointer="/name">
-          {(control) => <input {...control} name="name" maxLength={200} autoComplete="off" required />}
-        </Field>
-        <Field label="Email of the Owner" problem={creating.error} pointer="/owner_email">
-          {(control) => <input {...control} name="owner_email" type="email" autoComplete="off" required />}
-        </Field>
-        <ProblemNotice error={creating.error} />
-        <div className="row end">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" className="primary" disabled={creating.isPending}>
-            {creating.isPending ? 'Creating…' : 'Create the tenant'}
-          </button>
-        </div>
-      </form>
-    </Modal>
+      <Field label="Name" problem={creating.error} pointer="/name">
+        {(control) => <input {...control} name="name" maxLength={200} autoComplete="off" required />}
+      </Field>
+      <Field label="Email of the Owner" problem={creating.error} pointer="/owner_email">
+        {(control) => <input {...control} name="owner_email" type="email" autoComplete="off" required />}
+      </Field>
+    </FormModal>
   )
 }

@@ -6,6 +6,7 @@ import { useMayOnPlatform } from '../../api/platform'
 import { Empty, Page, Progress } from '../../components/page'
 import { Plot, type Point } from '../../components/plot'
 import { ProblemNotice } from '../../components/problem'
+import { Table } from '../../components/table'
 
 const DAY_MS = 86_400_000
 const LINES = [
@@ -83,46 +84,35 @@ function Load() {
       <ProblemNotice error={busiest.error} />
       {busiest.data?.data.length === 0 && <Empty>No tenant has sent a request in this time.</Empty>}
       {busiest.data !== undefined && busiest.data.data.length > 0 && (
-        <div className="table-frame">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Tenant</th>
-                <th scope="col" className="number">
-                  Members
-                </th>
-                <th scope="col" className="number">
-                  Requests
-                </th>
-                <th scope="col" className="number">
-                  Refusals
-                </th>
-                <th scope="col">Share of the largest</th>
-              </tr>
-            </thead>
-            <tbody>
-              {busiest.data.data.map((row) => (
-                <tr key={row.tenant_id}>
-                  <th scope="row">
-                    {may_see_tenants ? (
-                      <Link to="/platform/tenants/$id" params={{ id: row.tenant_id }}>
-                        {row.name}
-                      </Link>
-                    ) : (
-                      row.name
-                    )}
-                  </th>
-                  <td className="number">{row.members.toLocaleString()}</td>
-                  <td className="number">{row.requests.toLocaleString()}</td>
-                  <td className="number">{row.refusals.toLocaleString()}</td>
-                  <td>
-                    <meter min={0} max={most} value={row.requests} aria-label={`Requests of ${row.name}`} />
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table
+          columns={[
+            'Tenant',
+            { numeric: 'Members' },
+            { numeric: 'Requests' },
+            { numeric: 'Refusals' },
+            'Share of the largest',
+          ]}
+        >
+          {busiest.data.data.map((row) => (
+            <tr key={row.tenant_id}>
+              <th scope="row">
+                {may_see_tenants ? (
+                  <Link to="/platform/tenants/$id" params={{ id: row.tenant_id }}>
+                    {row.name}
+                  </Link>
+                ) : (
+                  row.name
+                )}
+              </th>
+              <td className="number">{row.members.toLocaleString()}</td>
+              <td className="number">{row.requests.toLocaleString()}</td>
+              <td className="number">{row.refusals.toLocaleString()}</td>
+              <td>
+                <meter min={0} max={most} value={row.requests} aria-label={`Requests of ${row.name}`} />
+              </td>
+            </tr>
+          ))}
+        </Table>
       )}
     </section>
   )

@@ -2,9 +2,8 @@ import { useMutation } from '@tanstack/react-query'
 import { api } from '../../api/client'
 import { toInstant } from '../../api/local-time'
 import type { PlatformTenant } from '../../api/platform'
-import { Modal } from '../../components/dialogs'
 import { Field } from '../../components/field'
-import { ProblemNotice } from '../../components/problem'
+import { FormModal } from '../../components/form-modal'
 
 interface SuspendProps {
   readonly tenant: PlatformTenant
@@ -28,38 +27,33 @@ export function SuspendDialog({ tenant, onSaved, onClose }: SuspendProps) {
     },
   })
   return (
-    <Modal
+    <FormModal
       title={`Suspend ${tenant.name}`}
       about="The next request of its members and keys is refused with tenant_suspended. Nothing is deleted."
       onClose={onClose}
+      error={saving.error}
+      is_pending={saving.isPending}
+      working="Suspending…"
+      action="Suspend"
+      is_danger
+      onSubmit={(form) => saving.mutate(form)}
     >
-      <form
-        onSubmit={(event) => {
-          event.preventDefault()
-          saving.mutate(new FormData(event.currentTarget))
-        }}
+      <Field
+        label="Reason"
+        hint="Its members and its keys with scopes read it in the 403. Up to 500 characters."
+        problem={saving.error}
+        pointer="/reason"
       >
-        <Field label="Reason" hint="Operators see it, up to 500 characters." problem={saving.error} pointer="/reason">
-          {(control) => <textarea {...control} name="reason" maxLength={500} required />}
-        </Field>
-        <Field
-          label="Until"
-          hint="In your time zone. Empty: until an operator activates the tenant."
-          problem={saving.error}
-          pointer="/until"
-        >
-          {(control) => <input {...control} name="until" type="datetime-local" />}
-        </Field>
-        <ProblemNotice error={saving.error} />
-        <div className="row end">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" className="danger" disabled={saving.isPending}>
-            {saving.isPending ? 'Suspending…' : 'Suspend'}
-          </button>
-        </div>
-      </form>
-    </Modal>
+        {(control) => <textarea {...control} name="reason" maxLength={500} required />}
+      </Field>
+      <Field
+        label="Until"
+        hint="In your time zone. Empty: until an operator activates the tenant."
+        problem={saving.error}
+        pointer="/until"
+      >
+        {(control) => <input {...control} name="until" type="datetime-local" />}
+      </Field>
+    </FormModal>
   )
 }

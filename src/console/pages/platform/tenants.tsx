@@ -5,6 +5,7 @@ import { Instant } from '../../components/instant'
 import { Empty, Page, Progress } from '../../components/page'
 import { Pager } from '../../components/pager'
 import { ProblemNotice } from '../../components/problem'
+import { Table } from '../../components/table'
 import { NewTenantDialog } from './new-tenant'
 import { TenantStateBadge } from './tenant-state'
 
@@ -38,39 +39,24 @@ function TenantTable({ tenants }: { readonly tenants: readonly PlatformTenant[] 
   if (tenants.length === 0)
     return <Empty>There is no tenant here. Create one for a user with a verified address.</Empty>
   return (
-    <div className="table-frame">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Name</th>
-            <th scope="col">State</th>
-            <th scope="col">Plan</th>
-            <th scope="col" className="number">
-              Requests per minute
-            </th>
-            <th scope="col">Created</th>
-          </tr>
-        </thead>
-        <tbody>
-          {tenants.map((tenant) => (
-            <tr key={tenant.id}>
-              <th scope="row">
-                <Link to="/platform/tenants/$id" params={{ id: tenant.id }}>
-                  {tenant.name}
-                </Link>
-              </th>
-              <td>
-                <TenantStateBadge state={stateOfTenant(tenant)} />
-              </td>
-              <td>{tenant.plan}</td>
-              <td className="number">{tenant.requests_per_minute?.toLocaleString() ?? 'default'}</td>
-              <td>
-                <Instant at={tenant.created_at} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table columns={['Name', 'State', 'Plan', { numeric: 'Requests per minute' }, 'Created']}>
+      {tenants.map((tenant) => (
+        <tr key={tenant.id}>
+          <th scope="row">
+            <Link to="/platform/tenants/$id" params={{ id: tenant.id }}>
+              {tenant.name}
+            </Link>
+          </th>
+          <td>
+            <TenantStateBadge state={stateOfTenant(tenant)} />
+          </td>
+          <td>{tenant.plan}</td>
+          <td className="number">{tenant.requests_per_minute?.toLocaleString() ?? 'default'}</td>
+          <td>
+            <Instant at={tenant.created_at} />
+          </td>
+        </tr>
+      ))}
+    </Table>
   )
 }
