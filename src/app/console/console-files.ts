@@ -1,11 +1,9 @@
-import { hash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, extname, join } from 'node:path'
+import { CODINGS, type Coding, type Representation, representation } from '../../kernel/pages/representation.js'
 
-/** The encodings that the build writes next to each file, the smallest first, with the ending of their files. */
-const ENCODINGS = { br: '.br', gzip: '.gz' } as const
-export type Encoding = keyof typeof ENCODINGS
-export const ENCODING_NAMES = Object.keys(ENCODINGS) as Encoding[]
+/** The endings of the compressed files that the build writes next to each file. */
+const ENDINGS: Readonly<Record<Coding, string>> = { br: '.br', gzip: '.gz' }
 
 const TYPES: Readonly<Record<string, string>> = {
   '.js': 'text/javascript; charset=utf-8',
@@ -14,16 +12,8 @@ const TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 }
 
-/** A file of the console, in each encoding that the build wrote. */
-export interface ConsoleFile {
-  readonly type: string
-  readonly etag: string
-  readonly content: Buffer
-  readonly encoded: Partial<Readonly<Record<Encoding, Buffer>>>
-}
-
 /** Every file of the console by its path below `/console/`. */
-export type ConsoleFiles = ReadonlyMap<string, ConsoleFile>
+export type ConsoleFiles = ReadonlyMap<string, Representation>
 
 /**
  * Reads the built console into memory: requests without credentials get these files, so each response must be cheap. A build
@@ -32,20 +22,17 @@ export type ConsoleFiles = ReadonlyMap<string, ConsoleFile>
  * @returns the files. The map is empty if the console was not built
  */
 export function readConsoleFiles(folder: string): ConsoleFiles {
-  const files = new Map<string, ConsoleFile>()
+  const files = new Map<string, Representation>()
   if (!existsSync(join(folder, 'index.html'))) return files
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
   for (const name of names) {
     const type = TYPES[extname(name)]
     if (type === undefined) continue
-    const content = readFileSync(join(folder, name))
-    const encoded: Partial<Record<Encoding, Buffer>> = {}
-    for (const encoding of ENCODING_NAMES) {
-      if (names.includes(name + ENCODINGS[encoding])) {
-        encoded[encoding] = readFileSync(join(folder, name + ENCODINGS[encoding]))
-      }
-    }
-    files.set(name, { type, etag: hash('sha256', content, 'base64url'), content, encoded })
+    const compressed = CODINGS.filter((coding) => names.includes(name + ENDINGS[coding])).map((coding) => [
+      coding,
+      readFileSync(join(folder, name + ENDINGS[coding])),
+    ])
+    files.set(name, representation(type, readFileSync(join(folder, name)), Object.fromEntries(compressed)))
   }
   return files
 }

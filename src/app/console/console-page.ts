@@ -1,10 +1,11 @@
-import { negotiate } from '@fastify/accept-negotiator'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
+import { addVary, sendRepresentation } from '../../kernel/pages/representation.js'
 import { Problem } from '../../kernel/problems/problems.js'
 import { open } from '../../kernel/request/access.js'
+import { asksForHtml } from '../../kernel/rest/accept.js'
 import { problems } from '../../kernel/rest/schemas.js'
-import { type ConsoleFile, type ConsoleFiles, ENCODING_NAMES, type Encoding } from './console-files.js'
+import type { ConsoleFiles } from './console-files.js'
 
 export const CONSOLE_PREFIX = '/console'
 const INDEX = 'index.html'
@@ -59,29 +60,12 @@ export function serveConsole(app: FastifyInstance, files: ConsoleFiles): void {
 }
 
 /** @throws Problem `not_found` */
-function sendFile(files: ConsoleFiles, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+async function sendFile(files: ConsoleFiles, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const path = (request.params as { '*'?: string })['*'] ?? ''
-  const name = path.startsWith(ASSETS) ? path : INDEX
-  const file = files.get(name)
-  if (file === undefined || (name === INDEX && !acceptsHtml(request))) throw new Problem('not_found')
-  const encoding = encodingOf(file, request)
-  const etag = `"${file.etag}${encoding === undefined ? '' : `-${encoding}`}"`
-  reply
-    .header('content-security-policy', POLICY)
-    .header('cache-control', name === INDEX ? INDEX_CACHE : ASSET_CACHE)
-    .header('vary', name === INDEX ? 'Origin, Accept, Accept-Encoding' : 'Origin, Accept-Encoding')
-    .header('etag', etag)
-  if (request.headers['if-none-match'] === etag) return reply.code(304).send()
-  if (encoding !== undefined) reply.header('content-encoding', encoding)
-  return reply.type(file.type).send(encoding === undefined ? file.content : file.encoded[encoding])
-}
-
-function acceptsHtml({ headers }: FastifyRequest): boolean {
-  return headers.accept?.includes('text/html') ?? false
-}
-
-function encodingOf({ encoded }: ConsoleFile, { headers }: FastifyRequest): Encoding | undefined {
-  const available = ENCODING_NAMES.filter((name) => encoded[name] !== undefined)
-  const accepted = headers['accept-encoding']
-  return (accepted === undefined ? undefined : (negotiate(accepted, available) as Encoding | null)) ?? undefined
+  const is_asset = path.startsWith(ASSETS)
+  const file = files.get(is_asset ? path : INDEX)
+  if (file === undefined || !(is_asset || asksForHtml(request.headers.accept))) throw new Problem('not_found')
+  reply.header('content-security-policy', POLICY).header('cache-control', is_asset ? ASSET_CACHE : INDEX_CACHE)
+  if (!is_asset) addVary(reply, 'Accept')
+  return sendRepresentation(file, request, reply)
 }

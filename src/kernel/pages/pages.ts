@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import type { Problem } from '../problems/problems.js'
 import type { Declared } from '../request/access.js'
-import { acceptedRange } from '../rest/accept.js'
+import { asksForHtml } from '../rest/accept.js'
 import { takeForms } from './form-body.js'
 import { PAGE_POLICY, type Page, renderPage } from './layout.js'
 import { refusalPage } from './refusal-page.js'
@@ -58,8 +58,7 @@ export function sendPage(reply: FastifyReply, page: Page): FastifyReply {
 
 /** Whether a refusal is for a person: the route has pages, and the client prefers them. A program gets the problem. */
 export function wantsPage({ routeOptions, headers }: FastifyRequest): boolean {
-  const range = acceptedRange(headers.accept, 'text/html')
-  return routeOptions?.config?.page !== undefined && (range === 'text/html' || range === 'text/*')
+  return routeOptions?.config?.page !== undefined && asksForHtml(headers.accept)
 }
 
 /** Sends the page of a refusal, with the status and the headers of its problem. */

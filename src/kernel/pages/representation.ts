@@ -4,8 +4,8 @@ import { brotliCompress, gzip, constants as zlib } from 'node:zlib'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /** Codings of a response, in the order of preference. */
-const CODINGS = ['br', 'gzip'] as const
-type Coding = (typeof CODINGS)[number]
+export const CODINGS = ['br', 'gzip'] as const
+export type Coding = (typeof CODINGS)[number]
 
 /** A shorter text becomes longer, or hardly shorter. */
 const COMPRESSED_BYTES_MIN = 1_024
@@ -27,9 +27,18 @@ export interface Representation {
   encoded(coding: Coding): Promise<Buffer>
 }
 
-/** Makes a representation. */
-export function representation(type: string, content: Buffer): Representation {
-  const known = new Map<Coding, Promise<Buffer>>()
+/** Makes a representation. @param compressed the content in codings, if a build has compressed it already */
+export function representation(
+  type: string,
+  content: Buffer,
+  compressed: Partial<Readonly<Record<Coding, Buffer>>> = {},
+): Representation {
+  const known = new Map(
+    CODINGS.flatMap((coding) => {
+      const { [coding]: encoded } = compressed
+      return encoded === undefined ? [] : [[coding, Promise.resolve(encoded)] as const]
+    }),
+  )
   return {
     type,
     content,

@@ -49,3 +49,9 @@ function weightOf(parameters: readonly string[]): number | undefined {
   const value = WEIGHT.exec(weight)?.[1]
   return value === undefined || others.length > 1 ? undefined : Number(value)
 }
+
+/** Whether a client names HTML itself, as a browser does. A program that takes everything gets what programs get. */
+export function asksForHtml(accept: string | undefined): boolean {
+  const range = acceptedRange(accept, 'text/html')
+  return range === 'text/html' || range === 'text/*'
+}

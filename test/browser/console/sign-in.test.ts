@@ -68,8 +68,8 @@ t.test('one refresh renews the token of all requests that wait', async (t) => {
 t.test('a revoked session leads to the login with the reason, and the login back to the page', async (t) => {
   const page = await openAs('agent', '/')
   await page.getByRole('link', { name: 'Acme ACMEMARK' }).click()
-  await revokeSessionsOf('agent')
   await page.getByLabel('Path').fill('/v1/customers')
+  await revokeSessionsOf('agent')
   await page.getByRole('button', { name: 'Explain' }).click()
   await page.getByText('Your session has ended.').waitFor()
   await page.getByRole('alert').getByText('invalid_refresh_token').waitFor()

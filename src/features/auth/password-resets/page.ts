@@ -65,7 +65,7 @@ const describeReset: DescribeRefusal = async (request, problem) => {
   if (problem.code === 'not_found') return DEAD
   if (problem.code !== 'validation_failed' || sentValue(request, 'password') === undefined) return undefined
   const owner = await ownerOf(request, (request.params as { token: string }).token)
-  return owner && resetForm(owner, mistakesOf(problem, fieldsOf(owner), request))
+  return owner === undefined ? DEAD : resetForm(owner, mistakesOf(problem, fieldsOf(owner), request))
 }
 
 /** The pages that send a link to set a new password, and that set it with the link. */

@@ -2,6 +2,7 @@ import { type Field, formOf, type Mistake, mistakesOf, sentValue } from '../../.
 import { type Html, html } from '../../../kernel/pages/html.js'
 import type { Page } from '../../../kernel/pages/layout.js'
 import { type DescribeRefusal, FORM, PageResponse, page, sendPage, servePages } from '../../../kernel/pages/pages.js'
+import { Problem } from '../../../kernel/problems/problems.js'
 import { open } from '../../../kernel/request/access.js'
 import { problems, type Routes } from '../../../kernel/rest/schemas.js'
 import { CURRENT_PASSWORD, newPasswordField, userNameField } from '../../auth/fields.js'
@@ -70,16 +71,27 @@ function inWords(instant: string): string {
 /** The codes that a person can repair in the form. */
 const OF_FORM: ReadonlySet<string> = new Set(['validation_failed', 'invalid_credentials', 'already_registered'])
 
+/** The page of a link that cannot be used; undefined for every other problem. */
+function pageOfDeadLink({ code, detail }: Problem): Page | undefined {
+  if (code === 'not_found') return UNKNOWN
+  return code === 'invitation_closed' ? closed(detail) : undefined
+}
+
 function describing(parts: JoinParts): DescribeRefusal {
   return async (request, problem) => {
-    if (problem.code === 'not_found') return UNKNOWN
-    if (problem.code === 'invitation_closed') return closed(problem.detail)
+    const dead = pageOfDeadLink(problem)
+    if (dead !== undefined) return dead
     // A request without a field was no form, or its body was not read.
     if (!OF_FORM.has(problem.code) || sentValue(request, 'password') === undefined) return undefined
     const { token } = request.params as { token: string }
-    const invitation = await request.platform_store.read((store) =>
-      store.received_invitations.open(token, parts.scopesNow()),
-    )
+    const invitation = await request.platform_store
+      .read((store) => store.received_invitations.open(token, parts.scopesNow()))
+      .catch((error: unknown) => {
+        if (error instanceof Problem) return error
+        throw error
+      })
+    // The form of a link that does not work can have mistakes as well.
+    if (invitation instanceof Problem) return pageOfDeadLink(invitation)
     const name = sentValue(request, 'name')
     if (problem.code === 'already_registered') {
       return invitationPage(invitation, { mistakes: [{ text: 'A user has this address. Enter its password.' }], name })
