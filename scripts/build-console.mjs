@@ -13,8 +13,8 @@ const NO_INPUT = /(^|\/)(schema\.d\.ts|tsconfig\.json)$/
 const OTHER_INPUTS = ['package-lock.json', 'scripts/build-console.mjs']
 const STAMP = '.inputs'
 const COMPRESSED = new Set(['.js', '.css', '.html', '.svg'])
-/** The bytes from which an encoding saves more than its headers. */
-const COMPRESSED_BYTES_MIN = 512
+/** A shorter text becomes longer, or hardly shorter. The gateway sends it as it is: src/kernel/pages/representation.ts. */
+const COMPRESSED_BYTES_MIN = 1_024
 
 /** @returns whether the console is built. The bundler has told of errors */
 export async function buildConsole(folder) {

@@ -24,7 +24,7 @@ t.test('200 the page at every path of the console, with a strict policy and no i
     t.equal(page.headers.get('content-security-policy'), POLICY)
     t.equal(page.headers.get('cache-control'), 'no-cache')
     t.match(page.headers.get('content-type'), /^text\/html/)
-    t.equal(page.headers.get('vary'), 'Origin, Accept, Accept-Encoding')
+    t.equal(page.headers.get('vary'), 'Origin, Accept')
   }
   t.notMatch(index.text, /<script(?![^>]* src=)|<style|\son\w+=|https?:/, 'inline code, or another origin')
 })
@@ -57,8 +57,9 @@ t.test('200 each asset has a hash in its name, stays for a year, and comes in th
     const plain = await encoded(url, 'identity')
     t.equal(plain.headers.get('cache-control'), 'public, max-age=31536000, immutable')
     t.notOk(plain.headers.has('content-encoding'), 'as it is')
-    t.match(plain.headers.get('vary'), /Accept-Encoding/)
+    // A small file is sent as it is.
     if (url.endsWith('.svg')) continue
+    t.match(plain.headers.get('vary'), /Accept-Encoding/)
     const br = await encoded(url, 'gzip, deflate, br')
     t.equal(br.headers.get('content-encoding'), 'br')
     t.not(br.headers.get('etag'), plain.headers.get('etag'), 'the ETag of an encoding')
