@@ -7,6 +7,8 @@ import { type Ask, answer } from './ask.js'
 
 /** The busy tenant sends a burst at this interval. */
 const BURST_MS = 1_000
+/** The responses under way have this time at the end. */
+const LAST_MS = 1_000
 
 /** Requests that are sent at once, again and again. */
 export interface Burst {
@@ -32,7 +34,7 @@ process.on('message', async (burst: Burst | 'stop') => {
 process.on('disconnect', () => process.exit())
 process.send?.('ready')
 
-/** Sends bursts until the signal, and waits for their responses. */
+/** Sends bursts until the signal, and waits for their responses. What takes longer, such as an export, is ended. */
 async function repeat({ url, asks }: Burst, stop: AbortSignal): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: 400 })
   const sent: Promise<unknown>[] = []
@@ -40,7 +42,7 @@ async function repeat({ url, asks }: Burst, stop: AbortSignal): Promise<void> {
     for (const ask of asks) sent.push(answer(url, agent, ask).catch(() => undefined))
     await sleep(BURST_MS, undefined, { signal: stop }).catch(() => undefined)
   }
-  await Promise.all(sent)
+  await Promise.race([Promise.all(sent), sleep(LAST_MS)])
   agent.destroy()
 }
 

@@ -92,7 +92,7 @@ export const neighbours: Suite = {
 }
 
 /** Starts the process of the busy tenant. */
-async function startBusyTenant() {
+export async function startBusyTenant() {
   const program = fileURLToPath(new URL('./bursts.ts', import.meta.url))
   const child: ChildProcess = fork(program, { execArgv: ['--import', 'tsx'] })
   await once(child, 'message')
@@ -110,7 +110,7 @@ async function startBusyTenant() {
 }
 
 /** Only an administrator may do this. Without it, the busy tenant's own client adds to the measured latency. */
-function goFirst(): void {
+export function goFirst(): void {
   try {
     setPriority(MEASURED_PRIORITY)
   } catch (error) {
@@ -118,7 +118,7 @@ function goFirst(): void {
   }
 }
 
-function burstsOf(world: World): readonly Named[] {
+export function burstsOf(world: World): readonly Named[] {
   const requests = requestsOf(world).map(({ name, size, ask }) => ({
     name,
     asks: Array.from({ length: size }, (_, number) => ask(number)),
@@ -181,7 +181,7 @@ function requestsOf({ integration, user, owner, customer_id, tenant_id }: World)
 }
 
 /** Sends a request at each interval for some time. @returns the latencies, in milliseconds */
-async function latencies(send: () => Promise<number>, for_ms: number): Promise<number[]> {
+export async function latencies(send: () => Promise<number>, for_ms: number): Promise<number[]> {
   const ends_at = performance.now() + for_ms
   const running: Promise<number>[] = []
   while (performance.now() < ends_at) {
@@ -200,7 +200,7 @@ function quantile(values: readonly number[], part: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] as number
 }
 
-async function fill(owner_url: string, tenant_id: string): Promise<void> {
+export async function fill(owner_url: string, tenant_id: string): Promise<void> {
   const owner = new pg.Client(owner_url)
   await owner.connect()
   try {
@@ -219,6 +219,7 @@ async function fill(owner_url: string, tenant_id: string): Promise<void> {
     )
     await owner.query('update audit_chains set length = length + $2 where tenant_id = $1', [tenant_id, MANY_EVENTS])
     await owner.query('vacuum analyze')
+    await owner.query('checkpoint')
   } finally {
     await owner.end()
   }

@@ -13,7 +13,7 @@ import { serveConsole } from './console/console-page.js'
 import { collectMethods, refuseOtherMethods } from './http/methods.js'
 import { installLifecycle, LIFECYCLE } from './lifecycle.js'
 import { completeSchemas, installOpenApi } from './openapi/openapi.js'
-import { describeRoutes } from './openapi/openapi-document.js'
+import { describeRoutes, type OpenApi } from './openapi/openapi-document.js'
 import service from './openapi/service-routes.js'
 import pages from './pages/routes.js'
 import type { Parts } from './parts.js'
@@ -43,8 +43,10 @@ export async function createGateway(parts: Parts): Promise<Gateway> {
   const scopesNow = () => upstreams?.current().scopes ?? BUILT_IN_SCOPES
   const app = createServer(parts, scopesNow)
   try {
-    const { stores, bus, replica } = await assemble(app, parts, scopesNow)
+    const { stores, bus, replica, contract } = await assemble(app, parts, scopesNow)
     await app.ready()
+    // To describe the routes holds the event loop for about 150 ms. In production that is before the first request.
+    if (parts.config.production) contract.json()
     return { app, stores, bus, replica }
   } catch (error) {
     // Its services would go on: they have connections and timers.
@@ -54,7 +56,11 @@ export async function createGateway(parts: Parts): Promise<Gateway> {
 }
 
 /** Gives the server its services, the lifecycle of a request, the contract, and the routes. */
-async function assemble(app: FastifyInstance, parts: Parts, scopesNow: ScopesNow): Promise<Services> {
+async function assemble(
+  app: FastifyInstance,
+  parts: Parts,
+  scopesNow: ScopesNow,
+): Promise<Services & { readonly contract: OpenApi }> {
   const { config, secrets, upstreams } = parts
   const table = parts.table?.(TABLE) ?? TABLE
   const rules = accessRules(table, scopesNow)
@@ -76,5 +82,5 @@ async function assemble(app: FastifyInstance, parts: Parts, scopesNow: ScopesNow
   app.register(async (scope) => serveConsole(scope, readConsoleFiles(parts.console_folder ?? consoleFolder())))
   if (parts.more !== undefined) app.register(parts.more)
   app.register(async (scope) => refuseOtherMethods(scope, methods_of))
-  return services
+  return { ...services, contract }
 }

@@ -12,6 +12,7 @@ import { installErrorHandler } from './http/error-handler.js'
 import { answerExpectations } from './http/expectations.js'
 import { installHeaders } from './http/headers.js'
 import { installIdempotency } from './http/idempotency.js'
+import { sendInPieces } from './http/large-responses.js'
 import { refuseUnrouted } from './http/methods.js'
 import { lookingForProxy } from './http/observe.js'
 import { refuseExcess } from './http/one-at-a-time.js'
@@ -138,6 +139,14 @@ export const LIFECYCLE: readonly Stage[] = [
     },
     place: 'Before CORS, because CORS can query the database: the budget of the client address is spent first.',
     install: (app, { pipeline }) => pipeline.install(app),
+  },
+  {
+    name: 'large responses',
+    hooks: {
+      'onSend of the route': 'Sends a large response of an open route in pieces, with other requests in between.',
+    },
+    place: 'After the table, because the table decides which access a route of a manifest has.',
+    install: sendInPieces,
   },
   {
     name: 'idempotency',

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { tenantPrincipal } from '../../kernel/authz/principal.js'
 import { tenant } from '../../kernel/request/access.js'
-import { asNdjson, begin, EXPORT_MS_MAX, nothing, RunningExports, whileAllowed } from '../../kernel/rest/exports.js'
+import { asNdjson, begin, EXPORT_MS_MAX, nothing, RunningExports } from '../../kernel/rest/exports.js'
 import { problems, type Routes } from '../../kernel/rest/schemas.js'
 import { CustomerExport, EXPORT_TYPE, type ExportedObject, ExportParams } from './schema.js'
 
@@ -38,7 +38,9 @@ const customerExport: Routes = async (app) => {
       return reply
         .type(EXPORT_TYPE)
         .header('content-disposition', `attachment; filename="customer-${customer.id}.ndjson"`)
-        .send(Readable.from(asNdjson(whileAllowed(batches, reply)), { objectMode: false, highWaterMark: 65_536 }))
+        .send(
+          Readable.from(asNdjson(exports.whileAllowed(batches, reply)), { objectMode: false, highWaterMark: 65_536 }),
+        )
     },
   )
 }

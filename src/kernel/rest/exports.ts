@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Pieces } from '../jobs/pieces.js'
 import { ConcurrencyCounter } from '../limits/concurrency.js'
 import { Problem } from '../problems/problems.js'
 
@@ -7,9 +8,13 @@ export const EXPORT_MS_MAX = 3_600_000
 /** Exports at the same time. Each keeps the database and the process busy until the client has read all rows. */
 const EXPORTS_MAX = { user: 2, tenant: 4 }
 
-/** Counts the exports of one kind that run at the same time. */
+/** A batch takes 1 to 2 ms. */
+const PAUSE_MS = 6
+
+/** The exports of one kind that run at the same time. */
 export class RunningExports {
   readonly #running = new ConcurrencyCounter()
+  readonly #pieces = new Pieces(PAUSE_MS)
 
   /**
    * Counts an export until its connection closes.
@@ -18,6 +23,15 @@ export class RunningExports {
   enter({ principal, tenant }: FastifyRequest, reply: FastifyReply): void {
     this.#enterAs('user', principal.id, reply)
     this.#enterAs('tenant', tenant.id, reply)
+  }
+
+  /** Passes batches on while the caller may still read them. Other requests run in between. */
+  async *whileAllowed<T>(batches: AsyncIterable<T>, reply: FastifyReply): AsyncGenerator<T> {
+    for await (const batch of batches) {
+      yield batch
+      await this.#pieces.turn()
+      await reply.checkAccess()
+    }
   }
 
   #enterAs(of: keyof typeof EXPORTS_MAX, id: string, reply: FastifyReply): void {
@@ -48,16 +62,4 @@ export async function* nothing<T>(): AsyncGenerator<T> {}
 /** Writes batches as NDJSON, one object a line. */
 export async function* asNdjson(batches: AsyncIterable<readonly object[]>): AsyncGenerator<string> {
   for await (const batch of batches) yield batch.map((line) => `${JSON.stringify(line)}\n`).join('')
-}
-
-/**
- * Passes batches on while the caller may still read them. After each batch other requests run, because a fast client would
- * otherwise keep the process busy with one export.
- */
-export async function* whileAllowed<T>(batches: AsyncIterable<T>, reply: FastifyReply): AsyncGenerator<T> {
-  for await (const batch of batches) {
-    yield batch
-    await new Promise((resolve) => setImmediate(resolve))
-    await reply.checkAccess()
-  }
 }

@@ -16,26 +16,50 @@ t.test(
   async (t) => {
     const turns = new LoopTurns()
     const begun: string[] = []
+    turns.run('other', () => undefined)
+    await turn()
     for (let number = 0; number < 60; number += 1) turns.run('greedy', () => begun.push('greedy'))
     turns.run('other', () => begun.push('other'))
-    t.same(begun, ['greedy', 'greedy', 'greedy', 'greedy', 'other'])
+    t.same(begun, ['greedy', 'other'])
     for (let number = 0; number < 60; number += 1) await turn()
     t.equal(begun.length, 61)
   },
 )
 
+t.test('a caller who has been alone for a second fills the turn, until another one comes', async (t) => {
+  let now_ms = 0
+  const turns = new LoopTurns(() => now_ms)
+  const begun: string[] = []
+  const send = (caller: string, count: number) => {
+    for (let number = 0; number < count; number += 1) turns.run(caller, () => begun.push(caller))
+  }
+  send('other', 1)
+  send('busy', 20)
+  await turn()
+  t.same(begun.splice(0), ['other', 'busy', 'busy'], 'one in each turn')
+  now_ms = 1_001
+  await turn()
+  t.equal(begun.splice(0).length, 8, 'the turn is full')
+  send('other', 1)
+  await turn()
+  t.same(begun.splice(0), ['busy', 'other'])
+  for (let number = 0; number < 10; number += 1) await turn()
+  t.equal(begun.length, 9)
+})
+
 t.test('callers that wait take turns, whatever the length of their queues', async (t) => {
   const turns = new LoopTurns()
   const begun: string[] = []
-  const callers = ['first', 'second', 'third', 'fourth']
+  const callers = ['first', 'second', 'third', 'fourth', 'fifth', 'sixth', 'seventh', 'eighth']
   for (const caller of callers)
     for (let number = 0; number < 40; number += 1) turns.run(caller, () => begun.push(caller))
   const before = begun.length
   turns.run('late', () => begun.push('late'))
   t.equal(begun.length, before, 'the turn is full')
   await turn()
-  t.ok(begun.includes('late'), 'it has begun in the next turn')
-  t.equal(begun.length, before + 8)
+  await turn()
+  t.ok(begun.includes('late'), 'it has begun when each of the others has had one turn')
+  t.equal(begun.length, before + 16)
 })
 
 t.test(
