@@ -10,7 +10,7 @@ import { type Ask, answer } from './ask.js'
 import type { Burst } from './bursts.js'
 import { Opened } from './opened.js'
 import { openScratch } from './scratch.js'
-import { startGateway } from './servers.js'
+import { startGateway, startScript } from './servers.js'
 import type { Suite } from './suite.js'
 import { buildWorld, type World } from './world.js'
 
@@ -40,7 +40,8 @@ interface Named extends Omit<Burst, 'url'> {
 /**
  * The p99 of one tenant while another one sends bursts, compared with its p99 without them. Beside it stands the p99 while the
  * bursts go to another replica on the same core and the same database: what the machine and the database add, whatever a
- * gateway does.
+ * gateway does. The last two columns are the same for a bare server without checks: what Node itself adds. It answers 404 to
+ * the bursts that it does not know.
  */
 export const neighbours: Suite = {
   name: 'neighbours',
@@ -53,20 +54,24 @@ export const neighbours: Suite = {
       const scratch = opened.add(await openScratch())
       const gateway = opened.add(await startGateway(scratch.gateway_url, BUDGETS_AND_KEYS))
       const replica = opened.add(await startGateway(scratch.gateway_url, BUDGETS_AND_KEYS))
+      const bare = opened.add(await startScript('bare.ts', { DATABASE_URL: scratch.owner_url }))
       const world = await buildWorld(scratch, gateway.url)
       await fill(scratch.owner_url, world.tenant_id)
       const other: Ask = { method: 'GET', path: '/v1/customers?limit=1', headers: world.neighbour }
       const busy_tenant = opened.add(await startBusyTenant())
       goFirst()
-      const measure = () => latencies(() => answer(gateway.url, agent, other), seconds * 1_000)
+      const measure = (url = gateway.url) => latencies(() => answer(url, agent, other), seconds * 1_000)
       await measure()
+      await measure(bare.url)
       for (const { name, ...burst } of burstsOf(world).filter(({ name }) => name.includes(only))) {
         const idle: number[] = []
         const elsewhere: number[] = []
         const busy: number[] = []
-        const during = async (url: string) => {
+        const bare_idle: number[] = []
+        const bare_busy: number[] = []
+        const during = async (url: string, measured_url = gateway.url) => {
           busy_tenant.begin({ ...burst, url })
-          const measured = await measure()
+          const measured = await measure(measured_url)
           await busy_tenant.stop()
           return measured
         }
@@ -75,10 +80,12 @@ export const neighbours: Suite = {
           idle.push(...(await measure()))
           elsewhere.push(...(await during(replica.url)))
           busy.push(...(await during(gateway.url)))
+          bare_idle.push(...(await measure(bare.url)))
+          bare_busy.push(...(await during(bare.url, bare.url)))
         }
         yield {
           name,
-          measured: `p99 (p50) idle ${written(idle)} ms | burst at another replica ${written(elsewhere)} ms | burst here ${written(busy)} ms`,
+          measured: `p99 (p50) idle ${written(idle)} ms | burst at another replica ${written(elsewhere)} ms | burst here ${written(busy)} ms | bare idle ${written(bare_idle)} ms | burst at bare ${written(bare_busy)} ms`,
           figure: quantile(busy, 0.99) / quantile(idle, 0.99),
           unit: 'ratio',
           target: { at_most: 1.25 },
@@ -92,7 +99,7 @@ export const neighbours: Suite = {
 }
 
 /** Starts the process of the busy tenant. */
-export async function startBusyTenant() {
+async function startBusyTenant() {
   const program = fileURLToPath(new URL('./bursts.ts', import.meta.url))
   const child: ChildProcess = fork(program, { execArgv: ['--import', 'tsx'] })
   await once(child, 'message')
@@ -110,7 +117,7 @@ export async function startBusyTenant() {
 }
 
 /** Only an administrator may do this. Without it, the busy tenant's own client adds to the measured latency. */
-export function goFirst(): void {
+function goFirst(): void {
   try {
     setPriority(MEASURED_PRIORITY)
   } catch (error) {
@@ -118,13 +125,15 @@ export function goFirst(): void {
   }
 }
 
-export function burstsOf(world: World): readonly Named[] {
+function burstsOf(world: World): readonly Named[] {
   const requests = requestsOf(world).map(({ name, size, ask }) => ({
     name,
     asks: Array.from({ length: size }, (_, number) => ask(number)),
   }))
   const contract: Ask = { method: 'GET', path: '/openapi.json', headers: {} }
   return [
+    // Without any burst, the columns show by how much the p99 of this machine moves by itself.
+    { name: 'control: no burst', asks: [] },
     ...requests,
     {
       name: '20,000 pipelined requests of 50 connections that read nothing',
@@ -181,7 +190,7 @@ function requestsOf({ integration, user, owner, customer_id, tenant_id }: World)
 }
 
 /** Sends a request at each interval for some time. @returns the latencies, in milliseconds */
-export async function latencies(send: () => Promise<number>, for_ms: number): Promise<number[]> {
+async function latencies(send: () => Promise<number>, for_ms: number): Promise<number[]> {
   const ends_at = performance.now() + for_ms
   const running: Promise<number>[] = []
   while (performance.now() < ends_at) {
@@ -200,7 +209,7 @@ function quantile(values: readonly number[], part: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] as number
 }
 
-export async function fill(owner_url: string, tenant_id: string): Promise<void> {
+async function fill(owner_url: string, tenant_id: string): Promise<void> {
   const owner = new pg.Client(owner_url)
   await owner.connect()
   try {
