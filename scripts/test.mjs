@@ -22,7 +22,7 @@ const WORKERS = 3
 const APART = /\/test\/(browser|foreign)\//
 /** They start processes, load the machine fully, or take long. Only --all runs them. */
 const SECOND_TIER =
-  /\/test\/(process\/|matrix\/next-request|guards\/fuzz|app\/http\/unread|features\/(auth\/(flood|timing|late-login)|management\/(late-change|races)|conversations\/stream\/storm|upstreams\/forward\/(hostile|interleaved|streams))\.)/
+  /\/test\/(process\/|matrix\/(next-request|revocation-race)|guards\/fuzz|runner\/leftovers|kernel\/(replicas\/model|mail\/sender)|app\/http\/unread|features\/(auth\/(flood|timing|late-login)|management\/(late-change|races)|conversations\/stream\/storm|upstreams\/(forward\/(hostile|interleaved|streams)|pool\/shares))\.)/
 /**
  * Their results do not depend on the engine of the database. That is so for forwarding, for connections, for the text of the
  * project, and for parts without rows. It is also so for most of the features: the guards carry out every operation on both

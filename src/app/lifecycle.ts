@@ -141,7 +141,7 @@ export const LIFECYCLE: readonly Stage[] = [
     install: (app, { pipeline }) => pipeline.install(app),
   },
   {
-    name: 'large responses',
+    name: 'pieces',
     hooks: {
       'onSend of the route': 'Sends a large response of an open route in pieces, with other requests in between.',
     },

@@ -16,7 +16,21 @@ interface Operation {
 
 interface Response {
   readonly $ref?: string
+  readonly description?: string
   readonly content?: Readonly<Record<string, { readonly schema?: { readonly $ref?: string } }>>
+}
+
+const RESPONSES = '#/components/responses/'
+
+/** Reads a document of the gateway. Each response that it shares stands in every operation that refers to it. */
+export function readContract(served: unknown): Document {
+  const { components } = served as { components: { responses: Readonly<Record<string, unknown>> } }
+  const text = JSON.stringify(served, (_name, value) => {
+    const reference: unknown = value?.$ref
+    if (typeof reference !== 'string' || !reference.startsWith(RESPONSES)) return value
+    return components.responses[reference.slice(RESPONSES.length)]
+  })
+  return JSON.parse(text) as Document
 }
 
 /** The security requirements of each access, as OpenAPI names them. A caller must satisfy one of the lists. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { stringify } from 'yaml'
@@ -9,6 +10,7 @@ import { BUILT_IN_SCOPES, type ScopeCatalogue } from '../../kernel/permissions/s
 
 /** The parts of an OpenAPI document that the gateway reads. */
 export interface OpenApiDocument {
+  readonly components?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   readonly tags?: readonly { readonly name: string; readonly description?: string }[]
 }
@@ -74,7 +76,7 @@ function build(app: FastifyInstance, rules: AccessRules, declared: Declared, pub
   const { operations, scopes } = declared
   const swagger = { ...structuredClone(app.swagger()), servers: serversOf(public_url) }
   const own = withScopes(swagger, scopes.names) as OpenApiDocument
-  const document =
+  const whole =
     operations.length === 0
       ? own
       : {
@@ -82,9 +84,41 @@ function build(app: FastifyInstance, rules: AccessRules, declared: Declared, pub
           tags: [...(own.tags ?? []), ...declaredTags(operations)],
           paths: { ...own.paths, ...declaredPaths(operations, rules) },
         }
+  const document = sharingProblems(whole)
   const json = lazy(() => Buffer.from(JSON.stringify(document)))
   const yaml = lazy(async () => Buffer.from(await writeYaml(document)))
   return { declared, document, json, yaml }
+}
+
+interface ResponseOfProblems {
+  readonly content?: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Writes each response of problems once, as a component. A thousand responses of the operations are a few dozen different
+ * ones, which are half of the document.
+ */
+function sharingProblems(document: OpenApiDocument): OpenApiDocument {
+  const responses: Record<string, unknown> = {}
+  const share = (status: string, response: ResponseOfProblems): unknown => {
+    if (response.content?.['application/problem+json'] === undefined) return response
+    // The name follows from the content, so that a new route renames no response of another one.
+    const digest = createHash('sha256').update(JSON.stringify(response)).digest('hex')
+    const name = `problem_${status}_${digest.slice(0, 8)}`
+    responses[name] = response
+    return { $ref: `#/components/responses/${name}` }
+  }
+  const shareAll = (operation: unknown) => {
+    if (typeof operation !== 'object' || operation === null || !('responses' in operation)) return operation
+    const own = Object.entries(operation.responses as Record<string, ResponseOfProblems>)
+    return { ...operation, responses: Object.fromEntries(own.map(([status, each]) => [status, share(status, each)])) }
+  }
+  const paths = Object.entries(document.paths).map(([path, item]) => {
+    const operations = Object.entries(item).map(([method, operation]) => [method, shareAll(operation)])
+    return [path, Object.fromEntries(operations)]
+  })
+  const sorted = () => Object.fromEntries(Object.entries(responses).sort(([left], [right]) => (left < right ? -1 : 1)))
+  return { ...document, paths: Object.fromEntries(paths), components: { ...document.components, responses: sorted() } }
 }
 
 /** Writes each member of each part by itself, so that no piece takes long, and the text is that of the whole document. */

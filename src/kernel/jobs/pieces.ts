@@ -7,7 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
  */
 export class Pieces {
   readonly #pause_ms: number
-  #last: Promise<unknown> = Promise.resolve()
+  #began_ms = Number.NEGATIVE_INFINITY
+  #last: Promise<void> = Promise.resolve()
 
   /** @param pause_ms the time from one piece to the next, at least four times as long as a piece takes */
   constructor(pause_ms: number) {
@@ -15,9 +16,12 @@ export class Pieces {
   }
 
   /** Waits for the turn of the next piece. Turns come in the order of the calls. */
-  turn(): Promise<unknown> {
-    const turn = this.#last
-    this.#last = turn.then(() => sleep(this.#pause_ms, undefined, { ref: false }))
-    return turn
+  turn(): Promise<void> {
+    this.#last = this.#last.then(async () => {
+      const left_ms = this.#began_ms + this.#pause_ms - performance.now()
+      if (left_ms > 0) await sleep(left_ms)
+      this.#began_ms = performance.now()
+    })
+    return this.#last
   }
 }

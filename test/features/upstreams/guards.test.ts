@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { WebSocket } from 'ws'
 import { RESERVED } from '../../../src/features/upstreams/manifest/check-manifest.js'
 import { accessViolations, type Caller } from '../../guards/access.js'
-import { contractViolations, type Document } from '../../guards/contract.js'
+import { contractViolations, readContract } from '../../guards/contract.js'
 import { type GuardedRoute, guardedRoutes } from '../../guards/route-table.js'
 import { ask } from '../../helpers/requests.js'
 import { t } from '../../helpers/t.js'
@@ -30,7 +30,7 @@ t.teardown(async () => {
 const world = await buildWorld(gateway)
 const { acme, globex } = world
 const declared = gateway.upstreams?.current().routes ?? []
-const document = (await ask(gateway, '/openapi.json')).body as Document
+const document = readContract((await ask(gateway, '/openapi.json')).body)
 
 /** The declared routes in the shape that the guards use for routes of the gateway. */
 const routes: GuardedRoute[] = declared.map(({ method, url, access, operation_id }) => ({
