@@ -79,6 +79,7 @@ t.test('a person joins with the mouse or the keyboard, in a browser without scri
   await page.getByLabel('Password').fill(CHOSEN)
   await page.keyboard.press('Enter')
   await page.getByText('You are a member now.').waitFor()
+  t.equal(await page.getByRole('link', { name: 'Sign in to the console' }).getAttribute('href'), '/console')
   t.equal(await heading(page), 'Welcome to Acme ACMEMARK')
   t.ok(await isMember(email))
   await page.context().close()

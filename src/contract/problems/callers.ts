@@ -83,7 +83,7 @@ export const CALLER_PROBLEMS = {
     title: 'Insufficient scope',
     detail: 'The caller lacks a scope that this route requires.',
     explanation:
-      'required lists the scopes of the route, and missing lists those that the caller lacks. granted_by_roles names the roles of the tenant that grant what is missing. denied_by_override lists scopes that an override denies, whatever the roles grant. A tenant key alone has only its own scopes, and a new key has none: send the access token of a user as well, or make a key with the scope.',
+      'required lists the scopes of the route, and missing lists those that the caller lacks. granted_by_roles names the roles of the tenant that grant what is missing. denied_by_override lists scopes that an override denies, whatever the roles grant. A tenant key alone has only its own scopes, and a new key has none: send the access token of a user as well, or make a key with the scope. GET /v1/tenants/{tenant_id}/access/explain?request_id= with the request_id of the refusal says what was decided, and what the gateway would decide now.',
   },
   privilege_escalation: {
     status: 403,

@@ -95,7 +95,9 @@ export const tenantIsActive: Rule<'tenant_suspended'> = {
 export const addressIsAllowed: Rule<'address_not_allowed'> = {
   check({ key }, { address }) {
     if (key === null || key.allowed_cidrs === null || address === UNKNOWN) return undefined
-    return isInNetworks(address, key.allowed_cidrs) ? undefined : new Problem('address_not_allowed')
+    if (isInNetworks(address, key.allowed_cidrs)) return undefined
+    const detail = `The key is valid, but its allowed_cidrs do not include ${address}, the address of this client.`
+    return new Problem('address_not_allowed', { detail })
   },
   reasonOf: ({ key }) => networksOf(required(key)),
   conditionOf({ key }, { address }) {

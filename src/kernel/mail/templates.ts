@@ -82,7 +82,13 @@ ${otherwise}
   return { to, subject, text, html: body.toString() }
 }
 
-/** Users choose names. A line break in a name must not start a header or a paragraph of the mail. */
+/** Characters that change the direction of the text after them (Unicode Standard Annex 9). */
+const DIRECTIONS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
+
+/**
+ * Users choose names. A line break in a name must not start a header or a paragraph of the mail, and a change of direction
+ * must not turn around what follows, such as the address of the link.
+ */
 function oneLine(text: string): string {
-  return text.replaceAll(/\s+/g, ' ').trim()
+  return text.replaceAll(DIRECTIONS, '').replaceAll(/\s+/g, ' ').trim()
 }

@@ -146,3 +146,11 @@ t.test('each mail has the path of its link and its lifetime', async (t) => {
     t.ok(mail.text.includes(lifetime), lifetime)
   }
 })
+
+// Attack: names a tenant with a character that turns the text after it around, so that a mail program shows another address.
+t.test('a name cannot turn around the text after it', (t) => {
+  const mail = invitationMail('to@people.example', 'Acme \u202egro.live//:sptth\u2066', 'ght_x', 'http://g')
+  t.equal(mail.subject, 'You are invited to Acme gro.live//:sptth')
+  t.notMatch(mail.text + mail.html, /[\u202a-\u202e\u2066-\u2069]/)
+  t.end()
+})

@@ -152,7 +152,7 @@ const invitationPages: Routes<InvitationPageOptions> = async (app, options) => {
           : (await joinWithLink(options, request, reply, token, { name, password })).tenant
       return sendPage(reply, {
         title: `Welcome to ${tenant_name}`,
-        body: html`<p>You are a member now. You can log in with your email address and your password.</p>`,
+        body: html`<p>You are a member now. <a href="/console">Sign in to the console</a> with your email address and your password.</p>`,
       })
     },
   )
