@@ -16,13 +16,13 @@ const REPORT = join(OUTPUT, 'coverage-report')
 /** What the compiler wrote in an earlier run, and what it knows about it. It compiles again only what changed. */
 const COMPILED = ['src', 'test', 'scripts', 'drizzle.config.js', 'drizzle.config.js.map', '.tsbuildinfo']
 const TEMPLATE = /^template-\w+\.tar$/
-/** One more than the smallest machine has cores, because tests also wait: for timers, sockets and processes. */
-const WORKERS = 3
+/** Twice the cores of the smallest machine, because tests also wait: for timers, sockets and processes. */
+const WORKERS = 4
 
 const APART = /\/test\/(browser|foreign)\//
 /** They start processes, load the machine fully, or take long. Only --all runs them. */
 const SECOND_TIER =
-  /\/test\/(process\/|matrix\/(next-request|revocation-race)|guards\/fuzz|runner\/leftovers|kernel\/(replicas\/model|mail\/sender)|app\/http\/unread|features\/(auth\/(flood|timing|late-login)|management\/(late-change|races)|conversations\/stream\/storm|upstreams\/(forward\/(hostile|interleaved|streams)|pool\/shares))\.)/
+  /\/test\/(process\/|matrix\/(next-request|revocation-race)|guards\/(fuzz|patterns)|runner\/leftovers|kernel\/(replicas\/model|mail\/(sender|fairness))|app\/http\/unread|features\/(auth\/(flood|timing|late-login)|management\/(late-change|races)|conversations\/(stream\/storm|migration)|directory\/known-users|upstreams\/(forward\/(hostile|interleaved|slow-reader|streams)|pool\/shares))\.)/
 /**
  * Their results do not depend on the engine of the database. That is so for forwarding, for connections, for the text of the
  * project, and for parts without rows. It is also so for most of the features: the guards carry out every operation on both

@@ -11,7 +11,7 @@ import { buildWorld } from '../../helpers/world.js'
 
 /** The number of events that an export reads in one query. */
 const BATCH = 50
-const MANY = 120 * BATCH + 1
+const MANY = 80 * BATCH + 1
 const test_database = await openTestDatabase()
 const signing_keys = generateSigningKeys()
 /** Counts the reads of events, and fails the read with the number `fail_at`. */
@@ -129,7 +129,7 @@ async function begun(): Promise<IncomingMessage> {
 
 // Attack: starts exports and disconnects, to use up the database connections.
 t.test('a client that disconnects during an export leaves no query, no busy connection and no error', async (t) => {
-  for (let round = 0; round < 12; round += 1) {
+  for (let round = 0; round < 6; round += 1) {
     fresh()
     const response = await begun()
     response.read(1)
