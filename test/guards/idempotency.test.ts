@@ -79,6 +79,7 @@ t.test('every creating POST replays its response, creates nothing twice, and ref
     if (refusal === undefined) {
       t.same([again.status, again.headers.get('idempotency-replayed')], [201, 'true'], route.name)
       t.equal(again.text, first.text, route.name)
+      t.equal(again.headers.get('location'), first.headers.get('location'), route.name)
     } else {
       t.equal(again.body.code, refusal, route.name)
     }
@@ -91,6 +92,26 @@ t.test('every creating POST replays its response, creates nothing twice, and ref
     mismatches += 1
   }
   t.ok(mismatches >= 10, `${mismatches} routes received another body`)
+})
+
+// RFC 9110 section 15.3.2: without Location, the client must know how to put the address together.
+t.test('201 the response names the address of the new object, if the object has one', async (t) => {
+  let addresses = 0
+  for (const route of creating) {
+    const depth = route.url.split('/').length
+    const of_object = guardedRoutes(gateway.routes).find(
+      ({ method, url }) => method === 'GET' && url.startsWith(`${route.url}/:`) && url.split('/').length === depth + 1,
+    )
+    if (of_object === undefined) continue
+    const example = await examples[route.operation_id]?.()
+    if (example === undefined) throw new Error(`${route.name} has no example`)
+    const created = await send(route, example, `address-${route.operation_id}`, `address-${route.operation_id}`)
+    const location = created.headers.get('location') ?? ''
+    t.ok(location.startsWith('/v1/'), route.name)
+    t.equal((await ask(gateway, location, { headers: example.headers })).status, 200, `${route.name}: ${location}`)
+    addresses += 1
+  }
+  t.ok(addresses >= 8, `${addresses} routes`)
 })
 
 t.test('the contract documents Idempotency-Key for each creating POST, and for no other route', async (t) => {

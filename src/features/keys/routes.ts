@@ -57,7 +57,10 @@ const keys: Routes<KeysOptions> = async (app, { clock, key_use }) => {
       const { record, key } = await request.tenant_store.write('tenant_key.created', (store) =>
         store.keys.create({ ...input, scopes }),
       )
-      return reply.code(201).send({ ...toResponse(record, clock()), key })
+      return reply
+        .code(201)
+        .header('location', `/v1/tenants/${request.tenant.id}/keys/${record.id}`)
+        .send({ ...toResponse(record, clock()), key })
     },
   )
 
@@ -140,7 +143,10 @@ const keys: Routes<KeysOptions> = async (app, { clock, key_use }) => {
       const { record, key } = await request.tenant_store.write('tenant_key.rotated', (store) =>
         store.keys.rotate(request.params.key_id, request.body.overlap_seconds),
       )
-      return reply.code(201).send({ ...toResponse(record, clock()), key })
+      return reply
+        .code(201)
+        .header('location', `/v1/tenants/${request.tenant.id}/keys/${record.id}`)
+        .send({ ...toResponse(record, clock()), key })
     },
   )
 }

@@ -57,7 +57,7 @@ const members: Routes<MembersOptions> = async (app, { scopesNow }) => {
       const added = await request.tenant_store.write('member.added', (store) =>
         store.members.add(user_id, roles, scopesNow()),
       )
-      return reply.code(201).send(added)
+      return reply.code(201).header('location', `/v1/tenants/${request.tenant.id}/members/${user_id}`).send(added)
     },
   )
 

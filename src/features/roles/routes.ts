@@ -62,7 +62,10 @@ const roles: Routes<RolesOptions> = async (app, { catalogue, scopesNow }) => {
     async (request, reply) => {
       checkRoleName(request.body.name)
       const role = await request.tenant_store.write('role.created', (store) => store.roles.create(request.body))
-      return reply.code(201).header('etag', etagOf(role.version)).send(toResponse(role, scopesNow()))
+      return reply
+        .code(201)
+        .headers({ etag: etagOf(role.version), location: `/v1/tenants/${request.tenant.id}/roles/${role.id}` })
+        .send(toResponse(role, scopesNow()))
     },
   )
 

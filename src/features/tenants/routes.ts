@@ -56,7 +56,10 @@ const tenants: Routes<TenantsOptions> = async (app, { allow_tenants }) => {
         await store.tenants.checkMayCreate(owner_id)
         return store.tenants.create({ ...request.body, owner_id }, { name: 'First key', scopes: [] })
       })
-      return reply.code(201).send({ tenant: toResponse(tenant), key: key as string })
+      return reply
+        .code(201)
+        .header('location', `/v1/tenants/${tenant.id}`)
+        .send({ tenant: toResponse(tenant), key: key as string })
     },
   )
 

@@ -71,7 +71,10 @@ const ownKey: Routes<KeysOptions> = async (app, { clock, key_use }) => {
       const { record, key } = await request.tenant_store.write('tenant_key.rotated', (store) =>
         store.keys.rotate(id, request.body.overlap_seconds),
       )
-      return reply.code(201).send({ ...toResponse(record, clock()), key })
+      return reply
+        .code(201)
+        .header('location', '/v1/key')
+        .send({ ...toResponse(record, clock()), key })
     },
   )
 }

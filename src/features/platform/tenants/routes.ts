@@ -67,7 +67,7 @@ const platformTenants: Routes<{ readonly clock: Clock }> = async (app, { clock }
       const tenant = await request.platform_store.write('tenant.created', (store) =>
         store.tenants.createFor({ ...input, owner_id }),
       )
-      return reply.code(201).send(toResponse(tenant))
+      return reply.code(201).header('location', `/v1/platform/tenants/${tenant.id}`).send(toResponse(tenant))
     },
   )
 

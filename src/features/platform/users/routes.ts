@@ -54,7 +54,7 @@ const platformUsers: Routes<{ readonly passwords: Passwords }> = async (app, { p
         if (made === undefined) throw new Problem('already_exists', { members: { conflicting_field: 'email' } })
         return made
       })
-      return reply.code(201).send(created)
+      return reply.code(201).header('location', `/v1/platform/users/${created.id}`).send(created)
     },
   )
 
