@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import { openFactsReader } from '../kernel/authz/facts-reader.js'
 import { type LeasedFacts, leasedFacts } from '../kernel/authz/leased-facts.js'
+import { type LeasedRoles, leasedRoles } from '../kernel/authz/leased-roles.js'
 import type { Database } from '../kernel/database/database.js'
 import type { Barrier } from '../kernel/replicas/barrier.js'
 import { openReplica } from '../kernel/replicas/open.js'
@@ -13,6 +14,7 @@ const BARRIER_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 export interface Replicating {
   readonly replica: Replica
   readonly facts: LeasedFacts
+  readonly roles: LeasedRoles
   readonly barrier: Barrier
   /** Adds the metrics of the replica to a registry. */
   register(registry: Registry): void
@@ -38,6 +40,7 @@ export async function startReplicating(app: FastifyInstance, database: Database)
   return {
     replica,
     facts,
+    roles: leasedRoles(replica),
     barrier: {
       async pass(xid) {
         const end = waits.startTimer()

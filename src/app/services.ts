@@ -34,7 +34,7 @@ export async function openServices(app: FastifyInstance, parts: Parts, rules: Ac
   const passwords = await openPasswords()
   const bus = openBus((error) => app.log.error({ err: error }, 'a listener of the bus failed'))
   const replicating = await startReplicating(app, database)
-  const { replica, facts, barrier } = replicating
+  const { replica, facts, roles, barrier } = replicating
   const sharing = await startSharing(app, database, replica, config.redis_url, parts.countReplicas)
   const limiter = await openLimiter(app, config.budgets, clock, sharing)
   const disconnect = connectReplicas(bus, sharing.announcements)
@@ -87,6 +87,7 @@ export async function openServices(app: FastifyInstance, parts: Parts, rules: Ac
     public_url,
     replica,
     refresh_token_seconds: config.refresh_token_seconds,
+    roles,
     rules,
     scopesNow,
     sharing,

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ProblemCode } from '../../contract/problems/catalogue.js'
 import type { FactsReader } from '../authz/facts-reader.js'
+import type { LeasedRoles } from '../authz/leased-roles.js'
 import type { AccessTokens } from '../credentials/access-tokens.js'
 import type { KeyUseRecorder } from '../credentials/key-use.js'
 import type { Limiter } from '../limits/limiter.js'
@@ -11,6 +12,7 @@ import type { Clock } from '../time/clock.js'
 /** The process-wide parts that steps work with. */
 export interface Gate {
   readonly facts: FactsReader
+  readonly roles: LeasedRoles
   readonly access_tokens: AccessTokens
   readonly limiter: Limiter
   readonly key_use: KeyUseRecorder
