@@ -14,7 +14,8 @@ export function sendInPieces(app: FastifyInstance): void {
   const pieces = new Pieces(PAUSE_MS)
   const divide = async (request: FastifyRequest, reply: FastifyReply, payload: unknown) => {
     if (request.method === 'HEAD' || (typeof payload !== 'string' && !Buffer.isBuffer(payload))) return payload
-    const bytes = Buffer.from(payload as string)
+    // A copy of a buffer would be kept for each client that does not read.
+    const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
     if (bytes.length <= PIECE_BYTES) return payload
     reply.header('content-length', bytes.length)
     return Readable.from(inPieces(bytes, pieces), { objectMode: false, highWaterMark: PIECE_BYTES })
