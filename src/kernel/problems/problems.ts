@@ -24,7 +24,11 @@ export class Problem<Code extends ProblemCode = ProblemCode> extends Error {
   readonly headers: Readonly<Record<string, string>>
 
   constructor(code: Code, options: ProblemOptions = {}) {
+    // Nothing prints the stack of a refusal, and to record it costs as much as a tenth of a small request.
+    const frames = Error.stackTraceLimit
+    if (PROBLEMS[code].status < 500) Error.stackTraceLimit = 0
     super(options.internal ?? code, { cause: options.cause })
+    Error.stackTraceLimit = frames
     this.code = code
     this.status = PROBLEMS[code].status
     this.detail = options.detail ?? PROBLEMS[code].detail
