@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http'
 const TURN_MAX = 8
 /**
  * Requests of one caller that begin in one turn. With four, a burst of 150 changes moved the p99 of another caller from 4 to
- * 17 ms, with one to 6 ms. A turn costs as much as half of a small request, so a caller who is alone fills the turn.
+ * 17 ms, with one to 6 to 10 ms. A turn costs as much as half of a small request, so a caller who is alone fills the turn.
  */
 const CALLER_MAX = 1
 /** A caller is alone when the last request of another one is so long ago. */

@@ -17,7 +17,6 @@ export interface OpenApiDocument {
 
 /** The contract of this moment: the routes of the gateway, those that upstreams declare, and every scope that there is. */
 export interface OpenApi {
-  document(): OpenApiDocument
   /** The document as JSON. Like the YAML it is built once for each manifest, so that a request for it costs little. */
   json(): Buffer
   /**
@@ -35,7 +34,6 @@ interface Declared {
 
 interface Built {
   readonly declared: Declared
-  readonly document: OpenApiDocument
   readonly json: () => Buffer
   readonly yaml: () => Promise<Buffer>
 }
@@ -56,7 +54,7 @@ export function describeRoutes(
     if (built?.declared !== declared) built = build(app, rules, declared, public_url)
     return built
   }
-  return { document: () => current().document, json: () => current().json(), yaml: () => current().yaml() }
+  return { json: () => current().json(), yaml: () => current().yaml() }
 }
 
 /**
@@ -87,7 +85,7 @@ function build(app: FastifyInstance, rules: AccessRules, declared: Declared, pub
   const document = sharingProblems(whole)
   const json = lazy(() => Buffer.from(JSON.stringify(document)))
   const yaml = lazy(async () => Buffer.from(await writeYaml(document)))
-  return { declared, document, json, yaml }
+  return { declared, json, yaml }
 }
 
 interface ResponseOfProblems {
@@ -117,8 +115,9 @@ function sharingProblems(document: OpenApiDocument): OpenApiDocument {
     const operations = Object.entries(item).map(([method, operation]) => [method, shareAll(operation)])
     return [path, Object.fromEntries(operations)]
   })
-  const sorted = () => Object.fromEntries(Object.entries(responses).sort(([left], [right]) => (left < right ? -1 : 1)))
-  return { ...document, paths: Object.fromEntries(paths), components: { ...document.components, responses: sorted() } }
+  const sorted = Object.entries(responses).sort(([left], [right]) => (left < right ? -1 : 1))
+  const components = { ...document.components, responses: Object.fromEntries(sorted) }
+  return { ...document, paths: Object.fromEntries(paths), components }
 }
 
 /** Writes each member of each part by itself, so that no piece takes long, and the text is that of the whole document. */

@@ -1,5 +1,6 @@
 import type { RoleFact } from '../permissions/roles.js'
 import type { Replica } from '../replicas/replica.js'
+import { Readings } from './readings.js'
 
 /** The most roles and scopes that the memory holds. At about 100 bytes each, it takes at most 10 MB. */
 const PARTS_MAX = 100_000
@@ -7,12 +8,6 @@ const PARTS_MAX = 100_000
 interface Kept {
   readonly roles: readonly RoleFact[]
   readonly parts: number
-}
-
-/** A reading that is under way. A change that it may not contain makes its result good for one use only. */
-interface Reading {
-  readonly tenant_id: string
-  is_overtaken: boolean
 }
 
 /** The roles of tenants, for the words of refusals. */
@@ -23,12 +18,13 @@ export interface LeasedRoles {
 
 /**
  * Keeps the roles of tenants in memory while the replica has a lease. A refusal names the roles that grant what is missing.
- * To read them for each refusal cost three times as much as the request that was refused.
+ * To read them for each refusal cost 280 µs of CPU, three times as much as the rest of it.
  */
 export function leasedRoles(replica: Replica, parts_max = PARTS_MAX): LeasedRoles {
   /** In the order of their last use. */
   const kept = new Map<string, Kept>()
-  const readings = new Set<Reading>()
+  /** Each is about a tenant. */
+  const readings = new Readings<string>()
   let parts = 0
 
   const drop = (tenant_id: string) => {
@@ -38,11 +34,11 @@ export function leasedRoles(replica: Replica, parts_max = PARTS_MAX): LeasedRole
   const dropAll = () => {
     kept.clear()
     parts = 0
-    for (const reading of readings) reading.is_overtaken = true
+    readings.overtake(() => true)
   }
   const dropChanged = (tenant_id: string) => {
     drop(tenant_id)
-    for (const reading of readings) if (reading.tenant_id === tenant_id) reading.is_overtaken = true
+    readings.overtake((about) => about === tenant_id)
   }
   const keep = (tenant_id: string, roles: readonly RoleFact[]) => {
     drop(tenant_id)
@@ -72,15 +68,7 @@ export function leasedRoles(replica: Replica, parts_max = PARTS_MAX): LeasedRole
         kept.set(tenant_id, known)
         return known.roles
       }
-      const reading: Reading = { tenant_id, is_overtaken: false }
-      readings.add(reading)
-      try {
-        const roles = await read()
-        if (!reading.is_overtaken) keep(tenant_id, roles)
-        return roles
-      } finally {
-        readings.delete(reading)
-      }
+      return readings.read(tenant_id, read, (roles) => keep(tenant_id, roles))
     },
   }
 }

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /**
- * Divides the event loop between long work and everything else. Long work, such as an export or a large response, is done in
- * pieces. Here the pieces of the whole process take turns, one at a time, with a pause after each: other requests wait for one
- * piece at most, however many clients ask for long work.
+ * Divides the event loop between long work of one kind and everything else. Long work, such as exports or large responses, is
+ * done in pieces. Here the pieces of all clients take turns, one at a time, with a pause after each: other requests wait for
+ * one piece at most, however many clients ask for long work.
  */
 export class Pieces {
   readonly #pause_ms: number

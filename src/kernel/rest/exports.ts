@@ -8,7 +8,7 @@ export const EXPORT_MS_MAX = 3_600_000
 /** Exports at the same time. Each keeps the database and the process busy until the client has read all rows. */
 const EXPORTS_MAX = { user: 2, tenant: 4 }
 
-/** A batch takes 1 to 2 ms. */
+/** From one batch of all exports of a kind to the next one. A batch of 50 audit events takes 1 to 2 ms. */
 const PAUSE_MS = 6
 
 /** The exports of one kind that run at the same time. */

@@ -106,7 +106,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     rule: 'a reading that a change has overtaken is not kept',
     file: 'authz/leased-facts',
-    from: '!reading.is_overtaken && ',
+    from: 'readings.overtake((claims) => concerns(change, claims));',
     to: '',
   },
 ]
